@@ -1,0 +1,50 @@
+# make bench   set up, measure every configuration on built-in scenes, draw the chart
+# make test    set up, run the tests
+# make check   set up, run formatter, linters, types, layer contracts
+# make accept  list, then copy, golden files from ../shared (GOLDENS="folder/file ...")
+
+PYTHON ?= python3
+VENV ?= .venv
+BUDGET ?= 7
+OUT ?= bench
+PIP_FLAGS ?=
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: bench test check accept format clean
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "PoseMark needs Python 3.11 or newer; $(PYTHON) is older. Use: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "setting up $(VENV) (once; downloads about 400 MB)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt --editable . --group dev
+	@touch $@
+
+bench: $(READY)
+	@rm -rf $(OUT)
+	@$(BIN)/posemark run all --data sample --budget $(BUDGET) --out $(OUT)
+	@$(BIN)/posemark report $(OUT) -o $(OUT)/report.html -o $(OUT)/chart.svg -o $(OUT)/chart.png -o $(OUT)/table.md
+	@echo "open $(OUT)/report.html"
+
+test: $(READY)
+	@$(BIN)/python -m pytest --numprocesses=2 --quiet $(PYTEST_FLAGS)
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+	$(BIN)/deptry src
+	$(BIN)/typos
+
+accept: $(READY)
+	@$(BIN)/python tests/accept.py $(GOLDENS)
+
+format: $(READY)
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) $(OUT) .pytest_cache .ruff_cache .hypothesis .import_linter_cache

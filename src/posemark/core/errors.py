@@ -1,0 +1,29 @@
+"""The error tree. Every message names what was expected, what came, and what to do.
+
+The command line prints these as one paragraph and exits with code 2; a traceback
+therefore always means a bug in PoseMark itself.
+"""
+
+
+class PoseMarkError(Exception):
+    """Base of every error that a user can cause and mend."""
+
+
+class UsageError(PoseMarkError):
+    """A name, option or combination of options that does not exist or contradicts itself."""
+
+
+class DataError(PoseMarkError):
+    """Annotations or boxes that are missing, broken, or belong to other images."""
+
+
+class FrameError(PoseMarkError):
+    """One frame that cannot be used. The run records it, counts it and goes on."""
+
+
+class CheckpointError(PoseMarkError):
+    """A weights file that is unsafe, unreadable, or made for another network."""
+
+
+class RecordError(PoseMarkError):
+    """A run record that is unreadable, of another schema, or of another run."""
