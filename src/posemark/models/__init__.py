@@ -1,0 +1,41 @@
+"""L2: one file a family. A folder scan collects every module-level MODELS tuple."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterable
+from functools import cache
+
+from posemark.core.errors import UsageError
+from posemark.core.names import nearest
+from posemark.core.spec import ModelSpec
+
+
+@cache
+def all_models() -> dict[str, ModelSpec]:
+    """Every variant by name, in the order of the family files."""
+    modules = (
+        importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)
+    )
+    return collect(spec for module in modules for spec in module.MODELS)
+
+
+def collect(specs: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
+    """Specs by name; two of the same name are a bug in the zoo, not a choice."""
+    found: dict[str, ModelSpec] = {}
+    for spec in specs:
+        if spec.name in found:
+            raise RuntimeError(f"two models are called {spec.name!r}; names must be unique")
+        found[spec.name] = spec
+    return found
+
+
+def spec_of(name: str) -> ModelSpec:
+    """The variant of that name.
+
+    Raises:
+        UsageError: if there is none; names the nearest ones.
+    """
+    models = all_models()
+    if name not in models:
+        raise UsageError(f"no model is called {name!r}. {nearest(name, models)}")
+    return models[name]

@@ -1,0 +1,88 @@
+"""Weights by formula: numbers that depend on nothing but a tensor's name, shape and kind.
+
+They let a network run at its true cost before anyone has downloaded a checkpoint, and
+they are the weights under which the official code was run for the golden files. The gains
+keep activations in a normal range: exploding or denormal numbers would change the timing.
+"""
+
+import re
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+VERSION = "formula-1"
+
+# Norms whose output is added to another branch, or (Lite-HRNet's depthwise steps) repeated
+# often: without a small gain the sums grow with depth.
+_ADDED = re.compile(r"\bbn[23]$|fuse_layers|depthwise_convs|branch2\.1|transition")
+
+_GAIN = {
+    "conv": 1.0,
+    "linear": 1.0,
+    "conv_small": 0.5,
+    "conv_head": 0.25,
+    "bn_weight": 1.0,
+    "bn_weight_residual": 0.2,
+    "bn_weight_fuse": 0.2,
+}
+
+
+def tensor(name: str, shape: tuple[int, ...], kind: str) -> NDArray[np.generic]:
+    """The float32 array (int64 for kind "counter") that this name stands for.
+
+    Kinds: counter, bias, running_mean, running_var, conv_transpose (stride 2), conv,
+    conv_small, conv_head, linear, bn_weight, bn_weight_residual, bn_weight_fuse.
+    """
+    rng = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
+    if kind == "counter":
+        return np.zeros(shape, np.int64)
+    if kind == "bias":
+        values = rng.uniform(-0.1, 0.1, shape)
+    elif kind == "running_mean":
+        values = 0.1 * rng.standard_normal(shape)
+    elif kind == "running_var":
+        values = rng.uniform(0.5, 1.5, shape)
+    elif kind.startswith("bn_weight"):
+        values = _GAIN[kind] * rng.uniform(0.9, 1.1, shape)
+    elif kind == "conv_transpose":
+        fan_in = shape[0] * shape[2] * shape[3] / 4.0
+        values = rng.standard_normal(shape) * np.sqrt(2.0 / fan_in)
+    else:
+        fan_in = int(np.prod(shape[1:]))
+        values = rng.standard_normal(shape) * (np.sqrt(2.0 / fan_in) * _GAIN[kind])
+    return values.astype(np.float32)
+
+
+def _kinds(prefix: str, module: nn.Module) -> Iterator[tuple[str, str]]:
+    """(state-dict name, kind) of the tensors that belong to this module itself."""
+    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        yield f"{prefix}.weight", "bn_weight_residual" if _ADDED.search(prefix) else "bn_weight"
+        yield f"{prefix}.bias", "bias"
+        yield f"{prefix}.running_mean", "running_mean"
+        yield f"{prefix}.running_var", "running_var"
+        yield f"{prefix}.num_batches_tracked", "counter"
+        return
+    for name, parameter in module.named_parameters(recurse=False):
+        full = f"{prefix}.{name}" if prefix else name
+        yield full, "bias" if name.endswith("bias") else _weight_kind(module, parameter.ndim)
+
+
+def _weight_kind(module: nn.Module, ndim: int) -> str:
+    if isinstance(module, nn.ConvTranspose2d):
+        return "conv_transpose"
+    return "linear" if ndim == 2 else "conv"
+
+
+def initialise(network: nn.Module) -> None:
+    """Fill every tensor of the network by formula, in place."""
+    shapes = {name: tuple(t.shape) for name, t in network.state_dict().items()}
+    kinds = dict(k for prefix, module in network.named_modules() for k in _kinds(prefix, module))
+    state = {
+        name: torch.from_numpy(np.asarray(tensor(name, shape, kinds[name])))
+        for name, shape in shapes.items()
+    }
+    network.load_state_dict(state, strict=True)

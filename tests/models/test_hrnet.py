@@ -1,0 +1,62 @@
+"""HRNet, DarkPose and FPD against outputs of their official code."""
+
+import numpy as np
+import pytest
+import torch
+
+import goldens
+from posemark.models import spec_of
+
+GOLDEN_OF = {
+    "hrnet-w32-256x192": "hrnet_w32_256x192",
+    "hrnet-w48-384x288": "hrnet_w48_384x288",
+    "dark-w32-256x192": "darkpose_w32_256x192",
+    "dark-w48-384x288": "darkpose_w48_384x288",
+    "fpd-w32-256x192": "fpd_w32_256x192",
+}
+
+
+def taps(network, golden):
+    """Intermediate outputs by golden name, collected by hooks."""
+    found = {}
+
+    def keep(name):
+        def hook(_, __, output):
+            outputs = output if isinstance(output, list) else [output]
+            # Copies: later in-place rectifiers would change what was recorded.
+            found.update({f"tap/{name}:{i}": o.clone() for i, o in enumerate(outputs)})
+
+        return hook
+
+    names = {k.split("/")[1].split(":")[0] for k in golden if k.startswith("tap/")}
+    for name in names:
+        network.get_submodule(name).register_forward_hook(keep(name))
+    return found
+
+
+@pytest.mark.parametrize("name", GOLDEN_OF)
+def test_outputs_of_the_official_code(name):
+    folder = GOLDEN_OF[name]
+    golden = goldens.arrays(f"{folder}/golden.npz")
+    network = spec_of(name).build().eval()
+    network.load_state_dict(goldens.state_dict(folder), strict=True)
+    recorded = taps(network, golden)
+    with torch.inference_mode():
+        heatmaps = network(goldens.network_input(golden))["heatmaps"].numpy()
+    assert heatmaps.shape == tuple(golden["heatmap_shape"])
+    step = int(golden["heatmap_stride"])
+    limit = 1e-4 * golden["heatmap_stats"][2]
+    np.testing.assert_allclose(heatmaps[..., ::step, ::step], golden["heatmap"], rtol=0, atol=limit)
+    assert recorded
+    for tap, output in recorded.items():
+        flat = output.numpy().ravel()[:: int(golden[f"{tap}/step"])][:256]
+        limit = 1e-4 * golden[f"{tap}/stats"][2]
+        np.testing.assert_allclose(flat, golden[tap], rtol=0, atol=limit, err_msg=tap)
+
+
+@pytest.mark.parametrize("name", GOLDEN_OF)
+def test_keys_and_shapes_are_the_official_ones_in_order(name):
+    with torch.device("meta"):
+        state = spec_of(name).build().state_dict()
+    ours = [[key, list(tensor.shape)] for key, tensor in state.items()]
+    assert ours == [entry[:2] for entry in goldens.keys(GOLDEN_OF[name])]

@@ -1,0 +1,235 @@
+"""Reading, checking, importing and fetching checkpoints."""
+
+import pickle
+from dataclasses import replace
+
+import goldens
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import posemark
+from posemark import weights
+from posemark.core.errors import CheckpointError, UsageError
+from posemark.core.spec import Weights
+from posemark.models import spec_of
+from posemark.nn import formula
+
+HRNET, LITE = "hrnet-w32-256x192", "wider-naive-litehrnet-18-256x192"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def states():
+    """State dicts by formula, one network a family."""
+    found = {}
+    for name in (HRNET, LITE):
+        network = posemark.network(name)
+        formula.initialise(network)
+        found[name] = network.state_dict()
+    return found
+
+
+def renamed(state, rename):
+    return {rename(k): v for k, v in state.items()}
+
+
+def mmpose_hrnet(head):
+    return lambda k: f"{head}.{k}" if k.startswith("final_layer") else f"backbone.{k}"
+
+
+LAYOUTS = {
+    "plain": (HRNET, lambda s: s),
+    "module.": (HRNET, lambda s: renamed(s, "module.{}".format)),
+    "nested": (HRNET, lambda s: {"epoch": 3, "state_dict": s}),
+    "nested module.": (HRNET, lambda s: {"state_dict": renamed(s, "module.{}".format)}),
+    "mmpose 0.x": (
+        HRNET,
+        lambda s: {"meta": {}, "state_dict": renamed(s, mmpose_hrnet("keypoint_head"))},
+    ),
+    "mmpose 1.x": (HRNET, lambda s: {"meta": {}, "state_dict": renamed(s, mmpose_hrnet("head"))}),
+    "lite official": (LITE, lambda s: {"state_dict": s}),
+    "lite mmpose 1.x": (
+        LITE,
+        lambda s: {"state_dict": renamed(s, lambda k: k.replace("keypoint_head.", "head."))},
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_known_layouts_load_strictly(layout, states, tmp_path):
+    name, wrap = LAYOUTS[layout]
+    path = tmp_path / "weights.pth"
+    torch.save(wrap(states[name]), path)
+    network = posemark.network(name)
+    weights.load_into(network, path)
+    for key, tensor in network.state_dict().items():
+        assert torch.equal(tensor, states[name][key])
+
+
+def test_safetensors_load(states, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_file(states[LITE], path)
+    weights.load_into(posemark.network(LITE), path)
+
+
+def test_missing_extra_and_misshapen_keys_are_listed(states, tmp_path):
+    state = dict(states[HRNET])
+    del state["bn1.weight"]
+    state["surprise"] = torch.zeros(1)
+    state["conv1.weight"] = torch.zeros(64, 3, 7, 7)
+    path = tmp_path / "wrong.pth"
+    torch.save(state, path)
+    with pytest.raises(CheckpointError) as error:
+        weights.load_into(posemark.network(HRNET), path)
+    text = str(error.value)
+    assert "wrong.pth" in text
+    assert "1 missing: bn1.weight" in text
+    assert "1 unexpected: surprise" in text
+    assert "conv1.weight (expected (64, 3, 3, 3), got (64, 3, 7, 7))" in text
+
+
+def test_weights_of_another_network_are_refused(states, tmp_path):
+    path = tmp_path / "lite.pth"
+    torch.save(states[LITE], path)
+    with pytest.raises(CheckpointError, match="for another network"):
+        weights.load_into(posemark.network(HRNET), path)
+
+
+class Bomb:
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('executed')",))
+
+
+def test_a_pickle_that_wants_to_execute_is_not_executed(tmp_path):
+    path = tmp_path / "bomb.pth"
+    torch.save({"state_dict": Bomb()}, path)
+    with pytest.raises(CheckpointError, match="have to run code"):
+        weights.read_state(path)
+    path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(CheckpointError, match="have to run code|cannot be read"):
+        weights.read_state(path)
+
+
+@pytest.mark.parametrize("name", ["x.pth", "x.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut off"])
+def test_damaged_files_are_explained(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=name):
+        weights.read_state(path)
+
+
+def test_a_file_without_tensors_is_explained(tmp_path):
+    path = tmp_path / "list.pth"
+    torch.save([1, 2], path)
+    with pytest.raises(CheckpointError, match="found a list"):
+        weights.read_state(path)
+    with pytest.raises(CheckpointError, match="no such weights file"):
+        weights.read_state(tmp_path / "absent.pth")
+
+
+def test_import_then_resolve_by_tag(states, tmp_path):
+    path = tmp_path / "mine.pth"
+    torch.save(states[LITE], path)
+    spec = spec_of(LITE)
+    stored = weights.import_file(path, spec, "mine")
+    found = weights.resolve(spec, "mine")
+    assert found == stored
+    assert found.sha256 == weights.sha256_of(path)
+    found.path.write_bytes(b"changed")
+    with pytest.raises(CheckpointError, match="changed since"):
+        weights.resolve(spec, "mine")
+
+
+def test_import_refuses_another_file_under_a_registered_tag(states, tmp_path):
+    path = tmp_path / "not-tinypose.safetensors"
+    save_file(states[LITE], path)
+    with pytest.raises(CheckpointError, match="expected SHA-256 ed784462"):
+        weights.import_file(path, spec_of(LITE), "tinypose")
+    assert weights.cached(spec_of(LITE), "tinypose") is None
+
+
+@pytest.mark.parametrize("tag", ["none", "", "../up", "a b"])
+def test_tags_cannot_leave_the_cache(tag, tmp_path):
+    with pytest.raises(UsageError, match="cannot be a tag"):
+        weights.import_file(tmp_path / "x.pth", spec_of(LITE), tag)
+
+
+def test_a_tag_that_is_not_here_says_how_to_get_it():
+    with pytest.raises(CheckpointError, match="weights fetch hrnet-w32-256x192.mmpose"):
+        weights.resolve(spec_of(HRNET), "mmpose")
+    with pytest.raises(
+        CheckpointError, match="weights import FILE --as hrnet-w32-256x192.official"
+    ):
+        weights.resolve(spec_of(HRNET), "official")
+    with pytest.raises(CheckpointError, match="Did you mean official"):
+        weights.resolve(spec_of(HRNET), "oficial")
+    assert weights.resolve(spec_of(HRNET), "none") is None
+
+
+def test_registered_weights_are_recognised_by_their_hash():
+    path = goldens.shared("weights/tinypose_256x192_wider_naive_litehrnet18.safetensors")
+    found = weights.resolve(spec_of(LITE), str(path))
+    assert found.label == "tinypose"
+    assert found.row.licence == "Apache-2.0 (upstream PaddleDetection)"
+
+
+def quietly(chunks, size):
+    return chunks
+
+
+class Reply:
+    """What urlopen returns, from a string of bytes."""
+
+    def __init__(self, content):
+        self.headers = {"Content-Length": str(len(content))}
+        self.parts = [content, b""]
+
+    def read(self, size):
+        return self.parts.pop(0)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def fetchable(content_hash):
+    row = Weights("mirror", "w.pth", "https://example.org/w.pth", content_hash, None, "COCO")
+    return replace(spec_of(LITE), weights=(row,))
+
+
+def test_a_download_is_verified_before_use(states, tmp_path, monkeypatch):
+    path = tmp_path / "w.pth"
+    torch.save(states[LITE], path)
+    content, digest = path.read_bytes(), weights.sha256_of(path)
+    monkeypatch.setattr(weights.urllib.request, "urlopen", lambda *_, **__: Reply(content))
+    with pytest.raises(CheckpointError, match="expected SHA-256 00000000"):
+        weights.fetch(fetchable("00000000"), "mirror", quietly)
+    assert weights.cached(fetchable("00000000"), "mirror") is None
+    stored = weights.fetch(fetchable(digest[:8]), "mirror", quietly)
+    assert stored.path.read_bytes() == content
+
+
+def test_a_failed_download_leaves_nothing(monkeypatch):
+    def refuse(*_, **__):
+        raise weights.URLError("no route")
+
+    monkeypatch.setattr(weights.urllib.request, "urlopen", refuse)
+    spec = fetchable("12345678")
+    with pytest.raises(CheckpointError, match="Nothing was kept"):
+        weights.fetch(spec, "mirror", quietly)
+    assert weights.cached(spec, "mirror") is None
+
+
+def test_only_https_is_fetched():
+    spec = fetchable("12345678")
+    row = replace(spec.weights[0], url="http://example.org/w.pth")
+    with pytest.raises(CheckpointError, match="only https"):
+        weights.fetch(replace(spec, weights=(row,)), "mirror", quietly)
