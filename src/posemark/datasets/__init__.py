@@ -1,0 +1,39 @@
+"""L2: where frames come from, and where person boxes come from."""
+
+from pathlib import Path
+from typing import Protocol
+
+from posemark.core.errors import UsageError
+from posemark.core.frame import Frame
+
+
+class Dataset(Protocol):
+    """Frames in a fixed order. fingerprint changes whenever the annotations do."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def frames(self) -> list[Frame]: ...
+
+
+def open_dataset(text: str) -> Dataset:
+    """The data set that --data names: "sample" or "coco:DIR".
+
+    Raises:
+        UsageError: for anything else.
+    """
+    from posemark.datasets.coco import Coco
+    from posemark.datasets.sample import Sample
+
+    kind, _, folder = text.partition(":")
+    if text == "sample":
+        return Sample()
+    if kind == "coco" and folder:
+        return Coco(Path(folder).expanduser())
+    raise UsageError(
+        f"--data {text!r} is no data set. Expected sample (built-in scenes) or coco:DIR, where "
+        "DIR holds annotations/person_keypoints_val2017.json and val2017/."
+    )
