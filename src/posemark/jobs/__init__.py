@@ -1,0 +1,1 @@
+"""L5: what to run (plan) and running it (local)."""

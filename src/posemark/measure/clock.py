@@ -1,0 +1,50 @@
+"""The only reader of a clock."""
+
+from datetime import UTC, datetime
+from time import perf_counter_ns
+
+STAGES = ("decode", "detect", "preprocess", "infer", "postprocess")
+"""The rows of the ledger, in the order of a frame."""
+
+
+class StageClock:
+    """Integer nanoseconds by stage for one frame after another.
+
+    A lap runs from the end of the lap before it, so no time between two stages is lost; what
+    stages do not cover, between the last lap and stop(), is the harness's own.
+    """
+
+    def __init__(self) -> None:
+        self.stages = dict.fromkeys(STAGES, 0)
+        self._begin = self._last = 0
+
+    def start(self) -> None:
+        """Begin a frame with an empty ledger."""
+        self.stages = dict.fromkeys(STAGES, 0)
+        self._begin = self._last = perf_counter_ns()
+
+    def lap(self, stage: str) -> None:
+        """Book the time since the last lap to a stage."""
+        now = perf_counter_ns()
+        self.stages[stage] += now - self._last
+        self._last = now
+
+    def stop(self) -> int:
+        """Nanoseconds since start()."""
+        return perf_counter_ns() - self._begin
+
+
+class Budget:
+    """Seconds that may pass before a run ends; None for no limit."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._ends = None if seconds is None else perf_counter_ns() + int(seconds * 1e9)
+
+    def used_up(self) -> bool:
+        """Whether the time is over."""
+        return self._ends is not None and perf_counter_ns() >= self._ends
+
+
+def utc_now() -> str:
+    """The wall-clock time, for the record's header only."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

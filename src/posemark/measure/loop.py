@@ -1,0 +1,69 @@
+"""The run loop: one frame after the other, as from a camera.
+
+It is ignorant on purpose (as MLPerf's LoadGen): it gets frames and callables, times the one
+callable that counts, and hands everything it saw to the writer.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from posemark.core.errors import FrameError
+from posemark.core.frame import Poses
+from posemark.measure.clock import Budget, StageClock
+
+FrameT = TypeVar("FrameT")
+WorkT = TypeVar("WorkT")
+WarmT = TypeVar("WarmT", contravariant=True)
+
+WARM_UP_ROUNDS = 3
+
+
+class Process(Protocol[WarmT]):
+    """The timed callable: work and lap(stage) in, poses out."""
+
+    def __call__(self, work: WarmT, lap: Callable[[str], None], /) -> Poses: ...
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What one frame gave. error: it could not be used, and nothing else is set."""
+
+    stages: dict[str, int]
+    frame_ns: int
+    poses: Poses | None
+    error: str | None = None
+
+
+def warm_up(work: WorkT, process: Process[WorkT]) -> None:
+    """Run a frame a few times unrecorded: caches, allocators and kernels settle."""
+    clock = StageClock()
+    for _ in range(WARM_UP_ROUNDS):
+        clock.start()
+        process(work, clock.lap)
+
+
+def run_frames(
+    frames: Iterable[FrameT],
+    prepare: Callable[[FrameT], WorkT],
+    process: Process[WorkT],
+    seconds: float | None,
+) -> Iterator[tuple[FrameT, WorkT | None, Timed]]:
+    """Time every frame; ends after the frame that uses up the seconds (at least one).
+
+    prepare runs outside the clock, process inside. A frame that raises FrameError is handed
+    out with its message, and the run goes on; the work is None if it could not be prepared.
+    """
+    clock, budget = StageClock(), Budget(seconds)
+    for frame in frames:
+        work = None
+        try:
+            work = prepare(frame)
+            clock.start()
+            poses = process(work, clock.lap)
+            timed = Timed(clock.stages, clock.stop(), poses)
+        except FrameError as error:
+            timed = Timed({}, 0, None, str(error))
+        yield frame, work, timed
+        if budget.used_up():
+            return

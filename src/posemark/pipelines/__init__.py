@@ -1,0 +1,1 @@
+"""L3: from an encoded frame to poses, as named stages."""

@@ -1,0 +1,79 @@
+"""Perfect outputs: what a flawless network would say about the crops of a frame.
+
+They are made from the true key points, outside the clock. Without trained weights they are
+what the decoder reads, so that post-processing does realistic work; with and without, their
+decoded poses give the codec ceiling.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemark.core.frame import Boxes, Floats, Truth
+from posemark.core.spec import Codec, ModelSpec
+from posemark.geometry.affine import apply
+from posemark.geometry.boxes import iou
+
+MATCH_IOU = 0.3
+"""A box shows the person it overlaps most, if by at least this much; else nobody."""
+
+BACKGROUND = 0.1
+"""Maps of a box that shows nobody are noise below this: half of what counts as a joint."""
+
+
+def matched_people(truth: Truth, boxes: Boxes) -> NDArray[np.intp]:
+    """For every box the index of the person it shows, or -1. Crowd regions are nobody."""
+    if len(truth) == 0 or len(boxes) == 0:
+        return np.full(len(boxes), -1, np.intp)
+    overlap = np.where(truth.is_crowd, 0, iou(boxes.boxes_xywh, truth.boxes_xywh))
+    best = overlap.argmax(1)
+    return np.where(overlap.max(1) >= MATCH_IOU, best, -1)
+
+
+def perfect_maps(
+    truth: Truth, people: NDArray[np.intp], map_affines: Floats, codec: Codec, spec: ModelSpec
+) -> NDArray[np.float32]:
+    """Maps (N, K, H, W) for crops whose people, (N,), are indices into truth or -1.
+
+    map_affines: (N, 2, 3) from image pixels to map cells.
+    """
+    return _encode(truth, people, map_affines, codec, spec, mirrored=False)
+
+
+def perfect_mirrored_maps(
+    truth: Truth, people: NDArray[np.intp], map_affines: Floats, codec: Codec, spec: ModelSpec
+) -> NDArray[np.float32]:
+    """The same for the horizontally mirrored crops, left and right key points swapped."""
+    return _encode(truth, people, map_affines, codec, spec, mirrored=True)
+
+
+def _encode(
+    truth: Truth,
+    people: NDArray[np.intp],
+    map_affines: Floats,
+    codec: Codec,
+    spec: ModelSpec,
+    mirrored: bool,
+) -> NDArray[np.float32]:
+    somebody = people >= 0
+    maps = np.empty((len(people), len(spec.skeleton.keypoints), *spec.output_wh[::-1]), np.float32)
+    maps[~somebody] = _background(maps.shape[1:])
+    keypoints = truth.keypoints_xyv[people[somebody]]
+    cells = apply(map_affines[somebody], keypoints[..., :2])
+    if mirrored:
+        cells = _mirror_cells(cells, spec)[:, list(spec.skeleton.mirrored())]
+        keypoints = keypoints[:, list(spec.skeleton.mirrored())]
+    maps[somebody] = codec.encode(cells, keypoints[..., 2] > 0, spec.output_wh)
+    return maps
+
+
+def _mirror_cells(cells: Floats, spec: ModelSpec) -> Floats:
+    """Where a point's cell lies after mirroring the *input* pixels, under the convention."""
+    extent = spec.convention.extent
+    input_w, output_w = spec.input_hw[1], spec.output_wh[0]
+    cells_per_pixel = (output_w - extent) / (input_w - extent)
+    return np.stack([(input_w - 1) * cells_per_pixel - cells[..., 0], cells[..., 1]], -1)
+
+
+def _background(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    rng = np.random.Generator(np.random.PCG64(0))
+    return rng.random(shape, np.float32) * np.float32(BACKGROUND)

@@ -1,0 +1,123 @@
+"""Writing and reading record files, so that a killed run loses at most the line it was in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from posemark.core.errors import RecordError
+from posemark.records.schema import SCHEMA, End, FrameLine, Header, Line
+
+SUFFIX = ".jsonl"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record file, read. complete: the run reached its own end."""
+
+    path: Path
+    header: Header
+    frames: list[FrameLine]
+    complete: bool
+    whole_bytes: int
+
+
+def read(path: Path) -> Record:
+    """Every finished frame of a record; a torn last line is left out.
+
+    Raises:
+        RecordError: if the file is missing, no record, or of another schema.
+    """
+    lines, whole_bytes = _lines(path)
+    if not lines or not isinstance(lines[0], Header):
+        raise RecordError(_not_a_record(path, "its first line is no header"))
+    frames = [line for line in lines if isinstance(line, FrameLine)]
+    complete = isinstance(lines[-1], End)
+    return Record(path, lines[0], frames, complete, whole_bytes)
+
+
+def _lines(path: Path) -> tuple[list[Line], int]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RecordError(
+            f"{path}: cannot read this record ({error.strerror}). Give a run folder or one of "
+            "its .jsonl files."
+        ) from error
+    whole = content[: content.rfind(b"\n") + 1]
+    decoder = msgspec.json.Decoder(Line)
+    lines: list[Line] = []
+    for number, text in enumerate(whole.splitlines(), 1):
+        try:
+            lines.append(decoder.decode(text))
+        except msgspec.DecodeError as error:
+            _require_schema(path, text)
+            raise RecordError(_not_a_record(path, f"line {number}: {error}")) from error
+    return lines, len(whole)
+
+
+def _require_schema(path: Path, text: bytes) -> None:
+    """Explain a line that does not fit because it was written under another schema."""
+    try:
+        found = msgspec.json.decode(text, type=dict[str, object]).get("schema", SCHEMA)
+    except msgspec.DecodeError:
+        return
+    if found != SCHEMA:
+        raise RecordError(
+            f"{path}: this record has schema {found}, this PoseMark reads schema {SCHEMA}. Use "
+            "the version that wrote it, or run again."
+        )
+
+
+def _not_a_record(path: Path, why: str) -> str:
+    return (
+        f"{path}: expected a PoseMark run record, but {why}. Give a run folder or a .jsonl file "
+        "that `posemark run` wrote."
+    )
+
+
+class Writer:
+    """Appends lines to a record; each is handed to the system before the next frame."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._encoder = msgspec.json.Encoder()
+
+    @classmethod
+    def create(cls, path: Path, header: Header) -> "Writer":
+        """Start a new record.
+
+        Raises:
+            RecordError: if there is one already; nothing is overwritten.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = path.open("xb")
+        except FileExistsError as error:
+            raise RecordError(
+                f"{path} exists already, and finished work is never overwritten. Add --resume "
+                "to go on with it, or choose another --out folder."
+            ) from error
+        writer = cls(file)
+        writer.write(header)
+        return writer
+
+    @classmethod
+    def append(cls, record: Record) -> "Writer":
+        """Go on with a record; the remains of a torn line, never a finished one, are cut."""
+        file = record.path.open("r+b")
+        file.truncate(record.whole_bytes)
+        file.seek(record.whole_bytes)
+        return cls(file)
+
+    def write(self, line: Line) -> None:
+        """Append one line and flush it."""
+        self._file.write(self._encoder.encode(line) + b"\n")
+        self._file.flush()
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()

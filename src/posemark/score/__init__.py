@@ -1,0 +1,1 @@
+"""L4: predictions and ground truth -> accuracy. Pure."""
