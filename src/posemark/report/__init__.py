@@ -1,0 +1,1 @@
+"""L5: from raw records to figures, charts, tables and the page. Knows no torch."""

@@ -1,0 +1,133 @@
+"""From raw records to figures. Every figure of every chart and table is made here."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from posemark.core.errors import RecordError
+from posemark.records import files, schema
+from posemark.report.rows import STAGES, Published, Row
+from posemark.score.coco import Results, evaluate
+
+POSE_STAGES = ("preprocess", "infer", "postprocess")
+
+
+def load_rows(paths: Iterable[Path]) -> list[Row]:
+    """The rows of run folders and record files, by letter, then by name.
+
+    Raises:
+        RecordError: if a path holds no record, or a record is damaged.
+    """
+    truths: dict[Path, dict[str, Any]] = {}
+    rows = [row_of(files.read(record), truths) for path in paths for record in _records(path)]
+    return sorted(rows, key=lambda row: (row.letter or "~", row.entry))
+
+
+def _records(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(path.glob(f"*{files.SUFFIX}"))
+    if not found:
+        raise RecordError(
+            f"{path}: no run records (*{files.SUFFIX}) in this folder. Give the --out folder of "
+            "a `posemark run`."
+        )
+    return found
+
+
+def row_of(record: files.Record, truths: dict[Path, dict[str, Any]]) -> Row:
+    """The figures of one record. truths: annotation files read so far, by path."""
+    header, good = record.header, [f for f in record.frames if f.error is None]
+    truth = _truth(record.path.parent / header.truth, truths)
+    ids = [f.image_id for f in good]
+    totals = {s: sum(f.stages[s] for f in good) for s in STAGES}
+    measured = _accuracy(truth, [(f.image_id, f.poses) for f in good], ids)
+    ceiling = _accuracy(truth, [(f.image_id, f.perfect) for f in good], ids)
+    settings = header.settings
+    return Row(
+        entry=header.entry,
+        letter=header.letter,
+        model=header.model,
+        weights=header.weights.name,
+        runtime=settings.runtime,
+        precision=settings.precision,
+        boxes=header.boxes.name,
+        frames=len(good),
+        persons=sum(f.boxes for f in good),
+        fps_pose=_per_second(len(good), sum(totals[s] for s in POSE_STAGES)),
+        fps_pipeline=_per_second(len(good), sum(totals.values())),
+        stage_ms={s: totals[s] / 1e6 / max(1, len(good)) for s in STAGES},
+        ap=measured,
+        ap_published=_published(header.published),
+        codec_ceiling=ceiling["AP"] if ceiling else None,
+        family=header.family,
+        approach=header.approach,
+        input_hw=header.input_hw,
+        licence=header.licence,
+        weights_licence=header.weights.licence,
+        codec=settings.codec,
+        flip=settings.flip,
+        persons_mode=settings.persons,
+        data=header.data.name,
+        threads=settings.threads,
+        parameters=header.parameters,
+        macs=header.macs,
+        failed_frames=len(record.frames) - len(good),
+        dropped_boxes=sum(f.dropped for f in good),
+        complete=record.complete,
+        machine=_machine(header.environment),
+        notes=tuple(_notes(record)),
+    )
+
+
+def _per_second(frames: int, nanoseconds: int) -> float | None:
+    return frames / (nanoseconds / 1e9) if nanoseconds else None
+
+
+def _truth(path: Path, truths: dict[Path, dict[str, Any]]) -> dict[str, Any]:
+    if path not in truths:
+        try:
+            truths[path] = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise RecordError(
+                f"{path}: the annotations that belong to these records cannot be read "
+                f"({error}). Keep the files of a run folder together."
+            ) from error
+    return truths[path]
+
+
+def _accuracy(
+    truth: dict[str, Any], poses: list[tuple[int, schema.People | None]], image_ids: list[int]
+) -> dict[str, float | None] | None:
+    """None if nothing was predicted on purpose (no trained weights) or nothing is annotated."""
+    if not any(people is not None for _, people in poses):
+        return None
+    results: Results = [
+        {"image_id": image_id, "category_id": 1, "keypoints": keypoints, "score": score}
+        for image_id, people in poses
+        if people is not None
+        for keypoints, score in zip(people.keypoints, people.scores, strict=True)
+    ]
+    return evaluate(truth, results, image_ids)
+
+
+def _published(published: schema.Published | None) -> Published | None:
+    if published is None:
+        return None
+    return Published(published.ap, published.boxes, published.flip, published.source)
+
+
+def _machine(environment: dict[str, Any]) -> str:
+    return f"{environment['cpu']}, {environment['cores']} cores"
+
+
+def _notes(record: files.Record) -> Iterable[str]:
+    failed = [f.error for f in record.frames if f.error is not None]
+    if failed:
+        yield f"{len(failed)} frames failed and count for nothing; the first: {failed[0]}"
+    dropped = sum(f.dropped for f in record.frames)
+    if dropped:
+        yield f"{dropped} boxes without size or outside the image were dropped"
+    if not record.complete:
+        yield "the run was stopped before its end; go on with --resume"

@@ -1,0 +1,105 @@
+"""Where the names of points go on a chart, so that they cover neither points nor each other."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+from posemark.report.rows import Row
+
+FONT_SIZE = 11.5
+_CHARACTER_WIDTH = 5.8  # pixels at FONT_SIZE, semi-bold sans serif; estimated on the wide side
+_POINT_RADIUS = 8.0
+_DISTANCES = (3.0, 10.0, 18.0, 28.0)  # pixels between the point and the nearer edge of its label
+# Right of the point reads best, then above and below, then the rest.
+_ANGLES = (0, 90, 270, 45, 315, 180, 135, 225)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels by its centre and half sizes."""
+
+    x: float
+    y: float
+    half_w: float
+    half_h: float
+
+    def overlap(self, other: "Box") -> float:
+        """The common area in square pixels."""
+        width = self.half_w + other.half_w - abs(self.x - other.x)
+        height = self.half_h + other.half_h - abs(self.y - other.y)
+        return max(width, 0.0) * max(height, 0.0)
+
+    def outside(self, size_wh: tuple[float, float]) -> float:
+        """By how many pixels the rectangle leaves a plot of this size."""
+        over_x = max(self.half_w - self.x, self.x + self.half_w - size_wh[0], 0.0)
+        over_y = max(self.half_h - self.y, self.y + self.half_h - size_wh[1], 0.0)
+        return over_x + over_y
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place for a label: its anchor in pixels, the side of the text that lies there."""
+
+    x: float
+    y: float
+    align: str
+    box: Box
+
+
+def texts(rows: list[Row]) -> list[str]:
+    """A letter or model name for each row; rows that would share one also say how they differ."""
+    names = [row.letter or row.model for row in rows]
+    repeated = {name for name, times in Counter(names).items() if times > 1}
+    groups = {name: [row for row, own in zip(rows, names, strict=True) if own == name]
+              for name in repeated}  # fmt: skip
+    return [
+        f"{name} {_difference(row, groups[name])}".strip() if name in repeated else name
+        for row, name in zip(rows, names, strict=True)
+    ]
+
+
+def _difference(row: Row, group: list[Row]) -> str:
+    fields = ("weights", "runtime", "precision", "boxes")
+    differ = [name for name in fields if len({getattr(other, name) for other in group}) > 1]
+    # Weights "none" are the bare name: most rows have none, and hollow marks say so.
+    return " ".join(value for name in differ if (value := str(getattr(row, name))) != "none")
+
+
+def place(
+    points_xy: list[tuple[float, float]], labels: list[str], size_wh: tuple[float, float]
+) -> list[Spot]:
+    """Where each label goes: the least covered of the spots around its point, one by one."""
+    marks = [Box(x, y, _POINT_RADIUS, _POINT_RADIUS) for x, y in points_xy]
+    taken = list(marks)
+    chosen: dict[int, Spot] = {}
+    # The shortest first: a letter must stand close to its point, a name can be told from afar.
+    for index in sorted(range(len(labels)), key=lambda index: len(labels[index])):
+        spots = _spots(marks[index], len(labels[index]) * _CHARACTER_WIDTH / 2)
+        costs = [rank + _cost(spot.box, taken, size_wh) for rank, spot in enumerate(spots)]
+        chosen[index] = spots[costs.index(min(costs))]
+        taken.append(chosen[index].box)
+    return [chosen[index] for index in range(len(labels))]
+
+
+def _cost(box: Box, taken: list[Box], size_wh: tuple[float, float]) -> float:
+    """Covered square pixels; leaving the plot costs more than any of them."""
+    return sum(box.overlap(other) for other in taken) + 50 * box.outside(size_wh)
+
+
+def _spots(mark: Box, half_w: float) -> list[Spot]:
+    """All spots around a point, best reading first."""
+    return [
+        _spot(mark, half_w, distance, math.radians(angle))
+        for distance in _DISTANCES
+        for angle in _ANGLES
+    ]
+
+
+def _spot(mark: Box, half_w: float, distance: float, angle: float) -> Spot:
+    across, up = round(math.cos(angle), 6), round(math.sin(angle), 6)
+    edge = mark.x + across * (mark.half_w + distance)
+    y = mark.y - up * (mark.half_h + distance + FONT_SIZE / 2)
+    # A label is anchored at the side of its point: its true width depends on the reader's font.
+    side = (across > 0) - (across < 0)
+    box = Box(edge + side * half_w, y, half_w, FONT_SIZE / 2)
+    return Spot(edge, y, ("center", "left", "right")[side], box)

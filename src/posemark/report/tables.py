@@ -1,0 +1,226 @@
+"""Rows as text: Markdown, CSV, JSON and a table for the terminal."""
+
+import csv as csv_format
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from posemark.report import context, figures
+from posemark.report.rows import STAGES, Row
+
+Value = str | float | None
+METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its heading, its value (what sorting compares) and how the value is written.
+
+    brief: whether it belongs to the short tables (terminal, Markdown) as well as to the page.
+    absent: what stands for a missing value.
+    """
+
+    title: str
+    value: Callable[[Row], Value]
+    write: Callable[[Any], str] = str
+    brief: bool = False
+    absent: str = figures.DASH
+
+    def text(self, row: Row) -> str:
+        """The cell as it is printed."""
+        value = self.value(row)
+        return self.absent if value is None or value == "" else self.write(value)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the column holds numbers, which stand at the right."""
+        return self.write is not str
+
+
+def _metric(name: str) -> Column:
+    def value(row: Row) -> Value:
+        return row.ap.get(name) if row.ap else None
+
+    return Column(name, value, figures.points, brief=name == "AP")
+
+
+def _stage(name: str) -> Column:
+    return Column(f"{name} ms", lambda row: row.stage_ms.get(name), figures.three_digits)
+
+
+def _starred(ap: float) -> str:
+    return figures.points(ap) + figures.PUBLISHED_MARK
+
+
+def _published_settings(row: Row) -> Value:
+    published = row.ap_published
+    if published is None:
+        return None
+    return f"{figures.published_settings(published)}; {published.source}"
+
+
+def _remarks(row: Row) -> Value:
+    return "; ".join([*figures.flaws(row), *row.notes])
+
+
+COLUMNS = (
+    Column("letter", lambda row: row.letter, brief=True, absent=""),
+    Column("entry", lambda row: row.entry, brief=True),
+    Column("weights", lambda row: row.weights, brief=True),
+    Column("boxes", lambda row: row.boxes, brief=True),
+    Column("frames", lambda row: row.frames, "{:,}".format, brief=True),
+    Column("people / frame", figures.people_per_frame, figures.three_digits, brief=True),
+    Column("pose FPS", lambda row: row.fps_pose, figures.three_digits, brief=True),
+    Column("pipeline FPS", lambda row: row.fps_pipeline, figures.three_digits, brief=True),
+    _metric("AP"),
+    Column("published AP", lambda row: row.ap_published and row.ap_published.AP, _starred, True),
+    Column("ceiling", lambda row: row.codec_ceiling, figures.points, brief=True),
+    *map(_metric, METRICS[1:]),
+    Column("published AP: settings", _published_settings),
+    *map(_stage, STAGES),
+    Column("family", lambda row: row.family),
+    Column("model", lambda row: row.model),
+    Column("approach", lambda row: row.approach),
+    Column("input h x w", figures.size),
+    Column("parameters", lambda row: row.parameters, "{:,}".format),
+    Column("MACs", lambda row: row.macs, "{:,}".format),
+    Column("codec", lambda row: row.codec),
+    Column("flip test", lambda row: "yes" if row.flip else "no"),
+    Column("runtime", lambda row: row.runtime),
+    Column("precision", lambda row: row.precision),
+    Column("threads", lambda row: row.threads, "{:,}".format),
+    Column("people run", lambda row: row.persons_mode),
+    Column("data", lambda row: row.data),
+    Column("people, all frames", lambda row: row.persons, "{:,}".format),
+    Column("code licence", lambda row: row.licence or "unknown"),
+    Column("weights licence", lambda row: _weights_licence(row)),
+    Column("machine", lambda row: row.machine),
+    Column("remarks", _remarks),
+)
+BRIEF = tuple(column for column in COLUMNS if column.brief)
+
+
+def _weights_licence(row: Row) -> Value:
+    return None if row.weights == "none" else row.weights_licence or "unknown"
+
+
+def markdown(rows: list[Row]) -> str:
+    """A GitHub table of the main columns, and below it what its figures rest on."""
+    lines = [
+        _markdown_line([column.title for column in BRIEF]),
+        _markdown_line(["---:" if column.numeric else ":---" for column in BRIEF]),
+        *(_markdown_line([column.text(row) for column in BRIEF]) for row in rows),
+    ]
+    notes = [f"{_markdown_text(note)}\n" for note in captions(rows)]
+    return "\n".join([*lines, "", *notes])
+
+
+def captions(rows: list[Row]) -> list[str]:
+    """The sentences below a table: settings, the footnote of published AP, warnings."""
+    lines = [
+        *context.settings(rows),
+        context.published_caption(rows),
+        *context.warnings(rows),
+    ]
+    return [line for line in lines if line]
+
+
+def _markdown_line(cells: list[str]) -> str:
+    return f"| {' | '.join(_markdown_text(cell) for cell in cells)} |"
+
+
+def _markdown_text(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    flat = " ".join(text.split())
+    for special in "\\|*_`[]":
+        flat = flat.replace(special, "\\" + special)
+    return flat.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def csv(rows: list[Row]) -> str:
+    """Every field of every row, unrounded; nested fields as "stage_ms.infer", "ap.AP"."""
+    flat = [_flat(row) for row in rows]
+    names = context.distinct(name for row in flat for name in row)
+    text = io.StringIO()
+    writer = csv_format.DictWriter(text, names, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue()
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    """The fields of a row by their path. Every path is there even where its parent is None."""
+    flat: dict[str, Any] = {}
+    for name, value in msgspec.to_builtins(row).items():
+        flat |= _paths(name, value)
+    return flat
+
+
+def _paths(name: str, value: Any) -> dict[str, Any]:
+    if name in _NESTED:
+        inner: dict[str, Any] = value or {}
+        return {f"{name}.{key}": inner.get(key) for key in _NESTED[name]}
+    if name in _JOINED:
+        return {name: _JOINED[name].join(str(part) for part in value)}
+    return {name: value}
+
+
+_JOINED = {"input_hw": "x", "notes": "; "}
+_NESTED = {
+    "stage_ms": STAGES,
+    "ap": METRICS,
+    "ap_published": ("AP", "boxes", "flip", "source"),
+}
+
+
+def to_json(rows: list[Row]) -> str:
+    """A JSON array of all rows with the field names of Row."""
+    return msgspec.json.format(msgspec.json.encode(rows), indent=2).decode() + "\n"
+
+
+def json_lines(rows: list[Row]) -> str:
+    """One JSON object a line, one line a row."""
+    return "".join(msgspec.json.encode(row).decode() + "\n" for row in rows)
+
+
+def console(rows: list[Row]) -> Table:
+    """The main columns for a terminal of 100 characters."""
+    table = Table(
+        box=None,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        header_style="bold",
+        caption=Text("\n".join(captions(rows)), style="dim"),
+        caption_justify="left",
+    )
+    for column in BRIEF:
+        table.add_column(
+            _CONSOLE_TITLES.get(column.title, column.title),
+            justify="right" if column.numeric else "left",
+            no_wrap=column.numeric,
+            overflow="fold",
+            style="dim italic" if column.title == "published AP" else None,
+        )
+    for row in rows:
+        table.add_row(*(Text(_breakable(column.text(row))) for column in BRIEF))
+    return table
+
+
+def _breakable(text: str) -> str:
+    """A long entry name on two lines, parted before its kind of boxes."""
+    return text.replace("@", "\n@") if len(text) > _CONSOLE_ENTRY else text
+
+
+_CONSOLE_ENTRY = 30
+_CONSOLE_TITLES = {
+    "letter": "",
+    "people / frame": "people\n/frame",
+    "pose FPS": "pose\nFPS",
+    "pipeline FPS": "pipeline\nFPS",
+    "published AP": "publ.\nAP",
+}

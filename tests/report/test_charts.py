@@ -1,0 +1,153 @@
+from dataclasses import replace
+
+import pytest
+
+import report_rows
+from posemark.report import charts, context, labels, scales
+
+
+def marks(spec):
+    return spec["data"]["values"]
+
+
+def texts(spec):
+    return [value["text"] for layer in spec["layer"][3:] for value in layer["data"]["values"]]
+
+
+def axis_title(spec, channel):
+    return spec["layer"][0]["encoding"][channel]["axis"]["title"]
+
+
+def test_measured_ap_is_solid_and_published_ap_is_hollow():
+    rows = [report_rows.measured(ap=0.7331), report_rows.row()]
+    solid, hollow = marks(charts.ap_fps_spec(rows))
+    assert (solid["solid"], solid["ap"]) == (1, pytest.approx(73.31))
+    assert (hollow["solid"], hollow["ap"]) == (0, pytest.approx(74.4))
+    assert "measured in this run (boxes: simulated; no flip test)" in solid["ap_text"]
+    assert "as published (boxes: detected, person AP 56.4; flip test" in hollow["ap_text"]
+
+
+def test_the_legend_names_both_fills_even_where_only_one_occurs():
+    picture = charts.svg(charts.ap_fps_spec(report_rows.suite()))
+    assert "AP measured here" in picture
+    assert "AP as published (not measured here)" in picture
+
+
+def test_solid_and_hollow_reach_the_picture():
+    rows = [report_rows.measured(), report_rows.row()]
+    picture = charts.svg(charts.ap_fps_spec(rows))
+    assert picture.count('fill-opacity="0"') == 1
+
+
+def test_rows_without_ap_are_named_but_not_plotted():
+    rows = report_rows.suite()
+    spec = charts.ap_fps_spec(rows)
+    assert {mark["boxes"] for mark in marks(spec)} == {charts.DETECTED}
+    note = " ".join(texts(spec)).replace("\u00a0", " ")
+    assert "Not plotted, no AP measured or published: a hrnet-w32-256x192@gt, c" in note
+    assert "b hrnet-w32-256x192@detected" in note  # the key of the letters
+
+
+def test_a_row_left_out_tells_its_weights_where_its_entry_is_plotted_too():
+    rows = [report_rows.measured(boxes="gt"), report_rows.row(boxes="gt", letter="a")]
+    (sentence,) = charts.unplotted_sentences(rows)
+    assert "a\u00a0hrnet-w32-256x192@gt\u00a0(weights\u00a0none)" in sentence
+
+
+def test_a_row_without_time_is_named_but_not_plotted():
+    rows = [report_rows.row(), report_rows.row(letter="z", fps_pose=None)]
+    spec = charts.ap_fps_spec(rows)
+    assert [mark["label"] for mark in marks(spec)] == ["b"]
+    assert charts.unplotted_sentences(rows)[0].startswith("Not plotted, no time measured: z")
+
+
+@pytest.mark.parametrize(("slow", "log"), [(10.1, False), (9.9, True)])
+def test_the_axis_turns_logarithmic_and_says_so(slow, log):
+    rows = [report_rows.row(fps_pose=100.0), report_rows.row(fps_pose=slow)]
+    spec = charts.ap_fps_spec(rows)
+    assert ("(log)" in axis_title(spec, "y")) is log
+    assert spec["layer"][0]["encoding"]["y"]["scale"]["type"] == ("log" if log else "linear")
+
+
+@pytest.mark.parametrize("values", [[7.0], [0.02, 0.3], [5.0, 5.0], [1.0, 99.0], [3.0, 28.0], []])
+def test_every_axis_has_ticks_within_its_ends_and_holds_its_values(values):
+    for axis in (scales.fps_axis(values), scales.ap_axis(values)):
+        assert all(axis.low <= tick <= axis.high for tick in axis.ticks)
+        assert len(axis.ticks) >= 2
+        assert all(0 <= axis.share(value) <= 1 for value in values)
+
+
+def test_a_wide_range_of_speeds_has_ticks_at_1_2_and_5():
+    assert scales.fps_axis([1.0, 300.0]).ticks == (1, 2, 5, 10, 20, 50, 100, 200)
+
+
+def test_box_kinds_have_their_shapes():
+    bottom_up = replace(report_rows.row(), approach="bottom-up", boxes="")
+    kinds = [charts.box_kind(row) for row in (report_rows.row(boxes="gt"), report_rows.row())]
+    assert [*kinds, charts.box_kind(bottom_up)] == [charts.GT, charts.DETECTED, charts.NO_BOXES]
+
+
+def test_labels_are_letters_or_names_and_repeated_ones_say_how_they_differ():
+    rows = [
+        report_rows.row(),
+        report_rows.measured(),
+        report_rows.row(letter=None, runtime="torch"),
+        report_rows.row(letter=None, runtime="openvino"),
+    ]
+    assert labels.texts(rows) == [
+        "b",
+        "b coco",
+        "hrnet-w32-256x192 torch",
+        "hrnet-w32-256x192 openvino",
+    ]
+
+
+def test_labels_of_the_suite_cover_neither_marks_nor_each_other():
+    points = [(300.0, 200.0), (312.0, 200.0), (300.0, 212.0), (596.0, 4.0)]
+    spots = labels.place(points, ["a", "b", "c", "longer"], (600, 400))
+    marks = [labels.Box(x, y, 6.0, 6.0) for x, y in points]
+    boxes = [spot.box for spot in spots]
+    assert all(box.outside((600, 400)) == 0 for box in boxes)
+    for index, box in enumerate(boxes):
+        assert all(box.overlap(other) == 0 for other in marks + boxes[:index])
+
+
+def test_stage_shares_fill_the_bar():
+    spec = charts.stages_spec([report_rows.row()])
+    parts = spec["layer"][0]["data"]["values"]
+    assert parts[0]["start"] == 0
+    assert parts[-1]["end"] == pytest.approx(1)
+    assert [part["stage"] for part in parts if part["inside"]] == ["infer"]
+
+
+def test_a_stage_that_no_row_has_is_not_in_the_legend():
+    spec = charts.stages_spec(report_rows.suite())
+    used = spec["layer"][0]["layer"][0]["encoding"]["color"]["scale"]["domain"]
+    assert used == ["decode", "preprocess", "infer", "postprocess"]
+
+
+def test_both_charts_render_for_rows_and_for_none():
+    for rows in (report_rows.mixed(), []):
+        assert charts.svg(charts.ap_fps_spec(rows)).startswith("<svg")
+        assert charts.png(charts.stages_spec(rows), scale=1).startswith(b"\x89PNG")
+
+
+def test_the_picture_has_its_own_background():
+    assert 'fill="#ffffff"' in charts.svg(charts.ap_fps_spec(report_rows.suite()))[:400]
+
+
+def test_the_title_claims_the_same_run_only_where_it_is_so():
+    measured, published = report_rows.measured(), report_rows.row()
+    assert context.headline([measured]) == "Accuracy and speed of the same run"
+    assert context.headline([published]) == "Speed measured here, accuracy as published"
+    assert "same run" not in context.headline([measured, published])
+
+
+def test_rows_that_cannot_be_compared_bring_a_warning():
+    row = report_rows.row()
+    assert context.warnings([row, row]) == []
+    other = replace(row, machine="another", threads=8, complete=False)
+    machine, threads, broken = context.warnings([row, other])
+    assert "several machines" in machine
+    assert "thread counts" in threads
+    assert broken == "hrnet-w32-256x192@detected: the run stopped early."
