@@ -1,0 +1,65 @@
+"""L6: parse, call once, print. Nothing heavy is imported until a command runs."""
+
+import sys
+
+import typer
+
+from posemark.cli import listing, reporting, running, weighing
+from posemark.core.errors import PoseMarkError
+
+app = typer.Typer(
+    name="posemark",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Which 2D human pose model, at which settings, on my device?
+
+Runs pose models through one harness, frame by frame as from a camera, and reports the
+accuracy (AP) and the speed (FPS) of the very same run.
+
+Examples:
+
+    posemark list
+
+    posemark run seed --data sample --budget 8 --out runs/first
+
+    posemark report runs/first -o report.html
+""",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import posemark
+
+        typer.echo(posemark.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    pass
+
+
+app.command("list")(listing.list_entries)
+app.command("run", no_args_is_help=True)(running.run)
+app.command("report", no_args_is_help=True)(reporting.report)
+app.add_typer(weighing.app, name="weights")
+
+
+def main() -> None:
+    """The `posemark` command: a user's mistake is one paragraph and exit code 2."""
+    try:
+        app()
+    except PoseMarkError as error:
+        from rich.console import Console
+        from rich.text import Text
+
+        paragraph = Text.assemble(("error: ", "bold red"), str(error))
+        Console(stderr=True, highlight=False).print(paragraph)
+        sys.exit(2)

@@ -1,0 +1,39 @@
+"""`posemark list`: what can be run."""
+
+
+def list_entries() -> None:
+    """Show every model and its letters in the suite `seed`."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from posemark.jobs.plan import SEED
+    from posemark.models import all_models
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("model", no_wrap=True)
+    table.add_column("seed", justify="center")
+    for title in ("M params", "GMACs", "AP*"):
+        table.add_column(title, justify="right")
+    table.add_column("code licence", no_wrap=True)
+    for spec in all_models().values():
+        published = spec.reported("detected")
+        table.add_row(
+            spec.name,
+            " ".join(e.letter or "" for e in SEED if e.model == spec.name),
+            f"{spec.parameters / 1e6:.2f}",
+            f"{spec.macs / 1e9:.2f}",
+            f"{published.ap * 100:.1f}" if published else "unknown",
+            spec.licence,
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        "\n* as published: COCO val2017, detected boxes, flip test. Not measured here.\n\n"
+        "seed: the blog post's letters, on detected and on ground-truth boxes. To run:\n"
+        "  posemark run hrnet-w32-256x192     ground-truth boxes, formula weights\n"
+        "  posemark run MODEL@detected        detected boxes\n"
+        "  posemark run MODEL.TAG             trained weights (`posemark weights list`)\n"
+        "  posemark run a b 'lite*'           letters, globs\n"
+        "  posemark run seed                  the post's entries; `all`: every model twice",
+        markup=False,
+    )

@@ -1,0 +1,38 @@
+"""`posemark report`: from records to pages, charts and tables."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders or .jsonl records.")],
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="What to write, by suffix: .html page, .svg or .png chart, .md, .csv or .json "
+            "table. Repeatable. Without it the table is printed.",
+        ),
+    ] = None,
+) -> None:
+    """Draw the AP-FPS chart and tables of one or several runs.
+
+    Examples:
+
+        posemark report runs/first
+
+        posemark report runs/first -o report.html -o chart.svg -o table.md
+    """
+    from posemark.cli.console import print_rows
+    from posemark.report.derive import load_rows
+    from posemark.report.write import write
+
+    rows = load_rows(runs)
+    if not output:
+        print_rows(rows)
+    for path in output or ():
+        write(rows, path)
+        typer.echo(f"wrote {path}")

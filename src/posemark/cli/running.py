@@ -1,0 +1,192 @@
+"""`posemark run`: measure entries and print what came out."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from posemark.jobs.local import Step
+    from posemark.jobs.plan import Job
+    from posemark.report.rows import Row
+
+
+class Persons(StrEnum):
+    """How the people of a frame go through the network."""
+
+    serial = "serial"
+    batched = "batched"
+
+
+def run(
+    entries: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ENTRY|GLOB|SUITE...",
+            help="A model (hrnet-w32-256x192), with weights (MODEL.TAG), with boxes "
+            "(MODEL@gt, MODEL@detected), a glob ('lite*'), a letter of the blog post, or a "
+            "suite (seed, all).",
+        ),
+    ],
+    data: Annotated[
+        str, typer.Option(help="sample (built-in scenes) or coco:DIR (standard layout).")
+    ] = "sample",
+    boxes: Annotated[
+        str | None,
+        typer.Option(
+            help="Person boxes: gt, simulated (a detector's statistics, for sample), or file:F "
+            "(COCO results). Default: gt, and simulated for @detected entries on sample."
+        ),
+    ] = None,
+    weights: Annotated[
+        str,
+        typer.Option(help="A checkpoint file, an imported tag, or none: formula weights."),
+    ] = "none",
+    codec: Annotated[
+        str | None,
+        typer.Option(help="argmax, quarter or dark:K. Default: the model's own."),
+    ] = None,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Average with the mirrored crop (two forwards).")
+    ] = False,
+    persons: Annotated[
+        Persons, typer.Option(help="One crop a forward, or all crops of a frame in one.")
+    ] = Persons.serial,
+    min_score: Annotated[
+        float, typer.Option(min=0, max=1, help="Leave out boxes scored below this.")
+    ] = 0.0,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads. Default: all usable cores.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most this many frames an entry.")
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Seconds an entry; ends after the frame that uses them up."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the records. Default: runs/DATE-TIME.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with stopped records in --out.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object an entry, nothing else.")
+    ] = False,
+) -> None:
+    """Measure speed and accuracy of entries, one frame after the other.
+
+    Records are written frame by frame: a run killed at any moment keeps every finished frame,
+    and --resume goes on from there.
+
+    Examples:
+
+        posemark run seed --budget 8
+
+        posemark run hrnet-w32-256x192.official --data coco:~/coco
+
+        posemark run 'lite*@detected' --data coco:~/coco --boxes file:detections.json
+
+        posemark run dark-w32-256x192 --flip --persons batched --limit 50 --json
+    """
+    from posemark.jobs.plan import Options, plan
+    from posemark.measure.environment import usable_cores
+
+    options = Options(
+        data=data,
+        boxes=boxes,
+        weights=weights,
+        codec=codec,
+        flip=flip,
+        persons=persons.value,
+        min_score=min_score,
+        threads=threads or usable_cores(),
+        limit=limit,
+        budget=budget,
+    )
+    jobs = plan(entries, options)
+    _run_all(jobs, data, out or _fresh_folder(resume), resume, json)
+
+
+def _fresh_folder(resume: bool) -> Path:
+    from posemark.core.errors import UsageError
+    from posemark.measure.clock import utc_now
+
+    if resume:
+        raise UsageError("--resume needs --out DIR, the folder of the run to go on with.")
+    return Path("runs") / utc_now()[:19].replace(":", "").replace("T", "-")
+
+
+def _run_all(jobs: "list[Job]", data: str, out: Path, resume: bool, json: bool) -> None:
+    """All inputs are checked before the first frame is measured, then entry after entry."""
+    from posemark.cli.console import print_rows
+    from posemark.datasets import open_dataset
+    from posemark.report import tables
+
+    dataset = open_dataset(data)
+    frames = dataset.frames()
+    rows: list[Row] = []
+    with _progress(quiet=json) as progress:
+        for number, job in enumerate(jobs, 1):
+            title = f"{number}/{len(jobs)} {job.entry.name}"
+            rows.append(_run_one(job, (dataset, frames), out, resume, progress, title))
+            if json:
+                typer.echo(tables.json_lines([rows[-1]]).rstrip())
+    if not json:
+        print_rows(rows)
+        typer.echo(f"\nrecords in {out}\nchart:  posemark report {out} -o {out}/report.html")
+
+
+def _run_one(job: "Job", data, out: Path, resume: bool, progress: "Progress", title: str) -> "Row":
+    from posemark.jobs.local import prepare_job, run_job
+    from posemark.records import files
+    from posemark.report.derive import row_of
+
+    task = progress.add_task(title, total=None, speed="building the network")
+    prepared = prepare_job(job, *data)
+    speeds = _Speed()
+
+    def on_step(step: "Step") -> None:
+        speeds.add(step)
+        progress.update(task, completed=step.done, total=step.total, speed=speeds.text())
+
+    row = row_of(files.read(run_job(prepared, out, resume, on_step)), {})
+    fps = f"{row.fps_pose:.2f} pose FPS" if row.fps_pose else "no boxes seen"
+    progress.update(task, completed=row.frames, total=row.frames, speed=fps)
+    return row
+
+
+class _Speed:
+    """The running figure beside the progress bar."""
+
+    def __init__(self) -> None:
+        self._frames = self._boxes = self._nanoseconds = 0
+
+    def add(self, step: "Step") -> None:
+        self._frames += step.line.error is None
+        self._boxes += step.line.boxes
+        self._nanoseconds += step.line.frame_ns
+
+    def text(self) -> str:
+        if not self._nanoseconds:
+            return ""
+        return f"{self._frames / self._nanoseconds * 1e9:.2f} FPS, {self._boxes} people"
+
+
+def _progress(quiet: bool) -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[speed]}"),
+        console=Console(stderr=True),
+        disable=quiet,
+    )

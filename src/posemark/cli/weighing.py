@@ -1,0 +1,114 @@
+"""`posemark weights`: the checkpoints, where they come from, which are here."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from posemark.core.spec import ModelSpec, Weights
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="List, fetch and import trained checkpoints.",
+)
+
+
+@app.command("list")
+def list_weights() -> None:
+    """Show every registered checkpoint: licence, published AP, and whether it is here."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from posemark.models import all_models
+    from posemark.weights import cache_dir
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("weights", "here", "AP*", "settings", "licence", "trained on"):
+        table.add_column(title, justify="right" if title == "AP*" else "left")
+    for spec in all_models().values():
+        for row in spec.weights:
+            table.add_row(f"{spec.name}.{row.tag}", _state(spec, row), *_facts(row))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        f"\n* as published, COCO val2017. Imported files lie in {cache_dir()}.\n"
+        "  fetch: `posemark weights fetch MODEL.TAG`. by hand: download it from the model's\n"
+        "  repository, then `posemark weights import FILE --as MODEL.TAG`.",
+        style="dim",
+    )
+
+
+def _state(spec: "ModelSpec", row: "Weights") -> str:
+    from posemark.weights import cached
+
+    if cached(spec, row.tag):
+        return "yes"
+    return "fetch" if row.url else "by hand"
+
+
+def _facts(row: "Weights") -> tuple[str, str, str, str]:
+    first = row.reported[0] if row.reported else None
+    ap = f"{first.ap * 100:.1f}" if first else "unknown"
+    flip = "flip" if first and first.flip else "no flip"
+    settings = f"{first.boxes}, {flip}" if first else ""
+    return ap, settings, row.licence or "unknown", row.trained_on
+
+
+@app.command("import", no_args_is_help=True)
+def import_weights(
+    file: Annotated[Path, typer.Argument(help="A .pth, .pt or .safetensors file.")],
+    name: Annotated[str, typer.Option("--as", help="MODEL.TAG; the tag may be one of your own.")],
+) -> None:
+    """Check a checkpoint against its network, hash it, and keep a copy.
+
+    Example:
+
+        posemark weights import pose_hrnet_w32_256x192.pth --as hrnet-w32-256x192.official
+    """
+    from posemark.weights import import_file
+
+    spec, tag = _split(name)
+    stored = import_file(file, spec, tag)
+    typer.echo(f"imported {stored.path}\nsha256   {stored.sha256}\nuse it:  posemark run {name}")
+
+
+@app.command("fetch", no_args_is_help=True)
+def fetch_weights(
+    name: Annotated[str, typer.Argument(metavar="MODEL.TAG", help="See `weights list`.")],
+) -> None:
+    """Download a checkpoint from its registered address, verify its hash, and keep it.
+
+    Example:
+
+        posemark weights fetch hrnet-w32-256x192.mmpose
+    """
+    from rich.progress import Progress
+
+    from posemark.weights import fetch
+
+    spec, tag = _split(name)
+    with Progress() as bars:
+
+        def watched(chunks, size):
+            task = bars.add_task(name, total=size)
+            for chunk in chunks:
+                bars.advance(task, len(chunk))
+                yield chunk
+
+        stored = fetch(spec, tag, watched)
+    typer.echo(f"fetched {stored.path}\nuse it: posemark run {name}")
+
+
+def _split(name: str) -> "tuple[ModelSpec, str]":
+    from posemark.core.errors import UsageError
+    from posemark.models import spec_of
+
+    model, dot, tag = name.partition(".")
+    if not (dot and tag):
+        raise UsageError(
+            f"{name!r}: expected MODEL.TAG, such as hrnet-w32-256x192.official. "
+            "`posemark weights list` shows the registered ones."
+        )
+    return spec_of(model), tag
