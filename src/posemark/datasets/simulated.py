@@ -43,7 +43,7 @@ def simulated_boxes(frame: Frame) -> Boxes:
 
 
 def _count(image_id: int) -> int:
-    u = kronecker(image_id, SILVER, 0.91)
+    u = kronecker(image_id, SILVER, 0.03)
     return round(_FEWEST + _SPREAD * u**_SKEW)
 
 

@@ -11,6 +11,8 @@ from posemark.records.schema import SCHEMA, End, FrameLine, Header, Line
 
 SUFFIX = ".jsonl"
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
 
 @dataclass(frozen=True)
 class Record:
@@ -48,20 +50,20 @@ def _lines(path: Path) -> tuple[list[Line], int]:
     whole = content[: content.rfind(b"\n") + 1]
     decoder = msgspec.json.Decoder(Line)
     lines: list[Line] = []
+    _require_schema(path, whole.partition(b"\n")[0])
     for number, text in enumerate(whole.splitlines(), 1):
         try:
             lines.append(decoder.decode(text))
-        except msgspec.DecodeError as error:
-            _require_schema(path, text)
+        except _UNREADABLE as error:
             raise RecordError(_not_a_record(path, f"line {number}: {error}")) from error
     return lines, len(whole)
 
 
-def _require_schema(path: Path, text: bytes) -> None:
-    """Explain a line that does not fit because it was written under another schema."""
+def _require_schema(path: Path, first: bytes) -> None:
+    """Refuse a record whose header was written under another schema, even if it would fit."""
     try:
-        found = msgspec.json.decode(text, type=dict[str, object]).get("schema", SCHEMA)
-    except msgspec.DecodeError:
+        found = msgspec.json.decode(first, type=dict[str, object]).get("schema", SCHEMA)
+    except _UNREADABLE:
         return
     if found != SCHEMA:
         raise RecordError(

@@ -54,7 +54,7 @@ def settings(rows: list[Row]) -> list[str]:
     run = [
         *distinct(f"{row.runtime} {row.precision}".strip() for row in rows),
         *distinct(row.data for row in rows),
-        " / ".join(distinct(counted(row.frames, "frame") for row in rows)),
+        _frames(rows),
         f"{span(people)} people a frame" if people else "",
     ]
     return [line for line in (_line(machine), _line(run)) if line]
@@ -72,7 +72,7 @@ def warnings(rows: list[Row]) -> list[str]:
 _MUST_AGREE: tuple[tuple[Callable[[Row], object], str], ...] = (
     (lambda row: row.machine, "Rows of several machines: compare speeds within one only."),
     (lambda row: row.threads, "Rows of several thread counts: speeds differ for that alone."),
-    (lambda row: (row.data, row.frames), "Rows of several data sets or frame counts."),
+    (lambda row: row.data, "Rows of several data sets: people per frame differ, and so does AP."),
     (lambda row: row.flip, "Rows with and without flip test: it about doubles the inference time."),
 )
 
@@ -116,6 +116,13 @@ def distinct(values: Iterable[str]) -> list[str]:
 def _threads(rows: list[Row]) -> str:
     counts = distinct(str(row.threads) for row in rows if row.threads)
     return f"{' / '.join(counts)} thread{'' if counts == ['1'] else 's'}" if counts else ""
+
+
+def _frames(rows: list[Row]) -> str:
+    """One count, or the span that a time budget leaves."""
+    fewest, most = (pick((row.frames for row in rows), default=0) for pick in (min, max))
+    spread = counted(most, "frame") if fewest == most else f"{fewest:,}–{most:,} frames"
+    return f"{spread} an entry" if len(rows) > 1 else spread
 
 
 def _line(parts: list[str]) -> str:
