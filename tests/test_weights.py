@@ -3,11 +3,11 @@
 import pickle
 from dataclasses import replace
 
-import goldens
 import pytest
 import torch
 from safetensors.torch import save_file
 
+import goldens
 import posemark
 from posemark import weights
 from posemark.core.errors import CheckpointError, UsageError
@@ -168,7 +168,7 @@ def test_a_tag_that_is_not_here_says_how_to_get_it():
     ):
         weights.resolve(spec_of(HRNET), "official")
     with pytest.raises(CheckpointError, match="Did you mean official"):
-        weights.resolve(spec_of(HRNET), "oficial")
+        weights.resolve(spec_of(HRNET), "officials")
     assert weights.resolve(spec_of(HRNET), "none") is None
 
 

@@ -1,0 +1,383 @@
+"""The command line as people use it: what is printed, where, and how mistakes are answered."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+import posemark
+from posemark import cli
+from posemark.jobs import local
+from posemark.models import all_models
+from posemark.records import files
+
+SMALL = "naive-litehrnet-18-256x192"
+PUBLIC_KEYS = [
+    *("entry", "letter", "model", "weights", "runtime", "precision", "boxes", "frames"),
+    *("persons", "fps_pose", "fps_pipeline", "stage_ms", "ap", "ap_published", "codec_ceiling"),
+]
+STAGES = ["decode", "detect", "preprocess", "infer", "postprocess"]
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path, monkeypatch):
+    """An empty folder, an empty cache, and a terminal wide enough to keep lines whole."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "2000")
+
+
+def invoke(*arguments):
+    """Standard output and error of a command that must succeed."""
+    result = CliRunner().invoke(cli.app, [str(a) for a in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.stderr
+    return result.stdout, result.stderr
+
+
+def measure(*arguments):
+    return invoke("run", *arguments, "--threads", 1, "--limit", 1)
+
+
+@pytest.fixture
+def mistake(monkeypatch, capsys):
+    """Run the real entry point on a mistake and return the one paragraph it answers with.
+
+    begun: the progress of a run may stand before the paragraph.
+    """
+
+    def run(*arguments, begun=False):
+        monkeypatch.setattr(sys, "argv", ["posemark", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        said = capsys.readouterr()
+        assert exit_.value.code == 2
+        assert said.out == ""
+        progress, _, paragraph = said.err.partition("error: ")
+        assert bool(progress) <= begun
+        assert "Traceback" not in said.err
+        assert "\n" not in paragraph.strip(), "one paragraph"
+        return paragraph.strip()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def json_run(tmp_path_factory):
+    """What `run --json` printed for two entries, and the folder of their records."""
+    out = tmp_path_factory.mktemp("runs") / "two"
+    return *measure("p", "litehrnet-18-256x192", "--json", "--out", out), out
+
+
+# --- help ---------------------------------------------------------------------------------------
+
+
+def commands(command, path=()):
+    """Every command and group by the words that call it."""
+    yield path
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, (*path, name))
+
+
+COMMANDS = list(commands(typer.main.get_command(cli.app)))
+
+
+def test_the_commands_are_the_documented_ones():
+    assert {" ".join(words) for words in COMMANDS} == {
+        *("", "list", "run", "report"),
+        *("weights", "weights list", "weights import", "weights fetch"),
+    }
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_every_help_shows_an_example_that_calls_the_command(words, option):
+    text, _ = invoke(*words, option)
+    _, _, examples = text.partition("Example")
+    assert " ".join(["posemark", *words]) in examples
+
+
+def example_words():
+    """The arguments of every example in the help texts."""
+    for words in COMMANDS:
+        text, _ = invoke(*words, "--help")
+        for line in re.findall(r"^ *posemark ([^│\n]*)", text.partition("Example")[2], re.M):
+            yield [word.strip("'") for word in line.split()]
+
+
+def test_the_examples_name_existing_commands_options_and_models():
+    seen = list(example_words())
+    assert len(seen) >= 10
+    options = {o for p in parameters(typer.main.get_command(cli.app)) for o in p.opts}
+    for words in seen:
+        assert tuple(words[:1]) in COMMANDS
+        assert {w for w in words if w.startswith("-")} <= options
+        models = {w.split(".")[0] for w in words if re.match(r"[a-z0-9-]+-\d+x\d+", w)}
+        assert models <= set(all_models())
+
+
+def parameters(command):
+    yield from command.params
+    for inner in getattr(command, "commands", {}).values():
+        yield from parameters(inner)
+
+
+def test_the_version_is_the_packages():
+    assert invoke("--version")[0].strip() == posemark.__version__
+
+
+# --- what a command imports ---------------------------------------------------------------------
+
+HEAVY = {"torch", "cv2", "numpy", "vl_convert", "faster_coco_eval", "safetensors"}
+
+
+def modules_after(code):
+    """Names of the heavy modules that a new interpreter holds after this code."""
+    source = str(Path(posemark.__file__).parents[1])
+    show = f"import sys; print('loaded:', *({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{show}"],
+        env=os.environ | {"PYTHONPATH": source},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.partition("loaded:")[2].split())
+
+
+def calling(*arguments):
+    return (
+        "import sys\nfrom posemark.cli import main\n"
+        f"sys.argv = {['posemark', *map(str, arguments)]!r}\n"
+        "try:\n    main()\nexcept SystemExit as error:\n    assert not error.code, error.code"
+    )
+
+
+@pytest.mark.parametrize(
+    "code", ["import posemark", "import posemark.cli", calling("--help"), calling("run", "--help")]
+)
+def test_importing_and_help_load_nothing_heavy(code):
+    assert modules_after(code) == set()
+
+
+def test_a_report_loads_no_torch(json_run, tmp_path):
+    page = tmp_path / "page.html"
+    loaded = modules_after(calling("report", json_run[2], "-o", page))
+    assert page.stat().st_size > 1000
+    assert loaded & {"torch", "safetensors"} == set()
+
+
+# --- run ----------------------------------------------------------------------------------------
+
+
+def test_json_prints_one_object_an_entry_and_nothing_else(json_run):
+    out, err, folder = json_run
+    assert err == ""
+    lines = out.split("\n")
+    assert lines.pop() == ""
+    rows = [json.loads(line) for line in lines]
+    assert [row["entry"] for row in rows] == [f"{SMALL}@gt", "litehrnet-18-256x192@gt"]
+    for row in rows:
+        assert list(row)[: len(PUBLIC_KEYS)] == PUBLIC_KEYS
+        assert list(row["stage_ms"]) == STAGES
+        assert (row["frames"], row["persons"], row["weights"]) == (1, 1, "none")
+        assert (row["runtime"], row["precision"], row["boxes"]) == ("torch", "fp32", "gt")
+        assert row["ap"] is None
+        assert 0 < row["fps_pipeline"] < row["fps_pose"]
+    assert sorted(p.name for p in folder.glob("*.jsonl")) == sorted(
+        f"{row['entry']}.jsonl" for row in rows
+    )
+
+
+def test_without_json_a_table_is_printed_and_the_records_lie_where_it_says(tmp_path):
+    out, err = measure(SMALL)
+    assert f"{SMALL}@gt" in out.replace("\n", "")
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert f"records in runs/{folder.name}" in out
+    assert f"posemark report runs/{folder.name} -o" in out
+    assert files.read(folder / f"{SMALL}@gt.jsonl").complete
+    assert "Traceback" not in err
+
+
+def test_options_reach_the_record(tmp_path):
+    options = ("--flip", "--persons", "batched", "--codec", "dark:3", "--min-score", 0.3)
+    out, _ = measure(f"{SMALL}@detected", *options, "--json", "--out", tmp_path / "run")
+    row = json.loads(out)
+    assert row["entry"] == f"{SMALL}@detected+dark3+flip+batched+min0.3"
+    settings = files.read(tmp_path / "run" / f"{row['entry']}.jsonl").header.settings
+    assert (settings.flip, settings.persons, settings.codec) == (True, "batched", "dark:3")
+    assert (settings.min_score, settings.threads) == (0.3, 1)
+    assert row["boxes"] == "simulated"
+
+
+def test_a_run_that_is_stopped_says_how_to_go_on(tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(local, "run_job", stop)
+    arguments = ["run", SMALL, "--out", str(tmp_path / "half")]
+    result = CliRunner().invoke(cli.app, arguments)
+    assert result.exit_code == 130
+    assert f"--out {tmp_path}/half --resume" in result.stderr
+
+
+# --- report -------------------------------------------------------------------------------------
+
+
+def test_a_report_is_printed_without_a_file_to_write(json_run):
+    out, _ = invoke("report", json_run[2])
+    assert f"{SMALL}@gt" in out.replace("\n", "")
+
+
+def test_a_report_writes_every_file_asked_for(json_run, tmp_path):
+    paths = [tmp_path / "new" / f"table{suffix}" for suffix in (".md", ".csv", ".json")]
+    out, _ = invoke("report", json_run[2], *(word for p in paths for word in ("-o", p)))
+    assert out.splitlines() == [f"wrote {path}" for path in paths]
+    rows = json.loads(paths[2].read_text())
+    assert [list(row)[: len(PUBLIC_KEYS)] for row in rows] == [PUBLIC_KEYS] * 2
+    assert all(SMALL in path.read_text().replace("\\", "") for path in paths)
+
+
+def test_a_report_changes_no_record(json_run, tmp_path):
+    before = {p: p.read_bytes() for p in json_run[2].iterdir()}
+    invoke("report", json_run[2], "-o", tmp_path / "table.md")
+    assert {p: p.read_bytes() for p in json_run[2].iterdir()} == before
+
+
+# --- lists --------------------------------------------------------------------------------------
+
+
+def test_list_shows_every_model_with_its_letters_and_licence():
+    out, _ = invoke("list")
+    lines = {line.split()[0]: line for line in out.splitlines() if line.strip()}
+    for spec in all_models().values():
+        assert spec.licence in lines[spec.name]
+    assert re.search(r"\ba b\b", lines["hrnet-w32-256x192"])
+    assert "74.4" in lines["hrnet-w32-256x192"]
+
+
+def test_weights_list_shows_every_checkpoint_and_how_to_get_it(tmp_path):
+    out, _ = invoke("weights", "list")
+    lines = {line.split()[0]: line for line in out.splitlines() if line.strip()}
+    for spec in all_models().values():
+        for row in spec.weights:
+            line = lines[f"{spec.name}.{row.tag}"]
+            assert ("fetch" if row.url else "by hand") in line
+            assert (row.licence or "unknown") in line
+    assert str(tmp_path / "cache") in out
+
+
+def test_weights_that_were_imported_are_shown_and_run(tmp_path):
+    state = posemark.network(SMALL).state_dict()
+    torch.save(state, tmp_path / "mine.pth")
+    out, _ = invoke("weights", "import", tmp_path / "mine.pth", "--as", f"{SMALL}.mine")
+    assert f"posemark run {SMALL}.mine" in out
+    row = json.loads(measure(f"{SMALL}.mine", "--json", "--out", tmp_path / "run")[0])
+    assert (row["entry"], row["weights"]) == (f"{SMALL}.mine@gt", "mine")
+    assert row["ap"] is not None, "whoever trained them, they are measured"
+
+
+# --- mistakes -----------------------------------------------------------------------------------
+
+
+def test_an_unknown_entry_suggests_the_nearest(mistake):
+    assert "Did you mean hrnet-w32-256x192" in mistake("run", "hrnet-w32-256x129")
+
+
+def test_a_missing_coco_folder_shows_the_layout(mistake):
+    text = mistake("run", SMALL, "--data", "coco:/nowhere")
+    assert "/nowhere/annotations/person_keypoints_val2017.json: no annotations there" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--resume"], "--resume needs --out"),
+        (["--codec", "nonsense"], "--codec 'nonsense' is not a decoder"),
+        (["--codec", "dark:4"], "Expected argmax, quarter, or dark:K"),
+        (["--data", "imagenet"], "is no data set"),
+        (["--boxes", "yolo"], "is no box source"),
+        (["--boxes", "file:absent.json"], "absent.json: cannot read the detections"),
+        (["--weights", "absent.pth"], "absent.pth: no such weights file"),
+        (["--weights", "official"], "is not on this machine"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_an_option_that_cannot_be_met_is_explained_before_anything_is_written(
+    mistake, tmp_path, arguments, said
+):
+    out = [] if "--resume" in arguments else ["--out", tmp_path / "run"]
+    assert said in mistake("run", SMALL, *arguments, *out)
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_mistake_in_the_last_entry_is_found_before_the_first_is_run(mistake, tmp_path):
+    text = mistake("run", SMALL, f"{SMALL}.official", "--limit", 1, "--out", tmp_path / "run")
+    assert "posemark weights import FILE --as" in text
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_record_that_exists_is_not_run_over(mistake, json_run):
+    arguments = ("run", "p", "--limit", 1, "--threads", 1, "--out", json_run[2])
+    assert "Add --resume" in mistake(*arguments, begun=True)
+
+
+def test_a_wrong_weights_file_is_not_imported(mistake, tmp_path):
+    path = tmp_path / "other.pth"
+    torch.save({"some.weight": torch.zeros(2)}, path)
+    text = mistake("weights", "import", path, "--as", f"{SMALL}.mine")
+    assert "other.pth: these weights are for another network" in text
+    path.write_bytes(b"no checkpoint")
+    assert "other.pth" in mistake("weights", "import", path, "--as", f"{SMALL}.mine")
+    assert not list(tmp_path.glob("cache/**/*.pth"))
+
+
+@pytest.mark.parametrize("name", [SMALL, f"{SMALL}.", ".official"])
+def test_weights_need_a_model_and_a_tag(mistake, name):
+    text = mistake("weights", "fetch", name)
+    assert "expected MODEL.TAG" in text or "no model is called" in text
+
+
+def test_reports_of_nothing_are_explained(mistake, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "no run records (*.jsonl) in this folder" in mistake("report", tmp_path / "empty")
+    assert "absent: cannot read this record" in mistake("report", tmp_path / "absent")
+    (tmp_path / "some.jsonl").write_text("{}\n")
+    assert "expected a PoseMark run record" in mistake("report", tmp_path / "some.jsonl")
+
+
+def test_a_report_of_an_unknown_kind_is_explained(mistake, json_run, tmp_path):
+    text = mistake("report", json_run[2], "-o", tmp_path / "report.pdf")
+    assert "ends in .pdf" in text
+    assert not (tmp_path / "report.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", SMALL, "--limit", "0"],
+        ["run", SMALL, "--persons", "all"],
+        ["run", SMALL, "--min-score", "2"],
+        ["run", SMALL, "--fast"],
+        ["rum"],
+    ],
+    ids=" ".join,
+)
+def test_options_that_do_not_exist_are_answered_without_a_traceback(monkeypatch, capsys, arguments):
+    monkeypatch.setattr(sys, "argv", ["posemark", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    said = capsys.readouterr()
+    assert exit_.value.code == 2
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    assert arguments[-1] in said.err or arguments[-2] in said.err

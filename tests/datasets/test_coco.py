@@ -1,0 +1,254 @@
+"""COCO in its standard layout, and everything that can be wrong with a copy of it."""
+
+import json
+import struct
+
+import cv2
+import numpy as np
+import pytest
+
+import goldens
+from posemark.core.errors import DataError, FrameError, UsageError
+from posemark.datasets import open_dataset
+from posemark.datasets.coco import ANNOTATIONS, IMAGES, Coco
+from posemark.datasets.sample import Sample
+from posemark.geometry.crop import decode_bgr
+
+WH = (64, 48)
+
+
+def person(image_id, **changes):
+    keypoints = [10, 20, 2, *[0] * 45, 30.5, 40.25, 1]
+    fields = {"image_id": image_id, "bbox": [1.5, 2, 30, 40], "area": 500.5, "iscrowd": 0}
+    return fields | {"keypoints": keypoints, "category_id": 1, "id": 1} | changes
+
+
+def image(image_id, name=None, size_wh=WH):
+    name = name or f"{image_id}.jpg"
+    return {"id": image_id, "file_name": name, "width": size_wh[0], "height": size_wh[1]}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three images, of which 7 holds two people, 3 one and 5 nobody; listed out of order."""
+    (tmp_path / IMAGES).mkdir()
+    for image_id in (3, 5, 7):
+        write_image(tmp_path, f"{image_id}.jpg", picture(image_id))
+    people = [person(7), person(3), person(7, iscrowd=1, bbox=[0, 0, 9, 9])]
+    annotate(tmp_path, {"images": [image(7), image(3), image(5)], "annotations": people})
+    return tmp_path
+
+
+def picture(seed=0):
+    return goldens.image(seed, WH[1], WH[0])
+
+
+def write_image(folder, name, pixels, suffix=".jpg"):
+    content = cv2.imencode(suffix, pixels)[1].tobytes()
+    (folder / IMAGES / name).write_bytes(content)
+    return content
+
+
+def annotate(folder, content):
+    path = folder / ANNOTATIONS
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def only_frame(folder, name, size_wh=WH):
+    """The frame of a data set of this one image."""
+    annotate(folder, {"images": [image(1, name, size_wh)], "annotations": []})
+    (frame,) = Coco(folder).frames()
+    return frame
+
+
+def pixels_of(frame):
+    return decode_bgr(frame.read(), frame.size_wh, frame.name)
+
+
+# --- a whole copy -------------------------------------------------------------------------------
+
+
+def test_frames_come_by_id_with_their_people(folder):
+    three, five, seven = Coco(folder).frames()
+    assert [f.image_id for f in (three, five, seven)] == [3, 5, 7]
+    assert [len(f.truth) for f in (three, five, seven)] == [1, 0, 2]
+    assert (three.name, three.size_wh) == ("3.jpg", WH)
+    assert seven.truth.is_crowd.tolist() == [False, True]
+    assert seven.truth.boxes_xywh.tolist() == [[1.5, 2, 30, 40], [0, 0, 9, 9]]
+    assert three.truth.areas.tolist() == [500.5]
+    assert three.truth.keypoints_xyv[0, [0, 1, 16]].tolist() == [
+        [10, 20, 2],
+        [0, 0, 0],
+        [30.5, 40.25, 1],
+    ]
+    assert five.truth.keypoints_xyv.shape == (0, 17, 3)
+    assert five.truth.boxes_xywh.shape == (0, 4)
+
+
+def test_nothing_is_read_from_disk_before_a_frame_is(folder):
+    for path in (folder / IMAGES).iterdir():
+        path.unlink()
+    frames = Coco(folder).frames()
+    content = write_image(folder, "3.jpg", picture(3))
+    assert frames[0].read() == content
+
+
+def test_the_fingerprint_is_that_of_the_annotations(folder):
+    path = folder / ANNOTATIONS
+    before = Coco(folder).fingerprint
+    assert Coco(folder).fingerprint == before
+    assert len(before) == 16
+    path.write_bytes(path.read_bytes() + b" ")
+    assert Coco(folder).fingerprint != before
+
+
+def test_fingerprint_and_frames_are_of_one_reading_of_the_file(folder):
+    dataset = Coco(folder)
+    before = dataset.fingerprint
+    annotate(folder, {"images": [], "annotations": []})
+    assert len(dataset.frames()) == 3
+    assert dataset.fingerprint == before
+
+
+def test_the_data_option_opens_it(folder, monkeypatch):
+    assert open_dataset(f"coco:{folder}") == Coco(folder)
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert open_dataset(f"coco:~/{folder.name}").frames()
+    assert open_dataset("sample") == Sample()
+
+
+@pytest.mark.parametrize("text", ["coco", "coco:", "imagenet", "", "sample:3", "/data/coco"])
+def test_any_other_data_is_refused_with_the_choices(text):
+    with pytest.raises(UsageError, match=r"no data set. Expected sample .* or coco:DIR"):
+        open_dataset(text)
+
+
+# --- images -------------------------------------------------------------------------------------
+
+
+def test_a_grey_jpeg_becomes_three_equal_channels(folder):
+    grey = picture()[..., 0].copy()
+    write_image(folder, "grey.jpg", grey)
+    pixels = pixels_of(only_frame(folder, "grey.jpg"))
+    assert pixels.shape == (48, 64, 3)
+    np.testing.assert_array_equal(pixels, pixels[..., :1].repeat(3, -1))
+    assert np.abs(pixels[..., 0].astype(int) - grey).mean() < 8, "it is the same picture"
+
+
+def test_a_png_with_transparency_and_the_name_of_a_jpeg_loses_only_its_alpha(folder):
+    four = np.concatenate([picture(), picture(1)[..., :1]], -1)
+    write_image(folder, "photo.jpg", four, ".png")
+    np.testing.assert_array_equal(pixels_of(only_frame(folder, "photo.jpg")), four[..., :3])
+
+
+def rotated_by_exif(jpeg):
+    """The JPEG with an EXIF block that asks viewers for a quarter turn (orientation 6)."""
+    tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    body = b"Exif\0\0" + tiff
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
+
+
+def test_the_exif_orientation_is_not_applied(folder):
+    plain = write_image(folder, "turned.jpg", picture())
+    turned = rotated_by_exif(plain)
+    viewed = cv2.imdecode(np.frombuffer(turned, np.uint8), cv2.IMREAD_COLOR)
+    assert viewed.shape == (64, 48, 3), "OpenCV left to itself would turn it"
+    (folder / IMAGES / "turned.jpg").write_bytes(turned)
+    np.testing.assert_array_equal(
+        pixels_of(only_frame(folder, "turned.jpg")), decode_bgr(plain, WH, "plain")
+    )
+
+
+@pytest.mark.parametrize("kept", [0.95, 0.5, 0.1])
+def test_a_jpeg_that_was_cut_off_is_a_frame_error(folder, kept):
+    content = write_image(folder, "cut.jpg", goldens.image(0, 480, 640))
+    size = int(len(content) * kept)
+    (folder / IMAGES / "cut.jpg").write_bytes(content[:size])
+    with pytest.raises(FrameError, match=rf"cut\.jpg.*cut off after {size} bytes.*Download"):
+        only_frame(folder, "cut.jpg", (640, 480)).read()
+
+
+def test_a_jpeg_with_something_after_its_end_is_read(folder):
+    content = write_image(folder, "tail.jpg", picture())
+    (folder / IMAGES / "tail.jpg").write_bytes(content + b"\0" * 100)
+    assert pixels_of(only_frame(folder, "tail.jpg")).shape == (48, 64, 3)
+
+
+def test_a_missing_image_is_a_frame_error(folder):
+    with pytest.raises(FrameError, match=r"gone\.jpg.*No such file.*Download it"):
+        only_frame(folder, "gone.jpg").read()
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>Not found</html>", b"\x89PNG\r\n\x1a\n1234"])
+def test_what_is_no_image_is_a_frame_error(folder, content):
+    (folder / IMAGES / "odd.jpg").write_bytes(content)
+    with pytest.raises(FrameError, match=rf"odd\.jpg.*{len(content)} bytes.*fetch it again"):
+        pixels_of(only_frame(folder, "odd.jpg"))
+
+
+def test_an_image_of_another_size_is_a_frame_error(folder):
+    write_image(folder, "small.jpg", picture())
+    with pytest.raises(FrameError, match=r"small\.jpg.*640x480.*64x48.*use the original"):
+        pixels_of(only_frame(folder, "small.jpg", (640, 480)))
+
+
+# --- annotations --------------------------------------------------------------------------------
+
+
+def test_missing_annotations_show_the_expected_layout(tmp_path):
+    for use in (Coco.frames, lambda dataset: dataset.fingerprint):
+        with pytest.raises(DataError, match=rf"{ANNOTATIONS}: no annotations.*{IMAGES}/.*sample"):
+            use(Coco(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"images": [', "\x00\x01"])
+def test_what_is_no_json_is_a_data_error(folder, content):
+    annotate(folder, content)
+    with pytest.raises(DataError, match=rf"{ANNOTATIONS}: expected JSON.*download it again"):
+        Coco(folder).frames()
+
+
+@pytest.mark.parametrize("content", [{}, [], 3, {"images": []}, {"annotations": []}], ids=repr)
+def test_json_that_is_not_coco_is_a_data_error(folder, content):
+    annotate(folder, content)
+    with pytest.raises(DataError, match=rf"{ANNOTATIONS}: expected COCO annotations"):
+        Coco(folder).frames()
+
+
+def without(fields, name):
+    return {k: v for k, v in fields.items() if k != name}
+
+
+MISFITS = {
+    "16 key points": person(1, keypoints=[1.0] * 48),
+    "key points without visibility": person(1, keypoints=[1.0] * 34),
+    "no key points": without(person(1), "keypoints"),
+    "key points of text": person(1, keypoints=["a"] * 51),
+    "null key points": person(1, keypoints=None),
+    "a box of three": person(1, bbox=[1, 2, 3]),
+    "no area": without(person(1), "area"),
+    "no image": without(person(1), "image_id"),
+    "no object": 5,
+}
+
+
+@pytest.mark.parametrize("misfit", MISFITS.values(), ids=MISFITS)
+def test_a_person_that_does_not_fit_is_a_data_error(folder, misfit):
+    annotate(folder, {"images": [image(1)], "annotations": [person(1), misfit]})
+    with pytest.raises(DataError, match=rf"{ANNOTATIONS}: expected COCO person key points \(17"):
+        Coco(folder).frames()
+
+
+@pytest.mark.parametrize("name", ["id", "file_name", "width", "height"])
+def test_an_image_without_its_facts_is_a_data_error(folder, name):
+    annotate(folder, {"images": [without(image(1), name)], "annotations": []})
+    with pytest.raises(DataError, match=name):
+        Coco(folder).frames()
+
+
+def test_lists_that_are_null_are_a_data_error(folder):
+    annotate(folder, {"images": None, "annotations": None})
+    with pytest.raises(DataError, match="does not fit"):
+        Coco(folder).frames()

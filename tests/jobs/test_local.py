@@ -1,0 +1,352 @@
+"""Running jobs end to end, with the smallest network: records, resuming, broken images."""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+import goldens
+from posemark.core.errors import CheckpointError, DataError, FrameError, RecordError, UsageError
+from posemark.core.frame import Frame
+from posemark.datasets.coco import Coco
+from posemark.datasets.sample import Sample
+from posemark.jobs.local import prepare_job, run_job
+from posemark.jobs.plan import Options, plan
+from posemark.measure.clock import STAGES
+from posemark.models import spec_of
+from posemark.records import files
+from posemark.report.derive import POSE_STAGES, load_rows
+
+MODEL = "naive-litehrnet-18-256x192"
+OPTIONS = Options(
+    data="sample",
+    boxes=None,
+    weights="none",
+    codec=None,
+    flip=False,
+    persons="serial",
+    min_score=0.0,
+    threads=1,
+    limit=3,
+    budget=None,
+)
+IDS = [1, 2, 3]
+"""The first sample scenes: one person, nobody, three people."""
+
+
+def prepared(dataset=None, name=f"{MODEL}@gt", **changes):
+    dataset = dataset or Sample(4)
+    (job,) = plan([name], replace(OPTIONS, **changes))
+    return prepare_job(job, dataset, dataset.frames())
+
+
+def run(job, out, resume=False):
+    """The path of the record, and the steps that were reported on the way."""
+    steps = []
+    return run_job(job, out, resume, steps.append), steps
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return run(prepared(), tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture
+def path(finished, tmp_path):
+    """A copy of the finished run, for a test to damage."""
+    shutil.copytree(finished[0].parent, tmp_path / "run")
+    return tmp_path / "run" / finished[0].name
+
+
+def raw(path):
+    """The lines as any JSON reader sees them."""
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def the_row(path):
+    (row,) = load_rows([path])
+    return row
+
+
+# --- the record ---------------------------------------------------------------------------------
+
+
+def test_a_record_is_a_header_every_frame_and_an_end(finished):
+    header, *frames, end = raw(finished[0])
+    assert finished[0].name == f"{MODEL}@gt.jsonl"
+    assert header["kind"] == "header"
+    assert [(f["kind"], f["image_id"]) for f in frames] == [("frame", i) for i in IDS]
+    assert end == {"kind": "end", "reason": "limit"}
+    assert files.read(finished[0]).complete
+
+
+def test_the_header_says_what_was_run(finished):
+    header, spec = files.read(finished[0]).header, spec_of(MODEL)
+    assert (header.entry, header.letter, header.model) == (f"{MODEL}@gt", "p", MODEL)
+    assert (header.parameters, header.macs) == (spec.parameters, spec.macs)
+    assert (header.weights.name, header.weights.sha256) == ("none", "formula-1")
+    assert (header.data.name, header.data.sha256) == ("sample", Sample(4).fingerprint)
+    assert (header.boxes.name, header.box_kind) == ("gt", "gt")
+    assert header.settings.convention == spec.convention.name
+    assert header.settings.codec == spec.codec.name
+    assert (header.settings.runtime, header.settings.precision) == ("torch", "fp32")
+    assert (header.settings.threads, header.settings.persons) == (1, "serial")
+
+
+def test_every_frame_is_timed_by_stage_and_stages_do_not_exceed_the_frame(finished):
+    for frame in raw(finished[0])[1:-1]:
+        assert tuple(frame["stages"]) == STAGES
+        assert all(isinstance(ns, int) for ns in frame["stages"].values())
+        assert 0 < sum(frame["stages"].values()) <= frame["frame_ns"]
+        assert (frame["stages"]["infer"] > 0) == (frame.get("boxes", 0) > 0)
+
+
+def test_without_trained_weights_there_are_perfect_poses_and_no_measured_ones(finished):
+    frames = files.read(finished[0]).frames
+    assert [f.boxes for f in frames] == [1, 0, 3]
+    assert [f.poses for f in frames] == [None] * 3
+    assert [len(f.perfect.scores) for f in frames] == [1, 0, 3]
+    assert {len(k) for f in frames for k in f.perfect.keypoints} == {17 * 3}
+
+
+def test_the_annotations_lie_beside_the_record_with_all_their_images(finished):
+    header = files.read(finished[0]).header
+    truth = json.loads((finished[0].parent / header.truth).read_bytes())
+    assert [image["id"] for image in truth["images"]] == [1, 2, 3, 4], "not those run alone"
+    assert sorted(p.name for p in finished[0].parent.iterdir()) == sorted(
+        [finished[0].name, header.truth]
+    )
+
+
+def test_progress_is_told_after_every_frame(finished):
+    path, steps = finished
+    assert [(s.done, s.total) for s in steps] == [(1, 3), (2, 3), (3, 3)]
+    assert [s.line for s in steps] == files.read(path).frames
+
+
+# --- the row ------------------------------------------------------------------------------------
+
+
+def test_the_row_has_a_ceiling_and_no_ap(finished):
+    row = the_row(finished[0])
+    assert row.ap is None
+    assert row.ap_published is None, "nobody published this entry on annotated boxes"
+    assert 0.8 < row.codec_ceiling <= 1
+    assert (row.frames, row.persons, row.failed_frames) == (3, 4, 0)
+    assert (row.weights, row.letter, row.complete, row.notes) == ("none", "p", True, ())
+
+
+def test_frames_per_second_are_frames_over_the_raw_nanoseconds(finished):
+    frames, row = raw(finished[0])[1:-1], the_row(finished[0])
+    total = {stage: sum(f["stages"][stage] for f in frames) for stage in STAGES}
+    pose_ns = sum(total[stage] for stage in ("preprocess", "infer", "postprocess"))
+    assert row.fps_pose == pytest.approx(3e9 / pose_ns, rel=1e-12)
+    assert row.fps_pipeline == pytest.approx(3e9 / sum(total.values()), rel=1e-12)
+    assert row.stage_ms == pytest.approx({s: total[s] / 3e6 for s in STAGES}, rel=1e-12)
+    assert set(POSE_STAGES) < set(STAGES)
+    assert row.fps_pipeline < row.fps_pose
+
+
+# --- stopping and going on ----------------------------------------------------------------------
+
+
+def after(path, frames):
+    """Byte offset at which a record holds this many frames."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    return sum(map(len, lines[: 1 + frames]))
+
+
+@pytest.mark.parametrize("torn_bytes", [0, 1, 40])
+def test_a_killed_run_goes_on_where_it_stopped(path, torn_bytes):
+    whole = after(path, 1)
+    kept = path.read_bytes()[:whole]
+    path.write_bytes(path.read_bytes()[: whole + torn_bytes])
+    assert not files.read(path).complete
+    assert "--resume" in " ".join(the_row(path).notes)
+    _, steps = run(prepared(), path.parent, resume=True)
+    assert path.read_bytes().startswith(kept)
+    kinds = [line["kind"] for line in raw(path)]
+    assert kinds == ["header", "frame", "resumed", "frame", "frame", "end"]
+    assert [f.image_id for f in files.read(path).frames] == IDS
+    assert [(s.done, s.total) for s in steps] == [(2, 3), (3, 3)]
+    assert the_row(path).complete
+
+
+def test_a_run_killed_between_its_last_frame_and_its_end_gets_its_end(path):
+    path.write_bytes(path.read_bytes()[: after(path, 3)])
+    _, steps = run(prepared(), path.parent, resume=True)
+    assert steps == []
+    assert [f.image_id for f in files.read(path).frames] == IDS
+    assert files.read(path).complete
+
+
+def test_nothing_is_written_into_a_finished_record(path):
+    before = path.read_bytes()
+    _, steps = run(prepared(), path.parent, resume=True)
+    assert path.read_bytes() == before
+    assert steps == []
+
+
+def test_a_finished_run_can_be_made_longer(path):
+    run(prepared(limit=None), path.parent, resume=True)
+    assert [f.image_id for f in files.read(path).frames] == [*IDS, 4]
+    assert raw(path)[-1] == {"kind": "end", "reason": "all frames"}
+
+
+def test_resuming_where_nothing_was_begun_is_a_run(tmp_path):
+    path, _ = run(prepared(limit=1), tmp_path / "new", resume=True)
+    assert [line["kind"] for line in raw(path)] == ["header", "frame", "end"]
+
+
+def test_a_record_is_not_begun_again(path):
+    before = path.read_bytes()
+    with pytest.raises(RecordError, match=r"exists already.*--resume"):
+        run(prepared(), path.parent)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("settings.*'threads': 1.*'threads': 2", {"threads": 2}),
+        ("data", {"dataset": Sample(5)}),
+    ],
+)
+def test_another_run_is_not_resumed_and_the_difference_is_named(path, field, changes):
+    before = path.read_bytes()
+    with pytest.raises(RecordError, match=rf"differs in .*{field}.*another --out"):
+        run(prepared(**changes), path.parent, resume=True)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [(f"{MODEL}@gt+flip", {"flip": True}), (f"{MODEL}@gt+dark3", {"codec": "dark:3"})],
+)
+def test_another_setting_of_the_key_is_another_record_in_the_same_folder(path, key, changes):
+    other, _ = run(prepared(limit=1, **changes), path.parent)
+    assert other.name == f"{key}.jsonl"
+    assert len(load_rows([path.parent])) == 2
+
+
+def test_a_used_up_budget_ends_the_run_after_one_frame_and_says_so(tmp_path):
+    path, _ = run(prepared(limit=None, budget=1e-9), tmp_path)
+    assert [line["kind"] for line in raw(path)] == ["header", "frame", "end"]
+    assert raw(path)[-1]["reason"] == "budget"
+
+
+def test_all_people_at_once_and_mirrored_is_recorded_as_such(tmp_path):
+    path, _ = run(prepared(flip=True, persons="batched", limit=3, codec="argmax"), tmp_path)
+    settings = files.read(path).header.settings
+    assert (settings.flip, settings.persons, settings.codec) == (True, "batched", "argmax")
+    assert [len(f.perfect.scores) for f in files.read(path).frames] == [1, 0, 3]
+
+
+# --- broken images ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """Sample scenes of which some cannot be read (raises) and some are no image (empty)."""
+
+    raises: tuple[int, ...] = ()
+    empty: tuple[int, ...] = ()
+    name = "sample"
+    fingerprint = "damaged"
+
+    def frames(self):
+        return [self._frame(frame) for frame in Sample(3).frames()]
+
+    def _frame(self, frame: Frame):
+        def refuse():
+            raise FrameError(f"{frame.name}: gone")
+
+        if frame.image_id in self.raises:
+            return replace(frame, read=refuse)
+        return replace(frame, read=bytes) if frame.image_id in self.empty else frame
+
+
+@pytest.mark.parametrize("damage", ["raises", "empty"])
+@pytest.mark.parametrize("which", [1, 3])
+def test_a_broken_image_is_recorded_and_counted_and_the_run_goes_on(tmp_path, damage, which):
+    path, steps = run(prepared(Damaged(**{damage: (which,)})), tmp_path)
+    frames = files.read(path).frames
+    assert [f.image_id for f in frames] == IDS
+    assert len(steps) == 3
+    (failed,) = (f for f in frames if f.error)
+    assert failed.image_id == which
+    assert f"sample-{which:06d}.jpg" in failed.error
+    assert (failed.stages, failed.perfect, failed.boxes) == ({}, None, 0)
+    row = the_row(path)
+    assert (row.frames, row.failed_frames, row.complete) == (2, 1, True)
+    assert failed.error in " ".join(row.notes)
+    assert row.codec_ceiling > 0.8, "its people are not counted as missed"
+
+
+def test_where_every_image_is_broken_the_run_fails_with_the_reason(tmp_path):
+    with pytest.raises(DataError, match=r"every one of 3 frames failed.*sample-000003\.jpg"):
+        run(prepared(Damaged(raises=(1, 2), empty=(3,))), tmp_path)
+
+
+def test_going_on_with_nothing_but_a_broken_image_left_finishes_the_run(tmp_path):
+    job = prepared(Damaged(raises=(3,)))
+    path, _ = run(job, tmp_path)
+    complete = raw(path)
+    path.write_bytes(path.read_bytes()[: after(path, 2)])
+    run(job, tmp_path, resume=True)
+    assert raw(path)[-2:] == complete[-2:]
+    assert the_row(path).failed_frames == 1
+
+
+# --- what is checked before ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "changes"),
+    [
+        (UsageError, {"codec": "nonsense"}),
+        (UsageError, {"boxes": "yolo", "name": f"{MODEL}@detected"}),
+        (DataError, {"boxes": "file:absent.json", "name": f"{MODEL}@detected"}),
+        (CheckpointError, {"weights": "absent.pth"}),
+        (CheckpointError, {"weights": "official"}),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_measured(error, changes, tmp_path, monkeypatch):
+    monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path))
+    with pytest.raises(error):
+        prepared(**changes)
+
+
+# --- trained weights ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    weights = goldens.shared("weights/tinypose_256x192_wider_naive_litehrnet18.safetensors")
+    coco = Coco(goldens.shared("coco"))
+    changes = {"data": f"coco:{coco.folder}", "weights": str(weights), "limit": 6}
+    job = prepared(coco, "wider-naive-litehrnet-18-256x192", **changes)
+    return run(job, tmp_path_factory.mktemp("trained"))[0]
+
+
+def test_trained_weights_are_measured_and_named(trained):
+    row = the_row(trained)
+    assert row.entry == "wider-naive-litehrnet-18-256x192.tinypose@gt"
+    assert (row.weights, row.weights_licence) == (
+        "tinypose",
+        "Apache-2.0 (upstream PaddleDetection)",
+    )
+    assert set(row.ap) == {"AP", "AP50", "AP75", "APM", "APL", "AR"}
+    assert 0.4 < row.ap["AP"] < row.codec_ceiling <= 1
+
+
+def test_poses_of_trained_weights_are_kept_beside_the_perfect_ones(trained):
+    for frame in files.read(trained).frames:
+        assert len(frame.poses.scores) <= frame.boxes
+        assert len(frame.perfect.scores) <= frame.boxes
+        points = np.array(frame.poses.keypoints).reshape(-1, 17, 3)
+        assert np.isfinite(points).all()
+        np.testing.assert_array_equal(points[..., :2], points[..., :2].round(3))
+        assert frame.poses.scores == sorted(frame.poses.scores, reverse=True)

@@ -1,0 +1,214 @@
+"""Record files: what was finished can be read again, whatever happened to the run."""
+
+import json
+
+import pytest
+
+from posemark.core.errors import RecordError
+from posemark.records import files
+from posemark.records.schema import (
+    SCHEMA,
+    End,
+    FrameLine,
+    Header,
+    People,
+    Published,
+    Resumed,
+    Settings,
+    Source,
+)
+
+
+def header(**changes):
+    fields = {
+        "entry": "tiny@gt",
+        "letter": "q",
+        "model": "tiny",
+        "family": "Tiny",
+        "approach": "top-down",
+        "input_hw": (256, 192),
+        "licence": "MIT",
+        "parameters": 12,
+        "macs": 34,
+        "weights": Source("none", "formula-1"),
+        "data": Source("sample", "0123456789abcdef", "CC BY 4.0"),
+        "boxes": Source("gt", "gt"),
+        "box_kind": "gt",
+        "settings": Settings("hrnet", "quarter", False, "serial", 0.0, 1, "torch", "fp32"),
+        "published": Published(0.7, "gt", True, "a paper"),
+        "environment": {"cpu": "one", "cores": 1},
+        "posemark": "0.0",
+        "protocol": 1,
+        "truth": "truth.json",
+        "started": "2026-01-01T00:00:00+00:00",
+    }
+    return Header(**fields | changes)
+
+
+STAGES = {"decode": 1, "detect": 0, "preprocess": 2, "infer": 3, "postprocess": 4}
+PEOPLE = People([0.9, 0.25], [[1.5, 2.5, 0.75] * 17, [-1.0, 640.125, 1e-06] * 17])
+FRAMES = [
+    FrameLine(139, 2, 1, STAGES, 11, PEOPLE, PEOPLE),
+    FrameLine(285, 0, 0, STAGES, 10, People([], []), People([], [])),
+    FrameLine(632, error='a "broken"\nimage: é\u2028\r end'),
+    FrameLine(724, 2, 0, STAGES, 12, None, PEOPLE),
+]
+
+
+def write(path, *lines):
+    with files.Writer.create(path, header()) as writer:
+        for line in lines:
+            writer.write(line)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run" / "tiny@gt.jsonl"
+
+
+def test_what_was_written_is_read_back_unchanged(path):
+    content = write(path, *FRAMES, End("all frames"))
+    record = files.read(path)
+    assert record.header == header()
+    assert record.frames == FRAMES
+    assert record.complete
+    assert record.whole_bytes == len(content)
+    assert record.path == path
+
+
+def test_every_line_is_one_json_object_that_names_its_kind(path):
+    content = write(path, *FRAMES, Resumed({"cpu": "two"}, "later"), End("limit"))
+    lines = content.decode().split("\n")
+    assert lines.pop() == ""
+    kinds = [json.loads(line)["kind"] for line in lines]
+    assert kinds == ["header", "frame", "frame", "frame", "frame", "resumed", "end"]
+    assert json.loads(lines[0])["schema"] == SCHEMA
+
+
+def test_a_line_is_in_the_file_before_the_next_frame_begins(path):
+    with files.Writer.create(path, header()) as writer:
+        assert files.read(path).frames == []
+        for done, frame in enumerate(FRAMES, 1):
+            writer.write(frame)
+            assert files.read(path).frames == FRAMES[:done]
+    assert not files.read(path).complete
+
+
+@pytest.mark.parametrize(
+    "torn", [FRAMES[0], FRAMES[2], End("limit")], ids=["poses", "error", "end"]
+)
+def test_a_last_line_torn_at_any_byte_costs_only_itself(path, torn):
+    before = write(path, *FRAMES)
+    path.unlink()
+    after = write(path, *FRAMES, torn)
+    assert after.startswith(before)
+    for size in range(len(before), len(after)):
+        path.write_bytes(after[:size])
+        record = files.read(path)
+        assert record.frames == FRAMES
+        assert record.whole_bytes == len(before)
+        assert not record.complete
+
+
+@pytest.mark.parametrize("torn", [FRAMES[0], FRAMES[2]], ids=["long", "short"])
+def test_going_on_after_a_torn_line_replaces_it_and_no_finished_byte(path, torn):
+    before = write(path, *FRAMES[1:3])
+    path.unlink()
+    after = write(path, *FRAMES[1:3], torn)
+    for size in range(len(before), len(after) + 1):
+        path.write_bytes(after[:size])
+        finished = files.read(path)
+        with files.Writer.append(finished) as writer:
+            writer.write(FRAMES[2])
+            writer.write(End("all frames"))
+        record = files.read(path)
+        assert path.read_bytes().startswith(after[: finished.whole_bytes])
+        assert record.frames == [*finished.frames, FRAMES[2]]
+        assert record.complete
+        assert record.whole_bytes == path.stat().st_size
+
+
+def test_a_record_that_goes_on_is_complete_only_after_its_new_end(path):
+    write(path, FRAMES[0], End("limit"))
+    with files.Writer.append(files.read(path)) as writer:
+        writer.write(Resumed({}, "later"))
+        assert not files.read(path).complete
+        writer.write(FRAMES[1])
+        writer.write(End("all frames"))
+    assert files.read(path).complete
+    assert files.read(path).frames == FRAMES[:2]
+
+
+def test_an_existing_record_is_never_overwritten(path):
+    before = write(path, *FRAMES)
+    with pytest.raises(RecordError, match=r"exists already.*--resume.*--out"):
+        files.Writer.create(path, header())
+    assert path.read_bytes() == before
+
+
+def another_schema(line, schema=SCHEMA + 1, **changes):
+    return json.dumps({**json.loads(line), "schema": schema, **changes}).encode() + b"\n"
+
+
+@pytest.mark.parametrize("changes", [{}, {"settings": "now a text"}, {"macs": None}], ids=repr)
+def test_another_schema_is_explained_whatever_else_changed_with_it(path, changes):
+    first, *rest = write(path, *FRAMES).splitlines(keepends=True)
+    path.write_bytes(another_schema(first, **changes) + b"".join(rest))
+    with pytest.raises(RecordError, match=rf"schema {SCHEMA + 1}.*reads schema {SCHEMA}"):
+        files.read(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n",
+        b"no record\n",
+        b"[1, 2]\n",
+        b'{"kind": "header"}\n',
+        b'{"kind": "party"}\n',
+        b"\xff\xfe\x00\n",
+        b'{"kind":"end","reason":"\xff"}\n',
+        b'{"kind":"end","reason":"limit"}\n',
+        b'{"kind":"frame","image_id":1}\n',
+    ],
+)
+def test_what_is_no_record_is_explained(path, content):
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=r"tiny@gt\.jsonl: expected a PoseMark run record"):
+        files.read(path)
+
+
+def test_a_damaged_line_in_the_middle_is_named_and_never_skipped(path):
+    lines = write(path, *FRAMES).splitlines(keepends=True)
+    lines[2] = lines[2][:20] + b"\n"
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(RecordError, match="line 3"):
+        files.read(path)
+
+
+def test_a_missing_file_and_a_folder_are_explained(path):
+    with pytest.raises(RecordError, match=r"cannot read this record.*No such file.*run folder"):
+        files.read(path)
+    with pytest.raises(RecordError, match="cannot read this record"):
+        files.read(path.parent.parent)
+
+
+def test_identity_ignores_where_and_when_and_nothing_else():
+    mine, fields = header(), set(Header.__struct_fields__)
+    assert mine.identity() == header(environment={"cpu": "two"}, started="later").identity()
+    changes = {
+        "model": "other",
+        "weights": Source("none", "formula-2"),
+        "boxes": Source("gt", "other"),
+        "settings": Settings("hrnet", "quarter", False, "serial", 0.0, 2, "torch", "fp32"),
+        "published": None,
+        "truth": "other.json",
+        "protocol": 2,
+        "posemark": "0.1",
+    }
+    for field, value in changes.items():
+        assert mine.identity() != header(**{field: value}).identity(), field
+    assert set(mine.identity()) - {"kind"} == fields - {"environment", "started"}

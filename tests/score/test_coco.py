@@ -1,0 +1,198 @@
+"""COCO AP against pycocotools, the referee, and against the official evaluations."""
+
+import contextlib
+import copy
+import io
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+import goldens
+from posemark.core.frame import Frame, Truth
+from posemark.score.coco import evaluate, truth_json
+
+NAMES = ("AP", "AP50", "AP75", "APM", "APL", "AR")
+OFFICIAL = ("AP", "Ap .5", "AP .75", "AP (M)", "AP (L)", "AR")
+
+
+def no_bytes():
+    raise AssertionError("scoring reads no image")
+
+
+def frame(image_id, people, size_wh=(640, 480)):
+    """people: rows of (keypoints (17, 3), box xywh, area, crowd)."""
+    truth = Truth(
+        np.array([p[0] for p in people], np.float64).reshape(-1, 17, 3),
+        np.array([p[1] for p in people], np.float64).reshape(-1, 4),
+        np.array([p[2] for p in people], np.float64),
+        np.array([p[3] for p in people], bool),
+    )
+    return Frame(image_id, f"{image_id}.jpg", size_wh, no_bytes, truth)
+
+
+def person(rng, side=None, visible=None, crowd=False):
+    """Somebody anywhere in 640 x 480; side and key points by chance where not given."""
+    side = rng.uniform(20, 300) if side is None else side
+    box = np.array([*rng.uniform(0, (640 - side, 480 - side)), side * 0.8, side])
+    points = box[:2] + rng.random((17, 2)) * box[2:]
+    if visible is None:
+        visible = rng.choice([0, 1, 2], 17) if rng.random() > 0.2 else np.zeros(17)
+    points = np.concatenate([points, np.broadcast_to(visible, 17)[:, None]], 1).round(2)
+    points[points[:, 2] == 0] = 0
+    return points, box.round(2), round(float(side) ** 2 * 0.5, 2), crowd
+
+
+def random_frames(rng):
+    frames = [frame(1000, [])]
+    for image_id in range(1, 13):
+        people = [person(rng, crowd=rng.random() < 0.15) for _ in range(rng.integers(0, 5))]
+        frames.append(frame(image_id * 7, people))
+    return frames
+
+
+def prediction(image_id, keypoints_xy, score):
+    keypoints = np.concatenate([keypoints_xy, np.full((17, 1), 0.5)], 1).round(3)
+    return {
+        "image_id": image_id,
+        "category_id": 1,
+        "keypoints": keypoints.ravel().tolist(),
+        "score": score,
+    }
+
+
+def random_predictions(rng, frames, digits):
+    """Close and loose copies of the truth, inventions, and one image with more than 20."""
+    results = []
+    for one in frames:
+        for points, box in zip(one.truth.keypoints_xyv, one.truth.boxes_xywh, strict=True):
+            for _ in range(rng.integers(0, 3)):
+                noise = rng.standard_normal((17, 2)) * box[3] * rng.choice([0.005, 0.03, 0.2])
+                score = round(rng.random(), digits)
+                results.append(prediction(one.image_id, points[:, :2] + noise, score))
+        for _ in range(30 if one is frames[2] else rng.integers(0, 3)):
+            invented = rng.uniform(0, 480, 2) + rng.random((17, 2)) * 100
+            results.append(prediction(one.image_id, invented, round(rng.random(), digits)))
+    return results
+
+
+def referee(truth, results, image_ids):
+    """The same six numbers from pycocotools; None for its -1."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # its own uses of numpy
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+
+        ground_truth = COCO()
+        ground_truth.dataset = copy.deepcopy(truth)
+        ground_truth.createIndex()
+        judge = COCOeval(ground_truth, ground_truth.loadRes(copy.deepcopy(results)), "keypoints")
+        judge.params.imgIds = sorted(image_ids)
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+    return {
+        name: None if stat < 0 else stat for name, stat in zip(NAMES, judge.stats[:6], strict=True)
+    }
+
+
+@pytest.mark.parametrize("digits", [6, 1], ids=["distinct scores", "many equal scores"])
+@pytest.mark.parametrize("seed", range(8))
+def test_all_six_numbers_are_those_of_pycocotools(seed, digits):
+    rng = np.random.default_rng(seed)
+    frames = random_frames(rng)
+    truth, results = truth_json(frames), random_predictions(rng, frames, digits)
+    every = [f.image_id for f in frames]
+    for image_ids in (every, every[:7]):
+        wanted = [r for r in results if r["image_id"] in image_ids]
+        ours, theirs = evaluate(truth, results, image_ids), referee(truth, wanted, image_ids)
+        assert tuple(ours) == NAMES
+        assert ours == pytest.approx(theirs, abs=1e-6)
+    assert 0 < evaluate(truth, results, every)["AP"] < 1, "the made-up case decides something"
+
+
+@pytest.mark.parametrize("mode", ["gt", "det"])
+@pytest.mark.parametrize("family", ["topdown_hrnet", "topdown_dark"])
+def test_official_results_get_the_official_numbers(family, mode):
+    golden = json.loads(goldens.path(f"{family}/coco_evaluate_256x192.json").read_text())
+    truth, run = golden["annotations"], golden["modes"][mode]
+    image_ids = [image["id"] for image in truth["images"]]
+    ours = evaluate(truth, run["results"], image_ids)
+    expected = {name: run["stats"][key] for name, key in zip(NAMES, OFFICIAL, strict=True)}
+    assert ours == pytest.approx(expected, abs=1e-6)
+
+
+def one_each(rng, sides=(60, 200), **changes):
+    return [frame(i, [person(rng, side, 2, **changes)]) for i, side in enumerate(sides, 1)]
+
+
+def true_predictions(frames):
+    return [
+        prediction(f.image_id, points[:, :2], 0.9)
+        for f in frames
+        for points in f.truth.keypoints_xyv
+    ]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(3)
+
+
+def test_the_truth_itself_scores_one(rng):
+    frames = one_each(rng)
+    found = evaluate(truth_json(frames), true_predictions(frames), [1, 2])
+    assert found == pytest.approx(dict.fromkeys(NAMES, 1.0), abs=1e-9)
+
+
+def test_nobody_found_scores_zero(rng):
+    assert evaluate(truth_json(one_each(rng)), [], [1, 2]) == dict.fromkeys(NAMES, 0.0)
+
+
+@pytest.mark.parametrize("somebody_found", [True, False])
+def test_a_size_without_people_is_none_and_never_zero(rng, somebody_found):
+    frames = one_each(rng, sides=(200, 250))
+    results = true_predictions(frames) if somebody_found else []
+    found = evaluate(truth_json(frames), results, [1, 2])
+    assert found["APM"] is None
+    assert found["APL"] == pytest.approx(float(somebody_found), abs=1e-9)
+
+
+def test_where_nobody_is_annotated_there_is_nothing_to_score(rng):
+    results = [prediction(1, np.ones((17, 2)), 0.5)]
+    for people in ([], [person(rng, visible=0)], [person(rng, visible=2, crowd=True)]):
+        assert evaluate(truth_json([frame(1, people)]), results, [1]) is None
+        assert evaluate(truth_json([frame(1, people)]), [], [1]) is None
+    assert evaluate(truth_json(one_each(rng)), results, []) is None
+
+
+def test_only_the_images_run_count(rng):
+    frames = one_each(rng)
+    truth = truth_json(frames)
+    first, second = true_predictions(frames)
+    far_off = prediction(2, np.full((17, 2), 5000.0), 0.95)
+    assert evaluate(truth, [first], [1])["AP"] == pytest.approx(1)
+    assert evaluate(truth, [first, far_off], [1])["AP"] == pytest.approx(1)
+    assert evaluate(truth, [first, far_off], [1, 2])["AP"] < 0.6
+    assert evaluate(truth, [first, second], [1, 2])["AP"] == pytest.approx(1)
+
+
+def test_scoring_changes_neither_truth_nor_results(rng):
+    frames = one_each(rng)
+    truth, results = truth_json(frames), true_predictions(frames)
+    before = copy.deepcopy((truth, results))
+    assert evaluate(truth, results, [1, 2]) == evaluate(truth, results, [1, 2])
+    assert (truth, results) == before
+
+
+def test_the_truth_keeps_everybody_and_can_be_written_as_json(rng):
+    people = [person(rng, visible=2), person(rng, visible=0), person(rng, visible=1, crowd=True)]
+    truth = json.loads(json.dumps(truth_json([frame(5, people), frame(9, [])])))
+    assert [image["id"] for image in truth["images"]] == [5, 9]
+    assert truth["images"][0] == {"id": 5, "file_name": "5.jpg", "width": 640, "height": 480}
+    found = [(a["id"], a["num_keypoints"], a["iscrowd"]) for a in truth["annotations"]]
+    assert found == [(1, 17, 0), (2, 0, 0), (3, 17, 1)], "an id of 0 would count as no match"
+    np.testing.assert_allclose(truth["annotations"][0]["keypoints"], people[0][0].ravel())
+    np.testing.assert_allclose(truth["annotations"][0]["bbox"], people[0][1])
+    assert truth["annotations"][0]["area"] == people[0][2]
