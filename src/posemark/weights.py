@@ -57,7 +57,7 @@ def load_into(network: nn.Module, path: Path) -> None:
             tensors, which it lists.
     """
     state = _fit_names(read_state(path), set(network.state_dict()))
-    _require_match(path, state, network.state_dict())
+    _require_match(path, state, network.state_dict(), type(network).__name__)
     network.load_state_dict(dict(state), strict=True)
 
 
@@ -143,7 +143,14 @@ def _fit_names(state: State, wanted: set[str]) -> State:
     return min(candidates, key=lambda c: len(wanted.symmetric_difference(c)))
 
 
-def _require_match(path: Path, state: State, wanted: State) -> None:
+def _require_fit(path: Path, spec: ModelSpec) -> None:
+    """Check a file against a model without building its weights."""
+    with torch.device("meta"):
+        wanted = spec.build().state_dict()
+    _require_match(path, _fit_names(read_state(path), set(wanted)), wanted, spec.name)
+
+
+def _require_match(path: Path, state: State, wanted: State, name: str) -> None:
     shapes = [
         f"{k} (expected {tuple(wanted[k].shape)}, got {tuple(state[k].shape)})"
         for k in wanted
@@ -157,8 +164,8 @@ def _require_match(path: Path, state: State, wanted: State) -> None:
     lines = [f"{len(keys)} {what}: {_some(keys)}" for what, keys in problems if keys]
     if lines:
         raise CheckpointError(
-            f"{path}: these weights are for another network. Of {len(wanted)} tensors, "
-            f"{'; '.join(lines)}. Check the model name; `posemark weights list` shows which "
+            f"{path}: these weights are for another network than {name}. Of its {len(wanted)} "
+            f"tensors, {'; '.join(lines)}. Check the model name; `posemark weights list` shows which "
             "file belongs to which model."
         )
 
@@ -236,8 +243,7 @@ def resolve(spec: ModelSpec, wanted: str) -> Checkpoint | None:
 
 
 def _from_file(spec: ModelSpec, path: Path) -> Checkpoint:
-    if not path.is_file():
-        read_state(path)  # raises with the full explanation
+    _require_fit(path, spec)
     digest = sha256_of(path)
     row = next((w for w in spec.weights if w.sha256 and digest.startswith(w.sha256)), None)
     return Checkpoint(path, row.tag if row else path.stem, digest, row)
@@ -269,10 +275,7 @@ def import_file(path: Path, spec: ModelSpec, tag: str) -> Checkpoint:
         raise UsageError(f"{tag!r} cannot be a tag: use letters, digits, '-' and '_'.")
     if path.suffix not in SUFFIXES:
         raise UsageError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}.")
-    with torch.device("meta"):
-        network = spec.build()
-    state = _fit_names(read_state(path), set(network.state_dict()))
-    _require_match(path, state, network.state_dict())
+    _require_fit(path, spec)
     digest = sha256_of(path)
     _require_hash(path, digest, row_of(spec, tag))
     return _store(path, spec, tag, digest)

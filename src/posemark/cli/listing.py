@@ -2,7 +2,12 @@
 
 
 def list_entries() -> None:
-    """Show every model and its letters in the suite `seed`."""
+    """Show every model and its letters in the suite `seed`.
+
+    Example:
+
+        posemark list
+    """
     from rich.console import Console
     from rich.table import Table
 

@@ -1,5 +1,7 @@
 """`posemark run`: measure entries and print what came out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from posemark.jobs.local import Step
+    from posemark.jobs.local import Prepared, Step
     from posemark.jobs.plan import Job
     from posemark.report.rows import Row
 
@@ -125,29 +127,45 @@ def _run_all(jobs: "list[Job]", data: str, out: Path, resume: bool, json: bool) 
     """All inputs are checked before the first frame is measured, then entry after entry."""
     from posemark.cli.console import print_rows
     from posemark.datasets import open_dataset
+    from posemark.jobs.local import prepare_job
     from posemark.report import tables
 
     dataset = open_dataset(data)
     frames = dataset.frames()
+    prepared = [prepare_job(job, dataset, frames) for job in jobs]
     rows: list[Row] = []
-    with _progress(quiet=json) as progress:
-        for number, job in enumerate(jobs, 1):
-            title = f"{number}/{len(jobs)} {job.entry.name}"
-            rows.append(_run_one(job, (dataset, frames), out, resume, progress, title))
+    with _progress(quiet=json) as progress, _hint_on_stop(out):
+        for number, each in enumerate(prepared, 1):
+            title = f"{number}/{len(jobs)} {each.key}"
+            rows.append(_run_one(each, out, resume, progress, title))
             if json:
-                typer.echo(tables.json_lines([rows[-1]]).rstrip())
+                typer.echo(tables.json_lines(rows[-1:]).rstrip())
     if not json:
         print_rows(rows)
-        typer.echo(f"\nrecords in {out}\nchart:  posemark report {out} -o {out}/report.html")
+        typer.echo(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
 
 
-def _run_one(job: "Job", data, out: Path, resume: bool, progress: "Progress", title: str) -> "Row":
-    from posemark.jobs.local import prepare_job, run_job
+@contextmanager
+def _hint_on_stop(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(
+            f"\nstopped. Every finished frame is kept in {out}; to go on, run the same command "
+            f"with --out {out} --resume.",
+            err=True,
+        )
+        raise typer.Exit(130) from None
+
+
+def _run_one(
+    prepared: "Prepared", out: Path, resume: bool, progress: "Progress", title: str
+) -> "Row":
+    from posemark.jobs.local import run_job
     from posemark.records import files
     from posemark.report.derive import row_of
 
     task = progress.add_task(title, total=None, speed="building the network")
-    prepared = prepare_job(job, *data)
     speeds = _Speed()
 
     def on_step(step: "Step") -> None:

@@ -11,13 +11,23 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="List, fetch and import trained checkpoints.",
+    help="""List, fetch and import trained checkpoints.
+
+Example:
+
+    posemark weights list
+""",
 )
 
 
 @app.command("list")
 def list_weights() -> None:
-    """Show every registered checkpoint: licence, published AP, and whether it is here."""
+    """Show every registered checkpoint: licence, published AP, and whether it is here.
+
+    Example:
+
+        posemark weights list
+    """
     from rich.console import Console
     from rich.table import Table
 

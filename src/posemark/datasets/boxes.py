@@ -110,7 +110,7 @@ def _by_image(path: Path, content: bytes) -> dict[int, Any]:
         rows = [row for row in json.loads(content) if row["category_id"] == 1]
         values = np.array([[*row["bbox"], row["score"]] for row in rows], np.float64)
         images = np.array([row["image_id"] for row in rows], np.int64)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise DataError(_format_help(path, f"{type(error).__name__}: {error}")) from error
     if values.ndim != 2 or values.shape[1] != 5:
         raise DataError(_format_help(path, "no person boxes of four numbers"))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +12,7 @@ import posemark
 from posemark.codecs import heatmap
 from posemark.core.errors import DataError, FrameError, RecordError
 from posemark.core.frame import Floats, Frame, Poses
-from posemark.core.spec import ModelSpec
+from posemark.core.spec import Codec, ModelSpec
 from posemark.datasets import Dataset
 from posemark.datasets.boxes import BoxSource, open_boxes
 from posemark.jobs.plan import Job
@@ -26,6 +27,9 @@ from posemark.records import files, schema
 from posemark.runtimes.torch_eager import TorchSession
 from posemark.score.coco import truth_json
 from posemark.weights import NONE, Checkpoint, load_into, resolve
+
+if TYPE_CHECKING:
+    from torch import nn
 
 WARM_UP_BOXES = 2
 """People in the warm-up frame: enough to reach every code path, few enough to be quick."""
@@ -42,11 +46,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job with its model built and its inputs checked, before anything is measured."""
+    """A job whose every input has been found and checked; nothing heavy is built yet."""
 
     job: Job
     spec: ModelSpec
-    pipeline: TopDown
+    codec: Codec
     boxes: BoxSource
     checkpoint: Checkpoint | None
     dataset: Dataset
@@ -59,7 +63,7 @@ class Prepared:
 
 
 def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
-    """Build the network, load its weights, open the boxes.
+    """Find and check what a job needs: decoder, boxes, weights.
 
     Raises:
         UsageError, DataError, CheckpointError: as the parts do.
@@ -68,15 +72,18 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
     codec = heatmap.parse(options.codec, spec.codec) if options.codec else spec.codec
     arguments = (spec.convention, options.min_score, dataset.name, frames)
     boxes = open_boxes(job.boxes, *arguments)
-    checkpoint = resolve(spec, options.weights)
-    session = TorchSession(_network(spec, checkpoint), options.threads)
+    return Prepared(job, spec, codec, boxes, resolve(spec, options.weights), dataset, frames)
+
+
+def _pipeline(prepared: Prepared) -> TopDown:
+    options, trained = prepared.job.options, prepared.checkpoint is not None
+    session = TorchSession(_network(prepared.spec, prepared.checkpoint), options.threads)
     _set_image_threads(options.threads)
     batched = options.persons == "batched"
-    pipeline = TopDown(spec, session, codec, options.flip, batched, checkpoint is not None)
-    return Prepared(job, spec, pipeline, boxes, checkpoint, dataset, frames)
+    return TopDown(prepared.spec, session, prepared.codec, options.flip, batched, trained)
 
 
-def _network(spec: ModelSpec, checkpoint: Checkpoint | None):
+def _network(spec: ModelSpec, checkpoint: Checkpoint | None) -> "nn.Module":
     network = spec.build()
     if checkpoint:
         load_into(network, checkpoint.path)
@@ -103,20 +110,25 @@ def run_job(prepared: Prepared, out: Path, resume: bool, on_step: Callable[[Step
     """
     path = out / f"{prepared.key}{files.SUFFIX}"
     header = _header(prepared, _write_truth(prepared, out))
-    writer, finished = _open(path, header, resume)
+    writer, finished, ended = _open(path, header, resume)
     limit = prepared.job.options.limit
-    frames = prepared.frames[:limit]
-    left = [f for f in frames if f.image_id not in finished]
+    left = [f for f in prepared.frames[:limit] if f.image_id not in finished]
+    everything = "limit" if limit else "all frames"
     with writer:
-        done = _measure(prepared, left, len(finished), writer, on_step)
-        reason = "budget" if done < len(frames) else "limit" if limit else "all frames"
-        writer.write(schema.End(reason))
+        if left:
+            if finished:
+                writer.write(schema.Resumed(header.environment, header.started))
+            done = _measure(prepared, left, len(finished), writer, on_step)
+            writer.write(schema.End(everything if done == len(left) else "budget"))
+        elif not ended:  # it was killed after its last frame
+            writer.write(schema.End(everything))
     return path
 
 
-def _open(path: Path, header: schema.Header, resume: bool) -> tuple[files.Writer, set[int]]:
+def _open(path: Path, header: schema.Header, resume: bool) -> tuple[files.Writer, set[int], bool]:
+    """The record to write to, the images it holds already, and whether it came to its end."""
     if not (resume and path.exists()):
-        return files.Writer.create(path, header), set()
+        return files.Writer.create(path, header), set(), False
     record = files.read(path)
     theirs, ours = record.header.identity(), header.identity()
     different = sorted(k for k in ours if ours[k] != theirs.get(k))
@@ -126,20 +138,20 @@ def _open(path: Path, header: schema.Header, resume: bool) -> tuple[files.Writer
             f"(there: {theirs.get(different[0])}; now: {ours[different[0]]}). Use the same "
             "settings, or another --out folder."
         )
-    writer = files.Writer.append(record)
-    writer.write(schema.Resumed(header.environment, header.started))
-    return writer, {line.image_id for line in record.frames}
+    finished = {line.image_id for line in record.frames}
+    return files.Writer.append(record), finished, record.complete
 
 
 def _measure(
     prepared: Prepared,
     frames: list[Frame],
-    done: int,
+    before: int,
     writer: files.Writer,
     on_step: Callable[[Step], None],
 ) -> int:
-    pipeline, total, failures = prepared.pipeline, done + len(frames), []
-    _warm_up(prepared, frames)
+    """Run these frames; before: how many the record has already. Returns how many were run."""
+    pipeline, failures, done = _pipeline(prepared), [], 0
+    _warm_up(pipeline, prepared.boxes, frames)
 
     def prepare(frame: Frame) -> Work:
         return pipeline.prepare(frame, prepared.boxes.of(frame))
@@ -150,16 +162,16 @@ def _measure(
         writer.write(line)
         done += 1
         failures += [timed.error] if timed.error else []
-        on_step(Step(done, total, line))
-        if len(failures) == len(frames):
+        on_step(Step(before + done, before + len(frames), line))
+        if not before and len(failures) == len(frames):
             raise DataError(f"every one of {len(frames)} frames failed. The last: {failures[-1]}")
     return done
 
 
-def _warm_up(prepared: Prepared, frames: Iterable[Frame]) -> None:
+def _warm_up(pipeline: TopDown, source: BoxSource, frames: Iterable[Frame]) -> None:
     """On the first frame that has boxes and can be read; others will be reported in turn."""
     for frame in frames:
-        boxes = prepared.boxes.of(frame)
+        boxes = source.of(frame)
         if not len(boxes):
             continue
         few = replace(
@@ -168,7 +180,7 @@ def _warm_up(prepared: Prepared, frames: Iterable[Frame]) -> None:
             scores=boxes.scores[:WARM_UP_BOXES],
         )
         try:
-            warm_up(prepared.pipeline.prepare(frame, few), prepared.pipeline.process)
+            warm_up(pipeline.prepare(frame, few), pipeline.process)
         except FrameError:
             continue
         return
@@ -210,7 +222,7 @@ def _write_truth(prepared: Prepared, out: Path) -> str:
 
 
 def _header(prepared: Prepared, truth: str) -> schema.Header:
-    job, spec, pipeline = prepared.job, prepared.spec, prepared.pipeline
+    job, spec = prepared.job, prepared.spec
     boxes, options = prepared.boxes, job.options
     return schema.Header(
         entry=prepared.key,
@@ -228,13 +240,13 @@ def _header(prepared: Prepared, truth: str) -> schema.Header:
         box_kind=boxes.kind,
         settings=schema.Settings(
             convention=spec.convention.name,
-            codec=pipeline.codec.name,
+            codec=prepared.codec.name,
             flip=options.flip,
             persons=options.persons,
             min_score=options.min_score,
             threads=options.threads,
-            runtime=pipeline.session.runtime,
-            precision=pipeline.session.precision,
+            runtime=TorchSession.runtime,
+            precision=TorchSession.precision,
         ),
         published=_published(prepared),
         environment=environment(),

@@ -120,9 +120,10 @@ def _threads(rows: list[Row]) -> str:
 
 def _frames(rows: list[Row]) -> str:
     """One count, or the span that a time budget leaves."""
-    fewest, most = (pick((row.frames for row in rows), default=0) for pick in (min, max))
-    spread = counted(most, "frame") if fewest == most else f"{fewest:,}–{most:,} frames"
-    return f"{spread} an entry" if len(rows) > 1 else spread
+    counts = [row.frames for row in rows]
+    if len(set(counts)) == 1:
+        return counted(counts[0], "frame")
+    return f"{span(counts)} frames an entry" if counts else ""
 
 
 def _line(parts: list[str]) -> str:
