@@ -5,8 +5,9 @@ import pytest
 
 import goldens
 from posemark.datasets import open_dataset
-from posemark.jobs.local import prepare_job, run_job
+from posemark.jobs.local import run_job
 from posemark.jobs.plan import Options, plan
+from posemark.jobs.prepare import prepare_job
 from posemark.records import files
 from posemark.report.derive import row_of
 

@@ -86,6 +86,13 @@ def _read_safetensors(path: Path) -> State:
 
 
 def _read_pickle(path: Path) -> Any:
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start != b"PK" and start[:1] != b"\x80":  # neither torch's zip nor a pickle
+        raise CheckpointError(
+            f"{path}: expected a PyTorch checkpoint, but the file begins with {start!r}. A "
+            "failed download often leaves a web page under the file's name: fetch it again."
+        )
     try:
         with warnings.catch_warnings():
             # Torch asks to report other pickle protocols; what it cannot read, it refuses.
@@ -165,8 +172,8 @@ def _require_match(path: Path, state: State, wanted: State, name: str) -> None:
     if lines:
         raise CheckpointError(
             f"{path}: these weights are for another network than {name}. Of its {len(wanted)} "
-            f"tensors, {'; '.join(lines)}. Check the model name; `posemark weights list` shows which "
-            "file belongs to which model."
+            f"tensors, {'; '.join(lines)}. Check the model name; `posemark weights list` shows "
+            "which file belongs to which model."
         )
 
 
@@ -331,7 +338,7 @@ def fetch(spec: ModelSpec, tag: str, progress: Progress) -> Checkpoint:
 
 def _download(url: str, path: Path, progress: Progress) -> None:
     try:
-        with urllib.request.urlopen(url, timeout=60) as reply, path.open("wb") as file:  # noqa: S310 (https only, checked above)
+        with urllib.request.urlopen(url, timeout=60) as reply, path.open("wb") as file:  # noqa: S310
             size = reply.headers.get("Content-Length")
             chunks = iter(lambda: reply.read(1 << 20), b"")
             for chunk in progress(chunks, int(size) if size else None):

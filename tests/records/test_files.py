@@ -12,6 +12,7 @@ from posemark.records.schema import (
     FrameLine,
     Header,
     People,
+    PerfectLine,
     Published,
     Resumed,
     Settings,
@@ -48,10 +49,10 @@ def header(**changes):
 STAGES = {"decode": 1, "detect": 0, "preprocess": 2, "infer": 3, "postprocess": 4}
 PEOPLE = People([0.9, 0.25], [[1.5, 2.5, 0.75] * 17, [-1.0, 640.125, 1e-06] * 17])
 FRAMES = [
-    FrameLine(139, 2, 1, STAGES, 11, PEOPLE, PEOPLE),
-    FrameLine(285, 0, 0, STAGES, 10, People([], []), People([], [])),
+    FrameLine(139, 2, 1, STAGES, 11, PEOPLE),
+    FrameLine(285, 0, 0, STAGES, 10, People([], [])),
     FrameLine(632, error='a "broken"\nimage: é\u2028\r end'),
-    FrameLine(724, 2, 0, STAGES, 12, None, PEOPLE),
+    FrameLine(724, 2, 0, STAGES, 12, None),
 ]
 
 
@@ -75,6 +76,15 @@ def test_what_was_written_is_read_back_unchanged(path):
     assert record.complete
     assert record.whole_bytes == len(content)
     assert record.path == path
+
+
+def test_of_two_lines_of_one_image_the_later_holds_and_perfect_poses_stand_apart(path):
+    again = FrameLine(632, 1, 0, STAGES, 10)
+    perfect = PerfectLine(139, PEOPLE)
+    write(path, perfect, *FRAMES, again)
+    record = files.read(path)
+    assert record.frames == [FRAMES[0], FRAMES[1], again, FRAMES[3]]
+    assert record.perfect == [perfect]
 
 
 def test_every_line_is_one_json_object_that_names_its_kind(path):
@@ -120,11 +130,11 @@ def test_going_on_after_a_torn_line_replaces_it_and_no_finished_byte(path, torn)
         path.write_bytes(after[:size])
         finished = files.read(path)
         with files.Writer.append(finished) as writer:
-            writer.write(FRAMES[2])
+            writer.write(FRAMES[3])
             writer.write(End("all frames"))
         record = files.read(path)
         assert path.read_bytes().startswith(after[: finished.whole_bytes])
-        assert record.frames == [*finished.frames, FRAMES[2]]
+        assert record.frames == [*finished.frames, FRAMES[3]]
         assert record.complete
         assert record.whole_bytes == path.stat().st_size
 

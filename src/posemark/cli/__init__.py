@@ -61,5 +61,6 @@ def main() -> None:
         from rich.text import Text
 
         paragraph = Text.assemble(("error: ", "bold red"), str(error))
-        Console(stderr=True, highlight=False).print(paragraph)
+        # The terminal wraps it: a path broken by us could not be copied.
+        Console(stderr=True, highlight=False, soft_wrap=True).print(paragraph)
         sys.exit(2)

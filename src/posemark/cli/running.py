@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from posemark.report.rows import POSE_STAGES
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from posemark.jobs.local import Prepared, Step
+    from posemark.jobs.local import Step
     from posemark.jobs.plan import Job
+    from posemark.jobs.prepare import Prepared
     from posemark.report.rows import Row
 
 
@@ -127,21 +130,25 @@ def _run_all(jobs: "list[Job]", data: str, out: Path, resume: bool, json: bool) 
     """All inputs are checked before the first frame is measured, then entry after entry."""
     from posemark.cli.console import print_rows
     from posemark.datasets import open_dataset
-    from posemark.jobs.local import prepare_job
+    from posemark.jobs.local import existing_record
+    from posemark.jobs.prepare import prepare_job
     from posemark.report import tables
+    from posemark.report.derive import in_order
 
     dataset = open_dataset(data)
     frames = dataset.frames()
     prepared = [prepare_job(job, dataset, frames) for job in jobs]
+    for each in prepared:
+        existing_record(each, out, resume)
     rows: list[Row] = []
     with _progress(quiet=json) as progress, _hint_on_stop(out):
         for number, each in enumerate(prepared, 1):
-            title = f"{number}/{len(jobs)} {each.key}"
-            rows.append(_run_one(each, out, resume, progress, title))
+            show = _Display(progress, f"{number}/{len(jobs)} {each.key}", each.job.options.budget)
+            rows.append(_run_one(each, out, resume, show))
             if json:
                 typer.echo(tables.json_lines(rows[-1:]).rstrip())
     if not json:
-        print_rows(rows)
+        print_rows(in_order(rows))
         typer.echo(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
 
 
@@ -158,53 +165,52 @@ def _hint_on_stop(out: Path) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def _run_one(
-    prepared: "Prepared", out: Path, resume: bool, progress: "Progress", title: str
-) -> "Row":
+def _run_one(prepared: "Prepared", out: Path, resume: bool, show: "_Display") -> "Row":
     from posemark.jobs.local import run_job
     from posemark.records import files
     from posemark.report.derive import row_of
 
-    task = progress.add_task(title, total=None, speed="building the network")
-    speeds = _Speed()
-
-    def on_step(step: "Step") -> None:
-        speeds.add(step)
-        progress.update(task, completed=step.done, total=step.total, speed=speeds.text())
-
-    row = row_of(files.read(run_job(prepared, out, resume, on_step)), {})
-    fps = f"{row.fps_pose:.2f} pose FPS" if row.fps_pose else "no boxes seen"
-    progress.update(task, completed=row.frames, total=row.frames, speed=fps)
+    row = row_of(files.read(run_job(prepared, out, resume, show.step)), {})
+    show.finish(row)
     return row
 
 
-class _Speed:
-    """The running figure beside the progress bar."""
+class _Display:
+    """An entry's line on the screen: how far it is, and the figure so far.
 
-    def __init__(self) -> None:
-        self._frames = self._boxes = self._nanoseconds = 0
+    Under a budget the bar shows its share: how many frames it will hold is not known.
+    """
 
-    def add(self, step: "Step") -> None:
+    def __init__(self, progress: "Progress", title: str, budget: float | None) -> None:
+        self._progress, self._budget = progress, budget
+        self._task = progress.add_task(title, total=1.0, text="building the network")
+        self._frames = self._nanoseconds = 0
+
+    def step(self, step: "Step") -> None:
         self._frames += step.line.error is None
-        self._boxes += step.line.boxes
-        self._nanoseconds += step.line.frame_ns
+        self._nanoseconds += sum(step.line.stages.get(stage, 0) for stage in POSE_STAGES)
+        share = step.done / step.total
+        if self._budget:
+            elapsed = self._progress.tasks[self._task].elapsed or 0.0
+            share = max(share, min(1.0, elapsed / self._budget))
+        speed = self._frames / self._nanoseconds * 1e9 if self._nanoseconds else 0
+        text = f"{step.done} frames, {speed:.3g} FPS"
+        self._progress.update(self._task, completed=share, text=text)
 
-    def text(self) -> str:
-        if not self._nanoseconds:
-            return ""
-        return f"{self._frames / self._nanoseconds * 1e9:.2f} FPS, {self._boxes} people"
+    def finish(self, row: "Row") -> None:
+        figure = f"{row.fps_pose:.3g} pose FPS" if row.fps_pose else "no people seen"
+        self._progress.update(self._task, completed=1.0, text=f"{row.frames} frames, {figure}")
 
 
 def _progress(quiet: bool) -> "Progress":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
+        BarColumn(bar_width=10),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[speed]}"),
+        TextColumn("{task.fields[text]}"),
         console=Console(stderr=True),
         disable=quiet,
     )

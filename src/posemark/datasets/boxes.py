@@ -116,7 +116,7 @@ def _by_image(path: Path, content: bytes) -> dict[int, Any]:
         raise DataError(_format_help(path, "no person boxes of four numbers"))
     if not np.isfinite(values).all():
         bad = int(np.flatnonzero(~np.isfinite(values).all(1))[0])
-        raise DataError(_format_help(path, f"entry {bad} is not finite: {rows[bad]}"))
+        raise DataError(_format_help(path, f"numbers that are not finite in {rows[bad]}"))
     return {int(i): values[images == i] for i in np.unique(images)}
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.core.frame import Boxes, Floats, Frame, Poses
+from posemark.core.frame import Boxes, Floats, Frame, Poses, Truth
 from posemark.core.spec import Codec, ModelSpec
 from posemark.geometry.affine import apply, crop_affines, invert
 from posemark.geometry.boxes import centre_scale, crop_areas
@@ -32,7 +32,10 @@ Maps = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Work:
-    """One frame ready for the clock. perfect holds its oracle maps, one array a pass."""
+    """One frame ready for the clock.
+
+    perfect: without trained weights its oracle maps, one array a pass.
+    """
 
     frame: Frame
     encoded: bytes
@@ -59,16 +62,17 @@ class TopDown:
     def prepare(self, frame: Frame, boxes: Boxes) -> Work:
         """Everything that a camera application would not do; runs outside the clock."""
         encoded = frame.read()
-        people = matched_people(frame.truth, boxes)
-        affines = self._affines(boxes, self.spec.output_wh)
-        arguments = (frame.truth, people, affines, self.codec, self.spec)
-        perfect = (perfect_maps(*arguments),)
-        if self.flip:
-            perfect = (*perfect, perfect_mirrored_maps(*arguments))
+        perfect = () if self.trained else self._perfect_maps(frame.truth, boxes)
         return Work(frame, encoded, boxes, perfect)
 
     def process(self, work: Work, lap: Lap) -> Poses:
         """The timed frame: calls lap(stage) at the end of each stage's share of work."""
+        poses = self._find(work, lap)
+        # By now the image and the maps have been freed: an application pays for that as well.
+        lap("postprocess")
+        return poses
+
+    def _find(self, work: Work, lap: Lap) -> Poses:
         image = decode_bgr(work.encoded, work.frame.size_wh, work.frame.name)
         lap("decode")
         lap("detect")
@@ -83,14 +87,18 @@ class TopDown:
                 passes = tuple(maps[crops] for maps in work.perfect)
             found.append(self._locate(passes, boxes))
             lap("postprocess")
-        poses = self._suppress(_joined(found, len(self.spec.skeleton.keypoints)), work.boxes)
-        lap("postprocess")
-        return poses
+        return self._suppress(_joined(found, len(self.spec.skeleton.keypoints)), work.boxes)
 
-    def perfect(self, work: Work) -> Poses:
-        """The poses that perfect outputs decode to; not timed."""
-        keypoints = self._locate(work.perfect, work.boxes)
-        return self._suppress(keypoints, work.boxes)
+    def perfect(self, truth: Truth, boxes: Boxes) -> Poses:
+        """The poses that perfect outputs for these boxes decode to; not timed."""
+        return self._suppress(self._locate(self._perfect_maps(truth, boxes), boxes), boxes)
+
+    def _perfect_maps(self, truth: Truth, boxes: Boxes) -> tuple[Maps, ...]:
+        people = matched_people(truth, boxes)
+        affines = self._affines(boxes, self.spec.output_wh)
+        arguments = (truth, people, affines, self.codec, self.spec)
+        maps = perfect_maps(*arguments)
+        return (maps, perfect_mirrored_maps(*arguments)) if self.flip else (maps,)
 
     @property
     def _input_wh(self) -> tuple[int, int]:

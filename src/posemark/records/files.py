@@ -7,7 +7,7 @@ from typing import IO
 import msgspec
 
 from posemark.core.errors import RecordError
-from posemark.records.schema import SCHEMA, End, FrameLine, Header, Line
+from posemark.records.schema import SCHEMA, End, FrameLine, Header, Line, PerfectLine
 
 SUFFIX = ".jsonl"
 
@@ -16,11 +16,12 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 @dataclass(frozen=True)
 class Record:
-    """A record file, read. complete: the run reached its own end."""
+    """A record file, read. frames: one an image. complete: the run reached its own end."""
 
     path: Path
     header: Header
     frames: list[FrameLine]
+    perfect: list[PerfectLine]
     complete: bool
     whole_bytes: int
 
@@ -34,9 +35,15 @@ def read(path: Path) -> Record:
     lines, whole_bytes = _lines(path)
     if not lines or not isinstance(lines[0], Header):
         raise RecordError(_not_a_record(path, "its first line is no header"))
-    frames = [line for line in lines if isinstance(line, FrameLine)]
+    frames = {line.image_id: line for line in lines if isinstance(line, FrameLine)}
+    perfect = [line for line in lines if isinstance(line, PerfectLine)]
     complete = isinstance(lines[-1], End)
-    return Record(path, lines[0], frames, complete, whole_bytes)
+    return Record(path, lines[0], list(frames.values()), perfect, complete, whole_bytes)
+
+
+def begun(path: Path) -> bool:
+    """Whether a record holds anything: it exists and was not killed within its header."""
+    return path.is_file() and b"\n" in path.read_bytes()
 
 
 def _lines(path: Path) -> tuple[list[Line], int]:
@@ -94,6 +101,8 @@ class Writer:
             RecordError: if there is one already; nothing is overwritten.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not begun(path):
+            path.unlink(missing_ok=True)
         try:
             file = path.open("xb")
         except FileExistsError as error:

@@ -87,8 +87,8 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
 
     boxes: how many were run through the network. dropped: boxes that could not be cropped.
     stages: integer nanoseconds by stage. frame_ns: start to end, by the same clock.
-    poses: what the network found; None without trained weights. perfect: what perfect
-    outputs decode to. error: why this frame could not be used; then nothing was measured.
+    poses: what the network found; None without trained weights. error: why this frame could
+    not be used; then nothing was measured. Of two lines of one image the later one holds.
     """
 
     image_id: int
@@ -97,8 +97,14 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
     stages: dict[str, int] = {}
     frame_ns: int = 0
     poses: People | None = None
-    perfect: People | None = None
     error: str | None = None
+
+
+class PerfectLine(msgspec.Struct, frozen=True, tag="perfect", tag_field="kind"):
+    """What perfect outputs for the annotated boxes of one image decode to; not timed."""
+
+    image_id: int
+    people: People
 
 
 class Resumed(msgspec.Struct, frozen=True, tag="resumed", tag_field="kind"):
@@ -114,4 +120,4 @@ class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
     reason: str
 
 
-Line = Header | FrameLine | Resumed | End
+Line = Header | FrameLine | PerfectLine | Resumed | End

@@ -123,7 +123,7 @@ def _frames(rows: list[Row]) -> str:
     counts = [row.frames for row in rows]
     if len(set(counts)) == 1:
         return counted(counts[0], "frame")
-    return f"{span(counts)} frames an entry" if counts else ""
+    return f"{span(counts, '{:,}'.format)} frames an entry" if counts else ""
 
 
 def _line(parts: list[str]) -> str:

@@ -7,10 +7,8 @@ from typing import Any
 
 from posemark.core.errors import RecordError
 from posemark.records import files, schema
-from posemark.report.rows import STAGES, Published, Row
+from posemark.report.rows import POSE_STAGES, STAGES, Published, Row
 from posemark.score.coco import Results, evaluate
-
-POSE_STAGES = ("preprocess", "infer", "postprocess")
 
 
 def load_rows(paths: Iterable[Path]) -> list[Row]:
@@ -21,6 +19,11 @@ def load_rows(paths: Iterable[Path]) -> list[Row]:
     """
     truths: dict[Path, dict[str, Any]] = {}
     rows = [row_of(files.read(record), truths) for path in paths for record in _records(path)]
+    return in_order(rows)
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """By letter, then by name."""
     return sorted(rows, key=lambda row: (row.letter or "~", row.entry))
 
 
@@ -40,10 +43,9 @@ def row_of(record: files.Record, truths: dict[Path, dict[str, Any]]) -> Row:
     """The figures of one record. truths: annotation files read so far, by path."""
     header, good = record.header, [f for f in record.frames if f.error is None]
     truth = _truth(record.path.parent / header.truth, truths)
-    ids = [f.image_id for f in good]
     totals = {s: sum(f.stages[s] for f in good) for s in STAGES}
-    measured = _accuracy(truth, [(f.image_id, f.poses) for f in good], ids)
-    ceiling = _accuracy(truth, [(f.image_id, f.perfect) for f in good], ids)
+    measured = _accuracy(truth, [(f.image_id, f.poses) for f in good])
+    ceiling = _accuracy(truth, [(p.image_id, p.people) for p in record.perfect])
     settings = header.settings
     return Row(
         entry=header.entry,
@@ -98,9 +100,9 @@ def _truth(path: Path, truths: dict[Path, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _accuracy(
-    truth: dict[str, Any], poses: list[tuple[int, schema.People | None]], image_ids: list[int]
+    truth: dict[str, Any], poses: list[tuple[int, schema.People | None]]
 ) -> dict[str, float | None] | None:
-    """None if nothing was predicted on purpose (no trained weights) or nothing is annotated."""
+    """Over the images of these poses; None without trained weights or without annotations."""
     if not any(people is not None for _, people in poses):
         return None
     results: Results = [
@@ -109,7 +111,7 @@ def _accuracy(
         if people is not None
         for keypoints, score in zip(people.keypoints, people.scores, strict=True)
     ]
-    return evaluate(truth, results, image_ids)
+    return evaluate(truth, results, [image_id for image_id, _ in poses])
 
 
 def _published(published: schema.Published | None) -> Published | None:

@@ -1,6 +1,6 @@
 """How a figure is written: one place, so that every chart and table agrees."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from posemark.report.rows import STAGES, Published, Row
 
@@ -75,8 +75,8 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def span(values: Iterable[float]) -> str:
-    """One figure, or the range of several: "2.31", "2.31–5.07"."""
+def span(values: Iterable[float], write: Callable[[float], str] | None = None) -> str:
+    """One figure, or the range of several: "2.31", "2.31–5.07"; three digits by default."""
     ordered = sorted(values)
-    low, high = three_digits(ordered[0]), three_digits(ordered[-1])
+    low, high = map(write or three_digits, (ordered[0], ordered[-1]))
     return low if low == high else low + DASH + high

@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass, field
 
-STAGES = ("decode", "detect", "preprocess", "infer", "postprocess")
+from posemark.measure.clock import STAGES
+
+__all__ = ["POSE_STAGES", "STAGES", "Published", "Row"]
+
+POSE_STAGES = ("preprocess", "infer", "postprocess")
+"""What pose FPS counts: neither decoding nor the detector (the blog post's rule)."""
 
 
 @dataclass(frozen=True)

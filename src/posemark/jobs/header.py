@@ -1,0 +1,95 @@
+"""A record's first line: everything a figure depends on."""
+
+from typing import Any
+
+import posemark
+from posemark.core.errors import RecordError
+from posemark.jobs.prepare import Prepared
+from posemark.measure import PROTOCOL
+from posemark.measure.clock import utc_now
+from posemark.measure.environment import environment
+from posemark.nn import formula
+from posemark.records import files, schema
+from posemark.runtimes.torch_eager import TorchSession
+from posemark.weights import NONE, Checkpoint
+
+
+def make_header(prepared: Prepared) -> schema.Header:
+    """What this job will be, on this machine, now."""
+    job, spec = prepared.job, prepared.spec
+    boxes, options = prepared.boxes, job.options
+    return schema.Header(
+        entry=prepared.key,
+        letter=job.entry.letter,
+        model=spec.name,
+        family=spec.family,
+        approach=spec.approach,
+        input_hw=spec.input_hw,
+        licence=spec.licence,
+        parameters=spec.parameters,
+        macs=spec.macs,
+        weights=_weights_source(prepared.checkpoint),
+        data=schema.Source(options.data, prepared.dataset.fingerprint),
+        boxes=schema.Source(boxes.label, boxes.fingerprint),
+        box_kind=boxes.kind,
+        settings=schema.Settings(
+            convention=spec.convention.name,
+            codec=prepared.codec.name,
+            flip=options.flip,
+            persons=options.persons,
+            min_score=options.min_score,
+            threads=options.threads,
+            runtime=TorchSession.runtime,
+            precision=TorchSession.precision,
+        ),
+        published=_published(prepared),
+        environment=environment(),
+        posemark=posemark.__version__,
+        protocol=PROTOCOL,
+        truth=f"truth-{prepared.dataset.name}-{prepared.dataset.fingerprint}.json",
+        started=utc_now(),
+    )
+
+
+def _weights_source(checkpoint: Checkpoint | None) -> schema.Source:
+    if checkpoint is None:
+        return schema.Source(NONE, formula.VERSION)
+    licence = checkpoint.row.licence if checkpoint.row else None
+    return schema.Source(checkpoint.label, checkpoint.sha256, licence)
+
+
+def _published(prepared: Prepared) -> schema.Published | None:
+    """What the authors reported for these weights, or for the model where there are none."""
+    row = prepared.checkpoint.row if prepared.checkpoint else None
+    kind = prepared.job.entry.boxes
+    if prepared.checkpoint and row is None:
+        return None
+    reported = prepared.spec.reported(kind, row)
+    if reported is None:
+        return None
+    return schema.Published(reported.ap, reported.boxes, reported.flip, reported.source)
+
+
+def require_same_run(record: files.Record, header: schema.Header) -> None:
+    """Refuse to go on with a record of other settings.
+
+    Raises:
+        RecordError: naming every field that differs.
+    """
+    theirs, ours = _flat(record.header.identity()), _flat(header.identity())
+    different = sorted(k for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k))
+    if different:
+        changes = "; ".join(f"{k} was {theirs.get(k)!r}, is {ours.get(k)!r}" for k in different)
+        raise RecordError(
+            f"{record.path}: cannot be resumed, because this is another run: {changes}. Use the "
+            "same settings, or another --out folder."
+        )
+
+
+def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dicts as one, with dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in fields.items():
+        full = f"{prefix}{name}"
+        flat |= _flat(value, f"{full}.") if isinstance(value, dict) else {full: value}
+    return flat
