@@ -1,8 +1,8 @@
 """Where the golden files are, and the weights they were made with.
 
-A golden is an output of a family's official code under weights by formula. Small ones lie
-in tests/golden; the larger ones are looked up beside the checkout, and the test skips
-where they are missing.
+A golden is an output of a family's official code under weights by formula. tests/golden
+keeps at least one of every family; more of them are looked up beside the checkout, and the
+tests of those skip where they are missing.
 """
 
 import json
@@ -27,6 +27,26 @@ def path(relative):
     pytest.skip(f"golden {relative} is only in ../shared/golden, which is not here")
 
 
+def listing(folder, pattern):
+    """The names in golden/FOLDER that match, from the project or ../shared, each once."""
+    found = {p.name for root in (HERE, SHARED / "golden") for p in (root / folder).glob(pattern)}
+    return sorted(found, key=lambda name: ([int(n) for n in re.findall(r"\d+", name)], name))
+
+
+def folder(model):
+    """The folder of a model's golden: its name, as the official repositories write it."""
+    name = model.replace("-", "_")
+    return re.sub("^higherhrnet", "higher_hrnet", re.sub("^dark_", "darkpose_", name))
+
+
+def is_plain(model):
+    """Whether the model's golden is here and holds one whole `output` of one input."""
+    if not listing(folder(model), "golden.npz"):
+        return False
+    with np.load(path(f"{folder(model)}/golden.npz")) as archive:
+        return "output" in archive
+
+
 def shared(relative):
     """A file of ../shared (real images and weights); skips without it."""
     if not (SHARED / relative).exists():
@@ -45,20 +65,49 @@ def cases(golden, prefix=""):
     return sorted((n for n in numbers if n.isdecimal()), key=int)
 
 
-def keys(model):
-    return json.loads(path(f"{model}/keys.json").read_text())["keys"]
+def keys(folder):
+    return _description(folder)["keys"]
 
 
-def state_dict(model):
+def _description(folder):
+    return json.loads(path(f"{folder}/keys.json").read_text())
+
+
+def state_dict(folder):
     """The official state dict of a golden network: official names, weights by formula."""
-    entries = keys(model)
+    entries = keys(folder)
     names = {entry[0] for entry in entries}
     return {
-        entry[0]: torch.from_numpy(
-            np.asarray(formula.tensor(entry[0], tuple(entry[1]), _kind(entry, names)))
-        )
-        for entry in entries
+        entry[0]: torch.from_numpy(np.asarray(_tensor(entry, names, folder))) for entry in entries
     }
+
+
+# DEKR's buffer: where the cells of a 3x3 kernel lie, row 0 in y, row 1 in x.
+GRID_3X3 = [[-1, -1, -1, 0, 0, 0, 1, 1, 1], [-1, 0, 1, -1, 0, 1, -1, 0, 1]]
+
+
+def _tensor(entry, names, folder):
+    name, shape, kind = entry[0], tuple(entry[1]), _kind(entry, names)
+    if kind == "sine_pos":
+        return _sine_positions(*_description(folder)["pos_hw"], shape[-1])
+    if kind == "grid3x3":
+        return np.array(GRID_3X3, np.float32)
+    return formula.tensor(name, shape, "bn_weight_residual" if kind == "prelu" else kind)
+
+
+def _sine_positions(height, width, channels):
+    """TransPose's frozen table (L, 1, C), in the float32 arithmetic of the official code."""
+    half = np.arange(channels // 2)
+    power = np.float32(2) * (half // 2).astype(np.float32) / np.float32(len(half))
+    frequency = np.float32(10000) ** power
+
+    def waves(count):
+        turns = np.arange(1, count + 1, dtype=np.float32) / np.float32(count + 1e-6)
+        angles = (turns * np.float32(2 * np.pi))[:, None] / frequency
+        return np.where(half % 2 == 0, np.sin(angles), np.cos(angles))
+
+    ys, xs = waves(height).repeat(width, 0), np.tile(waves(width), (height, 1))
+    return np.concatenate([ys, xs], 1)[:, None].astype(np.float32)
 
 
 def network_input(golden):
@@ -79,9 +128,17 @@ def image(seed, height, width):
 
 _BY_ENDING = {
     "num_batches_tracked": "counter",
+    "regular_matrix": "grid3x3",
     "running_mean": "running_mean",
     "running_var": "running_var",
     "bias": "bias",
+}
+
+# Four-dimensional weights that the goldens drew otherwise than the rest, told by full name.
+_BY_NAME = {
+    r"(final_layers?|head_heatmap\.1|offset_final_layer)\b": "conv_head",
+    r".*\b(transform_matrix_conv|translation_conv)\.weight$": "conv_small",
+    r"deconv_layers\.\d+\.0\.0\.weight$": "conv_transpose",
 }
 
 
@@ -95,9 +152,9 @@ def _kind(entry, names):
         return _BY_ENDING[ending]
     if len(shape) == 1:
         return _norm_kind(name, names)
-    if re.match(r"final_layers?\b", name):
-        return "conv_head"
-    return "linear" if len(shape) == 2 else "conv"
+    if len(shape) == 2:
+        return "linear"
+    return next((kind for rule, kind in _BY_NAME.items() if re.match(rule, name)), "conv")
 
 
 def _norm_kind(name, names):

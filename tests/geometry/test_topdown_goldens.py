@@ -5,6 +5,7 @@ import pytest
 
 import goldens
 from posemark.core.skeleton import COCO_17
+from posemark.core.spec import IMAGENET
 from posemark.geometry import affine, boxes, crop, flip, oks
 from posemark.geometry.conventions import DARK, HRNET, MMPOSE0
 
@@ -52,7 +53,7 @@ def test_crop(folder, convention, size, opencv):
 
 
 def denormalise(tensor):
-    mean, std = np.array(crop.MEAN_RGB), np.array(crop.STD_RGB)
+    mean, std = np.array(IMAGENET.mean), np.array(IMAGENET.std)
     return (tensor.transpose(1, 2, 0) * std + mean) * 255
 
 

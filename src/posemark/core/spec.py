@@ -8,10 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark.core.frame import Floats
+from posemark.core.grouping import GroupCodec, RescoringNet, Sizing
 from posemark.core.skeleton import COCO_17, Skeleton
 
+ONE_SCALE = (1.0,)
+THREE_SCALES = (0.5, 1.0, 2.0)
+
 Approach = Literal["top-down", "bottom-up"]
-BoxKind = Literal["gt", "detected"]
+BoxKind = Literal["gt", "detected", "none"]
+"""Where boxes come from; "none" for bottom-up models, which need no box."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,24 @@ class Convention:
     padding: float = 1.25
 
 
+@dataclass(frozen=True)
+class Pixels:
+    """What a network is fed: value = (byte / divisor - mean) / std, by channel in `order`.
+
+    cubic_enlarging: whether images that grow are sampled bicubically, not bilinearly.
+    """
+
+    order: Literal["rgb", "bgr"]
+    divisor: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    cubic_enlarging: bool = False
+
+
+# ImageNet statistics: what every family but OpenPose was trained with.
+IMAGENET = Pixels("rgb", 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
 class Codec(Protocol):
     """Key points <-> network output. Coordinates are output cells, (x, y)."""
 
@@ -51,7 +74,10 @@ class Codec(Protocol):
 
 @dataclass(frozen=True)
 class Reported:
-    """A published AP (0..1) on COCO val2017 with the settings it was measured at."""
+    """A published AP (0..1) on COCO val2017 with the settings it was measured at.
+
+    boxes: begins with gt or detected; of bottom-up models with single or multi (scales).
+    """
 
     ap: float
     boxes: str
@@ -80,6 +106,11 @@ class ModelSpec:
     """One complete variant of one family.
 
     build: returns the torch module; its forward(x (N,3,H,W)) gives a dict of named tensors.
+    convention, codec: of top-down models. sizing, grouping: of bottom-up models; scale_sets:
+        the sets of input scales that the family publishes. mirror_shift: columns by which the
+        mirrored image moves left before the network, with flip test (DEKR). rescoring: the
+        network that judges its poses, used where its weights (the tag "rescore") are present.
+    convert: state dict of another arrangement (mmpose's DEKR) -> state dict of this one.
     parameters: learnable numbers. macs: multiply-accumulates of convolutions and matrix
         products for one input of input_hw. Both are recounted by a test.
     origin, licence: the official repository and the licence of its code.
@@ -92,35 +123,58 @@ class ModelSpec:
     licence: str
     input_hw: tuple[int, int]
     build: Callable[[], Any]
-    convention: Convention
-    codec: Codec
     parameters: int
     macs: int
+    convention: Convention | None = None
+    codec: Codec | None = None
+    sizing: Sizing | None = None
+    grouping: GroupCodec | None = None
+    scale_sets: tuple[tuple[float, ...], ...] = (ONE_SCALE,)
+    mirror_shift: int = 0
+    rescoring: RescoringNet | None = None
+    pixels: Pixels = IMAGENET
     weights: tuple[Weights, ...] = ()
-    approach: Approach = "top-down"
+    convert: Callable[[Any], Any] | None = None
     output: str = "heatmaps"
     stride: int = 4
     skeleton: Skeleton = COCO_17
+
+    @property
+    def approach(self) -> Approach:
+        """Bottom-up models are those with a grouping codec."""
+        return "bottom-up" if self.grouping else "top-down"
 
     @property
     def output_wh(self) -> tuple[int, int]:
         """(width, height) of the output maps in cells."""
         return self.input_hw[1] // self.stride, self.input_hw[0] // self.stride
 
-    def reported(self, kind: BoxKind, weights: Weights | None = None) -> Reported | None:
-        """The first published figure for this kind of boxes, of these or of any weights."""
+    def reported(self, variant: str, weights: Weights | None = None) -> Reported | None:
+        """The first published figure for a variant (Entry.variant), of these or any weights."""
         rows = [r for w in ((weights,) if weights else self.weights) for r in w.reported]
-        return next((r for r in rows if r.boxes.startswith(kind)), None)
+        return next((r for r in rows if r.boxes.startswith(variant)), None)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the benchmark: a model and where its person boxes come from."""
+    """A row of the benchmark: a model and what it runs on.
+
+    boxes: where a top-down model's person boxes come from. scales: of a bottom-up model's
+    input.
+    """
 
     model: str
     boxes: BoxKind
     letter: str | None = None
+    scales: tuple[float, ...] = ONE_SCALE
+
+    @property
+    def variant(self) -> str:
+        """What stands after the "@": gt or detected; single or multi for bottom-up models."""
+        if self.boxes != "none":
+            return self.boxes
+        return "single" if self.scales == ONE_SCALE else "multi"
 
     @property
     def name(self) -> str:
-        return f"{self.model}@{self.boxes}"
+        return f"{self.model}@{self.variant}"

@@ -8,10 +8,7 @@ from numpy.typing import NDArray
 
 from posemark.core.errors import FrameError
 from posemark.core.frame import Floats
-
-# ImageNet statistics, RGB, as every family here was trained with.
-MEAN_RGB = (0.485, 0.456, 0.406)
-STD_RGB = (0.229, 0.224, 0.225)
+from posemark.core.spec import IMAGENET, Pixels
 
 Image = NDArray[np.uint8]
 
@@ -43,27 +40,36 @@ def decode_bgr(encoded: bytes, size_wh: tuple[int, int], name: str) -> Image:
     return image.astype(np.uint8, copy=False)
 
 
-def crop_batch(image_bgr: Image, affines: Floats, input_wh: tuple[int, int]) -> NDArray[np.float32]:
-    """Network input (N, 3, H, W): RGB, normalised, bilinear, black outside the image.
+def crop_batch(
+    image_bgr: Image, affines: Floats, input_wh: tuple[int, int], pixels: Pixels = IMAGENET
+) -> NDArray[np.float32]:
+    """Network input (N, 3, H, W), normalised; black outside the image.
 
-    affines: (N, 2, 3) from image pixels to crop pixels.
+    affines: (N, 2, 3) from image pixels to crop pixels. Sampling is bilinear, or bicubic where
+    `pixels` asks for it and the image grows.
     """
     batch = np.empty((len(affines), 3, input_wh[1], input_wh[0]), np.float32)
-    tables = _normalised_bytes()
+    tables = _normalised_bytes(pixels)
+    channels = (2, 1, 0) if pixels.order == "rgb" else (0, 1, 2)
     for affine, planes in zip(affines, batch, strict=True):
-        crop = cv2.warpAffine(image_bgr, affine, input_wh, flags=cv2.INTER_LINEAR)
-        for channel in range(3):
-            cv2.LUT(cv2.extractChannel(crop, 2 - channel), tables[channel], planes[channel])
+        crop = cv2.warpAffine(image_bgr, affine, input_wh, flags=_sampling(affine, pixels))
+        for channel, table, plane in zip(channels, tables, planes, strict=True):
+            cv2.LUT(cv2.extractChannel(crop, channel), table, plane)
     return batch
 
 
+def _sampling(affine: Floats, pixels: Pixels) -> int:
+    cubic = pixels.cubic_enlarging and affine[0, 0] > 1
+    return cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
+
+
 @cache
-def _normalised_bytes() -> NDArray[np.float32]:
-    """(3, 256): the normalised value of every byte, by RGB channel.
+def _normalised_bytes(pixels: Pixels) -> NDArray[np.float32]:
+    """(3, 256): the normalised value of every byte, by channel.
 
     A table has all 768 possible results and is several times faster than three passes of
     float arithmetic over a crop.
     """
-    scaled = np.arange(256, dtype=np.float32) / np.float32(255)
-    mean, std = np.array(MEAN_RGB, np.float32), np.array(STD_RGB, np.float32)
+    scaled = np.arange(256, dtype=np.float32) / np.float32(pixels.divisor)
+    mean, std = np.array(pixels.mean, np.float32), np.array(pixels.std, np.float32)
     return (scaled - mean[:, None]) / std[:, None]

@@ -74,15 +74,19 @@ def _kinds(prefix: str, module: nn.Module) -> Iterator[tuple[str, str]]:
 def _weight_kind(module: nn.Module, ndim: int) -> str:
     if isinstance(module, nn.ConvTranspose2d):
         return "conv_transpose"
-    return "linear" if ndim == 2 else "conv"
+    if isinstance(module, nn.PReLU):
+        return "bn_weight_residual"  # a slope, and 0.2 is a common one
+    return {1: "bn_weight", 2: "linear"}.get(ndim, "conv")
 
 
 def initialise(network: nn.Module) -> None:
-    """Fill every tensor of the network by formula, in place."""
-    shapes = {name: tuple(t.shape) for name, t in network.state_dict().items()}
+    """Fill the network by formula, in place; frozen parameters and constant buffers stay."""
+    frozen = {name for name, p in network.named_parameters() if not p.requires_grad}
     kinds = dict(k for prefix, module in network.named_modules() for k in _kinds(prefix, module))
-    state = {
-        name: torch.from_numpy(np.asarray(tensor(name, shape, kinds[name])))
-        for name, shape in shapes.items()
+    own = network.state_dict()
+    filled = {
+        name: torch.from_numpy(np.asarray(tensor(name, tuple(own[name].shape), kind)))
+        for name, kind in kinds.items()
+        if name not in frozen
     }
-    network.load_state_dict(state, strict=True)
+    network.load_state_dict(own | filled, strict=True)

@@ -1,0 +1,82 @@
+"""What bottom-up pipelines, geometry and codecs hand to each other.
+
+A bottom-up network sees the whole image, at one or several scales, and its codec finds the
+people. Coordinates of *base* pixels are those of the network input at scale 1.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemark.core.frame import Floats, Truth
+
+Maps = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ScaledInput:
+    """The image at one scale. size_wh: of the network input in pixels.
+
+    affine: (2, 3) from image pixels to input pixels.
+    """
+
+    scale: float
+    size_wh: tuple[int, int]
+    affine: Floats
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The named outputs (1, C, h, w) of one scale, and of its mirrored image with flip test."""
+
+    input: ScaledInput
+    outputs: dict[str, Maps]
+    mirrored: dict[str, Maps] | None = None
+
+
+class Sizing(Protocol):
+    """How a family resizes whole images: a geometry rule, as data."""
+
+    def inputs(self, image_wh: tuple[int, int], scales: Sequence[float]) -> tuple[ScaledInput, ...]:
+        """One input a scale, in the order in which the family runs them (largest first)."""
+        ...
+
+    def to_image(
+        self, image_wh: tuple[int, int], inputs: Sequence[ScaledInput]
+    ) -> NDArray[np.float64]:
+        """(2, 3) affine from base pixels to image pixels, as the family computes it."""
+        ...
+
+
+class GroupCodec(Protocol):
+    """People <-> network outputs of a bottom-up family."""
+
+    @property
+    def name(self) -> str: ...
+
+    def encode(self, truth: Truth, scaled: ScaledInput, mirrored: bool) -> dict[str, Maps]:
+        """The outputs of a perfect network for this input (mirrored: of its mirror image)."""
+        ...
+
+    def decode(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
+        """People (P, K, 3) x, y, score in base pixels, and person scores (P,)."""
+        ...
+
+
+class Rescorer(Protocol):
+    """A second, small network that judges finished poses; its weights are a file of their own."""
+
+    def rescored(self, people: Floats, scores: Floats) -> Floats:
+        """Person scores (P,) anew, from people (P, K, 3) in image pixels and their scores."""
+        ...
+
+
+@dataclass(frozen=True)
+class RescoringNet:
+    """How a family's rescorer is read: tensor shapes by name, and what builds it from them."""
+
+    shapes: dict[str, tuple[int, ...]]
+    build: Callable[[dict[str, Maps]], Rescorer]
