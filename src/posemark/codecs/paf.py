@@ -1,0 +1,172 @@
+"""Part affinity fields: OpenPose's way from maps to people.
+
+Source: Cao et al., arXiv 1812.08008, and facts about the released programs' behaviour. The
+network gives a map a part, a map of background, and for every limb a field of unit vectors
+along it, at an eighth of the input. Decoding enlarges the maps to the input's size, takes
+local maxima as parts, and joins them where the field between them points their way.
+
+OpenPose's two builds differ in how they enlarge, in which maxima they take along the border
+and in how they join limbs to people; `build` chooses. Published speeds are the GPU build's.
+
+Pixels here are base pixels, of the first (largest) network input; (0, 0) is the centre of the
+first. The steps: paf_layouts (tables), paf_surface (enlarging, peaks), paf_people (links,
+people), and here the codec.
+
+Deviation: OpenPose stretches maps of smaller scales to the whole input, whose sides were
+rounded; here they are laid where their image content is. With one scale there is no difference.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemark.codecs.paf_layouts import (
+    BODY_25,
+    COCO_18,
+    MAXIMIZE_POSITIVES,
+    OUTPUT,
+    STRIDE,
+    Build,
+    Flags,
+    Ints,
+    Layout,
+    Thresholds,
+)
+from posemark.codecs.paf_people import Links, group, score_links
+from posemark.codecs.paf_surface import MOST_PEAKS, Axis, Peaks, Surface, axis, find_peaks
+from posemark.core.frame import Floats, Truth
+from posemark.core.grouping import Maps, Pass, ScaledInput
+from posemark.core.skeleton import COCO_17
+
+__all__ = [
+    "BODY_25",
+    "COCO_18",
+    "MAXIMIZE_POSITIVES",
+    "MOST_PEAKS",
+    "OUTPUT",
+    "STRIDE",
+    "Axis",
+    "Build",
+    "Flags",
+    "Ints",
+    "Layout",
+    "Links",
+    "Paf",
+    "Peaks",
+    "Surface",
+    "Thresholds",
+    "axis",
+    "find_peaks",
+    "group",
+    "score_links",
+]
+
+
+@dataclass(frozen=True)
+class Paf:
+    """The codec of OpenPose's body models.
+
+    sigma_px: of the encoded Gaussians, in input pixels, as in training.
+    """
+
+    layout: Layout = BODY_25
+    build: Build = "gpu"
+    thresholds: Thresholds = field(default=Thresholds())
+    sigma_px: float = 7.0
+
+    @property
+    def name(self) -> str:
+        """What the record calls it."""
+        positives = "" if self.thresholds.skip_feet else ":maximize-positives"
+        return f"paf:{self.build}{positives}"
+
+    def decode(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
+        """COCO key points (P, 17, 3) x, y, score in base pixels, and person scores (P,).
+
+        A key point that was not found is (-1, -1) with score 0, as OpenPose writes it.
+        People of whom only other parts were found are left out.
+        """
+        people, scores = self.people(passes)
+        keypoints = people[:, self.layout.coco]
+        keypoints[keypoints[..., 2] <= 0] = (-1, -1, 0)
+        found = (keypoints[..., 2] > 0).any(1)
+        return keypoints[found], scores[found]
+
+    def people(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
+        """The model's own parts (P, parts, 3) in base pixels, 0 where missing, and scores."""
+        surface = Surface.of(passes, self.layout, self.build)
+        # OpenPose moves peaks by half an image pixel.
+        offset = 0.5 * float(passes[0].input.affine[0, 0])
+        peaks = find_peaks(surface, self.layout.parts, self.thresholds.peak, offset)
+        links = score_links(surface, peaks, self.layout, self.thresholds)
+        return group(peaks, links, self.layout, self.thresholds, self.build)
+
+    def encode(self, truth: Truth, scaled: ScaledInput, mirrored: bool) -> dict[str, Maps]:
+        """The maps (1, C, h, w) of a perfect network; mirrored: of the mirrored input.
+
+        Parts that COCO does not annotate (feet) stay empty.
+        """
+        points, known = self._parts_of(truth, scaled, mirrored)
+        width, height = (side // STRIDE for side in scaled.size_wh)
+        cells = (points + 0.5) / STRIDE - 0.5
+        inside = known & ((cells >= -0.5) & (cells < (width - 0.5, height - 0.5))).all(-1)
+        maps = np.zeros((self.layout.channels, height, width), np.float32)
+        parts = self.layout.parts
+        maps[:parts] = _gaussians(cells, inside, (width, height), self.sigma_px / STRIDE)
+        maps[parts] = 1 - maps[:parts].max(0)
+        for limb, (a, b) in enumerate(self.layout.limbs):
+            x, both = self.layout.x_channel(limb), known[:, a] & known[:, b]
+            maps[x : x + 2] = _limb_field(cells[both, a], cells[both, b], (width, height))
+        return {OUTPUT: maps[None]}
+
+    def _parts_of(
+        self, truth: Truth, scaled: ScaledInput, mirrored: bool
+    ) -> tuple[NDArray[np.float64], Flags]:
+        """Input pixels (P, parts, 2) of the model's parts, and which of them are known."""
+        xyv = np.asarray(truth.keypoints_xyv, np.float64).reshape(-1, len(COCO_17.keypoints), 3)
+        points = xyv[..., :2] @ scaled.affine[:, :2].T + scaled.affine[:, 2]
+        seen = xyv[..., 2] > 0
+        if mirrored:
+            order = list(COCO_17.mirrored())
+            points, seen = points[:, order], seen[:, order]
+            points[..., 0] = scaled.size_wh[0] - 1 - points[..., 0]
+        parts = np.zeros((len(xyv), self.layout.parts, 2))
+        known = np.zeros(parts.shape[:2], np.bool_)
+        parts[:, self.layout.coco], known[:, self.layout.coco] = points, seen
+        for part, pair in self.layout.means:
+            parts[:, part] = points[:, pair].mean(1)
+            known[:, part] = seen[:, pair].all(1)
+        return parts, known
+
+
+# Below this a Gaussian is cut to zero, as in codecs.heatmap: no denormals under the clock.
+_CUT = 1e-8
+
+
+def _gaussians(
+    cells: NDArray[np.float64], known: Flags, size_wh: tuple[int, int], sigma: float
+) -> Maps:
+    """(parts, h, w): for every part the maximum of Gaussians at (P, parts, 2) cells."""
+    along = [
+        np.exp(-((np.arange(size) - cells[..., axis, None]) ** 2) / (2 * sigma**2))
+        for axis, size in enumerate(size_wh)
+    ]
+    x, y = (np.where(values < _CUT, 0, values).astype(np.float32) for values in along)
+    each = (y * known[..., None])[..., :, None] * x[..., None, :]
+    return each.max(0, initial=0)
+
+
+def _limb_field(starts: Floats, ends: Floats, size_wh: tuple[int, int]) -> Maps:
+    """(2, h, w): unit vectors within a cell of the limbs (N, 2) -> (N, 2), averaged."""
+    length = np.linalg.norm(ends - starts, axis=1)
+    starts, ends, length = starts[length > 0], ends[length > 0], length[length > 0]
+    unit = (ends - starts) / length[:, None]
+    grid = np.stack(np.meshgrid(*map(np.arange, size_wh)), -1)
+    from_start = grid - starts[:, None, None]
+    along = np.einsum("nhwc,nc->nhw", from_start, unit).clip(0, length[:, None, None])
+    away = from_start - along[..., None] * unit[:, None, None]
+    near = ((away**2).sum(-1) <= 1).astype(np.float64)
+    total = np.einsum("nhw,nc->chw", near, unit)
+    return (total / np.maximum(near.sum(0), 1)).astype(np.float32)

@@ -1,0 +1,281 @@
+"""Network outputs enlarged to base pixels where they are read, and the peaks of part maps.
+
+Base pixels and the two builds are those of codecs.paf. Nothing is enlarged that no result
+depends on: part maps only in tiles that can hold a peak, fields only in the pixels that are
+read. Both give what whole maps would give.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemark.codecs.paf_layouts import OUTPUT, STRIDE, Build, Flags, Ints, Layout
+from posemark.core.frame import Floats
+from posemark.core.grouping import Maps, Pass
+
+# ------------------------------------------------------------------------------ enlarging
+
+_CUBIC = {"gpu": -0.5, "cpu": -0.75}
+"""The cubic's parameter: Catmull-Rom in CUDA code, OpenCV's in the CPU build."""
+
+_TILE = 4 * STRIDE
+"""Side of the squares that are searched for peaks, in pixels."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Cubic interpolation along one side.
+
+    Pixel p is the sum over i < 4 of weights[p, i] times cell first[p] + i, where cells beyond
+    an end repeat it.
+    """
+
+    first: Ints
+    weights: NDArray[np.float32]
+    cells: int
+
+    @property
+    def gain(self) -> float:
+        """By how much a pixel may exceed the largest cell it is made of."""
+        return float(np.abs(self.weights).sum(1).max())
+
+    def taps(self, pixels: Ints) -> Ints:
+        """(N, 4) cells of each pixel."""
+        return (self.first[pixels][:, None] + np.arange(4)).clip(0, self.cells - 1)
+
+    def windows(self, starts: Ints, size: int) -> tuple[Ints, NDArray[np.float32]]:
+        """For runs of `size` pixels: their cells (N, k) and the weights (N, size, k).
+
+        Pixels outside the image have weights of 0.
+        """
+        distinct, which = np.unique(starts, return_inverse=True)
+        pixels = distinct[:, None] + np.arange(size)
+        inside = (pixels >= 0) & (pixels < len(self.first))
+        pixels = pixels.clip(0, len(self.first) - 1)
+        first = self.first[pixels]
+        origin = first.min(1, keepdims=True)
+        shift = first - origin
+        reach = int(shift.max(initial=0)) + 4
+        weights = np.zeros((*pixels.shape, reach), np.float32)
+        rows, columns = np.indices(pixels.shape)
+        for tap in range(4):
+            weights[rows, columns, shift + tap] = self.weights[pixels, tap] * inside
+        cells = (origin + np.arange(reach)).clip(0, self.cells - 1)
+        return cells[which], weights[which]
+
+
+@cache
+def axis(cells: int, pixels: int, zoom: float, stride: float, build: Build) -> Axis:
+    """The axis that enlarges `cells` of `stride` pixels each to `pixels` base pixels.
+
+    zoom: how many pixels of this scale lie in a base pixel.
+    """
+    positions = (np.arange(pixels) * zoom + 0.5) / stride - 0.5
+    # CUDA code rounds towards zero: before the first cell's centre it extrapolates.
+    whole = np.trunc(positions) if build == "gpu" else np.floor(positions)
+    t, a = positions - whole, _CUBIC[build]
+    inner, outer = 1 - t, 1 + t
+    weights = (
+        ((a * outer - 5 * a) * outer + 8 * a) * outer - 4 * a,
+        ((a + 2) * t - (a + 3)) * t * t + 1,
+        ((a + 2) * inner - (a + 3)) * inner * inner + 1,
+    )
+    table = np.stack([*weights, 1 - sum(weights)], 1).astype(np.float32)
+    return Axis(whole.astype(np.intp) - 1, table, cells)
+
+
+class _Layer(NamedTuple):
+    """Maps (C, h, w) of one scale with their axes."""
+
+    maps: Maps
+    y: Axis
+    x: Axis
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The maps at base resolution, as the mean of all scales, computed where they are read."""
+
+    layers: tuple[_Layer, ...]
+    size_wh: tuple[int, int]
+    build: Build
+
+    @classmethod
+    def of(cls, passes: Sequence[Pass], layout: Layout, build: Build) -> "Surface":
+        """From network outputs, with mirrored ones averaged in where there are any."""
+        base = passes[0].input
+        layers = [
+            _layer(
+                _merged(p, layout),
+                base.size_wh,
+                float(p.input.affine[0, 0] / base.affine[0, 0]),
+                STRIDE,
+                build,
+            )
+            for p in passes
+        ]
+        return cls(tuple(layers), base.size_wh, build)
+
+    @classmethod
+    def plain(cls, maps: Maps, build: Build) -> "Surface":
+        """Maps (C, H, W) that have base resolution already."""
+        size_wh = maps.shape[2], maps.shape[1]
+        return cls((_layer(maps, size_wh, 1.0, 1.0, build),), size_wh, build)
+
+    def windows(self, channels: Ints, ys: Ints, xs: Ints, size: int) -> Maps:
+        """(N, size, size) pixels from (y, x) on; 0 outside the image."""
+        total = np.zeros((len(channels), size, size), np.float32)
+        for maps, y_axis, x_axis in self.layers:
+            y_cells, y_weights = y_axis.windows(ys, size)
+            x_cells, x_weights = x_axis.windows(xs, size)
+            source = maps[channels[:, None, None], y_cells[:, :, None], x_cells[:, None]]
+            total += y_weights @ source @ x_weights.transpose(0, 2, 1)
+        return total if len(self.layers) == 1 else total / np.float32(len(self.layers))
+
+    def vectors(self, channels: Ints, ys: Ints, xs: Ints) -> Maps:
+        """(2, N) values of each channel and of the one after it at the pixels (y, x)."""
+        total = np.zeros((2, len(channels)), np.float32)
+        for maps, y_axis, x_axis in self.layers:
+            _, height, width = maps.shape
+            rows = channels[:, None] * height + y_axis.taps(ys)
+            index = rows[:, :, None] * width + x_axis.taps(xs)[:, None]
+            weights = y_axis.weights[ys][:, :, None] * x_axis.weights[xs][:, None]
+            for component in range(2):
+                source: Maps = maps.reshape(-1)[index + component * height * width]
+                total[component] += np.einsum("nab,nab->n", source, weights)
+        return total / np.float32(len(self.layers))
+
+    def tiles_above(self, channels: int, limit: float) -> tuple[Ints, Ints, Ints]:
+        """(channel, row, column) of tiles whose pixels may exceed the limit."""
+        bounds = np.zeros(())
+        for maps, y_axis, x_axis in self.layers:
+            starts = [np.arange(-1, side - 1, _TILE) for side in self.size_wh]
+            x_cells, _ = x_axis.windows(starts[0], _TILE + 2)
+            y_cells, _ = y_axis.windows(starts[1], _TILE + 2)
+            largest = np.abs(maps[:channels])[:, y_cells].max(2)[:, :, x_cells].max(3)
+            bounds = bounds + largest * (y_axis.gain * x_axis.gain)
+        # A little more than the limit, for the rounding of float32 sums.
+        active = np.argwhere(bounds / len(self.layers) * 1.0001 > limit)
+        return active[:, 0], active[:, 1], active[:, 2]
+
+
+def _layer(
+    maps: Maps, size_wh: tuple[int, int], zoom: float, stride: float, build: Build
+) -> _Layer:
+    _, height, width = maps.shape
+    y = axis(height, size_wh[1], zoom, stride, build)
+    x = axis(width, size_wh[0], zoom, stride, build)
+    return _Layer(np.ascontiguousarray(maps, np.float32), y, x)
+
+
+def _merged(one: Pass, layout: Layout) -> Maps:
+    """(C, h, w) of one scale; a mirrored output is mirrored back and averaged in."""
+    maps: Maps = one.outputs[OUTPUT][0]
+    if one.mirrored is None:
+        return maps
+    order, sign = layout.mirrored_channels
+    back: Maps = one.mirrored[OUTPUT][0][order, :, ::-1] * sign
+    return (maps + back) * np.float32(0.5)
+
+
+# ---------------------------------------------------------------------------------- peaks
+
+_TILES_AT_ONCE = 512
+_REACH = 3
+"""Peaks are refined within this many pixels to each side."""
+MOST_PEAKS = 127
+"""Of one part; later ones in reading order are dropped."""
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """xys: (N, 3) x, y, score, by part and within a part in reading order.
+
+    parts: (N,) the part of each, ascending.
+    """
+
+    xys: NDArray[np.float32]
+    parts: Ints
+
+    def of(self, part: int) -> Ints:
+        """Indices of the peaks of a part."""
+        first, last = (int(np.searchsorted(self.parts, p)) for p in (part, part + 1))
+        return np.arange(first, last)
+
+
+def find_peaks(surface: Surface, parts: int, limit: float, offset: float) -> Peaks:
+    """Local maxima above the limit, moved to the weighted mean around them plus the offset."""
+    found = [np.zeros((0, 4)), *_maxima(surface, parts, limit)]
+    part, y, x, score = np.concatenate(found)[_first_in_order(np.concatenate(found))].T
+    part, y, x = part.astype(np.intp), y.astype(np.intp), x.astype(np.intp)
+    weights = surface.windows(part, y - _REACH, x - _REACH, 2 * _REACH + 1)
+    weights = np.maximum(weights, 0).reshape(len(part), (2 * _REACH + 1) ** 2)
+    rows, columns = np.indices((2 * _REACH + 1,) * 2).reshape(2, -1) - _REACH
+    refined = [
+        _sums(weights * (whole[:, None] + steps).astype(np.float32)) / _sums(weights)
+        for whole, steps in ((x, columns), (y, rows))
+    ]
+    xy = np.stack(refined, 1) + np.float32(offset)
+    return Peaks(np.concatenate([xy, score[:, None]], 1).astype(np.float32), part)
+
+
+def _sums(values: Maps) -> Maps:
+    """(N,) sums of (N, M) rows, one number after the other in float32.
+
+    As officially: its rounding moves peaks by 1e-4 pixels, enough to change which pixel a
+    field is read from.
+    """
+    return np.add.accumulate(values, 1)[:, -1]
+
+
+def _first_in_order(found: Floats) -> Ints:
+    """Rows (part, y, x, ...) in order, without those beyond the most that a part may have."""
+    order = np.lexsort(found.T[2::-1])
+    parts: Ints = found[order, 0].astype(np.intp)
+    rank = np.arange(len(parts)) - np.searchsorted(parts, parts)
+    return order[rank < MOST_PEAKS]
+
+
+def _maxima(surface: Surface, parts: int, limit: float) -> Iterator[Floats]:
+    """Rows (part, y, x, value) of the peaks, a batch of tiles at a time."""
+    limit32 = np.float32(limit)
+    tiles = surface.tiles_above(parts, limit)
+    for first in range(0, len(tiles[0]), _TILES_AT_ONCE):
+        part, row, column = (t[first : first + _TILES_AT_ONCE] for t in tiles)
+        ys, xs = row * _TILE - 1, column * _TILE - 1
+        pixels = surface.windows(part, ys, xs, _TILE + 2)
+        tile, y, x = np.nonzero(pixels[:, 1:-1, 1:-1] > limit32)
+        at = (tile * (_TILE + 2) + y + 1) * (_TILE + 2) + x + 1
+        y, x = ys[tile] + y + 1, xs[tile] + x + 1
+        may, may_tie = _allowed(y, x, surface.size_wh, surface.build)
+        flat = pixels.reshape(-1)
+        kept = _highest(flat, at, np.flatnonzero(may), may_tie)
+        place = np.stack([part[tile[kept]], y[kept], x[kept]], 1).astype(np.float64)
+        yield np.concatenate([place, flat[at[kept], None]], 1)
+
+
+def _allowed(y: Ints, x: Ints, size_wh: tuple[int, int], build: Build) -> tuple[Flags, Flags]:
+    """Which pixels may be peaks, and which even where a neighbour is as high.
+
+    GPU: all but the border. CPU: the ring inside the border may tie, and runs on through the
+    border's pixels in its own rows and columns.
+    """
+    width, height = size_wh
+    inner = (y >= 1) & (y <= height - 2) & (x >= 1) & (x <= width - 2)
+    if build == "gpu":
+        return inner, np.zeros_like(inner)
+    ring = (y == 1) | (y == height - 2) | (x == 1) | (x == width - 2)
+    return inner | ring, ring
+
+
+def _highest(flat: Maps, at: Ints, rows: Ints, may_tie: Flags) -> Ints:
+    """Those of the rows whose value exceeds that of all eight neighbours."""
+    line = _TILE + 2
+    for step in (1, -1, line, -line, line + 1, line - 1, -line + 1, -line - 1):
+        own, other = flat[at[rows]], flat[at[rows] + step]
+        rows = rows[(own > other) | (may_tie[rows] & (own == other))]
+    return rows

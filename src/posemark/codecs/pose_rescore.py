@@ -1,0 +1,77 @@
+"""The rescoring network of DEKR (arXiv 2104.02300): how far to trust a pose, from its shape.
+
+Three linear layers, 74 -> 256 -> 256 -> 1, on numpy: a few poses a frame are not worth a
+runtime. It estimates the OKS of a pose; the published APs include it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemark.core.frame import Floats
+from posemark.core.grouping import RescoringNet
+
+# The order in which the released network expects its limbs (HRNet/DEKR).
+LIMBS = (
+    *((0, 1), (0, 2), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 6), (5, 7), (5, 11)),
+    *((6, 8), (6, 12), (7, 9), (8, 10), (11, 12), (11, 13), (12, 14), (13, 15), (14, 16)),
+)
+
+# Shoulder to hip, left and right: their mean length is the unit of all others.
+_TORSO = (LIMBS.index((5, 11)), LIMBS.index((6, 12)))
+
+
+def features(people: Floats) -> NDArray[np.float32]:
+    """(P, 74) from people (P, 17, 3) x, y, score in image pixels.
+
+    19 limb vectors (x, y), 19 limb lengths, both in torso lengths, and 17 joint scores. A
+    torso below one pixel counts as one.
+    """
+    starts, ends = np.array(LIMBS).T
+    limbs = people[:, starts, :2] - people[:, ends, :2]
+    lengths = np.linalg.norm(limbs, axis=2)
+    torso = np.maximum(lengths[:, list(_TORSO)].mean(1, keepdims=True), 1)
+    vectors = (limbs / torso[..., None]).reshape(len(people), 2 * len(LIMBS))
+    return np.concatenate([vectors, lengths / torso, people[:, :, 2]], axis=1, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class PoseRescore:
+    """The network: (weight (outputs, inputs), bias (outputs,)) of each layer."""
+
+    layers: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray[np.float32]]) -> "PoseRescore":
+        """From the arrays of the released file: l1, l2 and l3, each .weight and .bias."""
+        names = ("l1", "l2", "l3")
+        return cls(tuple((state[f"{n}.weight"], state[f"{n}.bias"]) for n in names))
+
+    def trust(self, people: Floats) -> NDArray[np.float32]:
+        """(P,) the network's output, about the OKS of each pose; it may leave 0..1."""
+        values = features(people)
+        *hidden, (weight, bias) = self.layers
+        for inner, shift in hidden:
+            values = np.maximum(values @ inner.T + shift, 0)
+        return (values @ weight.T + bias)[:, 0]
+
+    def rescored(self, people: Floats, scores: Floats) -> Floats:
+        """Person scores (P,) times the trust in each; what is not a number becomes 0."""
+        return np.nan_to_num(self.trust(people) * scores)
+
+
+_HIDDEN = 256
+
+DEKR_RESCORING = RescoringNet(
+    shapes={
+        "l1.weight": (_HIDDEN, 74),
+        "l1.bias": (_HIDDEN,),
+        "l2.weight": (_HIDDEN, _HIDDEN),
+        "l2.bias": (_HIDDEN,),
+        "l3.weight": (1, _HIDDEN),
+        "l3.bias": (1,),
+    },
+    build=PoseRescore.from_state,
+)
