@@ -233,3 +233,36 @@ def test_only_https_is_fetched():
     row = replace(spec.weights[0], url="http://example.org/w.pth")
     with pytest.raises(CheckpointError, match="only https"):
         weights.fetch(replace(spec, weights=(row,)), "mirror", quietly)
+
+
+def test_a_non_commercial_licence_has_to_be_accepted_first(states, tmp_path, monkeypatch):
+    path = tmp_path / "w.pth"
+    torch.save(states[LITE], path)
+    content, digest = path.read_bytes(), weights.sha256_of(path)
+    monkeypatch.setattr(weights.urllib.request, "urlopen", lambda *_, **__: Reply(content))
+    row = replace(fetchable(digest).weights[0], licence="Somebody's NON-COMMERCIAL terms")
+    spec = replace(spec_of(LITE), weights=(row,))
+    with pytest.raises(UsageError, match="NON-COMMERCIAL terms.*--accept-licence"):
+        weights.fetch(spec, "mirror", quietly)
+    assert weights.fetch(spec, "mirror", quietly, accepted=True).path.is_file()
+
+
+def test_a_rescorer_is_imported_checked_and_found(tmp_path):
+    spec = spec_of("dekr-w32-512")
+    assert weights.rescorer_of(spec) is None
+    path = tmp_path / "rescore.pth"
+    torch.save({k: torch.zeros(s) for k, s in spec.rescoring.shapes.items()}, path)
+    weights.import_file(path, spec, "rescore")
+    people = torch.rand(2, 17, 3).numpy()
+    assert weights.rescorer_of(spec).rescored(people, people[:, 0, 2]).tolist() == [0, 0]
+    torch.save({"l1.weight": torch.zeros(3)}, path)
+    with pytest.raises(CheckpointError, match="of another shape: l1.weight"):
+        weights.import_file(path, spec, "rescore")
+    assert weights.rescorer_of(spec_of(HRNET)) is None
+
+
+def test_weights_of_another_network_are_refused_by_a_model_with_a_conversion(states, tmp_path):
+    path = tmp_path / "lite.pth"
+    torch.save({"state_dict": states[LITE]}, path)
+    with pytest.raises(CheckpointError, match="another network than dekr-w32-512"):
+        weights.resolve(spec_of("dekr-w32-512"), str(path))

@@ -21,16 +21,22 @@ from urllib.error import URLError
 import torch
 from torch import Tensor, nn
 
+from posemark import caffemodel
 from posemark.core.errors import CheckpointError, UsageError
+from posemark.core.grouping import Rescorer
 from posemark.core.names import nearest
 from posemark.core.spec import ModelSpec, Weights
 
 NONE = "none"
 """The weights that nobody trained: formula values, for timing only."""
 
-SUFFIXES = (".pth", ".pt", ".safetensors")
+RESCORE = "rescore"
+"""The tag of a second network that judges poses (DEKR)."""
+
+SUFFIXES = (".pth", ".pt", ".safetensors", ".caffemodel")
 
 State = Mapping[str, Tensor]
+Convert = Callable[[State], State]
 
 
 @dataclass(frozen=True)
@@ -46,23 +52,24 @@ class Checkpoint:
 # --- reading ----------------------------------------------------------------------------------
 
 
-def load_into(network: nn.Module, path: Path) -> None:
+def load_into(network: nn.Module, path: Path, convert: Convert | None = None) -> None:
     """Load a checkpoint into a network, which must match key for key, shape for shape.
 
     Understood: official .pth files (plain, with a "module." prefix, or inside a
-    "state_dict"), mmpose 0.x and 1.x key names, and safetensors.
+    "state_dict"), mmpose 0.x and 1.x key names, safetensors, and Caffe's .caffemodel. convert:
+    the family's own rule for other arrangements (ModelSpec.convert).
 
     Raises:
         CheckpointError: for an unsafe or unreadable file; for missing, extra or misshapen
             tensors, which it lists.
     """
-    state = _fit_names(read_state(path), set(network.state_dict()))
+    state = _fit_names(read_state(path), set(network.state_dict()), convert)
     _require_match(path, state, network.state_dict(), type(network).__name__)
     network.load_state_dict(dict(state), strict=True)
 
 
 def read_state(path: Path) -> State:
-    """Names and tensors of a .safetensors, .pth or .pt file; never runs code from it."""
+    """Names and tensors of a file with one of SUFFIXES; never runs code from it."""
     if not path.is_file():
         raise CheckpointError(
             f"{path}: no such weights file. Give the path of a {', '.join(SUFFIXES)} file, or a "
@@ -70,6 +77,8 @@ def read_state(path: Path) -> State:
         )
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
+    if path.suffix == ".caffemodel":
+        return {name: torch.from_numpy(array) for name, array in caffemodel.read(path).items()}
     return _unwrap(path, _read_pickle(path))
 
 
@@ -144,17 +153,24 @@ def _new_head_to_old(name: str) -> str:
 _RENAMINGS: tuple[Callable[[str], str], ...] = (str, _strip_parts, _new_head_to_old)
 
 
-def _fit_names(state: State, wanted: set[str]) -> State:
+def _fit_names(state: State, wanted: set[str], convert: Convert | None) -> State:
     """The state under the renaming that leaves the fewest keys unmatched."""
-    candidates = [{rename(k): v for k, v in state.items()} for rename in _RENAMINGS]
+    candidates: list[State] = [{rename(k): v for k, v in state.items()} for rename in _RENAMINGS]
+    if convert and not any(wanted == c.keys() for c in candidates):
+        candidates.append(convert(state))
     return min(candidates, key=lambda c: len(wanted.symmetric_difference(c)))
 
 
-def _require_fit(path: Path, spec: ModelSpec) -> None:
-    """Check a file against a model without building its weights."""
+def _require_fit(path: Path, spec: ModelSpec, tag: str = "") -> None:
+    """Check a file against a model, or its rescorer, without building its weights."""
+    state, convert = read_state(path), spec.convert
     with torch.device("meta"):
-        wanted = spec.build().state_dict()
-    _require_match(path, _fit_names(read_state(path), set(wanted)), wanted, spec.name)
+        if tag == RESCORE and spec.rescoring:
+            convert = None
+            wanted = {name: torch.empty(shape) for name, shape in spec.rescoring.shapes.items()}
+        else:
+            wanted = spec.build().state_dict()
+    _require_match(path, _fit_names(state, set(wanted), convert), wanted, spec.name)
 
 
 def _require_match(path: Path, state: State, wanted: State, name: str) -> None:
@@ -271,6 +287,16 @@ def _not_here(spec: ModelSpec, tag: str) -> str:
     )
 
 
+def rescorer_of(spec: ModelSpec) -> Rescorer | None:
+    """The imported rescorer of a model; None if it has none or its weights are not here."""
+    found = cached(spec, RESCORE)
+    if spec.rescoring is None or found is None:
+        return None
+    _require_fit(found.path, spec, RESCORE)
+    arrays = {name: t.numpy() for name, t in read_state(found.path).items()}
+    return spec.rescoring.build(arrays)
+
+
 def import_file(path: Path, spec: ModelSpec, tag: str) -> Checkpoint:
     """Check a file against the network and the registry, then copy it into the cache.
 
@@ -282,7 +308,7 @@ def import_file(path: Path, spec: ModelSpec, tag: str) -> Checkpoint:
         raise UsageError(f"{tag!r} cannot be a tag: use letters, digits, '-' and '_'.")
     if path.suffix not in SUFFIXES:
         raise UsageError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}.")
-    _require_fit(path, spec)
+    _require_fit(path, spec, tag)
     digest = sha256_of(path)
     _require_hash(path, digest, row_of(spec, tag))
     return _store(path, spec, tag, digest)
@@ -316,16 +342,23 @@ def _store(path: Path, spec: ModelSpec, tag: str, digest: str) -> Checkpoint:
 Progress = Callable[[Iterable[bytes], int | None], Iterable[bytes]]
 
 
-def fetch(spec: ModelSpec, tag: str, progress: Progress) -> Checkpoint:
+def fetch(spec: ModelSpec, tag: str, progress: Progress, accepted: bool = False) -> Checkpoint:
     """Download a registered checkpoint, verify its SHA-256, then import it.
 
+    accepted: the user accepts the weights' licence, asked for where it is non-commercial.
     progress: wraps the stream of chunks; gets the size in bytes, if the server says it.
 
     Raises:
         CheckpointError: if there is no address or hash for it, the download fails, or the
             file is not the registered one.
+        UsageError: if the licence has to be accepted first.
     """
     row = row_of(spec, tag)
+    if row and row.licence and "non-commercial" in row.licence.lower() and not accepted:
+        raise UsageError(
+            f"{spec.name}.{tag} comes under this licence: {row.licence}. If that fits your use, "
+            "add --accept-licence."
+        )
     if row is None or row.url is None or row.sha256 is None:
         raise CheckpointError(_not_here(spec, tag))
     if not row.url.startswith("https://"):

@@ -5,8 +5,11 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+import goldens
 import posemark
 from posemark.core.errors import UsageError
+from posemark.core.frame import Truth
+from posemark.core.grouping import ScaledInput
 from posemark.core.spec import ModelSpec
 from posemark.models import all_models, collect, spec_of
 from posemark.nn import formula
@@ -27,16 +30,50 @@ def test_declared_macs_are_half_the_counted_flops_and_the_output_has_the_declare
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         outputs = posemark.network(name)(torch.empty(1, 3, *spec.input_hw))
     assert counter.get_total_flops() == 2 * spec.macs
-    width, height = spec.output_wh
-    joints = len(spec.skeleton.keypoints)
-    assert outputs[spec.output].shape == (1, joints, height, width)
+    for output, shape in expected_shapes(spec).items():
+        assert outputs[output].shape == shape
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_and_shapes_of_the_state_dict_are_the_official_ones_in_order(name):
+    with torch.device("meta"):
+        state = posemark.network(name).state_dict()
+    ours = [[key, list(tensor.shape)] for key, tensor in state.items()]
+    assert ours == [entry[:2] for entry in goldens.keys(goldens.folder(name))]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if goldens.is_plain(name)])
+def test_the_output_is_that_of_the_golden(name):
+    """For goldens that hold one whole `output`; the older ones have tests of their own."""
+    folder = goldens.folder(name)
+    golden = goldens.arrays(f"{folder}/golden.npz")
+    network = posemark.network(name)
+    network.load_state_dict(goldens.state_dict(folder), strict=True)
+    with torch.inference_mode():
+        output = network(goldens.network_input(golden))[spec_of(name).output].numpy()
+    limit = 1e-4 * np.abs(golden["output"]).max()
+    np.testing.assert_allclose(output, golden["output"], rtol=0, atol=limit)
+
+
+def expected_shapes(spec):
+    """The shapes of a network's outputs: what its codec encodes for an input of input_hw."""
+    if spec.codec:
+        width, height = spec.output_wh
+        return {spec.output: (1, len(spec.skeleton.keypoints), height, width)}
+    whole = ScaledInput(1.0, spec.input_hw[::-1], np.array([[1.0, 0, 0], [0, 1, 0]]))
+    nobody = Truth(np.zeros((0, 17, 3)), np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool))
+    encoded = spec.grouping.encode(nobody, whole, False)
+    return {output: maps.shape for output, maps in encoded.items()}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_formula_weights_give_normal_outputs_and_a_batch_gives_what_single_crops_give(name):
     network = posemark.network(name)
     formula.initialise(network)
-    pixels = np.random.default_rng(0).standard_normal((2, 3, 128, 96), np.float32)
+    spec = spec_of(name)
+    # Networks for whole images take any size; a small one is enough and far quicker.
+    shape = (2, 3, *(spec.input_hw if spec.codec else (128, 192)))
+    pixels = np.random.default_rng(0).standard_normal(shape, np.float32)
     batch = torch.from_numpy(pixels)
     with torch.inference_mode():
         together = network(batch)[spec_of(name).output]
@@ -51,7 +88,10 @@ def test_formula_weights_give_normal_outputs_and_a_batch_gives_what_single_crops
 @pytest.mark.parametrize("name", NAMES)
 def test_metadata_is_complete_and_consistent(name):
     spec = spec_of(name)
-    assert name.endswith(f"-{spec.input_hw[0]}x{spec.input_hw[1]}")
+    if spec.codec:
+        assert name.endswith(f"-{spec.input_hw[0]}x{spec.input_hw[1]}")
+    assert (spec.convention and spec.codec) or (spec.sizing and spec.grouping)
+    starts = ("detected", "gt") if spec.codec else ("single", "multi")
     assert spec.paper.startswith("arXiv ")
     assert spec.origin.startswith("github.com/")
     tags = [w.tag for w in spec.weights]
@@ -61,7 +101,7 @@ def test_metadata_is_complete_and_consistent(name):
         assert weights.sha256 is None or set(weights.sha256) <= set("0123456789abcdef")
         for reported in weights.reported:
             assert 0 < reported.ap < 1
-            assert reported.boxes.startswith(("detected", "gt"))
+            assert reported.boxes.startswith(starts)
             assert reported.source
         if weights.url and weights.sha256:
             assert weights.sha256 in weights.url, "the prefix is the one in the file's name"

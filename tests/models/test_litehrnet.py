@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch.utils.flop_counter import FlopCounterMode
 
 import goldens
 from posemark.models.litehrnet import LITE_18, MODELS, WIDER_NAIVE_18, LiteHRNet, stage
@@ -16,17 +15,14 @@ SPECS = {spec.name: spec for spec in MODELS}
 RTOL = 1e-4  # of the greatest absolute value: some channels double in every module
 
 
-def folder(name):
-    return name.replace("-", "_")
-
-
 @pytest.fixture(scope="module", params=SPECS)
 def case(request):
-    """(spec, network with weights by formula, golden arrays)."""
+    """(network with weights by formula, golden arrays)."""
     spec = SPECS[request.param]
     network = spec.build().eval()
-    network.load_state_dict(goldens.state_dict(folder(spec.name)), strict=True)
-    return spec, network, goldens.arrays(f"{folder(spec.name)}/golden.npz")
+    folder = goldens.folder(spec.name)
+    network.load_state_dict(goldens.state_dict(folder), strict=True)
+    return network, goldens.arrays(f"{folder}/golden.npz")
 
 
 def close(actual, expected, largest):
@@ -54,14 +50,8 @@ def outputs_of(network, names, x):
     return heatmaps, seen
 
 
-def test_state_dict_has_the_official_names_shapes_and_order(case):
-    spec, network, _ = case
-    ours = [(name, list(t.shape)) for name, t in network.state_dict().items()]
-    assert ours == [(entry[0], entry[1]) for entry in goldens.keys(folder(spec.name))]
-
-
 def test_output_and_every_branch_equal_the_official(case):
-    _, network, golden = case
+    network, golden = case
     stages = [f"backbone.stage{i}" for i in range(3)]
     single = ["backbone.stem", "backbone.head_layer"]
     heatmaps, seen = outputs_of(network, stages + single, goldens.network_input(golden))
@@ -78,7 +68,7 @@ def test_output_and_every_branch_equal_the_official(case):
 
 @pytest.mark.parametrize("case", ["litehrnet-18-256x192", "litehrnet-30-256x192"], indirect=True)
 def test_input_of_384x288_equals_the_official(case):
-    _, network, golden = case
+    network, golden = case
     x = goldens.network_input(
         {"input_seed": golden["alt_input_seed"], "input_shape": golden["alt_input_shape"]}
     )
@@ -86,15 +76,6 @@ def test_input_of_384x288_equals_the_official(case):
         heatmaps = network(x)["heatmaps"]
     assert heatmaps.shape == (1, 17, 96, 72)
     close(heatmaps[:, :, ::3, ::3], golden["alt_output_sample"], golden["alt_output_stats"][2])
-
-
-def test_declared_size_is_what_is_counted(case):
-    spec, network, golden = case
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        heatmaps = network(goldens.network_input(golden)[:1])["heatmaps"]
-    assert spec.macs * 2 == counter.get_total_flops()
-    assert spec.parameters == sum(p.numel() for p in network.parameters())
-    assert tuple(heatmaps.shape[:1:-1]) == spec.output_wh
 
 
 def official_fuse(rows, branches):

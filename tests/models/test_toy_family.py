@@ -1,0 +1,169 @@
+"""Adding a family costs one file and one golden: this test adds one, and touches no other file."""
+
+import importlib
+import json
+import sys
+from inspect import signature
+
+import numpy as np
+import pytest
+from torch.nn import functional
+
+import goldens
+from models import test_every_model as every
+from posemark import models
+from posemark.datasets.sample import Sample
+from posemark.jobs.local import run_job
+from posemark.jobs.plan import Options, plan, suites
+from posemark.jobs.prepare import prepare_job
+from posemark.report.derive import load_rows
+
+NAME = "toynet-64x48"
+
+FAMILY = '''
+"""ToyNet: three convolutions, for a test."""
+
+from torch import nn
+
+from posemark.codecs.heatmap import Heatmap
+from posemark.core.spec import ModelSpec
+from posemark.geometry.conventions import HRNET
+
+
+class ToyNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, 2, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(8)
+        self.conv2 = nn.Conv2d(8, 8, 3, 2, 1, bias=False)
+        self.final_layer = nn.Conv2d(8, 17, 1)
+
+    def forward(self, x):
+        return {"heatmaps": self.final_layer(self.conv2(self.bn1(self.conv1(x)).relu()))}
+
+
+MODELS = (
+    ModelSpec(
+        name="toynet-64x48",
+        family="ToyNet",
+        paper="arXiv 0000.00000",
+        origin="github.com/nobody/toynet",
+        licence="MIT",
+        input_hw=(64, 48),
+        build=ToyNet,
+        convention=HRNET,
+        codec=Heatmap("quarter"),
+        parameters=961,
+        macs=302_592,
+    ),
+)
+'''
+
+KEYS = [
+    ["conv1.weight", [8, 3, 3, 3], "float32"],
+    *([f"bn1.{name}", [8], "float32"] for name in ("weight", "bias", "running_mean")),
+    ["bn1.running_var", [8], "float32"],
+    ["bn1.num_batches_tracked", [], "int64"],
+    ["conv2.weight", [8, 8, 3, 3], "float32"],
+    ["final_layer.weight", [17, 8, 1, 1], "float32"],
+    ["final_layer.bias", [17], "float32"],
+]
+
+
+def official(state, x):
+    """What the authors' code would be."""
+    norm = (state[f"bn1.{name}"] for name in ("running_mean", "running_var", "weight", "bias"))
+    x = functional.conv2d(x, state["conv1.weight"], None, 2, 1)
+    x = functional.relu(functional.batch_norm(x, *norm))
+    x = functional.conv2d(x, state["conv2.weight"], None, 2, 1)
+    return functional.conv2d(x, state["final_layer.weight"], state["final_layer.bias"])
+
+
+@pytest.fixture
+def golden(tmp_path, monkeypatch):
+    """The folder of the family's golden."""
+    monkeypatch.setattr(goldens, "HERE", tmp_path / "golden")
+    folder = tmp_path / "golden" / goldens.folder(NAME)
+    folder.mkdir(parents=True)
+    (folder / "keys.json").write_text(json.dumps({"keys": KEYS}))
+    given = {"input_seed": 1, "input_shape": (2, 3, 64, 48)}
+    output = official(goldens.state_dict(folder.name), goldens.network_input(given))
+    np.savez(folder / "golden.npz", output=output.numpy(), **given)
+    return folder
+
+
+@pytest.fixture
+def add(tmp_path, monkeypatch):
+    """add(source): puts a family file where the zoo looks, until the test ends."""
+    package = tmp_path / "zoo"
+    package.mkdir()
+
+    def put(source):
+        (package / "toynet.py").write_text(source)
+        monkeypatch.setattr(models, "__path__", [*models.__path__, str(package)])
+        importlib.invalidate_caches()
+        models.all_models.cache_clear()
+
+    yield put
+    monkeypatch.undo()
+    models.all_models.cache_clear()
+    if sys.modules.pop("posemark.models.toynet", None):
+        del models.toynet
+
+
+def test_one_file_is_a_family_of_the_zoo(add):
+    before = list(models.all_models())
+    add(FAMILY)
+    assert list(models.all_models()) == [*before, NAME]
+    assert models.spec_of(NAME).family == "ToyNet"
+    entries = [entry.name for entry in suites()["all"]]
+    assert entries[-2:] == [f"{NAME}@detected", f"{NAME}@gt"]
+
+
+def test_it_passes_what_every_model_must_fulfil(add, golden):
+    add(FAMILY)
+    tests = [test for name, test in vars(every).items() if name.startswith("test_")]
+    checks = [test for test in tests if list(signature(test).parameters) == ["name"]]
+    assert len(checks) >= 6
+    for check in checks:
+        check(NAME)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "check"),
+    [
+        ("parameters=961", "parameters=960", "parameters_are_the_counted_ones"),
+        ("302_592", "302_591", "macs_are_half_the_counted_flops"),
+        ("self.conv2 ", "self.other = self.conv2 ", "names_and_shapes_of_the_state_dict"),
+        (".relu()", "", "output_is_that_of_the_golden"),
+    ],
+)
+def test_a_mistake_in_the_file_is_noticed(right, wrong, check, add, golden):
+    assert FAMILY.count(right) == 1
+    add(FAMILY.replace(right, wrong))
+    (failing,) = (test for name, test in vars(every).items() if check in name)
+    with pytest.raises(AssertionError):
+        failing(NAME)
+
+
+def test_it_runs_from_the_plan_to_a_row_of_the_report(add, tmp_path):
+    add(FAMILY)
+    options = Options(
+        data="sample",
+        boxes=None,
+        weights="none",
+        codec=None,
+        flip=True,
+        persons="serial",
+        min_score=0.0,
+        threads=1,
+        limit=2,
+        budget=None,
+    )
+    (job,) = plan([NAME], options)
+    dataset = Sample(4)
+    path = run_job(prepare_job(job, dataset, dataset.frames()), tmp_path, False, lambda step: None)
+    (row,) = load_rows([path])
+    assert (row.model, row.family, row.frames, row.failed_frames) == (NAME, "ToyNet", 2, 0)
+    assert row.fps_pose > 0
+    assert row.codec_ceiling > 0.5
