@@ -34,15 +34,24 @@ def names(*texts, options=DEFAULTS):
 
 def test_the_seed_suite_is_the_blog_post_under_its_letters():
     jobs = plan(["seed"], DEFAULTS)
-    assert "".join(job.entry.letter for job in jobs) == "abcdefghijopqr"
-    assert [job.entry.boxes for job in jobs] == ["detected", "gt"] * 7
+    assert "".join(job.entry.letter for job in jobs) == "abcdefghijklmnopqrstuvwxy"
+    variants = [job.entry.variant for job in jobs]
+    assert variants == ["detected", "gt"] * 9 + ["single"] + ["single", "multi"] * 3
     assert {job.entry.model for job in jobs} <= set(all_models())
-    assert len({job.entry.name for job in jobs}) == 14
+    assert len({job.entry.name for job in jobs}) == 25
+    assert not any(job.options.flip for job in jobs), "all without flip test, as in the post"
 
 
-def test_the_suite_of_all_has_every_model_on_both_kinds_of_boxes():
+def variants_of(model):
+    spec = all_models()[model]
+    if spec.approach == "top-down":
+        return ["detected", "gt"]
+    return ["single", "multi"][: len(spec.scale_sets)]
+
+
+def test_the_suite_of_all_has_every_model_in_every_variant():
     found = names("all")
-    assert found == [f"{m}@{boxes}" for m in all_models() for boxes in ("detected", "gt")]
+    assert found == [f"{m}@{variant}" for m in all_models() for variant in variants_of(m)]
     letters = {job.entry.name: job.entry.letter for job in plan(["all"], DEFAULTS)}
     assert {e.name: e.letter for e in SEED}.items() <= letters.items()
 
@@ -66,9 +75,19 @@ def test_a_glob_is_every_model_it_matches_and_none_else():
     assert names("lite*") == [f"{m}@gt" for m in lite]
     assert names("lite*@detected") == [f"{m}@detected" for m in lite]
     assert names("*w32*@*") == [
-        f"{m}@{boxes}" for m in all_models() if "w32" in m for boxes in ("detected", "gt")
+        f"{m}@{variant}" for m in all_models() if "w32" in m for variant in variants_of(m)
     ]
-    assert names("*") == [f"{m}@gt" for m in all_models()]
+    assert names("*") == [
+        f"{m}@{'gt' if 'gt' in variants_of(m) else 'single'}" for m in all_models()
+    ]
+
+
+def test_a_bottom_up_model_alone_runs_at_one_scale_and_needs_no_boxes():
+    for options in (DEFAULTS, COCO, replace(DEFAULTS, boxes="simulated")):
+        (job,) = plan(["dekr-w32-512"], options)
+        assert (job.entry.name, job.boxes) == ("dekr-w32-512@single", "none")
+    (job,) = plan(["dekr-w32-512@multi"], DEFAULTS)
+    assert job.entry.scales == (0.5, 1.0, 2.0)
 
 
 def test_a_tag_chooses_the_weights_of_that_name_alone():
@@ -133,15 +152,17 @@ def test_an_unknown_name_suggests_the_nearest(name, nearest):
         plan([name], DEFAULTS)
 
 
-@pytest.mark.parametrize("name", ["", "z", "k", "xyzzy*", "@gt", "A", "seed.official", "a@gt"])
+@pytest.mark.parametrize("name", ["", "z", "0", "xyzzy*", "@gt", "A", "seed.official", "a@gt"])
 def test_a_name_like_nothing_is_refused_and_shows_where_all_are(name):
     with pytest.raises(UsageError, match=r"no entry, suite or glob match.*`posemark list`"):
         plan([name], DEFAULTS)
 
 
 def test_an_unknown_kind_of_boxes_is_named():
-    with pytest.raises(UsageError, match="after '@' stands gt or detected, not 'yolo'"):
+    with pytest.raises(UsageError, match="after '@' stands detected or gt for this model"):
         plan([f"{LITE}@yolo"], DEFAULTS)
+    with pytest.raises(UsageError, match="after '@' stands single or multi for this model"):
+        plan(["dekr-w32-512@gt"], DEFAULTS)
 
 
 # --- keys ---------------------------------------------------------------------------------------

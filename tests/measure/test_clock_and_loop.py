@@ -12,7 +12,7 @@ from posemark.core.errors import FrameError
 from posemark.core.frame import Poses
 from posemark.measure import clock as clock_module
 from posemark.measure.clock import STAGES, Budget, StageClock, utc_now
-from posemark.measure.loop import WARM_UP_ROUNDS, run_frames, warm_up
+from posemark.measure.loop import WARM_UP_ROUNDS, WARM_UP_SECONDS, run_frames, warm_up
 
 SECOND = 1_000_000_000
 NOBODY = Poses(np.zeros((0, 17, 2)), np.zeros((0, 17)), np.zeros(0))
@@ -210,7 +210,7 @@ def test_any_other_exception_is_a_bug_and_stops_the_run(hands, where):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "frames"), [(None, 5), (100, 5), (11, 3), (12, 3), (8, 2), (0.1, 1)]
+    ("seconds", "frames"), [(None, 5), (100, 5), (15, 4), (16, 4), (12, 3), (8, 3), (0.1, 3)]
 )
 def test_a_run_ends_after_the_frame_that_uses_the_budget_up(hands, seconds, frames):
     seen = Machine(hands, infer=4 * SECOND).run([1, 2, 3, 4, 5], seconds)
@@ -220,7 +220,7 @@ def test_a_run_ends_after_the_frame_that_uses_the_budget_up(hands, seconds, fram
 def test_preparing_and_failing_use_the_budget_too(hands):
     machine = Machine(hands, prepare_ns=4 * SECOND)
     machine.fails_in_prepare[1] = FrameError("gone")
-    assert len(machine.run([1, 2, 3, 4], 6)) == 2
+    assert len(machine.run([1, 2, 3, 4, 5], 14)) == 4
 
 
 def test_no_frames_no_measurements(hands):
@@ -232,3 +232,9 @@ def test_warm_up_runs_the_work_the_stated_number_of_times(hands):
     warm_up("work 9", machine.process)
     assert machine.processed == [9] * WARM_UP_ROUNDS
     assert WARM_UP_ROUNDS >= 1
+
+
+def test_warm_up_of_slow_frames_ends_after_its_seconds(hands):
+    machine = Machine(hands, infer=int(WARM_UP_SECONDS * SECOND))
+    warm_up("work 9", machine.process)
+    assert machine.processed == [9]

@@ -180,7 +180,7 @@ def test_a_frame_without_boxes_has_no_poses_but_every_stage(people, batched, fli
     assert timed.stages["preprocess"] == timed.stages["infer"] == 0
     assert timed.stages["decode"] > 0
     assert line.session.batches == []
-    for poses in (timed.poses, line.perfect(work.frame.truth, nobody)):
+    for poses in (timed.poses, line.perfect(work.frame, nobody)):
         assert len(poses) == 0
         assert poses.keypoints_xy.shape == (0, 17, 2)
         assert poses.keypoint_scores.shape == (0, 17)
@@ -201,7 +201,7 @@ def test_an_untrained_network_still_runs_and_what_it_says_is_not_used():
     work = line.prepare(frame(), boxes_of())
     poses = line.process(work, ignore)
     assert len(line.session.batches) == 3
-    assert_same_poses(poses, line.perfect(work.frame.truth, work.boxes))
+    assert_same_poses(poses, line.perfect(work.frame, work.boxes))
 
 
 # --- the oracle ---------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from posemark.geometry.boxes import clean_gt_boxes, croppable
 
 @dataclass(frozen=True)
 class BoxSource:
-    """Boxes for any frame. label: what the record says; kind: gt or detected."""
+    """Boxes for any frame. label: what the record says; kind: gt, detected or none."""
 
     label: str
     kind: BoxKind
@@ -27,9 +27,9 @@ class BoxSource:
 
 
 def open_boxes(
-    text: str, convention: Convention, min_score: float, data: str, frames: Iterable[Frame]
+    text: str, convention: Convention | None, min_score: float, data: str, frames: Iterable[Frame]
 ) -> BoxSource:
-    """The box source that --boxes names: gt, simulated or file:F.
+    """The box source that --boxes names: gt, simulated or file:F; none for bottom-up models.
 
     Boxes scored below min_score are left out (annotated ones score 1).
 
@@ -38,6 +38,8 @@ def open_boxes(
         DataError: for a detections file that is broken or of another data set.
     """
     kind, _, file = text.partition(":")
+    if convention is None:
+        return BoxSource("none", "none", "none", _no_boxes)
     if text == "gt":
         return BoxSource("gt", "gt", "gt", lambda frame: _gt_boxes(frame, convention))
     if text == "simulated" and data == "sample":
@@ -55,6 +57,10 @@ def open_boxes(
             "file:F, where F holds detections in the COCO results format."
         )
     return _at_least(source, min_score)
+
+
+def _no_boxes(_: Frame) -> Boxes:
+    return Boxes(np.zeros((0, 4)), np.zeros(0))
 
 
 def _at_least(source: BoxSource, min_score: float) -> BoxSource:

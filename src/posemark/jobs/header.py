@@ -33,14 +33,15 @@ def make_header(prepared: Prepared) -> schema.Header:
         boxes=schema.Source(boxes.label, boxes.fingerprint),
         box_kind=boxes.kind,
         settings=schema.Settings(
-            convention=spec.convention.name,
-            codec=prepared.codec.name,
+            convention=spec.convention.name if spec.convention else "",
+            codec=prepared.decoder,
             flip=options.flip,
             persons=options.persons,
             min_score=options.min_score,
             threads=options.threads,
             runtime=TorchSession.runtime,
             precision=TorchSession.precision,
+            scales=job.entry.scales,
         ),
         published=_published(prepared),
         environment=environment(),
@@ -61,10 +62,9 @@ def _weights_source(checkpoint: Checkpoint | None) -> schema.Source:
 def _published(prepared: Prepared) -> schema.Published | None:
     """What the authors reported for these weights, or for the model where there are none."""
     row = prepared.checkpoint.row if prepared.checkpoint else None
-    kind = prepared.job.entry.boxes
     if prepared.checkpoint and row is None:
         return None
-    reported = prepared.spec.reported(kind, row)
+    reported = prepared.spec.reported(prepared.job.entry.variant, row)
     if reported is None:
         return None
     return schema.Published(reported.ap, reported.boxes, reported.flip, reported.source)

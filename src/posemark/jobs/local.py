@@ -3,8 +3,9 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,11 +13,14 @@ from posemark.core.errors import DataError, FrameError, RecordError
 from posemark.core.frame import Floats, Frame, Poses
 from posemark.core.spec import ModelSpec
 from posemark.datasets.boxes import BoxSource, open_boxes
+from posemark.geometry.conventions import HRNET
 from posemark.jobs.header import make_header, require_same_run
 from posemark.jobs.prepare import Prepared
 from posemark.measure.loop import Timed, run_frames, warm_up
 from posemark.nn import formula
-from posemark.pipelines.topdown import TopDown, Work
+from posemark.pipelines import Pipeline
+from posemark.pipelines.bottomup import BottomUp
+from posemark.pipelines.topdown import TopDown
 from posemark.records import files, schema
 from posemark.runtimes.torch_eager import TorchSession
 from posemark.score.coco import truth_json
@@ -29,6 +33,10 @@ WARM_UP_BOXES = 2
 """People in the warm-up frame: enough to reach every code path, few enough to be quick."""
 
 
+CEILING_IMAGES = 200
+"""Annotated images that the codec ceiling is made of; the same for every entry of a data set."""
+
+
 @dataclass(frozen=True)
 class Step:
     """Progress after a frame: how many are done of how many that may come."""
@@ -38,18 +46,22 @@ class Step:
     line: schema.FrameLine
 
 
-def _pipeline(prepared: Prepared) -> TopDown:
-    options, trained = prepared.job.options, prepared.checkpoint is not None
-    session = TorchSession(_network(prepared.spec, prepared.checkpoint), options.threads)
+def _pipeline(prepared: Prepared) -> Pipeline:
+    options, spec, codec = prepared.job.options, prepared.spec, prepared.codec
+    session = TorchSession(_network(spec, prepared.checkpoint), options.threads)
     _set_image_threads(options.threads)
-    batched = options.persons == "batched"
-    return TopDown(prepared.spec, session, prepared.codec, options.flip, batched, trained)
+    trained = prepared.checkpoint is not None
+    if spec.sizing:
+        scales = prepared.job.entry.scales
+        arguments = (scales, options.flip, trained, prepared.rescorer)
+        return BottomUp(spec, session, spec.sizing, codec, *arguments)
+    return TopDown(spec, session, codec, options.flip, options.persons == "batched", trained)
 
 
 def _network(spec: ModelSpec, checkpoint: Checkpoint | None) -> "nn.Module":
     network = spec.build()
     if checkpoint:
-        load_into(network, checkpoint.path)
+        load_into(network, checkpoint.path, spec.convert)
     else:
         formula.initialise(network)
     return network
@@ -118,24 +130,29 @@ def run_job(prepared: Prepared, out: Path, resume: bool, on_step: Callable[[Step
 
 
 def _write_perfect(
-    pipeline: TopDown,
+    pipeline: Pipeline,
     prepared: Prepared,
     frames: list[Frame],
     record: files.Record | None,
     writer: files.Writer,
 ) -> None:
-    """Decode perfect outputs for the annotated boxes of all frames, whatever the budget."""
+    """Decode perfect outputs for the people of the first CEILING_IMAGES annotated frames.
+
+    Whatever the budget: a ceiling over other frames could not be compared.
+    """
     have = {line.image_id for line in record.perfect} if record else set[int]()
-    source = open_boxes("gt", prepared.spec.convention, 0, prepared.dataset.name, frames)
-    for frame in frames:
-        boxes = source.of(frame)
-        if len(boxes) and frame.image_id not in have:
-            poses = pipeline.perfect(frame.truth, boxes)
+    convention = prepared.spec.convention or HRNET
+    source = open_boxes("gt", convention, 0, prepared.dataset.name, frames)
+    people = ((frame, source.of(frame)) for frame in frames)
+    posed = ((frame, boxes) for frame, boxes in people if len(boxes))
+    for frame, boxes in islice(posed, CEILING_IMAGES):
+        if frame.image_id not in have:
+            poses = pipeline.perfect(frame, boxes)
             writer.write(schema.PerfectLine(frame.image_id, _people(poses)))
 
 
 def _measure(
-    pipeline: TopDown,
+    pipeline: Pipeline,
     prepared: Prepared,
     frames: list[Frame],
     before: int,
@@ -147,7 +164,7 @@ def _measure(
     done = 0
     _warm_up(pipeline, prepared.boxes, frames)
 
-    def prepare(frame: Frame) -> Work:
+    def prepare(frame: Frame) -> Any:
         return pipeline.prepare(frame, prepared.boxes.of(frame))
 
     seconds = prepared.job.options.budget
@@ -162,11 +179,11 @@ def _measure(
     return done
 
 
-def _warm_up(pipeline: TopDown, source: BoxSource, frames: Iterable[Frame]) -> None:
+def _warm_up(pipeline: Pipeline, source: BoxSource, frames: Iterable[Frame]) -> None:
     """On the first frame that has boxes and can be read; others will be reported in turn."""
     for frame in frames:
         boxes = source.of(frame)
-        if not len(boxes):
+        if not len(boxes) and source.kind != "none":
             continue
         few = replace(
             boxes,
@@ -180,12 +197,12 @@ def _warm_up(pipeline: TopDown, source: BoxSource, frames: Iterable[Frame]) -> N
         return
 
 
-def _line(frame: Frame, work: Work | None, timed: Timed, pipeline: TopDown) -> schema.FrameLine:
+def _line(frame: Frame, work: Any, timed: Timed, pipeline: Pipeline) -> schema.FrameLine:
     if work is None or timed.poses is None:
         return schema.FrameLine(frame.image_id, error=timed.error)
     return schema.FrameLine(
         image_id=frame.image_id,
-        boxes=len(work.boxes),
+        boxes=pipeline.people(work, timed.poses),
         dropped=work.boxes.dropped,
         stages=timed.stages,
         frame_ns=timed.frame_ns,

@@ -6,22 +6,36 @@ from fnmatch import fnmatchcase
 
 from posemark.core.errors import UsageError
 from posemark.core.names import nearest
-from posemark.core.spec import BoxKind, Entry
+from posemark.core.spec import ONE_SCALE, THREE_SCALES, Entry, ModelSpec
 from posemark.models import all_models
 
-# The configurations of the blog post, under its letters (k-n and s-y come with their models).
-SEED = tuple(
-    Entry(model, boxes, letter)
-    for letters, model in (
-        ("ab", "hrnet-w32-256x192"),
-        ("cd", "hrnet-w48-384x288"),
-        ("ef", "fpd-w32-256x192"),
-        ("gh", "dark-w32-256x192"),
-        ("ij", "dark-w48-384x288"),
-        ("op", "naive-litehrnet-18-256x192"),
-        ("qr", "litehrnet-18-256x192"),
-    )
-    for letter, boxes in zip(letters, ("detected", "gt"), strict=True)
+# The configurations of the blog post, under its letters.
+SEED = (
+    *(
+        Entry(model, boxes, letter)
+        for letters, model in (
+            ("ab", "hrnet-w32-256x192"),
+            ("cd", "hrnet-w48-384x288"),
+            ("ef", "fpd-w32-256x192"),
+            ("gh", "dark-w32-256x192"),
+            ("ij", "dark-w48-384x288"),
+            ("kl", "transpose-r-a3-256x192"),
+            ("mn", "transpose-h-a6-256x192"),
+            ("op", "naive-litehrnet-18-256x192"),
+            ("qr", "litehrnet-18-256x192"),
+        )
+        for letter, boxes in zip(letters, ("detected", "gt"), strict=True)
+    ),
+    Entry("openpose-body25", "none", "s"),
+    *(
+        Entry(model, "none", letter, scales)
+        for letters, model in (
+            ("tu", "higherhrnet-w32-512"),
+            ("vw", "dekr-w32-512"),
+            ("xy", "dekr-w48-640"),
+        )
+        for letter, scales in zip(letters, (ONE_SCALE, THREE_SCALES), strict=True)
+    ),
 )
 
 
@@ -43,7 +57,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Job:
-    """One entry with everything settled. boxes: gt, simulated or file:F."""
+    """One entry with everything settled. boxes: gt, simulated, file:F or none."""
 
     entry: Entry
     boxes: str
@@ -56,7 +70,7 @@ class Job:
         """
         options = self.options
         tag = f".{weights}" if weights else ""
-        parts = [f"{self.entry.model}{tag}@{self.entry.boxes}"]
+        parts = [f"{self.entry.model}{tag}@{self.entry.variant}"]
         parts += [options.codec.replace(":", "")] if options.codec else []
         parts += ["flip"] if options.flip else []
         parts += ["batched"] if options.persons == "batched" else []
@@ -65,10 +79,16 @@ class Job:
 
 
 def suites() -> dict[str, tuple[Entry, ...]]:
-    """Named groups of entries. seed: the blog post's. all: every model, both kinds of boxes."""
-    known = {(e.model, e.boxes): e for e in SEED}
-    every = [Entry(model, boxes) for model in all_models() for boxes in ("detected", "gt")]
-    return {"seed": SEED, "all": tuple(known.get((e.model, e.boxes), e) for e in every)}
+    """Named groups of entries. seed: the blog post's. all: every model in every variant."""
+    known = {e.name: e for e in SEED}
+    every = [entry for spec in all_models().values() for entry in _variants(spec)]
+    return {"seed": SEED, "all": tuple(known.get(e.name, e) for e in every)}
+
+
+def _variants(spec: ModelSpec) -> list[Entry]:
+    if spec.approach == "top-down":
+        return [Entry(spec.name, boxes) for boxes in ("detected", "gt")]
+    return [Entry(spec.name, "none", None, scales) for scales in spec.scale_sets]
 
 
 def plan(names: Iterable[str], options: Options) -> list[Job]:
@@ -92,29 +112,35 @@ def _matches(name: str, options: Options) -> list[tuple[Entry, str]]:
     by_letter = [(entry, "") for entry in SEED if entry.letter == name]
     if by_letter:
         return by_letter
-    pattern, _, kind = name.partition("@")
+    pattern, _, variant = name.partition("@")
     model, _, tag = pattern.partition(".")
-    kinds = kind or _default_kind(options)
-    found = [e for e in suites()["all"] if fnmatchcase(e.name, f"{model}@{kinds}")]
+    wanted = (variant,) if variant else _default_variants(options)
+    found = [
+        entry
+        for entry in suites()["all"]
+        if fnmatchcase(entry.model, model) and any(fnmatchcase(entry.variant, w) for w in wanted)
+    ]
     if not found:
-        raise UsageError(_unknown(name, model, kind))
+        raise UsageError(_unknown(name, model))
     return [(entry, tag) for entry in found]
 
 
-def _default_kind(options: Options) -> BoxKind:
-    return "gt" if options.boxes in (None, "gt") else "detected"
+def _default_variants(options: Options) -> tuple[str, str]:
+    """What a bare model name means: ground-truth boxes unless others are named; one scale."""
+    return ("gt" if options.boxes in (None, "gt") else "detected"), "single"
 
 
-def _unknown(name: str, model: str, kind: str) -> str:
-    if kind not in ("", "gt", "detected") and model in all_models():
-        return f"{name!r}: after '@' stands gt or detected, not {kind!r}."
+def _unknown(name: str, model: str) -> str:
+    if model in all_models():
+        variants = [entry.variant for entry in _variants(all_models()[model])]
+        return f"{name!r}: after '@' stands {' or '.join(variants)} for this model."
     known = [*all_models(), *suites(), *(e.letter for e in SEED if e.letter)]
     return f"no entry, suite or glob match for {name!r}. {nearest(model, known)}"
 
 
 def _boxes(entry: Entry, options: Options) -> str:
-    if entry.boxes == "gt":
-        return "gt"
+    if entry.boxes != "detected":
+        return entry.boxes
     if options.boxes == "gt":
         raise UsageError(
             f"{entry.name} runs on detected boxes, which contradicts --boxes gt. Name "

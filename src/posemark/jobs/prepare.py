@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 
 from posemark.codecs import heatmap
+from posemark.codecs.heatmap import Heatmap
+from posemark.core.errors import UsageError
 from posemark.core.frame import Frame
+from posemark.core.grouping import GroupCodec, Rescorer
 from posemark.core.spec import Codec, ModelSpec
 from posemark.datasets import Dataset
 from posemark.datasets.boxes import BoxSource, open_boxes
 from posemark.jobs.plan import Job
 from posemark.models import spec_of
-from posemark.weights import Checkpoint, resolve
+from posemark.weights import Checkpoint, rescorer_of, resolve
 
 
 @dataclass(frozen=True)
@@ -18,11 +21,17 @@ class Prepared:
 
     job: Job
     spec: ModelSpec
-    codec: Codec
+    codec: Codec | GroupCodec
     boxes: BoxSource
     checkpoint: Checkpoint | None
     dataset: Dataset
     frames: list[Frame]
+    rescorer: Rescorer | None
+
+    @property
+    def decoder(self) -> str:
+        """What the record calls the decoder."""
+        return self.codec.name + ("+rescore" if self.rescorer else "")
 
     @property
     def key(self) -> str:
@@ -37,7 +46,20 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
         UsageError, DataError, CheckpointError: as the parts do.
     """
     spec, options = spec_of(job.entry.model), job.options
-    codec = heatmap.parse(options.codec, spec.codec) if options.codec else spec.codec
-    arguments = (spec.convention, options.min_score, dataset.name, frames)
-    boxes = open_boxes(job.boxes, *arguments)
-    return Prepared(job, spec, codec, boxes, resolve(spec, options.weights), dataset, frames)
+    codec = _codec(spec, job)
+    boxes = open_boxes(job.boxes, spec.convention, options.min_score, dataset.name, frames)
+    checkpoint = resolve(spec, options.weights)
+    rescorer = rescorer_of(spec) if checkpoint else None
+    return Prepared(job, spec, codec, boxes, checkpoint, dataset, frames, rescorer)
+
+
+def _codec(spec: ModelSpec, job: Job) -> Codec | GroupCodec:
+    wanted = job.options.codec
+    if isinstance(spec.codec, Heatmap):
+        return heatmap.parse(wanted, spec.codec) if wanted else spec.codec
+    if wanted:
+        raise UsageError(
+            f"--codec {wanted} chooses how heatmaps of person crops are read; {spec.name} is a "
+            "bottom-up model with a decoder of its own. Leave --codec out for it."
+        )
+    return spec.grouping

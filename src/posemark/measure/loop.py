@@ -17,6 +17,11 @@ WorkT = TypeVar("WorkT")
 WarmT = TypeVar("WarmT", contravariant=True)
 
 WARM_UP_ROUNDS = 3
+WARM_UP_SECONDS = 2.0
+"""No further warm-up pass begins after this: slow frames are warm after one."""
+
+FEWEST_FRAMES = 3
+"""A budget leaves at least this many frames: what people cost needs a line through them."""
 
 
 class Process(Protocol[WarmT]):
@@ -37,10 +42,12 @@ class Timed:
 
 def warm_up(work: WorkT, process: Process[WorkT]) -> None:
     """Run a frame a few times unrecorded: caches, allocators and kernels settle."""
-    clock = StageClock()
+    clock, enough = StageClock(), Budget(WARM_UP_SECONDS)
     for _ in range(WARM_UP_ROUNDS):
         clock.start()
         process(work, clock.lap)
+        if enough.used_up():
+            return
 
 
 def run_frames(
@@ -49,13 +56,13 @@ def run_frames(
     process: Process[WorkT],
     seconds: float | None,
 ) -> Iterator[tuple[FrameT, WorkT | None, Timed]]:
-    """Time every frame; ends after the frame that uses up the seconds (at least one).
+    """Time every frame; ends after the frame that uses up the seconds (FEWEST_FRAMES at least).
 
     prepare runs outside the clock, process inside. A frame that raises FrameError is handed
     out with its message, and the run goes on; the work is None if it could not be prepared.
     """
     clock, budget = StageClock(), Budget(seconds)
-    for frame in frames:
+    for done, frame in enumerate(frames, 1):
         work = None
         try:
             work = prepare(frame)
@@ -65,5 +72,5 @@ def run_frames(
         except FrameError as error:
             timed = Timed({}, 0, None, str(error))
         yield frame, work, timed
-        if budget.used_up():
+        if done >= FEWEST_FRAMES and budget.used_up():
             return

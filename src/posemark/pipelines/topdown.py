@@ -89,9 +89,14 @@ class TopDown:
             lap("postprocess")
         return self._suppress(_joined(found, len(self.spec.skeleton.keypoints)), work.boxes)
 
-    def perfect(self, truth: Truth, boxes: Boxes) -> Poses:
+    def perfect(self, frame: Frame, boxes: Boxes) -> Poses:
         """The poses that perfect outputs for these boxes decode to; not timed."""
-        return self._suppress(self._locate(self._perfect_maps(truth, boxes), boxes), boxes)
+        maps = self._perfect_maps(frame.truth, boxes)
+        return self._suppress(self._locate(maps, boxes), boxes)
+
+    def people(self, work: Work, poses: Poses) -> int:  # noqa: ARG002 (other pipelines need it)
+        """How many people the frame's time went to: every box."""
+        return len(work.boxes)
 
     def _perfect_maps(self, truth: Truth, boxes: Boxes) -> tuple[Maps, ...]:
         people = matched_people(truth, boxes)

@@ -29,7 +29,11 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Everything a user can choose that changes the figures."""
+    """Everything a user can choose that changes the figures.
+
+    convention: of a top-down model's boxes, "" for bottom-up. scales: of a bottom-up model's
+    input.
+    """
 
     convention: str
     codec: str
@@ -39,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True):
     threads: int
     runtime: str
     precision: str
+    scales: tuple[float, ...] = (1.0,)
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
@@ -85,7 +90,8 @@ class People(msgspec.Struct, frozen=True, array_like=True):
 class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit_defaults=True):
     """One finished frame.
 
-    boxes: how many were run through the network. dropped: boxes that could not be cropped.
+    boxes: people handled: boxes run through the network (top-down), people found (bottom-up).
+    dropped: boxes that could not be cropped.
     stages: integer nanoseconds by stage. frame_ns: start to end, by the same clock.
     poses: what the network found; None without trained weights. error: why this frame could
     not be used; then nothing was measured. Of two lines of one image the later one holds.

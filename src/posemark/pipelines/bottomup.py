@@ -1,0 +1,110 @@
+"""Bottom-up: the whole image at one or several scales, a network, a codec that finds people.
+
+The same stages as top-down, booked in the same ledger; nothing happens in `detect`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemark.core.frame import Boxes, Frame, Poses
+from posemark.core.grouping import GroupCodec, Pass, Rescorer, ScaledInput, Sizing
+from posemark.core.spec import ModelSpec
+from posemark.geometry.affine import apply
+from posemark.geometry.crop import Image, crop_batch, decode_bgr
+from posemark.geometry.flip import mirrored_image
+from posemark.runtimes import Session
+
+Lap = Callable[[str], None]
+Outputs = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One frame ready for the clock.
+
+    perfect: without trained weights the oracle passes that the codec reads, one a scale.
+    """
+
+    frame: Frame
+    encoded: bytes
+    boxes: Boxes
+    perfect: tuple[Pass, ...]
+
+
+@dataclass(frozen=True)
+class BottomUp:
+    """The pipeline of one entry.
+
+    scales: of the input, 1 among them. flip: average with the mirrored image. trained: False
+    feeds the codec perfect outputs in place of the network's. rescorer: judges poses anew.
+    """
+
+    spec: ModelSpec
+    session: Session
+    sizing: Sizing
+    codec: GroupCodec
+    scales: tuple[float, ...]
+    flip: bool
+    trained: bool
+    rescorer: Rescorer | None = None
+
+    def prepare(self, frame: Frame, boxes: Boxes) -> Work:
+        """Everything that a camera application would not do; runs outside the clock."""
+        encoded = frame.read()
+        perfect = () if self.trained else self._perfect_passes(frame)
+        return Work(frame, encoded, boxes, perfect)
+
+    def process(self, work: Work, lap: Lap) -> Poses:
+        """The timed frame: calls lap(stage) at the end of each stage's share of work."""
+        poses = self._find(work, lap)
+        # By now the image and the maps have been freed: an application pays for that as well.
+        lap("postprocess")
+        return poses
+
+    def _find(self, work: Work, lap: Lap) -> Poses:
+        image = decode_bgr(work.encoded, work.frame.size_wh, work.frame.name)
+        lap("decode")
+        lap("detect")
+        inputs = self.sizing.inputs(work.frame.size_wh, self.scales)
+        passes = tuple(self._passes(image, inputs, lap))
+        return self._poses(passes if self.trained else work.perfect, work.frame.size_wh)
+
+    def perfect(self, frame: Frame, boxes: Boxes) -> Poses:  # noqa: ARG002 (top-down needs them)
+        """The poses that perfect outputs decode to; not timed."""
+        return self._poses(self._perfect_passes(frame), frame.size_wh)
+
+    def people(self, work: Work, poses: Poses) -> int:  # noqa: ARG002 (top-down needs it)
+        """How many people the frame's time went to: those found."""
+        return len(poses)
+
+    def _passes(self, image: Image, inputs: tuple[ScaledInput, ...], lap: Lap) -> Iterator[Pass]:
+        for scaled in inputs:
+            pixels = crop_batch(image, scaled.affine[None], scaled.size_wh, self.spec.pixels)
+            mirror = mirrored_image(pixels, self.spec.mirror_shift) if self.flip else None
+            lap("preprocess")
+            outputs = self.session.infer(pixels)
+            flipped = self.session.infer(mirror) if mirror is not None else None
+            lap("infer")
+            yield Pass(scaled, outputs, flipped)
+
+    def _perfect_passes(self, frame: Frame) -> tuple[Pass, ...]:
+        return tuple(
+            Pass(
+                scaled,
+                self.codec.encode(frame.truth, scaled, False),
+                self.codec.encode(frame.truth, scaled, True) if self.flip else None,
+            )
+            for scaled in self.sizing.inputs(frame.size_wh, self.scales)
+        )
+
+    def _poses(self, passes: tuple[Pass, ...], size_wh: tuple[int, int]) -> Poses:
+        people, scores = self.codec.decode(passes)
+        back = self.sizing.to_image(size_wh, [each.input for each in passes])
+        points = apply(np.broadcast_to(back, (len(people), 2, 3)), people[..., :2])
+        if self.rescorer:
+            located = np.concatenate([points, people[..., 2:]], axis=-1)
+            scores = self.rescorer.rescored(located, scores)
+        return Poses(points, people[..., 2], scores)
