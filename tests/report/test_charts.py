@@ -1,9 +1,10 @@
+import re
 from dataclasses import replace
 
 import pytest
 
 import report_rows
-from posemark.report import charts, context, labels, scales
+from posemark.report import charts, context, cost, labels, scales
 
 
 def marks(spec):
@@ -11,11 +12,11 @@ def marks(spec):
 
 
 def texts(spec):
-    return [value["text"] for layer in spec["layer"][3:] for value in layer["data"]["values"]]
+    return [value["text"] for layer in spec["layer"][4:] for value in layer["data"]["values"]]
 
 
 def axis_title(spec, channel):
-    return spec["layer"][0]["encoding"][channel]["axis"]["title"]
+    return spec["layer"][1]["encoding"][channel]["axis"]["title"]
 
 
 def test_measured_ap_is_solid_and_published_ap_is_hollow():
@@ -66,7 +67,7 @@ def test_the_axis_turns_logarithmic_and_says_so(slow, log):
     rows = [report_rows.row(fps_pose=100.0), report_rows.row(fps_pose=slow)]
     spec = charts.ap_fps_spec(rows)
     assert ("(log)" in axis_title(spec, "y")) is log
-    assert spec["layer"][0]["encoding"]["y"]["scale"]["type"] == ("log" if log else "linear")
+    assert spec["layer"][1]["encoding"]["y"]["scale"]["type"] == ("log" if log else "linear")
 
 
 @pytest.mark.parametrize("values", [[7.0], [0.02, 0.3], [5.0, 5.0], [1.0, 99.0], [3.0, 28.0], []])
@@ -100,6 +101,13 @@ def test_labels_are_letters_or_names_and_repeated_ones_say_how_they_differ():
         "hrnet-w32-256x192 torch",
         "hrnet-w32-256x192 openvino",
     ]
+
+
+def test_a_label_without_a_letter_tells_one_scale_from_several():
+    rows = [report_rows.bottom_up(number, letter=None) for number in (1, 2)]
+    single, multi = labels.texts(rows)
+    assert single == "higherhrnet-w32-512 1 scale"
+    assert multi == "higherhrnet-w32-512 3 scales"
 
 
 def test_labels_of_the_suite_cover_neither_marks_nor_each_other():
@@ -151,3 +159,68 @@ def test_rows_that_cannot_be_compared_bring_a_warning():
     assert "several machines" in machine
     assert "thread counts" in threads
     assert broken == "hrnet-w32-256x192@detected: the run stopped early."
+
+
+def test_a_tooltip_of_a_bottom_up_mark_tells_scales_instead_of_boxes():
+    rows = [report_rows.scored(report_rows.bottom_up(2), 0.69), report_rows.bottom_up(3)]
+    measured, published = marks(charts.ap_fps_spec(rows))
+    assert measured["ap_text"] == "69.0 measured in this run (scales: 0.5, 1, 2; no flip test)"
+    assert "(scales: single; flip test; DEKR README)" in published["ap_text"]
+    assert measured["cost"] == "5,660 ms + 9.90 ms a person"
+
+
+def test_views_exist_where_both_approaches_are_plotted():
+    views = charts.views(report_rows.seed(), charts.WIDE)
+    assert list(views) == ["combined", "top-down", "bottom-up"]
+    combined, top_down, bottom_up = ({mark["label"] for mark in marks(v)} for v in views.values())
+    assert combined == set("abceg" + "iklmnoq" + "stuvwxy")
+    assert top_down == set("abcegiklmnoq")
+    assert bottom_up == set("stuvwxy")
+    assert list(charts.views(report_rows.mixed(), charts.WIDE)) == ["combined"]
+
+
+def test_a_family_has_one_colour_in_all_views():
+    colours = {}
+    for view in charts.views(report_rows.seed(), charts.WIDE).values():
+        scale = view["layer"][1]["encoding"]["stroke"]["scale"]
+        for family, colour in zip(scale["domain"], scale["range"], strict=True):
+            assert colours.setdefault(family, colour) == colour
+    assert len(set(colours.values())) == 8
+
+
+def test_the_picture_has_a_panel_of_each_approach_below_the_combined_chart():
+    picture = charts.picture_spec(report_rows.seed())
+    combined, panels, _ = picture["vconcat"]
+    assert [len(marks(plot)) for plot in (combined, *panels["hconcat"])] == [19, 12, 7]
+    text = charts.svg(picture)
+    assert "Top-down only, on axes of its own" in text
+    assert "Bottom-up only, on axes of its own" in text
+    assert text.count(">Pareto front<") == 1
+    assert int(re.search(r'width="(\d+)"', text)[1]) < 1200  # the legends stand beside the plot
+    assert "y dekr-w48-640@multi" in text
+
+
+def test_the_picture_of_one_approach_is_one_chart():
+    rows = report_rows.mixed()
+    assert charts.picture_spec(rows) == charts.ap_fps_spec(rows)
+
+
+def test_few_some_and_many_people_cost_what_the_line_says():
+    parts = charts.cost_spec([report_rows.bottom_up(0)])["layer"][1]["data"]["values"]
+    assert [part["ms"] for part in parts] == pytest.approx([1903.1, 1915.5, 1962.0])
+    assert parts[2]["time"] == "1,962 ms"
+
+
+def test_a_line_below_zero_is_not_drawn_there_and_rows_without_one_are_named():
+    noisy = report_rows.bottom_up(0, intercept_ms=-9.0, ms_per_person=2.0)
+    parts = charts.cost_spec([noisy, report_rows.row()])["layer"][1]["data"]["values"]
+    assert [part["people"] for part in parts] == ["5 people", "20 people"]
+    assert "b\u00a0hrnet-w32-256x192@detected." in cost.unfitted_sentence(
+        [noisy, report_rows.row()]
+    )
+    assert cost.unfitted_sentence([noisy]) == ""
+
+
+def test_the_cost_chart_renders_for_rows_and_for_none():
+    for rows in (report_rows.seed(), []):
+        assert charts.svg(charts.cost_spec(rows)).startswith("<svg")

@@ -84,7 +84,13 @@ def test_hostile_names_stay_text():
     assert not [tag for tag, _ in elements.found if tag == "img"]
     assert len(elements.scripts) == 3
     charts = json.loads(elements.scripts[0])
-    assert charts["wide"]["data"]["values"][0]["entry"] == f"<b> {HOSTILE}"
+    assert charts["wide"]["combined"]["data"]["values"][0]["entry"] == f"<b> {HOSTILE}"
+
+
+def test_views_and_costs_are_there_only_where_they_say_something():
+    for rows, hidden in ((report_rows.seed(), 0), (report_rows.mixed(), 2)):
+        elements = parsed(page.html(rows, "A report")).found
+        assert sum("hidden" in attributes for _, attributes in elements) == hidden
 
 
 def test_a_page_of_no_rows_is_a_page():

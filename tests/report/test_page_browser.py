@@ -43,7 +43,7 @@ def opened(browser, tmp_path, rows, width=1280):
     write(rows, path)
     browser.get(path.as_uri())
     drawn = "return document.querySelectorAll('.chart svg').length"
-    WebDriverWait(browser, 30).until(lambda page: page.execute_script(drawn) == 2)
+    WebDriverWait(browser, 30).until(lambda page: page.execute_script(drawn) == 3)
 
 
 def requests(browser):
@@ -98,6 +98,53 @@ def test_a_mark_tells_its_settings(browser, tmp_path):
     assert "74.4 as published (boxes: detected, person AP 56.4; flip test" in tooltip
 
 
+def shown(browser, number):
+    """The labels in the AP-FPS chart, once it shows as many as awaited."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    marks = "return document.querySelectorAll('#ap-fps .mark-symbol.role-mark path').length"
+    WebDriverWait(browser, 30).until(lambda page: page.execute_script(marks) == number)
+    texts = "[...document.querySelectorAll('#ap-fps .mark-text.role-mark text')]"
+    return set(browser.execute_script(f"return {texts}.map((each) => each.textContent)"))
+
+
+def test_the_views_are_chosen_by_keyboard(browser, tmp_path):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    opened(browser, tmp_path, report_rows.seed())
+    combined, top_down, bottom_up = browser.find_elements(By.NAME, "view")
+    assert combined.is_selected()
+    assert len(shown(browser, 19)) == 19
+    combined.send_keys(Keys.ARROW_RIGHT)
+    assert top_down.is_selected()
+    assert shown(browser, 12) == set("abcegiklmnoq")
+    top_down.send_keys(Keys.ARROW_RIGHT)
+    assert shown(browser, 7) == set("stuvwxy")
+    lines = "return document.querySelectorAll('#ap-fps .mark-line path').length"
+    assert browser.execute_script(lines) == 1
+    assert bottom_up.accessible_name == "Bottom-up"
+    assert browser.get_log("browser") == []
+
+
+def test_a_view_stays_when_the_page_is_turned(browser, tmp_path):
+    from selenium.webdriver.common.by import By
+
+    opened(browser, tmp_path, report_rows.seed())
+    browser.find_elements(By.NAME, "view")[2].click()
+    shown(browser, 7)
+    size = {"width": 375, "height": 900, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    assert shown(browser, 7) == set("stuvwxy")
+
+
+def test_one_approach_has_no_views_to_choose(browser, tmp_path):
+    from selenium.webdriver.common.by import By
+
+    opened(browser, tmp_path, report_rows.mixed())
+    assert not any(each.is_displayed() for each in browser.find_elements(By.NAME, "view"))
+
+
 def test_the_table_sorts_by_keyboard_and_keeps_missing_values_last(browser, tmp_path):
     opened(browser, tmp_path, report_rows.mixed())
     assert press(browser, "AP") == "ascending"
@@ -110,7 +157,7 @@ def test_the_table_sorts_by_keyboard_and_keeps_missing_values_last(browser, tmp_
 
 
 def test_the_page_fits_a_phone(browser, tmp_path):
-    opened(browser, tmp_path, report_rows.mixed(), width=375)
+    opened(browser, tmp_path, report_rows.seed(), width=375)
     assert browser.execute_script("return document.documentElement.scrollWidth") == 375
     wide = "return [...document.querySelectorAll('.chart svg')].map((e) => e.clientWidth)"
     assert max(browser.execute_script(wide)) <= 375

@@ -45,13 +45,13 @@ def test_markdown_has_the_main_columns_and_one_line_a_row():
     heading = [cell.strip() for cell in lines[0].strip("|").split("|")]
     assert heading == [
         *("letter", "entry", "weights", "boxes", "frames", "people / frame", "pose FPS"),
-        *("pipeline FPS", "AP", "published AP", "ceiling"),
+        *("pipeline FPS", "base ms", "ms / person", "AP", "published AP", "ceiling"),
     ]
     assert lines[3] == (
         "| b | hrnet-w32-256x192@detected | none | simulated | 500 | 3.02 | 5.27 | 5.15 "
-        f"| {figures.DASH} | 74.4\\* | 96.2 |"
+        f"| {figures.DASH} | {figures.DASH} | {figures.DASH} | 74.4\\* | 96.2 |"
     )
-    assert {line.count("|") for line in lines[:20]} == {12}
+    assert {line.count("|") for line in lines[:20]} == {14}
     footnote = "\\* published, not measured here (boxes: detected, person AP 56.4; flip test)"
     assert footnote in lines
 
@@ -72,11 +72,27 @@ def test_csv_is_unrounded_and_has_the_same_columns_for_every_row():
 
 
 def test_the_terminal_table_fits_100_columns():
-    text = printed(report_rows.mixed())
-    assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
+    for rows in (report_rows.seed(), report_rows.mixed()):
+        text = printed(rows)
+        assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
     assert "hrnet-w32-256x192@detected" in text
     assert "74.4*" in text
     assert "…" not in text
+
+
+def test_the_terminal_table_has_the_cost_of_people_in_one_column():
+    line = next(line for line in printed(report_rows.seed()).splitlines() if line[:2] == "u ")
+    assert " 5,660 + 9.90 " in line
+    falling = report_rows.bottom_up(0, intercept_ms=-1.5, ms_per_person=-120.0)
+    assert "-1.50 - 120" in printed([falling])
+
+
+def test_bottom_up_rows_have_scales_in_every_wide_table():
+    single, multi = report_rows.bottom_up(1), report_rows.bottom_up(2)
+    (scales,) = [column for column in tables.COLUMNS if column.title == "scales"]
+    assert [scales.text(row) for row in (single, multi)] == ["1", "0.5, 1, 2"]
+    assert scales.text(report_rows.row()) == figures.DASH
+    assert next(csv.DictReader(io.StringIO(tables.csv([multi]))))["scales"] == "0.5; 1.0; 2.0"
 
 
 def test_the_terminal_table_says_what_is_wrong_with_a_row():
@@ -91,8 +107,8 @@ def test_an_ap_over_no_people_is_no_measurement():
 
 
 def test_numbers_have_three_digits():
-    values = [None, 0, 0.123, 9.994, 9.996, 99.94, 99.96, 1234.5]
-    shown = [figures.DASH, "0.00", "0.12", "9.99", "10.0", "99.9", "100", "1,234"]
+    values = [None, 0, 0.0786, 0.0996, 0.123, 9.994, 9.996, 99.94, 99.96, 1234.5]
+    shown = [figures.DASH, "0.00", "0.079", "0.10", "0.12", "9.99", "10.0", "99.9", "100", "1,234"]
     assert [figures.three_digits(value) for value in values] == shown
 
 

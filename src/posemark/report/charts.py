@@ -4,30 +4,39 @@ A solid mark is an AP of this run, a hollow one a published AP beside the speed 
 """
 
 import json
-import textwrap
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from posemark.report import context, figures, labels, scales, theme
+from posemark.report import captions, context, fronts, labels, marks, scales, theme
+from posemark.report.captions import unplotted_sentences
+from posemark.report.cost import cost_spec
+from posemark.report.marks import DETECTED, GT, NO_BOXES, box_kind
 from posemark.report.rows import Row
 from posemark.report.stages import stages_spec
 from posemark.report.theme import SCHEMA, VEGA_LITE, Spec
 
-__all__ = ["ap_fps_spec", "javascript", "png", "stages_spec", "svg"]
+__all__ = [
+    "DETECTED", "GT", "NO_BOXES", "ap_fps_spec", "box_kind", "cost_spec", "javascript",
+    "picture_spec", "png", "stages_spec", "svg", "unplotted_sentences", "views",
+]  # fmt: skip
 
 MEASURED = "AP measured here"
 PUBLISHED = "AP as published (not measured here)"
-GT, DETECTED, NO_BOXES = "ground-truth boxes", "detected boxes", "no boxes (bottom-up)"
-_SHAPES = {GT: "circle", DETECTED: "square", NO_BOXES: "triangle-up"}
+COMBINED = "combined"
 _LEGEND_INK = "#7a828c"
+_LEGEND_WIDTH = 230  # pixels
 _CAPTION_LEFT = -44  # pixels from the plot, below the title of the y axis
-_CAPTION_LINE = 15  # pixels
-_CAPTION_CHARACTER = 5.6  # pixels at font size 11
+_CAPTION_TOP = 66  # pixels below the plot
+_FRONT_ROOM = 2.0  # pixels to either side of a line that labels keep clear of
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Size of the plot in pixels, side of the legends, and whether title and key are drawn."""
+    """Size of the plot in pixels, and what stands around it.
+
+    legend: side of the legends, "" for none. captions: whether title and key are drawn.
+    """
 
     width: int
     height: int
@@ -35,129 +44,140 @@ class Layout:
     captions: bool
 
 
+@dataclass(frozen=True)
+class Plot:
+    """What the layers of one chart share. colours: by family, the same in all views."""
+
+    shown: list[Row]
+    x_axis: scales.Axis
+    y_axis: scales.Axis
+    layout: Layout
+    colours: dict[str, str]
+
+    @property
+    def points(self) -> list[fronts.Point]:
+        """(AP in points, FPS) of every row."""
+        return [(marks.ap(row), row.fps_pose or 0.0) for row in self.shown]
+
+    @property
+    def lines(self) -> list[fronts.Front]:
+        """The fronts of the rows, in the units of the axes."""
+        return fronts.fronts(self.shown, self.points, (self.x_axis.low, self.y_axis.low))
+
+    def pixels(self, point: fronts.Point) -> fronts.Point:
+        """Where a point lies, from the upper left corner."""
+        x, y = point
+        return (
+            self.x_axis.share(x) * self.layout.width,
+            (1 - self.y_axis.share(y)) * self.layout.height,
+        )
+
+
 PICTURE = Layout(width=600, height=400, legend="right", captions=True)
+# As wide as two panels with their axes: vega puts the legends of all charts right of the widest.
+OVER_PANELS = Layout(width=835, height=430, legend="right", captions=False)
+PANEL = Layout(width=374, height=290, legend="", captions=False)
 WIDE = Layout(width=730, height=430, legend="right", captions=False)
 NARROW = Layout(width=275, height=330, legend="bottom", captions=False)
 
 
 def ap_fps_spec(rows: list[Row], layout: Layout = PICTURE) -> Spec:
     """AP against pose FPS. Rows without any AP are named below the plot, not drawn."""
-    shown = context.plotted(rows)
-    x_axis = scales.ap_axis([_ap(row) for row in shown])
-    y_axis = scales.fps_axis([row.fps_pose or 0.0 for row in shown])
-    spec: Spec = {
-        "$schema": SCHEMA,
-        "description": context.sentence(rows),
-        "width": layout.width,
-        "height": layout.height,
-        "padding": 16,
-        "config": theme.LIGHT,
-        "data": {"values": _points(shown, x_axis, y_axis, layout)},
-        "layer": [_marks(shown, x_axis, y_axis, layout), _fill_legend(layout), _names()],
-        "resolve": {"scale": {"color": "independent"}},
-    }
+    spec = _frame(rows) | _plot(context.plotted(rows), layout, _colours(rows))
     if layout.captions:
-        spec["title"] = _title(rows)
-        spec["layer"].append(_captions(_caption_texts(rows, shown, layout), layout))
+        texts = captions.texts(rows, layout.width + _LEGEND_WIDTH)
+        spec["title"] = captions.title(rows)
+        spec["layer"].append(captions.layer(texts, _CAPTION_LEFT, layout.height + _CAPTION_TOP))
     return spec
 
 
-def _ap(row: Row) -> float:
-    """AP in points: of this run where there is one, else the published figure."""
-    measured = figures.measured_ap(row)
-    if measured is not None:
-        return 100 * measured
-    return 100 * row.ap_published.AP if row.ap_published else 0.0
+def views(rows: list[Row], layout: Layout) -> dict[str, Spec]:
+    """The chart of all rows and, where both approaches occur, one of each on axes of its own."""
+    shown, colours = context.plotted(rows), _colours(rows)
+    specs = {COMBINED: ap_fps_spec(rows, layout)}
+    for approach, own in context.by_approach(shown).items():
+        specs[approach] = _frame(rows) | _plot(own, layout, colours)
+    return specs
 
 
-def box_kind(row: Row) -> str:
-    """Ground-truth boxes, boxes of a detector (real, from a file or simulated), or none."""
-    if row.approach == "bottom-up":
-        return NO_BOXES
-    return GT if row.boxes.startswith("gt") else DETECTED
-
-
-def _points(
-    shown: list[Row], x_axis: scales.Axis, y_axis: scales.Axis, layout: Layout
-) -> list[dict[str, Any]]:
-    size_wh = (layout.width, layout.height)
-    pixels = [
-        (x_axis.share(_ap(row)) * size_wh[0], (1 - y_axis.share(row.fps_pose or 0.0)) * size_wh[1])
-        for row in shown
+def picture_spec(rows: list[Row]) -> Spec:
+    """The chart that stands alone: all rows and, where both approaches occur, a panel of each."""
+    panels = context.by_approach(context.plotted(rows))
+    if not panels:
+        return ap_fps_spec(rows)
+    colours, width = _colours(rows), OVER_PANELS.width + _LEGEND_WIDTH
+    combined = _plot(context.plotted(rows), OVER_PANELS, colours)
+    small = [
+        _plot(own, PANEL, colours) | {"title": _panel_title(approach)}
+        for approach, own in panels.items()
     ]
-    names = labels.texts(shown)
-    spots = labels.place(pixels, names, size_wh)
+    texts = captions.texts(rows, width)
+    height = captions.LINE * max(text["line"] for text in texts)
+    below: Spec = {
+        "width": 1,  # texts may reach below the legends, which stand right of the widest view
+        "height": height,
+        "layer": [captions.layer(texts, _CAPTION_LEFT, 0)],
+    }
+    return _frame(rows) | {
+        "title": captions.title(rows),
+        "align": "none",
+        "spacing": 26,
+        "vconcat": [combined, {"hconcat": small, "spacing": 34}, below],
+    }
+
+
+def _panel_title(approach: str) -> Spec:
+    text = f"{approach.capitalize()} only, on axes of its own"
+    return {"text": text, "anchor": "start", "fontSize": 13, "offset": 8}
+
+
+def _frame(rows: list[Row]) -> Spec:
+    return {
+        "$schema": SCHEMA,
+        "description": context.sentence(rows),
+        "padding": 16,
+        "config": theme.LIGHT,
+    }
+
+
+def _colours(rows: list[Row]) -> dict[str, str]:
+    families = context.distinct(marks.family(row) for row in context.plotted(rows))
+    return dict(zip(families, theme.families(families), strict=True))
+
+
+def _plot(shown: list[Row], layout: Layout, colours: dict[str, str]) -> Spec:
+    x_axis = scales.ap_axis([marks.ap(row) for row in shown])
+    y_axis = scales.fps_axis([row.fps_pose or 0.0 for row in shown])
+    plot = Plot(shown, x_axis, y_axis, layout, colours)
+    return {
+        "width": layout.width,
+        "height": layout.height,
+        "data": {"values": _points(plot)},
+        "layer": [_fronts(plot), _marks(plot), _fill_legend(layout), _names()],
+    }
+
+
+def _points(plot: Plot) -> list[dict[str, Any]]:
+    names = labels.texts(plot.shown)
+    lines = [[plot.pixels(corner) for corner in front.corners] for front in plot.lines]
+    keep_clear = [
+        labels.around(start, end, _FRONT_ROOM) for line in lines for start, end in pairwise(line)
+    ]
+    pixels = [plot.pixels(point) for point in plot.points]
+    spots = labels.place(pixels, names, (plot.layout.width, plot.layout.height), keep_clear)
     return [
-        _figures(row)
+        marks.mark(row)
         | {"label": name, "label_x": spot.x, "label_y": spot.y, "label_align": spot.align}
-        for row, name, spot in zip(shown, names, spots, strict=True)
+        for row, name, spot in zip(plot.shown, names, spots, strict=True)
     ]
 
 
-def _figures(row: Row) -> dict[str, Any]:
-    """What a mark shows and what its tooltip says."""
-    return {
-        "ap": _ap(row),
-        "fps": row.fps_pose,
-        "family": row.family or row.model,
-        "boxes": box_kind(row),
-        "solid": 0 if figures.measured_ap(row) is None else 1,
-        "entry": context.named(row),
-        "weights": row.weights,
-        "ap_text": _ap_text(row),
-        "fps_text": f"{figures.three_digits(row.fps_pose)} pose, "
-        f"{figures.three_digits(row.fps_pipeline)} pipeline",
-        "people": figures.three_digits(figures.people_per_frame(row)),
-        "stages": figures.stages(row),
-        "run": f"{row.runtime} {row.precision}",
-        "licence": figures.licences(row),
-    }
+def _x(field: str, plot: Plot) -> Spec:
+    return _channel(field, "AP in points, more accurate →", plot.x_axis)
 
 
-def _ap_text(row: Row) -> str:
-    measured = figures.measured_ap(row)
-    if measured is not None:
-        setting = f"boxes: {row.boxes}; {figures.flip(row.flip)}"
-        return f"{figures.points(measured)} measured in this run ({setting})"
-    if row.ap_published is None:
-        return figures.DASH
-    setting = f"{figures.published_settings(row.ap_published)}; {row.ap_published.source}"
-    return f"{figures.points(row.ap_published.AP)} as published ({setting})"
-
-
-_TOOLTIP = {
-    "entry": "entry",
-    "weights": "weights",
-    "ap_text": "AP",
-    "fps_text": "FPS",
-    "people": "people a frame",
-    "stages": "ms a frame",
-    "run": "runtime",
-    "licence": "licence",
-}
-
-
-def _marks(shown: list[Row], x_axis: scales.Axis, y_axis: scales.Axis, layout: Layout) -> Spec:
-    families = context.distinct(row.family or row.model for row in shown)
-    kinds = [kind for kind in _SHAPES if kind in {box_kind(row) for row in shown}]
-    colour = {"domain": families, "range": theme.families(families)}
-    return {
-        "mark": {"type": "point", "size": 120, "strokeWidth": 2, "opacity": 1},
-        "encoding": {
-            "x": _channel("ap", "AP in points, more accurate →", x_axis),
-            "y": _channel("fps", f"pose FPS{' (log)' if y_axis.log else ''}, faster →", y_axis),
-            "stroke": _legend("family", "Family", colour, layout),
-            "fill": _legend("family", "Family", colour, layout),
-            "fillOpacity": {"field": "solid", "type": "quantitative", "scale": None},
-            "shape": _legend(
-                "boxes", "Shape", {"domain": kinds, "range": [_SHAPES[k] for k in kinds]}, layout
-            ),
-            "tooltip": [
-                {"field": field, "type": "nominal", "title": title}
-                for field, title in _TOOLTIP.items()
-            ],
-        },
-    }
+def _y(field: str, plot: Plot) -> Spec:
+    return _channel(field, f"pose FPS{' (log)' if plot.y_axis.log else ''}, faster →", plot.y_axis)
 
 
 def _channel(field: str, title: str, axis: scales.Axis) -> Spec:
@@ -165,6 +185,50 @@ def _channel(field: str, title: str, axis: scales.Axis) -> Spec:
     scale = {"type": kind, "domain": [axis.low, axis.high], "nice": False}
     drawn = {"title": title, "values": list(axis.ticks), "format": "~g"}
     return {"field": field, "type": "quantitative", "scale": scale, "axis": drawn}
+
+
+def _fronts(plot: Plot) -> Spec:
+    """Below the marks, so that these answer to the mouse."""
+    values = [
+        {"front": front.kind, "order": order, "front_ap": ap, "front_fps": fps}
+        for front in plot.lines
+        for order, (ap, fps) in enumerate(front.corners)
+    ]
+    kinds = [front.kind for front in plot.lines]
+    dashes = {"domain": kinds, "range": [fronts.DASHES[kind] for kind in kinds]}
+    return {
+        "data": {"values": values},
+        "mark": {"type": "line", "strokeWidth": 1.5, "opacity": 0.55, "clip": True},
+        "encoding": {
+            "x": _x("front_ap", plot),
+            "y": _y("front_fps", plot),
+            "order": {"field": "order", "type": "quantitative"},
+            "strokeDash": _legend("front", "Pareto front", dashes, plot.layout),
+        },
+    }
+
+
+def _marks(plot: Plot) -> Spec:
+    layout, own = plot.layout, {marks.box_kind(row) for row in plot.shown}
+    families = context.distinct(marks.family(row) for row in plot.shown)
+    kinds = [kind for kind in marks.SHAPES if kind in own]
+    colour = {"domain": families, "range": [plot.colours[family] for family in families]}
+    shapes = {"domain": kinds, "range": [marks.SHAPES[kind] for kind in kinds]}
+    return {
+        "mark": {"type": "point", "size": 120, "strokeWidth": 2, "opacity": 1},
+        "encoding": {
+            "x": _x("ap", plot),
+            "y": _y("fps", plot),
+            "stroke": _legend("family", "Family", colour, layout),
+            "fill": _legend("family", "Family", colour, layout),
+            "fillOpacity": {"field": "solid", "type": "quantitative", "scale": None},
+            "shape": _legend("boxes", "Shape", shapes, layout),
+            "tooltip": [
+                {"field": field, "type": "nominal", "title": title}
+                for field, title in marks.TOOLTIP.items()
+            ],
+        },
+    }
 
 
 def _fill_legend(layout: Layout) -> Spec:
@@ -177,15 +241,25 @@ def _fill_legend(layout: Layout) -> Spec:
     }
 
 
+_LOOKS: dict[str, Spec] = {
+    "family": {},
+    "boxes": {"symbolStrokeColor": _LEGEND_INK, "symbolFillColor": _LEGEND_INK},
+    "source": {"symbolStrokeColor": _LEGEND_INK},
+    "front": {
+        "symbolStrokeColor": _LEGEND_INK,
+        "symbolType": "stroke",
+        "symbolSize": 450,
+        "rowPadding": 0,
+    },
+}
+
+
 def _legend(field: str, title: str, scale: Spec, layout: Layout) -> Spec:
     look: Spec = {"title": title, "orient": layout.legend, "symbolStrokeWidth": 2}
     if layout.legend == "bottom":
         look |= {"direction": "vertical", "columns": 2 if field == "family" else 1}
-    if field != "family":
-        look |= {"symbolStrokeColor": _LEGEND_INK}
-    if field == "boxes":
-        look |= {"symbolFillColor": _LEGEND_INK}
-    return {"field": field, "type": "nominal", "scale": scale, "legend": look}
+    legend = look | _LOOKS[field] if layout.legend and scale["domain"] else None
+    return {"field": field, "type": "nominal", "scale": scale, "legend": legend}
 
 
 def _names() -> Spec:
@@ -200,76 +274,6 @@ def _names() -> Spec:
             "x": {"field": "label_x", "type": "quantitative", "scale": None},
             "y": {"field": "label_y", "type": "quantitative", "scale": None},
             "text": {"field": "label", "type": "nominal"},
-        },
-    }
-
-
-def _title(rows: list[Row]) -> Spec:
-    return {
-        "text": context.headline(rows),
-        "subtitle": context.settings(rows) + context.warnings(rows),
-        "anchor": "start",
-        "frame": "bounds",
-        "fontSize": 17,
-        "subtitleFontSize": 12,
-        "subtitlePadding": 6,
-        "offset": 16,
-    }
-
-
-def _caption_texts(rows: list[Row], shown: list[Row], layout: Layout) -> list[Spec]:
-    """Key of the letters in columns, then what hollow marks are, then who is missing and why."""
-    key = sorted({context.named(row) for row in shown if row.letter})
-    width, columns = layout.width + 230, 3
-    lines = -(-len(key) // columns)
-    texts: list[Spec] = [
-        {"text": text, "x": index // lines * width / columns, "line": index % lines}
-        for index, text in enumerate(key)
-    ]
-    line = lines + 0.5 if key else 0
-    for sentence in filter(None, [_hollow(shown), *unplotted_sentences(rows)]):
-        for text in textwrap.wrap(sentence, int(width / _CAPTION_CHARACTER)):
-            texts.append({"text": text, "x": 0, "line": line})
-            line += 1
-    return texts
-
-
-def _hollow(shown: list[Row]) -> str:
-    settings = context.published_settings(
-        [row for row in shown if figures.measured_ap(row) is None]
-    )
-    return f"Hollow: AP as published ({settings}) beside the FPS of this run." if settings else ""
-
-
-def unplotted_sentences(rows: list[Row]) -> list[str]:
-    """Which rows the AP-FPS chart leaves out, and why; one sentence a reason."""
-    shown = {row.entry for row in context.plotted(rows)}
-    return [
-        f"Not plotted, {reason}: {', '.join(_left_out(row, shown) for row in found)}."
-        for reason, found in context.unplotted(rows).items()
-    ]
-
-
-def _left_out(row: Row, shown: set[str]) -> str:
-    name = context.named(row)
-    if row.entry in shown:
-        name += f" (weights {row.weights})"
-    return name.replace(" ", "\u00a0")  # no line break within
-
-
-def _captions(texts: list[Spec], layout: Layout) -> Spec:
-    top = layout.height + 66
-    values = [
-        text | {"x": _CAPTION_LEFT + text["x"], "y": top + text["line"] * _CAPTION_LINE}
-        for text in texts
-    ]
-    return {
-        "data": {"values": values},
-        "mark": {"type": "text", "align": "left", "fontSize": 11, "opacity": 0.8},
-        "encoding": {
-            "x": {"field": "x", "type": "quantitative", "scale": None},
-            "y": {"field": "y", "type": "quantitative", "scale": None},
-            "text": {"field": "text", "type": "nominal"},
         },
     }
 

@@ -103,6 +103,14 @@ def plotted(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row not in left_out]
 
 
+def by_approach(rows: list[Row]) -> dict[str, list[Row]]:
+    """The rows by approach where there are several; top-down first, as in the blog post."""
+    approaches = sorted({row.approach for row in rows}, reverse=True)
+    if len(approaches) < 2:
+        return {}
+    return {name: [row for row in rows if row.approach == name] for name in approaches}
+
+
 def named(row: Row) -> str:
     """The letter, where there is one, and the entry."""
     return f"{row.letter} {row.entry}" if row.letter else row.entry

@@ -7,6 +7,7 @@ from typing import Any
 
 from posemark.core.errors import RecordError
 from posemark.records import files, schema
+from posemark.report.fit import Cost, fit
 from posemark.report.rows import POSE_STAGES, STAGES, Published, Row
 from posemark.score.coco import Results, evaluate
 
@@ -46,7 +47,7 @@ def row_of(record: files.Record, truths: dict[Path, dict[str, Any]]) -> Row:
     totals = {s: sum(f.stages[s] for f in good) for s in STAGES}
     measured = _accuracy(truth, [(f.image_id, f.poses) for f in good])
     ceiling = _accuracy(truth, [(p.image_id, p.people) for p in record.perfect])
-    settings = header.settings
+    settings, cost = header.settings, _cost(good, header.approach)
     return Row(
         entry=header.entry,
         letter=header.letter,
@@ -80,11 +81,34 @@ def row_of(record: files.Record, truths: dict[Path, dict[str, Any]]) -> Row:
         complete=record.complete,
         machine=_machine(header.environment),
         notes=tuple(_notes(record)),
+        scales=settings.scales,
+        intercept_ms=cost.intercept_ms,
+        ms_per_person=cost.ms_per_person,
     )
 
 
 def _per_second(frames: int, nanoseconds: int) -> float | None:
     return frames / (nanoseconds / 1e9) if nanoseconds else None
+
+
+def _cost(frames: list[schema.FrameLine], approach: str) -> Cost:
+    """Of the pose stages, over the people of each frame.
+
+    A bottom-up network sees one image whoever is in it, so only its post-processing can depend
+    on people; the rest, which varies with the size of the image, is averaged. Fitted as one it
+    would drown the slope.
+    """
+    per_person = ("postprocess",) if approach == "bottom-up" else POSE_STAGES
+    line = fit([f.boxes for f in frames], [_ms(f, per_person) for f in frames])
+    if line.intercept_ms is None:
+        return line
+    fixed = tuple(stage for stage in POSE_STAGES if stage not in per_person)
+    rest = sum(_ms(f, fixed) for f in frames) / len(frames)
+    return Cost(line.intercept_ms + rest, line.ms_per_person)
+
+
+def _ms(frame: schema.FrameLine, stages: tuple[str, ...]) -> float:
+    return sum(frame.stages[stage] for stage in stages) / 1e6
 
 
 def _truth(path: Path, truths: dict[Path, dict[str, Any]]) -> dict[str, Any]:

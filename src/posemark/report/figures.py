@@ -14,10 +14,11 @@ def points(ap: float | None) -> str:
 
 
 def three_digits(value: float | None) -> str:
-    """Three significant digits, never an exponent: 1234.5 -> "1,234", 9.876 -> "9.88"."""
+    """Three digits, never an exponent: 1234.5 -> "1,234", 9.876 -> "9.88", 0.0786 -> "0.079"."""
     if value is None:
         return DASH
-    decimals = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
+    size = abs(value)
+    decimals = 0 if size >= 99.95 else 1 if size >= 9.995 else 3 if 0 < size < 0.0995 else 2
     return f"{value:,.{decimals}f}"
 
 
@@ -28,7 +29,26 @@ def measured_ap(row: Row) -> float | None:
 
 def published_settings(published: Published) -> str:
     """The settings without which a published AP means nothing."""
-    return f"boxes: {published.boxes}; {flip(published.flip)}"
+    what = "scales" if published.boxes.startswith(("single", "multi")) else "boxes"
+    return f"{what}: {published.boxes}; {flip(published.flip)}"
+
+
+def run_settings(row: Row) -> str:
+    """The same settings of this very run."""
+    used = scales(row)
+    return f"{f'scales: {used}' if used else f'boxes: {row.boxes}'}; {flip(row.flip)}"
+
+
+def scales(row: Row) -> str:
+    """Scales of the input of a bottom-up model: "0.5, 1, 2"; "" for top-down."""
+    if row.approach != "bottom-up":
+        return ""
+    return ", ".join(f"{scale:g}" for scale in row.scales)
+
+
+def on_truth(row: Row) -> bool:
+    """Whether a row was given the annotated boxes, which nobody has outside a data set."""
+    return row.boxes.startswith("gt")
 
 
 def flip(used: bool) -> str:
@@ -37,8 +57,21 @@ def flip(used: bool) -> str:
 
 
 def people_per_frame(row: Row) -> float | None:
-    """Boxes that ran through the network, a frame; None without frames."""
+    """Boxes run through the network or, bottom-up, people found; None without frames."""
     return row.persons / row.frames if row.frames else None
+
+
+def line(row: Row) -> str:
+    """Time of a frame over its people: "8,214 + 31.2" (ms, ms a person)."""
+    if row.intercept_ms is None or row.ms_per_person is None:
+        return DASH
+    sign = "-" if row.ms_per_person < 0 else "+"
+    return f"{three_digits(row.intercept_ms)} {sign} {three_digits(abs(row.ms_per_person))}"
+
+
+def cost(row: Row) -> str:
+    """The same in words."""
+    return DASH if line(row) == DASH else f"{line(row).replace(' ', ' ms ', 1)} ms a person"
 
 
 def stages(row: Row) -> str:

@@ -2,12 +2,15 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from posemark.report import figures
 from posemark.report.rows import Row
 
 FONT_SIZE = 11.5
 _CHARACTER_WIDTH = 5.8  # pixels at FONT_SIZE, semi-bold sans serif; estimated on the wide side
+_WIDE = frozenset("mwMW")
 _POINT_RADIUS = 8.0
 _DISTANCES = (3.0, 10.0, 18.0, 28.0)  # pixels between the point and the nearer edge of its label
 # Right of the point reads best, then above and below, then the rest.
@@ -62,23 +65,40 @@ def _difference(row: Row, group: list[Row]) -> str:
     fields = ("weights", "runtime", "precision", "boxes")
     differ = [name for name in fields if len({getattr(other, name) for other in group}) > 1]
     # Weights "none" are the bare name: most rows have none, and hollow marks say so.
-    return " ".join(value for name in differ if (value := str(getattr(row, name))) != "none")
+    words = [value for name in differ if (value := str(getattr(row, name))) != "none"]
+    if len({other.scales for other in group}) > 1:
+        words.append(figures.counted(len(row.scales), "scale"))
+    return " ".join(words)
+
+
+def around(start: tuple[float, float], end: tuple[float, float], room: float) -> Box:
+    """The rectangle that keeps labels off a horizontal or vertical line."""
+    (x1, y1), (x2, y2) = start, end
+    return Box((x1 + x2) / 2, (y1 + y2) / 2, abs(x2 - x1) / 2 + room, abs(y2 - y1) / 2 + room)
 
 
 def place(
-    points_xy: list[tuple[float, float]], labels: list[str], size_wh: tuple[float, float]
+    points_xy: list[tuple[float, float]],
+    labels: list[str],
+    size_wh: tuple[float, float],
+    keep_clear: Sequence[Box] = (),
 ) -> list[Spot]:
     """Where each label goes: the least covered of the spots around its point, one by one."""
     marks = [Box(x, y, _POINT_RADIUS, _POINT_RADIUS) for x, y in points_xy]
-    taken = list(marks)
+    taken = [*marks, *keep_clear]
     chosen: dict[int, Spot] = {}
     # The shortest first: a letter must stand close to its point, a name can be told from afar.
     for index in sorted(range(len(labels)), key=lambda index: len(labels[index])):
-        spots = _spots(marks[index], len(labels[index]) * _CHARACTER_WIDTH / 2)
+        spots = _spots(marks[index], _width(labels[index]) / 2)
         costs = [rank + _cost(spot.box, taken, size_wh) for rank, spot in enumerate(spots)]
         chosen[index] = spots[costs.index(min(costs))]
         taken.append(chosen[index].box)
     return [chosen[index] for index in range(len(labels))]
+
+
+def _width(text: str) -> float:
+    """In pixels; wide letters count as almost two, or a lone "m" would reach into its neighbour."""
+    return _CHARACTER_WIDTH * (len(text) + 0.8 * sum(letter in _WIDE for letter in text))
 
 
 def _cost(box: Box, taken: list[Box], size_wh: tuple[float, float]) -> float:

@@ -2,13 +2,25 @@
 const charts = JSON.parse(document.getElementById("charts").textContent);
 // "ast" evaluates Vega's expressions by an interpreter, so the policy need not allow eval.
 const options = { actions: false, ast: true, renderer: "svg", tooltip: { theme: "custom" } };
+const choices = [...document.querySelectorAll("input[name=view]")];
 let drawn = 0;
+
+function drawView(width) {
+  const views = width < 720 ? charts.narrow : charts.wide;
+  const view = choices.find((each) => each.checked).value;
+  vegaEmbed("#ap-fps", views[view] ?? views.combined, options);
+}
+
+function fill(id, width) {
+  vegaEmbed(`#${id}`, { ...charts[id], width: width - 2 * charts[id].padding }, options);
+}
 
 function draw(width) {
   if (width === drawn) return;
   drawn = width;
-  vegaEmbed("#ap-fps", width < 720 ? charts.narrow : charts.wide, options);
-  vegaEmbed("#stages", { ...charts.stages, width: width - 2 * charts.stages.padding }, options);
+  drawView(width);
+  fill("cost", width);
+  fill("stages", width);
 }
 
 function compare(a, b, direction) {
@@ -31,5 +43,6 @@ function sort(header) {
 for (const header of document.querySelectorAll("thead th")) {
   header.querySelector("button").addEventListener("click", () => sort(header));
 }
+for (const choice of choices) choice.addEventListener("change", () => drawView(drawn));
 const main = document.querySelector("main");
 new ResizeObserver(() => draw(main.clientWidth)).observe(main);

@@ -8,7 +8,7 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from posemark.report import charts, context, tables, theme
+from posemark.report import charts, context, cost, fronts, tables, theme
 from posemark.report.rows import Row
 from posemark.report.stages import stages_spec
 from posemark.report.theme import Spec
@@ -24,6 +24,10 @@ def html(rows: list[Row], title: str) -> str:
         "warnings": _paragraphs(context.warnings(rows), "warning"),
         "key": _key(rows),
         "unplotted": _paragraphs(charts.unplotted_sentences(rows), "soft"),
+        "fronts": escape(fronts.SENTENCE),
+        "views": "" if context.by_approach(context.plotted(rows)) else "hidden",
+        "cost": "" if cost.fitted(rows) else "hidden",
+        "unfitted": _paragraphs([text for text in [cost.unfitted_sentence(rows)] if text], "soft"),
         "footnote": escape(context.published_caption(rows)),
         "table": _table(rows),
         "charts": _json(_specs(rows)),
@@ -37,12 +41,16 @@ def _file(name: str) -> str:
     return (resources.files("posemark.report") / name).read_text(encoding="utf-8")
 
 
-def _specs(rows: list[Row]) -> dict[str, Spec]:
-    specs = {
-        "wide": charts.ap_fps_spec(rows, charts.WIDE),
-        "narrow": charts.ap_fps_spec(rows, charts.NARROW),
-        "stages": stages_spec(rows),
+def _specs(rows: list[Row]) -> dict[str, Spec | dict[str, Spec]]:
+    """The charts by their name in page.js; the AP-FPS chart by width and view."""
+    return {
+        "wide": _in_page(charts.views(rows, charts.WIDE)),
+        "narrow": _in_page(charts.views(rows, charts.NARROW)),
+        **_in_page({"cost": cost.cost_spec(rows), "stages": stages_spec(rows)}),
     }
+
+
+def _in_page(specs: dict[str, Spec]) -> dict[str, Spec]:
     return {name: spec | {"config": theme.PAGE, "padding": 4} for name, spec in specs.items()}
 
 

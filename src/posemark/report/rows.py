@@ -25,13 +25,17 @@ class Row:
     """The figures of one entry. The fields up to codec_ceiling are a public interface.
 
     weights: a tag, a file name, or "none" (weights by formula: the speed is measured, the
-        accuracy is not). persons: boxes run through the network, all frames together.
+        accuracy is not). persons: boxes run through the network (top-down) or people found
+        (bottom-up), all frames together.
     fps_pose: frames / (preprocess + infer + postprocess); None where that time is zero.
     fps_pipeline: frames / all stages.
     stage_ms: mean milliseconds a frame, by stage.
     ap: AP, AP50, AP75, APM, APL, AR in 0..1, from the poses of this very run; None where no
         real weights or no truth. A size range without people is None.
     codec_ceiling: AP of perfect outputs through the decoder.
+    scales: of the input (bottom-up).
+    intercept_ms, ms_per_person: the pose time of a frame as a line over its people, fitted to
+        the frames of the run; None where they determine none.
     """
 
     entry: str
@@ -67,3 +71,6 @@ class Row:
     complete: bool = True
     machine: str = ""
     notes: tuple[str, ...] = field(default=())
+    scales: tuple[float, ...] = (1.0,)
+    intercept_ms: float | None = None
+    ms_per_person: float | None = None

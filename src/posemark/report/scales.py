@@ -36,10 +36,15 @@ def fps_axis(values: list[float]) -> Axis:
     """FPS from zero; or logarithmic where zero would squeeze the slow ones together."""
     low, high = min(values, default=1.0), max(values, default=1.0)
     if high / low > LOG_ABOVE:
-        low, high = low / 1.5, high * 1.5
-        return Axis(low, high, _decades(low, high), log=True)
+        return log_axis(values)
     high *= 1.12
     return Axis(0.0, high, _multiples(0.0, high, _step(high)))
+
+
+def log_axis(values: list[float]) -> Axis:
+    """A logarithmic axis with room at both ends, whatever the range."""
+    low, high = min(values, default=1.0) / 1.5, max(values, default=1.0) * 1.5
+    return Axis(low, high, _decades(low, high), log=True)
 
 
 def _step(length: float) -> float:
@@ -54,7 +59,10 @@ def _multiples(low: float, high: float, step: float) -> tuple[float, ...]:
 
 
 def _decades(low: float, high: float) -> tuple[float, ...]:
-    digits = (1, 2, 3, 5, 7) if high < 100 * low else (1, 2, 5)
+    if high < 5 * low:
+        digits = (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
+    else:
+        digits = (1, 2, 3, 5, 7) if high < 100 * low else (1, 2, 5)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = (digit * 10.0**power for power in powers for digit in digits)
     return tuple(round(tick, 6) for tick in ticks if low <= tick <= high)

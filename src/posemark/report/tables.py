@@ -77,6 +77,8 @@ COLUMNS = (
     Column("people / frame", figures.people_per_frame, figures.three_digits, brief=True),
     Column("pose FPS", lambda row: row.fps_pose, figures.three_digits, brief=True),
     Column("pipeline FPS", lambda row: row.fps_pipeline, figures.three_digits, brief=True),
+    Column("base ms", lambda row: row.intercept_ms, figures.three_digits, brief=True),
+    Column("ms / person", lambda row: row.ms_per_person, figures.three_digits, brief=True),
     _metric("AP"),
     Column("published AP", lambda row: row.ap_published and row.ap_published.AP, _starred, True),
     Column("ceiling", lambda row: row.codec_ceiling, figures.points, brief=True),
@@ -87,6 +89,7 @@ COLUMNS = (
     Column("model", lambda row: row.model),
     Column("approach", lambda row: row.approach),
     Column("input h x w", figures.size),
+    Column("scales", figures.scales),
     Column("parameters", lambda row: row.parameters, "{:,}".format),
     Column("MACs", lambda row: row.macs, "{:,}".format),
     Column("codec", lambda row: row.codec),
@@ -170,7 +173,7 @@ def _paths(name: str, value: Any) -> dict[str, Any]:
     return {name: value}
 
 
-_JOINED = {"input_hw": "x", "notes": "; "}
+_JOINED = {"input_hw": "x", "notes": "; ", "scales": "; "}
 _NESTED = {
     "stage_ms": STAGES,
     "ap": METRICS,
@@ -198,7 +201,7 @@ def console(rows: list[Row]) -> Table:
         caption=Text("\n".join(captions(rows)), style="dim"),
         caption_justify="left",
     )
-    for column in BRIEF:
+    for column in _CONSOLE:
         table.add_column(
             _CONSOLE_TITLES.get(column.title, column.title),
             justify="right" if column.numeric else "left",
@@ -206,21 +209,39 @@ def console(rows: list[Row]) -> Table:
             overflow="fold",
             style="dim italic" if column.title == "published AP" else None,
         )
+    room = _entry_room(rows)
     for row in rows:
-        table.add_row(*(Text(_breakable(column.text(row))) for column in BRIEF))
+        table.add_row(*(Text(_short(column, row, room)) for column in _CONSOLE))
     return table
 
 
-def _breakable(text: str) -> str:
-    """A long entry name on two lines, parted before its kind of boxes."""
-    return text.replace("@", "\n@") if len(text) > _CONSOLE_ENTRY else text
+def _short(column: Column, row: Row, room: int) -> str:
+    """A cell for the terminal: boxes without their file, a long entry on two lines, parted at @."""
+    text = column.text(row)
+    if column.title == "boxes":
+        return text.partition(":")[0]
+    return text.replace("@", "\n@") if column.title == "entry" and len(text) > room else text
 
 
-_CONSOLE_ENTRY = 30
+def _entry_room(rows: list[Row]) -> int:
+    """How many characters the other columns leave to the names of entries."""
+    others = [column for column in _CONSOLE if column.title != "entry"]
+    return _CONSOLE_WIDTH - sum(1 + _console_width(column, rows) for column in others)
+
+
+def _console_width(column: Column, rows: list[Row]) -> int:
+    heading = _CONSOLE_TITLES.get(column.title, column.title)
+    return max(map(len, [*heading.split("\n"), *(_short(column, row, 0) for row in rows)]))
+
+
+_LINE = Column("line", figures.line, lambda text: text)
+_MERGED: dict[str, Column | None] = {"base ms": _LINE, "ms / person": None, "pipeline FPS": None}
+_CONSOLE = tuple(column for each in BRIEF if (column := _MERGED.get(each.title, each)) is not None)
+_CONSOLE_WIDTH = 100
 _CONSOLE_TITLES = {
     "letter": "",
     "people / frame": "people\n/frame",
     "pose FPS": "pose\nFPS",
-    "pipeline FPS": "pipeline\nFPS",
+    "line": "ms = base\n+ per person",
     "published AP": "publ.\nAP",
 }

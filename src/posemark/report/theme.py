@@ -33,6 +33,8 @@ def config(ink: str, background: str | None) -> Spec:
         "font": FONT,
         "view": {"stroke": None},
         "text": {"fill": ink},
+        "line": {"stroke": ink},
+        "rule": {"stroke": ink},
         "title": {"color": ink, "subtitleColor": ink},
         "axis": words
         | {

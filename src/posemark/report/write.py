@@ -10,8 +10,8 @@ from posemark.report.rows import Row
 
 WRITERS: dict[str, Callable[[list[Row]], bytes]] = {
     ".html": lambda rows: page.html(rows, "PoseMark report").encode(),
-    ".svg": lambda rows: charts.svg(charts.ap_fps_spec(rows)).encode(),
-    ".png": lambda rows: charts.png(charts.ap_fps_spec(rows)),
+    ".svg": lambda rows: charts.svg(charts.picture_spec(rows)).encode(),
+    ".png": lambda rows: charts.png(charts.picture_spec(rows)),
     ".md": lambda rows: tables.markdown(rows).encode(),
     ".csv": lambda rows: tables.csv(rows).encode(),
     ".json": lambda rows: tables.to_json(rows).encode(),

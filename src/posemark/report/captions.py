@@ -1,0 +1,88 @@
+"""The words around a chart that stands alone: title above, key and explanations below."""
+
+import textwrap
+from typing import Any
+
+from posemark.report import context, figures, fronts
+from posemark.report.rows import Row
+from posemark.report.theme import Spec
+
+LINE = 15  # pixels
+_CHARACTER = 5.6  # pixels at font size 11
+_COLUMNS = 3
+
+Text = dict[str, Any]
+"""A text with its x in pixels from the left and its line, from 0."""
+
+
+def title(rows: list[Row]) -> Spec:
+    """Headline and, below it, settings and warnings."""
+    return {
+        "text": context.headline(rows),
+        "subtitle": context.settings(rows) + context.warnings(rows),
+        "anchor": "start",
+        "frame": "bounds",
+        "fontSize": 17,
+        "subtitleFontSize": 12,
+        "subtitlePadding": 6,
+        "offset": 16,
+    }
+
+
+def texts(rows: list[Row], width: int) -> list[Text]:
+    """Key of the letters in columns; below it what lines and hollow marks are, who is missing."""
+    shown = context.plotted(rows)
+    key = sorted({context.named(row) for row in shown if row.letter})
+    lines = -(-len(key) // _COLUMNS)
+    made: list[Text] = [
+        {"text": text, "x": index // lines * width / _COLUMNS, "line": index % lines}
+        for index, text in enumerate(key)
+    ]
+    line = lines + 0.5 if key else 0
+    for sentence in _sentences(rows, shown):
+        for text in textwrap.wrap(sentence, int(width / _CHARACTER), break_on_hyphens=False):
+            made.append({"text": text, "x": 0, "line": line})
+            line += 1
+    return made
+
+
+def _sentences(rows: list[Row], shown: list[Row]) -> list[str]:
+    front = fronts.SENTENCE if shown else ""
+    return [text for text in (front, _hollow(shown), *unplotted_sentences(rows)) if text]
+
+
+def _hollow(shown: list[Row]) -> str:
+    settings = context.published_settings(
+        [row for row in shown if figures.measured_ap(row) is None]
+    )
+    return f"Hollow: AP as published ({settings}) beside the FPS of this run." if settings else ""
+
+
+def unplotted_sentences(rows: list[Row]) -> list[str]:
+    """Which rows the AP-FPS chart leaves out, and why; one sentence a reason."""
+    shown = {row.entry for row in context.plotted(rows)}
+    return [
+        f"Not plotted, {reason}: {', '.join(_left_out(row, shown) for row in found)}."
+        for reason, found in context.unplotted(rows).items()
+    ]
+
+
+def _left_out(row: Row, shown: set[str]) -> str:
+    name = context.named(row)
+    if row.entry in shown:
+        name += f" (weights {row.weights})"
+    return name.replace(" ", "\u00a0")  # no line break within
+
+
+def layer(found: list[Text], left: float, top: float) -> Spec:
+    """These texts as a layer, from a place in pixels on."""
+    values = [text | {"x": left + text["x"], "y": top + text["line"] * LINE} for text in found]
+    return {
+        "data": {"values": values},
+        "mark": {"type": "text", "align": "left", "fontSize": 11, "opacity": 0.8},
+        "encoding": {
+            "x": {"field": "x", "type": "quantitative", "scale": None},
+            "y": {"field": "y", "type": "quantitative", "scale": None},
+            "text": {"field": "text", "type": "nominal"},
+        },
+    }

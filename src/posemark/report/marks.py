@@ -1,0 +1,71 @@
+"""What one mark of the AP-FPS chart shows, and what it tells under the mouse."""
+
+from typing import Any
+
+from posemark.report import context, figures
+from posemark.report.rows import Row
+
+GT, DETECTED, NO_BOXES = "ground-truth boxes", "detected boxes", "no boxes (bottom-up)"
+SHAPES = {GT: "circle", DETECTED: "square", NO_BOXES: "triangle-up"}
+TOOLTIP = {
+    "entry": "entry",
+    "weights": "weights",
+    "ap_text": "AP",
+    "fps_text": "FPS",
+    "people": "people a frame",
+    "cost": "a frame takes",
+    "stages": "ms a frame",
+    "run": "runtime",
+    "licence": "licence",
+}
+
+
+def ap(row: Row) -> float:
+    """AP in points: of this run where there is one, else the published figure."""
+    measured = figures.measured_ap(row)
+    if measured is not None:
+        return 100 * measured
+    return 100 * row.ap_published.AP if row.ap_published else 0.0
+
+
+def box_kind(row: Row) -> str:
+    """Ground-truth boxes, boxes of a detector (real, from a file or simulated), or none."""
+    if row.approach == "bottom-up":
+        return NO_BOXES
+    return GT if figures.on_truth(row) else DETECTED
+
+
+def family(row: Row) -> str:
+    """What the colour stands for."""
+    return row.family or row.model
+
+
+def mark(row: Row) -> dict[str, Any]:
+    """The figures of a mark and the texts of its tooltip."""
+    return {
+        "ap": ap(row),
+        "fps": row.fps_pose,
+        "family": family(row),
+        "boxes": box_kind(row),
+        "solid": 0 if figures.measured_ap(row) is None else 1,
+        "entry": context.named(row),
+        "weights": row.weights,
+        "ap_text": _ap_text(row),
+        "fps_text": f"{figures.three_digits(row.fps_pose)} pose, "
+        f"{figures.three_digits(row.fps_pipeline)} pipeline",
+        "people": figures.three_digits(figures.people_per_frame(row)),
+        "cost": figures.cost(row),
+        "stages": figures.stages(row),
+        "run": f"{row.runtime} {row.precision}",
+        "licence": figures.licences(row),
+    }
+
+
+def _ap_text(row: Row) -> str:
+    measured = figures.measured_ap(row)
+    if measured is not None:
+        return f"{figures.points(measured)} measured in this run ({figures.run_settings(row)})"
+    if row.ap_published is None:
+        return figures.DASH
+    setting = f"{figures.published_settings(row.ap_published)}; {row.ap_published.source}"
+    return f"{figures.points(row.ap_published.AP)} as published ({setting})"
