@@ -1,11 +1,11 @@
-# make bench   set up, measure every configuration on built-in scenes, draw the chart
+# make bench   set up, measure the post's 25 configurations on built-in scenes, draw the chart
 # make test    set up, run the tests
 # make check   set up, run formatter, linters, types, layer contracts
 # make accept  list, then copy, golden files from ../shared (GOLDENS="folder/file ...")
 
 PYTHON ?= python3
 VENV ?= .venv
-BUDGET ?= 7
+BUDGET ?= 6
 OUT ?= bench
 PIP_FLAGS ?=
 
@@ -25,7 +25,7 @@ $(READY): pyproject.toml constraints.txt
 
 bench: $(READY)
 	@rm -rf $(OUT)
-	@$(BIN)/posemark run all --data sample --budget $(BUDGET) --out $(OUT)
+	@$(BIN)/posemark run seed --data sample --budget $(BUDGET) --out $(OUT)
 	@$(BIN)/posemark report $(OUT) -o $(OUT)/report.html -o $(OUT)/chart.svg -o $(OUT)/chart.png -o $(OUT)/table.md
 	@echo "open $(OUT)/report.html"
 

@@ -17,11 +17,11 @@ def list_entries() -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("model", no_wrap=True)
     table.add_column("seed", justify="center")
-    for title in ("M params", "GMACs", "AP*"):
+    for title in ("Mparams", "GMACs", "AP*"):
         table.add_column(title, justify="right")
     table.add_column("code licence", no_wrap=True)
     for spec in all_models().values():
-        published = spec.reported("detected")
+        published = spec.reported("detected" if spec.approach == "top-down" else "single")
         table.add_row(
             spec.name,
             " ".join(e.letter or "" for e in SEED if e.model == spec.name),
@@ -33,12 +33,15 @@ def list_entries() -> None:
     console = Console(highlight=False)
     console.print(table)
     console.print(
-        "\n* as published: COCO val2017, detected boxes, flip test. Not measured here.\n\n"
-        "seed: the blog post's letters, on detected and on ground-truth boxes. To run:\n"
+        "\n* as published: COCO val2017, detected boxes or one scale, flip test (OpenPose\n"
+        "  without). Not measured here.\n\n"
+        "seed: the blog post's letters: detected and ground-truth boxes, or one scale and\n"
+        "three. To run:\n"
         "  posemark run hrnet-w32-256x192     ground-truth boxes, formula weights\n"
         "  posemark run MODEL@detected        detected boxes\n"
+        "  posemark run MODEL@multi           bottom-up at scales 0.5, 1 and 2\n"
         "  posemark run MODEL.TAG             trained weights (`posemark weights list`)\n"
         "  posemark run a b 'lite*'           letters, globs\n"
-        "  posemark run seed                  the post's entries; `all`: every model twice",
+        "  posemark run seed                  the post's entries; `all`: every model",
         markup=False,
     )

@@ -26,62 +26,64 @@ class Persons(StrEnum):
     batched = "batched"
 
 
+Entries = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ENTRY|GLOB|SUITE...",
+        help="A model (hrnet-w32-256x192), with weights (MODEL.TAG), with boxes "
+        "(MODEL@gt, MODEL@detected) or scales (MODEL@single, MODEL@multi), a glob ('lite*'), "
+        "a letter of the blog post, or a suite (seed, all).",
+    ),
+]
+Data = Annotated[str, typer.Option(help="sample (built-in scenes) or coco:DIR (standard layout).")]
+BoxesOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Person boxes: gt, simulated (a detector's statistics, for sample), or file:F "
+        "(COCO results). Default: gt, and simulated for @detected entries on sample."
+    ),
+]
+WeightsOption = Annotated[
+    str,
+    typer.Option(help="A checkpoint file, an imported tag, or none: formula weights."),
+]
+CodecOption = Annotated[
+    str | None,
+    typer.Option(help="argmax, quarter or dark:K. Default: the model's own."),
+]
+Flip = Annotated[
+    bool, typer.Option("--flip", help="Average with the mirrored crop (two forwards).")
+]
+PersonsOption = Annotated[
+    Persons, typer.Option(help="One crop a forward, or all crops of a frame in one.")
+]
+MinScore = Annotated[float, typer.Option(min=0, max=1, help="Leave out boxes scored below this.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all usable cores.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most this many frames an entry.")]
+BudgetOption = Annotated[
+    float | None,
+    typer.Option(min=0.1, help="Seconds an entry; ends after the frame that uses them up."),
+]
+Out = Annotated[Path | None, typer.Option(help="Folder for the records. Default: runs/DATE-TIME.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with stopped records in --out.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object an entry, nothing else.")]
+
+
 def run(
-    entries: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="ENTRY|GLOB|SUITE...",
-            help="A model (hrnet-w32-256x192), with weights (MODEL.TAG), with boxes "
-            "(MODEL@gt, MODEL@detected), a glob ('lite*'), a letter of the blog post, or a "
-            "suite (seed, all).",
-        ),
-    ],
-    data: Annotated[
-        str, typer.Option(help="sample (built-in scenes) or coco:DIR (standard layout).")
-    ] = "sample",
-    boxes: Annotated[
-        str | None,
-        typer.Option(
-            help="Person boxes: gt, simulated (a detector's statistics, for sample), or file:F "
-            "(COCO results). Default: gt, and simulated for @detected entries on sample."
-        ),
-    ] = None,
-    weights: Annotated[
-        str,
-        typer.Option(help="A checkpoint file, an imported tag, or none: formula weights."),
-    ] = "none",
-    codec: Annotated[
-        str | None,
-        typer.Option(help="argmax, quarter or dark:K. Default: the model's own."),
-    ] = None,
-    flip: Annotated[
-        bool, typer.Option("--flip", help="Average with the mirrored crop (two forwards).")
-    ] = False,
-    persons: Annotated[
-        Persons, typer.Option(help="One crop a forward, or all crops of a frame in one.")
-    ] = Persons.serial,
-    min_score: Annotated[
-        float, typer.Option(min=0, max=1, help="Leave out boxes scored below this.")
-    ] = 0.0,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads. Default: all usable cores.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="At most this many frames an entry.")
-    ] = None,
-    budget: Annotated[
-        float | None,
-        typer.Option(min=0.1, help="Seconds an entry; ends after the frame that uses them up."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the records. Default: runs/DATE-TIME.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with stopped records in --out.")
-    ] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object an entry, nothing else.")
-    ] = False,
+    entries: Entries,
+    data: Data = "sample",
+    boxes: BoxesOption = None,
+    weights: WeightsOption = "none",
+    codec: CodecOption = None,
+    flip: Flip = False,
+    persons: PersonsOption = Persons.serial,
+    min_score: MinScore = 0.0,
+    threads: Threads = None,
+    limit: Limit = None,
+    budget: BudgetOption = None,
+    out: Out = None,
+    resume: Resume = False,
+    json: Json = False,
 ) -> None:
     """Measure speed and accuracy of entries, one frame after the other.
 

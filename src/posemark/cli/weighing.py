@@ -87,6 +87,10 @@ def import_weights(
 @app.command("fetch", no_args_is_help=True)
 def fetch_weights(
     name: Annotated[str, typer.Argument(metavar="MODEL.TAG", help="See `weights list`.")],
+    accept_licence: Annotated[
+        bool,
+        typer.Option("--accept-licence", help="For weights under a non-commercial licence."),
+    ] = False,
 ) -> None:
     """Download a checkpoint from its registered address, verify its hash, and keep it.
 
@@ -107,7 +111,7 @@ def fetch_weights(
                 bars.advance(task, len(chunk))
                 yield chunk
 
-        stored = fetch(spec, tag, watched)
+        stored = fetch(spec, tag, watched, accept_licence)
     typer.echo(f"fetched {stored.path}\nuse it: posemark run {name}")
 
 
