@@ -49,7 +49,9 @@ WeightsOption = Annotated[
 ]
 CodecOption = Annotated[
     str | None,
-    typer.Option(help="argmax, quarter or dark:K. Default: the model's own."),
+    typer.Option(
+        help="argmax, quarter or dark:K; paf:gpu or paf:cpu for OpenPose. Default: the model's own."
+    ),
 ]
 Flip = Annotated[
     bool, typer.Option("--flip", help="Average with the mirrored crop (two forwards).")

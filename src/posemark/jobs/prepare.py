@@ -1,9 +1,10 @@
 """Finding and checking everything a job needs, before anything heavy is built."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from posemark.codecs import heatmap
 from posemark.codecs.heatmap import Heatmap
+from posemark.codecs.paf import Paf
 from posemark.core.errors import UsageError
 from posemark.core.frame import Frame
 from posemark.core.grouping import GroupCodec, Rescorer
@@ -13,6 +14,9 @@ from posemark.datasets.boxes import BoxSource, open_boxes
 from posemark.jobs.plan import Job
 from posemark.models import spec_of
 from posemark.weights import Checkpoint, rescorer_of, resolve
+
+PAF_BUILDS = {"paf:gpu": "gpu", "paf:cpu": "cpu"}
+"""OpenPose's two published sets of rules, as --codec names them."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,20 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
 
 
 def _codec(spec: ModelSpec, job: Job) -> Codec | GroupCodec:
-    wanted = job.options.codec
-    if isinstance(spec.codec, Heatmap):
-        return heatmap.parse(wanted, spec.codec) if wanted else spec.codec
-    if wanted:
-        raise UsageError(
-            f"--codec {wanted} chooses how heatmaps of person crops are read; {spec.name} is a "
-            "bottom-up model with a decoder of its own. Leave --codec out for it."
-        )
-    return spec.grouping
+    """The model's own decoder, or the one that --codec names, if the model can use it.
+
+    Raises:
+        UsageError: if it cannot.
+    """
+    wanted, own = job.options.codec, spec.codec or spec.grouping
+    if not wanted:
+        return own
+    if isinstance(own, Heatmap):
+        return heatmap.parse(wanted, own)
+    if isinstance(own, Paf) and wanted in PAF_BUILDS:
+        return replace(own, build=PAF_BUILDS[wanted])
+    choice = f"Expected {' or '.join(PAF_BUILDS)}." if isinstance(own, Paf) else "Leave it out."
+    raise UsageError(
+        f"--codec {wanted} cannot read the outputs of {spec.name}, a bottom-up model with a "
+        f"decoder of its own. {choice}"
+    )

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posemark.core.frame import Boxes, Frame, Poses
 from posemark.core.grouping import GroupCodec, Pass, Rescorer, ScaledInput, Sizing
@@ -18,7 +17,6 @@ from posemark.geometry.flip import mirrored_image
 from posemark.runtimes import Session
 
 Lap = Callable[[str], None]
-Outputs = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
