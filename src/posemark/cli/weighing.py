@@ -35,18 +35,23 @@ def list_weights() -> None:
     from posemark.weights import cache_dir
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("weights", "here", "AP*", "settings", "licence", "trained on"):
-        table.add_column(title, justify="right" if title == "AP*" else "left")
+    for title in ("weights", "here", "AP*", "licence"):
+        table.add_column(title, no_wrap=title != "licence", overflow="fold")
     for spec in all_models().values():
         for row in spec.weights:
-            table.add_row(f"{spec.name}.{row.tag}", _state(spec, row), *_facts(row))
-    console = Console(highlight=False)
+            table.add_row(
+                f"{spec.name}.{row.tag}", _state(spec, row), _ap(row), row.licence or "unknown"
+            )
+    console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     console.print(
-        f"\n* as published, COCO val2017. Imported files lie in {cache_dir()}.\n"
-        "  fetch: `posemark weights fetch MODEL.TAG`. by hand: download it from the model's\n"
-        "  repository, then `posemark weights import FILE --as MODEL.TAG`.",
-        style="dim",
+        "\n* as published, COCO val2017, flip test (OpenPose without); detected or gt boxes,\n"
+        "  or one scale. Not measured here.\n\n"
+        "fetch:    posemark weights fetch MODEL.TAG\n"
+        "by hand:  download it from the model's repository (`posemark list`), then\n"
+        "          posemark weights import FILE --as MODEL.TAG\n"
+        f"imported files lie in {cache_dir()}",
+        markup=False,
     )
 
 
@@ -58,12 +63,12 @@ def _state(spec: "ModelSpec", row: "Weights") -> str:
     return "fetch" if row.url else "by hand"
 
 
-def _facts(row: "Weights") -> tuple[str, str, str, str]:
-    first = row.reported[0] if row.reported else None
-    ap = f"{first.ap * 100:.1f}" if first else "unknown"
-    flip = "flip" if first and first.flip else "no flip"
-    settings = f"{first.boxes}, {flip}" if first else ""
-    return ap, settings, row.licence or "unknown", row.trained_on
+def _ap(row: "Weights") -> str:
+    """The first published AP and what it was measured on: detected, gt, single or multi."""
+    if not row.reported:
+        return "unknown"
+    first = row.reported[0]
+    return f"{first.ap * 100:.1f} {first.boxes.replace(':', ' ').split()[0]}"
 
 
 @app.command("import", no_args_is_help=True)
