@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -145,10 +145,11 @@ def _run_all(jobs: "list[Job]", data: str, out: Path, resume: bool, json: bool) 
     for each in prepared:
         existing_record(each, out, resume)
     rows: list[Row] = []
+    truths: dict[Path, dict[str, Any]] = {}
     with _progress(quiet=json) as progress, _hint_on_stop(out):
         for number, each in enumerate(prepared, 1):
             show = _Display(progress, f"{number}/{len(jobs)} {each.key}", each.job.options.budget)
-            rows.append(_run_one(each, out, resume, show))
+            rows.append(_run_one(each, out, resume, show, truths))
             if json:
                 typer.echo(tables.json_lines(rows[-1:]).rstrip())
     if not json:
@@ -169,12 +170,19 @@ def _hint_on_stop(out: Path) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def _run_one(prepared: "Prepared", out: Path, resume: bool, show: "_Display") -> "Row":
+def _run_one(
+    prepared: "Prepared",
+    out: Path,
+    resume: bool,
+    show: "_Display",
+    truths: dict[Path, dict[str, Any]],
+) -> "Row":
+    """Measure one entry. truths: annotations parsed so far, which the entries share."""
     from posemark.jobs.local import run_job
     from posemark.records import files
     from posemark.report.derive import row_of
 
-    row = row_of(files.read(run_job(prepared, out, resume, show.step)), {})
+    row = row_of(files.read(run_job(prepared, out, resume, show.step)), truths)
     show.finish(row)
     return row
 

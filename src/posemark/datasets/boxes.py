@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,7 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
+@lru_cache(maxsize=1)  # the entries of a suite share one file
 def _by_image(path: Path, content: bytes) -> dict[int, Any]:
     """(N, 5) x, y, w, h, score of category 1 (person) for every image id, in file order."""
     try:

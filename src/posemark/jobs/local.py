@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from posemark.core.errors import DataError, FrameError, RecordError
+from posemark.core.errors import DataError, FrameError
 from posemark.core.frame import Floats, Frame, Poses
 from posemark.core.spec import ModelSpec
 from posemark.datasets.boxes import BoxSource, open_boxes
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 WARM_UP_BOXES = 2
 """People in the warm-up frame: enough to reach every code path, few enough to be quick."""
-
 
 CEILING_IMAGES = 200
 """Annotated images that the codec ceiling is made of; the same for every entry of a data set."""
@@ -83,10 +82,7 @@ def existing_record(prepared: Prepared, out: Path, resume: bool) -> files.Record
     if not files.begun(path):
         return None
     if not resume:
-        raise RecordError(
-            f"{path} exists already, and finished work is never overwritten. Add --resume to go "
-            "on with it, or choose another --out folder."
-        )
+        raise files.never_overwritten(path)
     record = files.read(path)
     require_same_run(record, make_header(prepared))
     return record

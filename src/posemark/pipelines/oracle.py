@@ -30,23 +30,6 @@ def matched_people(truth: Truth, boxes: Boxes) -> NDArray[np.intp]:
 
 
 def perfect_maps(
-    truth: Truth, people: NDArray[np.intp], map_affines: Floats, codec: Codec, spec: ModelSpec
-) -> NDArray[np.float32]:
-    """Maps (N, K, H, W) for crops whose people, (N,), are indices into truth or -1.
-
-    map_affines: (N, 2, 3) from image pixels to map cells.
-    """
-    return _encode(truth, people, map_affines, codec, spec, mirrored=False)
-
-
-def perfect_mirrored_maps(
-    truth: Truth, people: NDArray[np.intp], map_affines: Floats, codec: Codec, spec: ModelSpec
-) -> NDArray[np.float32]:
-    """The same for the horizontally mirrored crops, left and right key points swapped."""
-    return _encode(truth, people, map_affines, codec, spec, mirrored=True)
-
-
-def _encode(
     truth: Truth,
     people: NDArray[np.intp],
     map_affines: Floats,
@@ -54,6 +37,11 @@ def _encode(
     spec: ModelSpec,
     mirrored: bool,
 ) -> NDArray[np.float32]:
+    """Maps (N, K, H, W) for crops whose people, (N,), are indices into truth or -1.
+
+    map_affines: (N, 2, 3) from image pixels to map cells. mirrored: of the horizontally
+    mirrored crops, left and right key points swapped.
+    """
     somebody = people >= 0
     maps = np.empty((len(people), len(spec.skeleton.keypoints), *spec.output_wh[::-1]), np.float32)
     maps[~somebody] = _background(maps.shape[1:])

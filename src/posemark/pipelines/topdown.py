@@ -17,7 +17,7 @@ from posemark.geometry.boxes import centre_scale, crop_areas
 from posemark.geometry.crop import crop_batch, decode_bgr
 from posemark.geometry.flip import flip_back
 from posemark.geometry.oks import oks_nms
-from posemark.pipelines.oracle import matched_people, perfect_maps, perfect_mirrored_maps
+from posemark.pipelines.oracle import matched_people, perfect_maps
 from posemark.runtimes import Session
 
 JOINT_THRESHOLD = 0.2
@@ -102,8 +102,8 @@ class TopDown:
         people = matched_people(truth, boxes)
         affines = self._affines(boxes, self.spec.output_wh)
         arguments = (truth, people, affines, self.codec, self.spec)
-        maps = perfect_maps(*arguments)
-        return (maps, perfect_mirrored_maps(*arguments)) if self.flip else (maps,)
+        passes = (False, True) if self.flip else (False,)
+        return tuple(perfect_maps(*arguments, mirrored) for mirrored in passes)
 
     @property
     def _input_wh(self) -> tuple[int, int]:

@@ -43,7 +43,18 @@ def read(path: Path) -> Record:
 
 def begun(path: Path) -> bool:
     """Whether a record holds anything: it exists and was not killed within its header."""
-    return path.is_file() and b"\n" in path.read_bytes()
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.readline().endswith(b"\n")
+
+
+def never_overwritten(path: Path) -> RecordError:
+    """The refusal to begin a record where there is one."""
+    return RecordError(
+        f"{path} exists already, and finished work is never overwritten. Add --resume to go on "
+        "with it, or choose another --out folder."
+    )
 
 
 def _lines(path: Path) -> tuple[list[Line], int]:
@@ -106,10 +117,7 @@ class Writer:
         try:
             file = path.open("xb")
         except FileExistsError as error:
-            raise RecordError(
-                f"{path} exists already, and finished work is never overwritten. Add --resume "
-                "to go on with it, or choose another --out folder."
-            ) from error
+            raise never_overwritten(path) from error
         writer = cls(file)
         writer.write(header)
         return writer
