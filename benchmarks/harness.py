@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter_ns
 
 from posemark.measure.clock import STAGES
-from posemark.measure.loop import run_frames
+from posemark.measure.loop import run_block
 from posemark.records.files import read
 
 FRAMES = 20_000
@@ -28,7 +28,7 @@ def harness_alone():
     begin = perf_counter_ns()
     uncovered = [
         timed.frame_ns - sum(timed.stages.values())
-        for _, _, timed in run_frames(range(FRAMES), lambda frame: frame, empty_process, None)
+        for _, _, timed in run_block(iter(range(FRAMES)), lambda frame: frame, empty_process, 3600)
     ]
     whole = (perf_counter_ns() - begin) / FRAMES / 1e3
     print("harness alone (five empty stages), microseconds a frame")
@@ -38,7 +38,7 @@ def harness_alone():
 
 
 def ledger_of(path):
-    frames = [f for f in read(path).frames if f.error is None]
+    frames = read(path).good
     rests = [f.frame_ns - sum(f.stages.values()) for f in frames]
     shares = [rest / f.frame_ns for rest, f in zip(rests, frames, strict=True)]
     print(

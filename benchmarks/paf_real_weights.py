@@ -32,7 +32,7 @@ HEIGHT = 368
 class GpuOnCpuMaps(paf.Paf):
     """The GPU build's grouping of the maps that the CPU build enlarges."""
 
-    def people(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:  # noqa: D102
+    def people(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
         surface = paf.Surface.of(passes, self.layout, "cpu")
         offset = 0.5 * float(passes[0].input.affine[0, 0])
         peaks = paf.find_peaks(surface, self.layout.parts, self.thresholds.peak, offset)

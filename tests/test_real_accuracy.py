@@ -5,11 +5,11 @@ import pytest
 
 import goldens
 from posemark.datasets import open_dataset
-from posemark.jobs.local import run_job
 from posemark.jobs.plan import Options, plan
 from posemark.jobs.prepare import prepare_job
 from posemark.records import files
 from posemark.report.derive import row_of
+from runs import run_one
 
 # "PP-TinyPose 256x192, quarter offset": AP and AR hold within 0.003, the others within 0.012.
 REFERENCE = {
@@ -41,7 +41,7 @@ def test_tinypose_reaches_its_reference_ap_on_ground_truth_boxes(tmp_path):
     (job,) = plan(["wider-naive-litehrnet-18-256x192"], options)
     dataset = open_dataset(options.data)
     prepared = prepare_job(job, dataset, dataset.frames())
-    row = row_of(files.read(run_job(prepared, tmp_path, False, lambda step: None)), {})
+    row = row_of(files.read(run_one(prepared, tmp_path)[0]), {})
     assert (row.frames, row.failed_frames, row.weights) == (600, 0, "tinypose")
     for name, expected in REFERENCE.items():
         tolerance = 0.003 if name in ("AP", "AR") else 0.012

@@ -9,18 +9,7 @@ from posemark.core.errors import UsageError
 from posemark.jobs.plan import SEED, Options, plan, suites
 from posemark.models import all_models
 
-DEFAULTS = Options(
-    data="sample",
-    boxes=None,
-    weights="none",
-    codec=None,
-    flip=False,
-    persons="serial",
-    min_score=0.0,
-    threads=1,
-    limit=None,
-    budget=None,
-)
+DEFAULTS = Options(data="sample", threads=1)
 COCO = replace(DEFAULTS, data="coco:/data")
 LITE = "litehrnet-18-256x192"
 
@@ -173,6 +162,8 @@ CHANGES = {
     "flip": True,
     "persons": "batched",
     "min_score": 0.25,
+    "camera_fps": 30.0,
+    "mode": "sustained",
 }
 
 
@@ -186,7 +177,7 @@ def test_a_key_is_the_entry_and_what_differs_from_its_defaults():
     assert key("official") == f"{LITE}.official@gt"
     assert key(name=f"{LITE}@detected") == f"{LITE}@detected"
     changes = {k: v for k, v in CHANGES.items() if k != "weights"}
-    assert key("mine", **changes) == f"{LITE}.mine@gt+dark3+flip+batched+min0.25"
+    assert key("mine", **changes) == f"{LITE}.mine@gt+dark3+flip+batched+min0.25+paced30+sustained"
 
 
 def test_keys_differ_whenever_settings_do():
@@ -206,7 +197,7 @@ def variant(chosen):
 
 
 def test_keys_do_not_depend_on_how_much_is_measured():
-    assert key(limit=3, budget=8.0, threads=2) == key()
+    assert key(limit=3, budget=8.0, threads=2, until=0.02) == key()
 
 
 @pytest.mark.parametrize("chosen", sets(), ids="+".join)
@@ -215,7 +206,7 @@ def test_keys_are_file_names(chosen):
 
 
 def test_every_option_is_either_in_the_key_or_known_not_to_be():
-    elsewhere = {"data", "boxes", "threads", "limit", "budget"}  # in the record's header
+    elsewhere = {"data", "boxes", "threads", "limit", "budget", "until"}  # or in the header
     assert {f.name for f in fields(Options)} == set(CHANGES) | elsewhere
 
 

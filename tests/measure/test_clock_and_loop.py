@@ -12,7 +12,7 @@ from posemark.core.errors import FrameError
 from posemark.core.frame import Poses
 from posemark.measure import clock as clock_module
 from posemark.measure.clock import STAGES, Budget, StageClock, utc_now
-from posemark.measure.loop import WARM_UP_ROUNDS, WARM_UP_SECONDS, run_frames, warm_up
+from posemark.measure.loop import WARM_UP_ROUNDS, WARM_UP_SECONDS, run_block, time_of, warm_up
 
 SECOND = 1_000_000_000
 NOBODY = Poses(np.zeros((0, 17, 2)), np.zeros((0, 17)), np.zeros(0))
@@ -141,8 +141,8 @@ class Machine:
         self.hands.move(self.rest_ns)
         return NOBODY
 
-    def run(self, frames, seconds=None):
-        return list(run_frames(frames, self.prepare, self.process, seconds))
+    def run(self, frames, seconds=3600):
+        return list(run_block(iter(frames), self.prepare, self.process, seconds))
 
 
 def test_every_frame_comes_back_with_its_work_its_times_and_its_poses(hands):
@@ -158,7 +158,7 @@ def test_every_frame_comes_back_with_its_work_its_times_and_its_poses(hands):
 def test_the_ledger_of_a_frame_is_not_changed_by_the_frames_after_it(hands):
     machine = Machine(hands, infer=1)
     stages = []
-    for frame, _, timed in run_frames([1, 2, 3], machine.prepare, machine.process, None):
+    for frame, _, timed in run_block(iter([1, 2, 3]), machine.prepare, machine.process, 3600):
         stages.append(timed.stages)
         machine.stage_ns = {"infer": 10**frame}
     assert [s["infer"] for s in stages] == [1, 10, 100]
@@ -172,7 +172,7 @@ def test_preparing_is_outside_the_clock(hands):
 
 def test_a_frame_is_handed_out_before_the_next_is_touched(hands):
     machine = Machine(hands)
-    running = run_frames([1, 2], machine.prepare, machine.process, None)
+    running = run_block(iter([1, 2]), machine.prepare, machine.process, 3600)
     next(running)
     assert machine.prepared == machine.processed == [1]
 
@@ -203,24 +203,42 @@ def test_a_frame_that_fails_under_the_clock_measured_nothing_and_the_run_goes_on
 def test_any_other_exception_is_a_bug_and_stops_the_run(hands, where):
     machine = Machine(hands)
     getattr(machine, where)[2] = ZeroDivisionError("a bug")
-    running = run_frames([1, 2, 3], machine.prepare, machine.process, None)
+    running = run_block(iter([1, 2, 3]), machine.prepare, machine.process, 3600)
     next(running)
     with pytest.raises(ZeroDivisionError, match="a bug"):
         next(running)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "frames"), [(None, 5), (100, 5), (15, 4), (16, 4), (12, 3), (8, 3), (0.1, 3)]
+    ("seconds", "frames"), [(100, 5), (15, 4), (16, 4), (12, 3), (8, 2), (0.1, 1)]
 )
-def test_a_run_ends_after_the_frame_that_uses_the_budget_up(hands, seconds, frames):
+def test_a_block_ends_after_the_frame_that_uses_its_seconds_up(hands, seconds, frames):
     seen = Machine(hands, infer=4 * SECOND).run([1, 2, 3, 4, 5], seconds)
     assert len(seen) == frames
 
 
-def test_preparing_and_failing_use_the_budget_too(hands):
+def test_preparing_and_failing_use_the_seconds_too(hands):
     machine = Machine(hands, prepare_ns=4 * SECOND)
     machine.fails_in_prepare[1] = FrameError("gone")
     assert len(machine.run([1, 2, 3, 4, 5], 14)) == 4
+
+
+def test_the_next_block_goes_on_where_the_last_one_stopped(hands):
+    machine, frames = Machine(hands, infer=4 * SECOND), iter([1, 2, 3, 4, 5])
+    for expected in ([1, 2], [3, 4], [5], []):
+        block = run_block(frames, machine.prepare, machine.process, 8)
+        assert [frame for frame, _, _ in block] == expected
+
+
+def test_a_workload_is_timed_once(hands):
+    calls = []
+
+    def work():
+        calls.append(1)
+        hands.move(7)
+
+    assert time_of(work) == 7
+    assert calls == [1]
 
 
 def test_no_frames_no_measurements(hands):

@@ -13,7 +13,7 @@ from posemark.measure.environment import cpu_model, environment, usable_cores
 def test_it_names_the_machine_and_the_software_and_can_be_written_as_json():
     found = environment()
     assert set(found) == {
-        *("cpu", "cores", "memory_gib", "system", "machine", "python", "libraries"),
+        *("cpu", "cores", "cpus", "memory_gib", "system", "machine", "python", "libraries"),
     }
     assert json.loads(json.dumps(found)) == found
     assert found["cpu"] == cpu_model() != ""

@@ -13,10 +13,10 @@ import goldens
 from models import test_every_model as every
 from posemark import models
 from posemark.datasets.sample import Sample
-from posemark.jobs.local import run_job
 from posemark.jobs.plan import Options, plan, suites
 from posemark.jobs.prepare import prepare_job
 from posemark.report.derive import load_rows
+from runs import run_one
 
 NAME = "toynet-64x48"
 
@@ -148,21 +148,10 @@ def test_a_mistake_in_the_file_is_noticed(right, wrong, check, add, golden):
 
 def test_it_runs_from_the_plan_to_a_row_of_the_report(add, tmp_path):
     add(FAMILY)
-    options = Options(
-        data="sample",
-        boxes=None,
-        weights="none",
-        codec=None,
-        flip=True,
-        persons="serial",
-        min_score=0.0,
-        threads=1,
-        limit=2,
-        budget=None,
-    )
+    options = Options(data="sample", threads=1, flip=True, limit=2)
     (job,) = plan([NAME], options)
     dataset = Sample(4)
-    path = run_job(prepare_job(job, dataset, dataset.frames()), tmp_path, False, lambda step: None)
+    path, _ = run_one(prepare_job(job, dataset, dataset.frames()), tmp_path)
     (row,) = load_rows([path])
     assert (row.model, row.family, row.frames, row.failed_frames) == (NAME, "ToyNet", 2, 0)
     assert row.fps_pose > 0

@@ -9,7 +9,7 @@ from posemark.core.frame import Boxes
 from posemark.core.spec import ONE_SCALE
 from posemark.datasets.sample import Sample
 from posemark.measure.clock import STAGES
-from posemark.measure.loop import run_frames
+from posemark.measure.loop import run_block
 from posemark.models import all_models
 from posemark.pipelines.bottomup import BottomUp
 
@@ -74,7 +74,9 @@ def test_perfect_outputs_give_the_true_people_back(spec, scales, flip):
 def test_every_stage_is_booked_and_every_scale_is_run_largest_first(spec, scales):
     line = pipeline(spec, scales, flip=True, trained=True)
     frame = frames(1)[0]
-    ((_, work, timed),) = run_frames([frame], lambda f: line.prepare(f, NOBODY), line.process, None)
+    ((_, work, timed),) = run_block(
+        iter([frame]), lambda f: line.prepare(f, NOBODY), line.process, 1
+    )
     assert tuple(timed.stages) == STAGES
     assert timed.stages["infer"] > 0
     assert len(timed.poses) == line.people(work, timed.poses) == 0

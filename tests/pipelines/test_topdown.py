@@ -20,7 +20,7 @@ from posemark.geometry.affine import crop_affines
 from posemark.geometry.boxes import centre_scale, crop_areas
 from posemark.geometry.conventions import DARK, HRNET, MMPOSE0
 from posemark.measure.clock import STAGES
-from posemark.measure.loop import run_frames
+from posemark.measure.loop import run_block
 from posemark.pipelines import topdown
 from posemark.pipelines.oracle import MATCH_IOU, matched_people
 from posemark.pipelines.topdown import JOINT_THRESHOLD, TopDown, suppress_doubles
@@ -173,8 +173,8 @@ def test_laps_follow_the_ledger_and_leave_no_stage_out(batched, trained):
 def test_a_frame_without_boxes_has_no_poses_but_every_stage(people, batched, flip, trained):
     line = pipeline(flip=flip, batched=batched, trained=trained)
     nobody = boxes_of(np.zeros((0, 4)))
-    ((_, work, timed),) = run_frames(
-        [frame(people)], lambda f: line.prepare(f, nobody), line.process, None
+    ((_, work, timed),) = run_block(
+        iter([frame(people)]), lambda f: line.prepare(f, nobody), line.process, 1
     )
     assert tuple(timed.stages) == STAGES
     assert timed.stages["preprocess"] == timed.stages["infer"] == 0

@@ -8,6 +8,7 @@ from posemark.core.errors import RecordError
 from posemark.records import files
 from posemark.records.schema import (
     SCHEMA,
+    BlockLine,
     End,
     FrameLine,
     Header,
@@ -42,6 +43,11 @@ def header(**changes):
         "protocol": 1,
         "truth": "truth.json",
         "started": "2026-01-01T00:00:00+00:00",
+        "weights_bytes": 48,
+        "sigmas": (0.026, 0.025),
+        "decoder": 1,
+        "own_process": True,
+        "turns": 1,
     }
     return Header(**fields | changes)
 
@@ -54,6 +60,9 @@ FRAMES = [
     FrameLine(632, error='a "broken"\nimage: é\u2028\r end'),
     FrameLine(724, 2, 0, STAGES, 12, None),
 ]
+
+
+BLOCK = BlockLine(2, 10**12, 510_000_000, 8_700_000, own_cpu_ns=9 * 10**8, energy_j={"gpu": 1.5})
 
 
 def write(path, *lines):
@@ -85,6 +94,49 @@ def test_of_two_lines_of_one_image_the_later_holds_and_perfect_poses_stand_apart
     record = files.read(path)
     assert record.frames == [FRAMES[0], FRAMES[1], again, FRAMES[3]]
     assert record.perfect == [perfect]
+    assert record.failed == []
+    assert record.good == [FRAMES[0], FRAMES[1], FRAMES[3], again]
+
+
+def test_every_measurement_of_an_image_counts_for_speed_and_its_last_for_accuracy(path):
+    """A later failure does not undo a measurement, nor an earlier one."""
+    first, second = FrameLine(139, 2, 0, STAGES, 11), FrameLine(139, 2, 0, STAGES, 15, PEOPLE)
+    broken = FrameLine(139, error="gone")
+    write(path, broken, first, second, broken, FRAMES[2], FRAMES[2])
+    record = files.read(path)
+    assert record.good == [first, second]
+    assert record.frames == [second, FRAMES[2]]
+    assert record.failed == [FRAMES[2]]
+
+
+def test_frames_belong_to_the_block_line_after_them(path):
+    other = BlockLine(1, 2 * 10**12, 500_000_000, 8_800_000)
+    write(path, PerfectLine(139, PEOPLE), *FRAMES[:2], BLOCK, FRAMES[2], other, End("limit"))
+    record = files.read(path)
+    assert record.blocks == [files.Block(FRAMES[:2], BLOCK), files.Block(FRAMES[2:3], other)]
+
+
+def test_the_block_that_a_killed_run_was_in_has_no_readings_and_ends_where_the_next_run_begins(
+    path,
+):
+    resumed = Resumed({"cpu": "one"}, "later")
+    write(path, *FRAMES[:2], BLOCK, FRAMES[2], resumed, FRAMES[3], BLOCK)
+    record = files.read(path)
+    assert [block.readings for block in record.blocks] == [BLOCK, None, BLOCK]
+    assert [len(block.frames) for block in record.blocks] == [2, 1, 1]
+    assert record.resumed == [resumed]
+
+
+def test_a_record_killed_before_any_frame_has_no_block(path):
+    write(path, PerfectLine(139, PEOPLE), Resumed({}, "later"))
+    assert files.read(path).blocks == []
+
+
+def test_what_a_platform_does_not_tell_is_left_out_and_comes_back_as_none(path):
+    silent = BlockLine(1, 5, 6, 7)
+    line = write(path, FRAMES[0], silent).splitlines()[-1]
+    assert list(json.loads(line)) == ["kind", "frames", "began_ns", "wall_ns", "sentinel_ns"]
+    assert files.read(path).blocks[0].readings == silent
 
 
 def test_every_line_is_one_json_object_that_names_its_kind(path):
@@ -106,7 +158,9 @@ def test_a_line_is_in_the_file_before_the_next_frame_begins(path):
 
 
 @pytest.mark.parametrize(
-    "torn", [FRAMES[0], FRAMES[2], End("limit")], ids=["poses", "error", "end"]
+    "torn",
+    [FRAMES[0], FRAMES[2], BLOCK, End("limit")],
+    ids=["poses", "error", "block", "end"],
 )
 def test_a_last_line_torn_at_any_byte_costs_only_itself(path, torn):
     before = write(path, *FRAMES)
@@ -206,9 +260,11 @@ def test_a_missing_file_and_a_folder_are_explained(path):
         files.read(path.parent.parent)
 
 
-def test_identity_ignores_where_and_when_and_nothing_else():
+def test_identity_ignores_where_when_and_beside_what_and_nothing_else():
     mine, fields = header(), set(Header.__struct_fields__)
-    assert mine.identity() == header(environment={"cpu": "two"}, started="later").identity()
+    elsewhere = {"environment": {"cpu": "two"}, "started": "later"}
+    beside = {"own_process": False, "turns": 25}
+    assert mine.identity() == header(**elsewhere, **beside).identity()
     changes = {
         "model": "other",
         "weights": Source("none", "formula-2"),
@@ -218,7 +274,9 @@ def test_identity_ignores_where_and_when_and_nothing_else():
         "truth": "other.json",
         "protocol": 2,
         "posemark": "0.1",
+        "sigmas": (0.026, 0.05),
+        "decoder": 2,
     }
     for field, value in changes.items():
         assert mine.identity() != header(**{field: value}).identity(), field
-    assert set(mine.identity()) - {"kind"} == fields - {"environment", "started"}
+    assert set(mine.identity()) - {"kind"} == fields - elsewhere.keys() - beside.keys()

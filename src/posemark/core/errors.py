@@ -27,3 +27,7 @@ class CheckpointError(PoseMarkError):
 
 class RecordError(PoseMarkError):
     """A run record that is unreadable, of another schema, or of another run."""
+
+
+class RunError(PoseMarkError):
+    """A measurement that could not be finished: its process died, its memory ran out."""

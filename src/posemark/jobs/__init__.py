@@ -1,1 +1,1 @@
-"""L5: what to run (plan) and running it (local)."""
+"""L5: what to run (plan), one job block by block (measurement), and who takes turns (rounds)."""

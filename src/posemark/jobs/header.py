@@ -3,6 +3,7 @@
 from typing import Any
 
 import posemark
+from posemark.codecs import VERSION as DECODERS
 from posemark.core.errors import RecordError
 from posemark.jobs.prepare import Prepared
 from posemark.measure import PROTOCOL
@@ -13,9 +14,12 @@ from posemark.records import files, schema
 from posemark.runtimes.torch_eager import TorchSession
 from posemark.weights import NONE, Checkpoint
 
+FLOAT_BYTES = 4
+"""Of a parameter as float32."""
 
-def make_header(prepared: Prepared) -> schema.Header:
-    """What this job will be, on this machine, now."""
+
+def make_header(prepared: Prepared, own_process: bool, turns: int) -> schema.Header:
+    """What this job will be, on this machine, now; own_process, turns: as in the schema."""
     job, spec = prepared.job, prepared.spec
     boxes, options = prepared.boxes, job.options
     return schema.Header(
@@ -42,6 +46,9 @@ def make_header(prepared: Prepared) -> schema.Header:
             runtime=TorchSession.runtime,
             precision=TorchSession.precision,
             scales=job.entry.scales,
+            mode=options.mode,
+            camera_fps=options.camera_fps,
+            device=TorchSession.device,
         ),
         published=_published(prepared),
         environment=environment(),
@@ -49,7 +56,18 @@ def make_header(prepared: Prepared) -> schema.Header:
         protocol=PROTOCOL,
         truth=f"truth-{prepared.dataset.name}-{prepared.dataset.fingerprint}.json",
         started=utc_now(),
+        weights_bytes=_weights_bytes(prepared),
+        sigmas=spec.skeleton.sigmas,
+        decoder=DECODERS,
+        own_process=own_process,
+        turns=turns,
     )
+
+
+def _weights_bytes(prepared: Prepared) -> int:
+    if prepared.checkpoint:
+        return prepared.checkpoint.path.stat().st_size
+    return prepared.spec.parameters * FLOAT_BYTES
 
 
 def _weights_source(checkpoint: Checkpoint | None) -> schema.Source:

@@ -41,18 +41,25 @@ SEED = (
 
 @dataclass(frozen=True)
 class Options:
-    """What the user chose for all entries of a run; None leaves the choice to the entry."""
+    """What the user chose for all entries of a run; None leaves the choice to the entry.
+
+    mode: burst, sustained or paced (docs/protocol.md); camera_fps: of the paced camera.
+    until: relative half width of the FPS interval at which a run may stop, 0.02 for 2 %.
+    """
 
     data: str
-    boxes: str | None
-    weights: str
-    codec: str | None
-    flip: bool
-    persons: str
-    min_score: float
     threads: int
-    limit: int | None
-    budget: float | None
+    boxes: str | None = None
+    weights: str = "none"
+    codec: str | None = None
+    flip: bool = False
+    persons: str = "serial"
+    min_score: float = 0.0
+    limit: int | None = None
+    budget: float | None = None
+    mode: str = "burst"
+    camera_fps: float | None = None
+    until: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,8 @@ class Job:
         parts += ["flip"] if options.flip else []
         parts += ["batched"] if options.persons == "batched" else []
         parts += [f"min{options.min_score:g}"] if options.min_score else []
+        parts += [f"paced{options.camera_fps:g}"] if options.camera_fps else []
+        parts += ["sustained"] if options.mode == "sustained" else []
         return "+".join(parts)
 
 

@@ -1,10 +1,23 @@
 """The only reader of a clock."""
 
 from datetime import UTC, datetime
-from time import perf_counter_ns
+from time import perf_counter_ns, sleep
 
 STAGES = ("decode", "detect", "preprocess", "infer", "postprocess")
 """The rows of the ledger, in the order of a frame."""
+
+POSE_STAGES = ("preprocess", "infer", "postprocess")
+"""What pose FPS counts: neither decoding nor the detector (the blog post's rule)."""
+
+
+def now_ns() -> int:
+    """Monotonic nanoseconds; processes of one machine share the origin."""
+    return perf_counter_ns()
+
+
+def rest(nanoseconds: int) -> None:
+    """Do nothing for a while, as an application that waits for its camera."""
+    sleep(nanoseconds / 1e9)
 
 
 class StageClock:

@@ -6,14 +6,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 LIBRARIES = ("numpy", "opencv-python-headless", "torch", "faster-coco-eval")
 
 
 def environment() -> dict[str, Any]:
-    """CPU, cores, memory, operating system, Python and library versions."""
+    """CPU, memory, operating system, Python and library versions.
+
+    cores: that this process may use; cpus: that the machine has.
+    """
     return {
         "cpu": cpu_model(),
         "cores": usable_cores(),
+        "cpus": psutil.cpu_count() or usable_cores(),
         "memory_gib": _memory_gib(),
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
@@ -24,6 +30,11 @@ def environment() -> dict[str, Any]:
 
 def _memory_gib() -> float:
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+
+
+def free_memory() -> int:
+    """Bytes that new work may take without pushing anything out."""
+    return psutil.virtual_memory().available
 
 
 def usable_cores() -> int:

@@ -4,13 +4,13 @@ It is ignorant on purpose (as MLPerf's LoadGen): it gets frames and callables, t
 callable that counts, and hands everything it saw to the writer.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from posemark.core.errors import FrameError
 from posemark.core.frame import Poses
-from posemark.measure.clock import Budget, StageClock
+from posemark.measure.clock import Budget, StageClock, now_ns
 
 FrameT = TypeVar("FrameT")
 WorkT = TypeVar("WorkT")
@@ -22,6 +22,10 @@ WARM_UP_SECONDS = 2.0
 
 FEWEST_FRAMES = 3
 """A budget leaves at least this many frames: what people cost needs a line through them."""
+
+BLOCK_SECONDS = 0.5
+"""A block of frames: long enough that switching entries costs nothing, short enough that a
+budget of seconds has several."""
 
 
 class Process(Protocol[WarmT]):
@@ -50,19 +54,19 @@ def warm_up(work: WorkT, process: Process[WorkT]) -> None:
             return
 
 
-def run_frames(
-    frames: Iterable[FrameT],
+def run_block(
+    frames: Iterator[FrameT],
     prepare: Callable[[FrameT], WorkT],
     process: Process[WorkT],
-    seconds: float | None,
+    seconds: float,
 ) -> Iterator[tuple[FrameT, WorkT | None, Timed]]:
-    """Time every frame; ends after the frame that uses up the seconds (FEWEST_FRAMES at least).
+    """Time frames one after the other; ends after the frame that uses up the seconds.
 
     prepare runs outside the clock, process inside. A frame that raises FrameError is handed
     out with its message, and the run goes on; the work is None if it could not be prepared.
     """
     clock, budget = StageClock(), Budget(seconds)
-    for done, frame in enumerate(frames, 1):
+    for frame in frames:
         work = None
         try:
             work = prepare(frame)
@@ -72,5 +76,12 @@ def run_frames(
         except FrameError as error:
             timed = Timed({}, 0, None, str(error))
         yield frame, work, timed
-        if done >= FEWEST_FRAMES and budget.used_up():
+        if budget.used_up():
             return
+
+
+def time_of(workload: Callable[[], object]) -> int:
+    """Nanoseconds that one call takes."""
+    begin = now_ns()
+    workload()
+    return now_ns() - begin

@@ -78,6 +78,11 @@ class BottomUp:
         """How many people the frame's time went to: those found."""
         return len(poses)
 
+    def pixels(self, work: Work) -> int:
+        """Of the network's inputs at all scales: they follow the image's size."""
+        inputs = self.sizing.inputs(work.frame.size_wh, self.scales)
+        return sum(width * height for width, height in (each.size_wh for each in inputs))
+
     def _passes(self, image: Image, inputs: tuple[ScaledInput, ...], lap: Lap) -> Iterator[Pass]:
         for scaled in inputs:
             pixels = crop_batch(image, scaled.affine[None], scaled.size_wh, self.spec.pixels)

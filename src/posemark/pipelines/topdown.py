@@ -98,6 +98,10 @@ class TopDown:
         """How many people the frame's time went to: every box."""
         return len(work.boxes)
 
+    def pixels(self, work: Work) -> int:  # noqa: ARG002 (other pipelines need it)
+        """None: crops have one size, whatever the image's."""
+        return 0
+
     def _perfect_maps(self, truth: Truth, boxes: Boxes) -> tuple[Maps, ...]:
         people = matched_people(truth, boxes)
         affines = self._affines(boxes, self.spec.output_wh)

@@ -7,7 +7,16 @@ from typing import IO
 import msgspec
 
 from posemark.core.errors import RecordError
-from posemark.records.schema import SCHEMA, End, FrameLine, Header, Line, PerfectLine
+from posemark.records.schema import (
+    SCHEMA,
+    BlockLine,
+    End,
+    FrameLine,
+    Header,
+    Line,
+    PerfectLine,
+    Resumed,
+)
 
 SUFFIX = ".jsonl"
 
@@ -15,15 +24,46 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 
 @dataclass(frozen=True)
+class Block:
+    """Frames that ran one after the other, and what the machine did meanwhile.
+
+    readings: None for the block that a killed run was in.
+    """
+
+    frames: list[FrameLine]
+    readings: BlockLine | None
+
+
+@dataclass(frozen=True)
 class Record:
-    """A record file, read. frames: one an image. complete: the run reached its own end."""
+    """A record file, read. complete: the run reached its own end.
+
+    blocks: in the order they ran. resumed: the later processes that went on with the run.
+    """
 
     path: Path
     header: Header
-    frames: list[FrameLine]
+    blocks: list[Block]
     perfect: list[PerfectLine]
+    resumed: list[Resumed]
     complete: bool
     whole_bytes: int
+
+    @property
+    def good(self) -> list[FrameLine]:
+        """Every measured frame, in order; an image may occur several times."""
+        return [f for block in self.blocks for f in block.frames if f.error is None]
+
+    @property
+    def frames(self) -> list[FrameLine]:
+        """One line an image, in order of appearance: its last measurement, or last failure."""
+        lines = {f.image_id: f for block in self.blocks for f in block.frames}
+        return list((lines | {f.image_id: f for f in self.good}).values())
+
+    @property
+    def failed(self) -> list[FrameLine]:
+        """The last failure of each image that was never measured."""
+        return [f for f in self.frames if f.error is not None]
 
 
 def read(path: Path) -> Record:
@@ -35,10 +75,27 @@ def read(path: Path) -> Record:
     lines, whole_bytes = _lines(path)
     if not lines or not isinstance(lines[0], Header):
         raise RecordError(_not_a_record(path, "its first line is no header"))
-    frames = {line.image_id: line for line in lines if isinstance(line, FrameLine)}
-    perfect = [line for line in lines if isinstance(line, PerfectLine)]
-    complete = isinstance(lines[-1], End)
-    return Record(path, lines[0], list(frames.values()), perfect, complete, whole_bytes)
+    return Record(
+        path=path,
+        header=lines[0],
+        blocks=_blocks(lines),
+        perfect=[line for line in lines if isinstance(line, PerfectLine)],
+        resumed=[line for line in lines if isinstance(line, Resumed)],
+        complete=isinstance(lines[-1], End),
+        whole_bytes=whole_bytes,
+    )
+
+
+def _blocks(lines: list[Line]) -> list[Block]:
+    blocks: list[Block] = []
+    frames: list[FrameLine] = []
+    for line in lines:
+        if isinstance(line, FrameLine):
+            frames.append(line)
+        elif isinstance(line, BlockLine | Resumed) and frames:
+            blocks.append(Block(frames, line if isinstance(line, BlockLine) else None))
+            frames = []
+    return [*blocks, Block(frames, None)] if frames else blocks
 
 
 def begun(path: Path) -> bool:
@@ -139,4 +196,8 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing can be written after this."""
         self._file.close()

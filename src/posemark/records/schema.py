@@ -1,14 +1,15 @@
 """The lines of a run record.
 
-A record is one JSONL file an entry: a header, a line a frame, and an end line once the run
-finished. Nothing derived is stored: figures are made from these lines each time.
+A record is one JSONL file an entry: a header, a line a frame, a line a block of frames with what
+the machine did meanwhile, and an end line once the run finished. Nothing derived is stored:
+figures are made from these lines each time.
 """
 
 from typing import Any
 
 import msgspec
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -32,7 +33,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Everything a user can choose that changes the figures.
 
     convention: of a top-down model's boxes, "" for bottom-up. scales: of a bottom-up model's
-    input.
+    input. mode: burst, sustained or paced; camera_fps: of the paced camera. device: what the
+    network really ran on, as the runtime tells it.
     """
 
     convention: str
@@ -44,12 +46,19 @@ class Settings(msgspec.Struct, frozen=True):
     runtime: str
     precision: str
     scales: tuple[float, ...] = (1.0,)
+    mode: str = "burst"
+    camera_fps: float | None = None
+    device: str = "cpu"
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     """What was run. Two runs with equal identities measured the same thing.
 
-    truth: name of the file beside the record that holds the annotations scored against.
+    weights_bytes: of the checkpoint; of the parameters as float32 where there is none.
+    sigmas: the key points' OKS tolerances, in their order. decoder: version of the decoder's
+    rules. truth: name of the file beside the record that holds the annotations scored against.
+    own_process: no other entry ran in this process, so its peak memory is this entry's.
+    turns: how many entries took turns, block by block.
     """
 
     entry: str
@@ -72,12 +81,20 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     protocol: int
     truth: str
     started: str
+    weights_bytes: int
+    sigmas: tuple[float, ...]
+    decoder: int
+    own_process: bool
+    turns: int
     schema: int = SCHEMA
 
     def identity(self) -> dict[str, Any]:
         """The part that must agree for a run to be resumed."""
         fields = msgspec.to_builtins(self)
-        return {k: v for k, v in fields.items() if k not in ("environment", "started")}
+        return {k: v for k, v in fields.items() if k not in _CIRCUMSTANCES}
+
+
+_CIRCUMSTANCES = ("environment", "started", "own_process", "turns")
 
 
 class People(msgspec.Struct, frozen=True, array_like=True):
@@ -91,10 +108,14 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
     """One finished frame.
 
     boxes: people handled: boxes run through the network (top-down), people found (bottom-up).
-    dropped: boxes that could not be cropped.
+    dropped: boxes that could not be cropped. pixels: of the network's inputs, all scales, where
+    they follow the size of the image (bottom-up).
     stages: integer nanoseconds by stage. frame_ns: start to end, by the same clock.
     poses: what the network found; None without trained weights. error: why this frame could
-    not be used; then nothing was measured. Of two lines of one image the later one holds.
+    not be used; then nothing was measured, and a later line of the image holds.
+    wait_ns, skipped: in paced mode, from the camera's frame to its start here, and how many
+    newer-replaced frames of the camera were dropped just before this one.
+    An image may come several times (sustained, paced): each line is a measurement.
     """
 
     image_id: int
@@ -104,6 +125,45 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
     frame_ns: int = 0
     poses: People | None = None
     error: str | None = None
+    wait_ns: int = 0
+    skipped: int = 0
+    pixels: int = 0
+
+    @property
+    def load(self) -> int:
+        """What the time of a frame mostly follows: pixels where they vary, else people."""
+        return self.pixels or self.boxes
+
+
+class BlockLine(msgspec.Struct, frozen=True, tag="block", tag_field="kind", omit_defaults=True):
+    """What the machine did while a block ran: the frames since the last line of this kind.
+
+    frames: their number, failed ones included. began_ns: monotonic, since this machine's boot,
+    so that blocks of several entries can be put in order. wall_ns: of the whole block, work
+    outside the clock included. sentinel_ns: the fixed workload, run right before the block.
+    own_cpu_ns: CPU time of this process. other_cpu_ns: of all others on the machine.
+    stolen_ns: by the hypervisor. held_ns: that a CPU quota (cgroup) held this process back.
+    major_faults: pages read from disk. preempted: involuntary context switches.
+    mhz: mean clock of the cores. celsius: the hottest sensor. throttles: thermal throttle
+    events counted by the processor. energy_j: joules by counter. peak_rss: the most memory the
+    process ever held, bytes. None where the platform does not tell.
+    """
+
+    frames: int
+    began_ns: int
+    wall_ns: int
+    sentinel_ns: int
+    own_cpu_ns: int | None = None
+    other_cpu_ns: int | None = None
+    stolen_ns: int | None = None
+    held_ns: int | None = None
+    major_faults: int | None = None
+    preempted: int | None = None
+    mhz: float | None = None
+    celsius: float | None = None
+    throttles: int | None = None
+    energy_j: dict[str, float] = {}
+    peak_rss: int | None = None
 
 
 class PerfectLine(msgspec.Struct, frozen=True, tag="perfect", tag_field="kind"):
@@ -121,9 +181,9 @@ class Resumed(msgspec.Struct, frozen=True, tag="resumed", tag_field="kind"):
 
 
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
-    """The run came to its own end. reason: all frames, limit or budget."""
+    """The run came to its own end. reason: all frames, limit, budget or precision."""
 
     reason: str
 
 
-Line = Header | FrameLine | PerfectLine | Resumed | End
+Line = Header | FrameLine | BlockLine | PerfectLine | Resumed | End

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 
 class Session(Protocol):
-    """A network ready to run. runtime and precision are what really runs, for the record."""
+    """A network ready to run. runtime, precision and device: what really runs, for the record."""
 
     runtime: str
     precision: str
+    device: str
 
     def infer(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Named outputs for a batch (N, 3, H, W); returns when they are ready."""

@@ -11,6 +11,7 @@ class TorchSession:
 
     runtime = "torch"
     precision = "fp32"
+    device = "cpu"
 
     def __init__(self, network: nn.Module, threads: int) -> None:
         torch.set_num_threads(threads)

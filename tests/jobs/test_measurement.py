@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import time
 from dataclasses import dataclass, replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,27 +14,17 @@ from posemark.core.errors import CheckpointError, DataError, FrameError, RecordE
 from posemark.core.frame import Frame
 from posemark.datasets.coco import Coco
 from posemark.datasets.sample import Sample
-from posemark.jobs.local import run_job
+from posemark.jobs import measurement
 from posemark.jobs.plan import Options, plan
 from posemark.jobs.prepare import prepare_job
 from posemark.measure.clock import STAGES
 from posemark.models import spec_of
 from posemark.records import files
 from posemark.report.derive import POSE_STAGES, load_rows
+from runs import run_one as run
 
 MODEL = "naive-litehrnet-18-256x192"
-OPTIONS = Options(
-    data="sample",
-    boxes=None,
-    weights="none",
-    codec=None,
-    flip=False,
-    persons="serial",
-    min_score=0.0,
-    threads=1,
-    limit=3,
-    budget=None,
-)
+OPTIONS = Options(data="sample", threads=1, limit=3)
 IDS = [1, 2, 3]
 """The first sample scenes: one person, nobody, three people."""
 
@@ -41,12 +33,6 @@ def prepared(dataset=None, name=f"{MODEL}@gt", **changes):
     dataset = dataset or Sample(4)
     (job,) = plan([name], replace(OPTIONS, **changes))
     return prepare_job(job, dataset, dataset.frames())
-
-
-def run(job, out, resume=False):
-    """The path of the record, and the steps that were reported on the way."""
-    steps = []
-    return run_job(job, out, resume, steps.append), steps
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +66,10 @@ def the_row(path):
 
 def test_a_record_is_a_header_every_frame_and_an_end(finished):
     header, *middle, end = raw(finished[0])
-    perfect, frames = middle[:2], middle[2:]
+    perfect, rest = middle[:2], middle[2:]
+    frames = [line for line in rest if line["kind"] == "frame"]
+    assert {line["kind"] for line in rest} == {"frame", "block"}
+    assert rest[-1]["kind"] == "block"
     assert [(p["kind"], p["image_id"]) for p in perfect] == [("perfect", 1), ("perfect", 3)]
     assert finished[0].name == f"{MODEL}@gt.jsonl"
     assert header["kind"] == "header"
@@ -139,7 +128,7 @@ def test_the_annotations_lie_beside_the_record_with_all_their_images(finished):
 
 def test_progress_is_told_after_every_frame(finished):
     path, steps = finished
-    assert [(s.done, s.total) for s in steps] == [(1, 3), (2, 3), (3, 3)]
+    assert [(s.done, s.share) for s in steps] == [(1, 1 / 3), (2, 2 / 3), (3, 1)]
     assert [s.line for s in steps] == files.read(path).frames
 
 
@@ -180,9 +169,13 @@ def after(path, frames):
     raise AssertionError("the record has fewer frames")
 
 
+def without_blocks(path):
+    return [line for line in raw(path) if line["kind"] != "block"]
+
+
 def kinds(path):
-    """The kinds of a record's lines, in order, without those of perfect poses."""
-    return [line["kind"] for line in raw(path) if line["kind"] != "perfect"]
+    """The kinds of a record's lines, in order, without those of perfect poses and of blocks."""
+    return [line["kind"] for line in without_blocks(path) if line["kind"] != "perfect"]
 
 
 @pytest.mark.parametrize("torn_bytes", [0, 1, 40])
@@ -197,7 +190,7 @@ def test_a_killed_run_goes_on_where_it_stopped(path, torn_bytes):
     assert kinds(path) == ["header", "frame", "resumed", "frame", "frame", "end"]
     assert [p.image_id for p in files.read(path).perfect] == [1, 3], "each once"
     assert [f.image_id for f in files.read(path).frames] == IDS
-    assert [(s.done, s.total) for s in steps] == [(2, 3), (3, 3)]
+    assert [(s.done, s.share) for s in steps] == [(2, 2 / 3), (3, 1)]
     assert the_row(path).complete
 
 
@@ -271,6 +264,87 @@ def test_all_people_at_once_and_mirrored_is_recorded_as_such(tmp_path):
     assert [len(p.people.scores) for p in files.read(path).perfect] == [1, 3]
 
 
+# --- blocks and modes ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(measurement, "BLOCK_SECONDS", 1e-9)
+
+
+def test_every_block_says_what_the_machine_did(tmp_path, small_blocks):
+    path, _ = run(prepared(), tmp_path)
+    blocks = files.read(path).blocks
+    assert [[f.image_id for f in block.frames] for block in blocks] == [[1], [2], [3]]
+    for block in blocks:
+        readings = block.readings
+        assert readings.frames == 1
+        assert readings.sentinel_ns > 10_000
+        assert readings.wall_ns >= block.frames[0].frame_ns
+        assert readings.own_cpu_ns >= 0
+    assert [b.readings.began_ns for b in blocks] == sorted(b.readings.began_ns for b in blocks)
+
+
+def test_the_sentinel_is_outside_the_block_and_its_time_is_no_budget(tmp_path, monkeypatch):
+    class Slow:
+        def __call__(self):
+            time.sleep(0.3)
+
+    monkeypatch.setattr(measurement, "Sentinel", Slow)
+    monkeypatch.setattr(measurement, "BLOCK_SECONDS", 1e-9)
+    path, _ = run(prepared(limit=None, budget=0.7), tmp_path)
+    record = files.read(path)
+    assert [f.image_id for f in record.frames] == [*IDS, 4], "all four: 0.7 s of their own"
+    assert all(b.readings.sentinel_ns > 0.3e9 for b in record.blocks)
+    assert sum(b.readings.wall_ns for b in record.blocks) < 0.7e9
+
+
+def test_a_sustained_run_repeats_its_frames_until_the_budget_ends_it(tmp_path):
+    job = prepared(mode="sustained", limit=2, budget=0.5)
+    path, steps = run(job, tmp_path)
+    record = files.read(path)
+    assert path.stem == f"{MODEL}@gt+sustained"
+    assert len(record.good) > 2
+    assert [f.image_id for f in record.good] == [1 + i % 2 for i in range(len(record.good))]
+    assert [f.image_id for f in record.frames] == [1, 2]
+    assert raw(path)[-1]["reason"] == "budget"
+    assert 0.9 < steps[-1].share <= 1
+    assert (the_row(path).frames, the_row(path).mode) == (len(record.good), "sustained")
+
+
+def test_a_paced_run_takes_what_the_camera_gives_and_counts_what_it_loses(tmp_path):
+    class Slow(measurement.Camera):
+        def __init__(self, fps):
+            super().__init__(fps, rest=lambda _: None)
+
+        def handled(self, frame_ns):
+            super().handled(round(1e9 / 30 / 0.6))  # 60 % of the camera's rate
+
+    job = prepared(mode="paced", camera_fps=30.0, limit=None, budget=1.5)
+    with mock.patch.object(measurement, "Camera", Slow):
+        path, _ = run(job, tmp_path)
+    record = files.read(path)
+    assert path.stem == f"{MODEL}@gt+paced30"
+    handled, skipped = len(record.good), sum(f.skipped for f in record.good)
+    assert handled > 20
+    assert skipped / (handled + skipped) == pytest.approx(0.4, abs=0.03)
+    assert all(f.wait_ns < 1e9 / 30 for f in record.good), "the newest frame is never old"
+
+
+def test_a_run_ends_when_its_interval_is_as_narrow_as_asked(tmp_path, small_blocks, monkeypatch):
+    asked = []
+
+    def interval(blocks):
+        asked.append(len(blocks))
+        return mock.Mock(half_width=0.05 if len(blocks) < 12 else 0.01)
+
+    monkeypatch.setattr(measurement, "pose_interval", interval)
+    path, _ = run(prepared(Sample(30), limit=None, until=0.02), tmp_path)
+    assert raw(path)[-1]["reason"] == "precision"
+    assert asked == [10, 11, 12], "never with fewer than ten blocks"
+    assert len(files.read(path).blocks) == 12
+
+
 # --- broken images ------------------------------------------------------------------------------
 
 
@@ -336,10 +410,10 @@ def test_where_every_image_is_broken_the_run_fails_with_the_reason(tmp_path):
 def test_going_on_with_nothing_but_a_broken_image_left_finishes_the_run(tmp_path):
     job = prepared(Damaged(raises=(3,)))
     path, _ = run(job, tmp_path)
-    complete = raw(path)
+    complete = without_blocks(path)
     path.write_bytes(path.read_bytes()[: after(path, 2)])
     run(job, tmp_path, resume=True)
-    assert raw(path)[-2:] == complete[-2:]
+    assert without_blocks(path)[-2:] == complete[-2:]
     assert the_row(path).failed_frames == 1
 
 

@@ -1,0 +1,131 @@
+"""Taking turns: block by block, entry after entry, so that what drifts hits all alike."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from posemark.core.errors import UsageError
+from posemark.jobs.header import FLOAT_BYTES
+from posemark.jobs.isolated import Isolated
+from posemark.jobs.measurement import Circumstances, Measurement, Step
+from posemark.jobs.prepare import Prepared
+
+MEMORY_SHARE = 0.6
+"""Of the memory that is free now: the rest is the system's, the data's and a margin."""
+
+ROOM = 400 * 2**20
+"""Bytes that an entry may hold beside its weights: activations, allocator, maps."""
+
+PROCESS = 300 * 2**20
+"""Bytes of an interpreter with torch and OpenCV in it."""
+
+
+class Watcher(Protocol):
+    """Hears what happens; place: of a job in the list."""
+
+    def opening(self, place: int) -> None: ...
+
+    def step(self, place: int, step: Step) -> None: ...
+
+    def over(self, place: int, path: Path) -> None: ...
+
+
+class Lane(Protocol):
+    """A measurement that can pause after each block."""
+
+    path: Path
+
+    def open(self) -> None: ...
+
+    def block(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+def run_jobs(
+    turns: Sequence[Sequence[Prepared]], out: Path, resume: bool, isolate: bool, watcher: Watcher
+) -> None:
+    """Measure every job into its record in `out`; with resume, go on where each stopped.
+
+    turns: groups of jobs, see groups(). isolate: a process of its own for every job.
+
+    Raises:
+        RecordError, DataError, RunError: as Measurement does. What other entries have finished
+            by then stays in their records.
+    """
+    entries, place = sum(map(len, turns)), 0
+    for group in turns:
+        circumstances = Circumstances(own_process=isolate or entries == 1, turns=len(group))
+        kind = Isolated if isolate else Measurement
+        lanes = [
+            kind(job, out, resume, partial(watcher.step, number), circumstances)
+            for number, job in enumerate(group, place)
+        ]
+        take_turns(lanes, place, watcher)
+        place += len(group)
+
+
+def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher) -> None:
+    """Run every lane to its end, a block each in turn; all are closed whatever happens.
+
+    first: place of the first lane in the whole run.
+    """
+    running = dict(enumerate(lanes, first))
+    try:
+        for place, lane in running.items():
+            watcher.opening(place)
+            lane.open()
+        while running:
+            for place, lane in list(running.items()):
+                if not lane.block():
+                    running.pop(place).close()
+                    watcher.over(place, lane.path)
+    finally:
+        for lane in lanes:
+            lane.close()
+
+
+def groups(
+    jobs: Sequence[Prepared], interleave: bool | None, isolate: bool, free_bytes: int
+) -> list[list[Prepared]]:
+    """Which jobs take turns with each other; the groups run one after the other.
+
+    interleave: True for all, False for none, None for as many as fit into memory. A sustained
+    or paced run heats and paces its device for itself, so such entries never take turns.
+
+    Raises:
+        UsageError: if interleaving is asked for where it makes no sense.
+    """
+    alone = any(job.job.options.mode != "burst" for job in jobs)
+    if alone and interleave:
+        raise UsageError(
+            "--interleave makes entries take turns, but a sustained or paced run needs the device "
+            "for itself. Leave --interleave out, or use --mode burst."
+        )
+    if interleave:
+        return [list(jobs)]
+    if alone or interleave is False:
+        return [[job] for job in jobs]
+    return list(_fitting(jobs, isolate, MEMORY_SHARE * free_bytes))
+
+
+def _fitting(
+    jobs: Sequence[Prepared], isolate: bool, free_bytes: float
+) -> Iterator[list[Prepared]]:
+    group: list[Prepared] = []
+    used = 0.0
+    for job in jobs:
+        need = memory_need(job, isolate)
+        if group and used + need > free_bytes:
+            yield group
+            group, used = [], 0.0
+        group.append(job)
+        used += need
+    if group:
+        yield group
+
+
+def memory_need(job: Prepared, isolate: bool) -> int:
+    """Bytes that an entry will hold while others have their turn; a generous guess."""
+    return job.spec.parameters * FLOAT_BYTES + ROOM + (PROCESS if isolate else 0)

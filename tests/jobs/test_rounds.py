@@ -1,0 +1,182 @@
+"""Taking turns, groups that fit into memory, and a process for every entry."""
+
+import json
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from posemark.core.errors import DataError, RecordError, RunError, UsageError
+from posemark.datasets.sample import Sample
+from posemark.jobs import isolated, measurement, rounds
+from posemark.jobs.isolated import Isolated
+from posemark.jobs.measurement import Circumstances
+from posemark.jobs.plan import Options, plan
+from posemark.jobs.prepare import prepare_job
+from posemark.jobs.rounds import groups, memory_need, take_turns
+from posemark.records import files
+from runs import Heard, run_all, run_one
+
+MODEL = "naive-litehrnet-18-256x192"
+GIB = 2**30
+
+
+def prepared(*names, **changes):
+    dataset = Sample(500)
+    options = Options(**({"data": "sample", "threads": 1} | changes))
+    return [prepare_job(job, dataset, dataset.frames()) for job in plan(names, options)]
+
+
+# --- turns --------------------------------------------------------------------------------------
+
+
+class Lane:
+    """Says what it did into a common diary; is over after so many blocks."""
+
+    def __init__(self, name, blocks, diary, fails_at=None):
+        self.path, self.blocks, self.diary, self.fails_at = Path(name), blocks, diary, fails_at
+        self.closed = 0
+
+    def open(self):
+        self.diary.append(f"open {self.path}")
+
+    def block(self):
+        self.blocks -= 1
+        self.diary.append(str(self.path))
+        if self.blocks == self.fails_at:
+            raise DataError("broken")
+        return self.blocks > 0
+
+    def close(self):
+        self.closed += 1
+
+
+def test_entries_take_turns_block_by_block_until_each_is_over():
+    diary, heard = [], Heard()
+    lanes = [Lane("a", 3, diary), Lane("b", 1, diary), Lane("c", 2, diary)]
+    take_turns(lanes, 4, heard)
+    assert diary == ["open a", "open b", "open c", *"abc", *"ac", "a"]
+    assert heard.opened == [4, 5, 6]
+    assert [str(path) for path in heard.paths] == ["b", "c", "a"]
+    assert all(lane.closed for lane in lanes)
+
+
+def test_whatever_happens_every_lane_is_closed():
+    diary = []
+    lanes = [Lane("a", 3, diary), Lane("b", 3, diary, fails_at=1)]
+    with pytest.raises(DataError):
+        take_turns(lanes, 0, Heard())
+    assert all(lane.closed for lane in lanes)
+
+
+def test_two_entries_alternate_on_the_machine_and_see_the_same_frames(tmp_path, monkeypatch):
+    monkeypatch.setattr(measurement, "BLOCK_SECONDS", 1e-9)
+    heard = run_all(prepared(MODEL, "litehrnet-18-256x192", limit=3), tmp_path)
+    records = [files.read(path) for path in heard.paths]
+    began = sorted((b.readings.began_ns, r.header.model) for r in records for b in r.blocks)
+    assert [model for _, model in began] == [MODEL, "litehrnet-18-256x192"] * 3
+    assert {r.header.turns for r in records} == {2}
+    assert {r.header.own_process for r in records} == {False}
+    assert [[f.image_id for f in r.good] for r in records] == [[1, 2, 3]] * 2
+    assert [place for place, _ in heard.steps] == [0, 1] * 3
+
+
+# --- groups -------------------------------------------------------------------------------------
+
+
+def names(found):
+    return [[job.key for job in group] for group in found]
+
+
+def test_by_default_as_many_entries_take_turns_as_fit_into_memory():
+    jobs = prepared("b", "d", "h", "j")
+    need = [memory_need(job, isolate=False) for job in jobs]
+    assert need[0] > 4 * jobs[0].spec.parameters
+    keys = [job.key for job in jobs]
+    free = 1.001 * (need[0] + need[1]) / rounds.MEMORY_SHARE
+    assert names(groups(jobs, None, False, 64 * GIB)) == [keys]
+    assert names(groups(jobs, None, False, free)) == [keys[:2], keys[2:]]
+    assert names(groups(jobs, None, False, 0)) == [[key] for key in keys], "never an empty group"
+    assert memory_need(jobs[0], isolate=True) > need[0]
+
+
+def test_the_user_can_have_it_otherwise():
+    jobs = prepared("b", "d")
+    keys = [job.key for job in jobs]
+    assert names(groups(jobs, True, False, 0)) == [keys]
+    assert names(groups(jobs, False, False, 64 * GIB)) == [[key] for key in keys]
+
+
+@pytest.mark.parametrize("mode", [{"mode": "sustained"}, {"mode": "paced", "camera_fps": 30.0}])
+def test_what_needs_the_device_for_itself_takes_no_turns(mode):
+    jobs = prepared("b", "d", **mode)
+    assert [len(group) for group in groups(jobs, None, False, 64 * GIB)] == [1, 1]
+    with pytest.raises(UsageError, match="device for itself"):
+        groups(jobs, True, False, 64 * GIB)
+
+
+# --- a process for every entry ------------------------------------------------------------------
+
+
+def worker(job, out):
+    return Isolated(job, out, False, lambda step: None, Circumstances())
+
+
+def test_a_process_of_its_own_gives_the_same_record_and_its_own_memory(tmp_path):
+    jobs = prepared(MODEL, "litehrnet-18-256x192", limit=2)
+    heard = run_all(jobs, tmp_path, isolate=True)
+    shared = run_all(jobs, tmp_path / "shared")
+    for path, other in zip(sorted(heard.paths), sorted(shared.paths), strict=True):
+        own, beside = files.read(path), files.read(other)
+        assert own.header.identity() == beside.header.identity()
+        assert own.header.own_process
+        assert own.perfect == beside.perfect
+        assert [f.image_id for f in own.good] == [1, 2]
+        assert own.complete
+        assert 100 * 2**20 < own.blocks[-1].readings.peak_rss < 4 * GIB
+    assert len(heard.steps) == 4
+
+
+def test_what_is_wrong_in_the_worker_is_said_here(tmp_path):
+    (job,) = prepared(MODEL, limit=1)
+    run_one(job, tmp_path)
+    lane = worker(job, tmp_path)
+    with pytest.raises(RecordError, match="exists already"):
+        lane.open()
+    lane.close()
+
+
+def test_a_worker_that_dies_leaves_its_frames_and_a_clear_word(tmp_path):
+    (job,) = prepared(MODEL)
+    lane = worker(job, tmp_path)
+    lane.open()
+    assert lane.block()
+    os.kill(lane._process.pid, signal.SIGKILL)
+    with pytest.raises(RunError, match=r"SIGKILL.*Out of memory.*--resume"):
+        lane.block()
+    lane.close()
+    assert len(files.read(lane.path).good) >= 1
+
+
+def test_a_bug_in_the_worker_arrives_with_its_place(tmp_path):
+    (job,) = prepared(MODEL, limit=1)
+    broken = replace(job, job=replace(job.job, options=replace(job.job.options, threads=-1)))
+    lane = worker(broken, tmp_path)
+    with pytest.raises(RuntimeError, match=r"in the worker process:(.|\n)*Traceback"):
+        lane.open()
+    lane.close()
+
+
+def test_closing_what_was_never_opened_does_nothing(tmp_path):
+    (job,) = prepared(MODEL)
+    worker(job, tmp_path).close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_task_carries_no_images(tmp_path):
+    (job,) = prepared(MODEL)
+    lane = worker(job, tmp_path)
+    assert isinstance(lane._task, isolated._Task)
+    assert len(json.dumps(str(lane._task))) < 2000
