@@ -2,12 +2,14 @@ import csv
 import dataclasses
 import io
 import json
+from dataclasses import replace
 
 import msgspec
+import pytest
 from rich.console import Console
 
 import report_rows
-from posemark.report import figures, tables
+from posemark.report import context, figures, tables
 from posemark.report.rows import Row
 
 
@@ -44,14 +46,14 @@ def test_markdown_has_the_main_columns_and_one_line_a_row():
     lines = tables.markdown(report_rows.mixed()).splitlines()
     heading = [cell.strip() for cell in lines[0].strip("|").split("|")]
     assert heading == [
-        *("letter", "entry", "weights", "boxes", "frames", "people / frame", "pose FPS"),
-        *("pipeline FPS", "base ms", "ms / person", "AP", "published AP", "ceiling"),
+        *("letter", "entry", "weights", "boxes", "frames", "people / frame", "pose FPS", "±"),
+        *("verdict", "pipeline FPS", "base ms", "ms / person", "AP", "published AP", "ceiling"),
     ]
     assert lines[3] == (
-        "| b | hrnet-w32-256x192@detected | none | simulated | 500 | 3.02 | 5.27 | 5.15 "
-        f"| {figures.DASH} | {figures.DASH} | {figures.DASH} | 74.4\\* | 96.2 |"
+        "| b | hrnet-w32-256x192@detected | none | simulated | 500 | 3.02 | 5.27 | ±2.1 % "
+        f"| valid | 5.15 | {figures.DASH} | {figures.DASH} | {figures.DASH} | 74.4\\* | 96.2 |"
     )
-    assert {line.count("|") for line in lines[:20]} == {14}
+    assert {line.count("|") for line in lines[:20]} == {16}
     footnote = "\\* published, not measured here (boxes: detected, person AP 56.4; flip test)"
     assert footnote in lines
 
@@ -69,10 +71,36 @@ def test_csv_is_unrounded_and_has_the_same_columns_for_every_row():
     assert (full["ap.AP"], full["ap_published.AP"]) == ("0.733", "0.744")
     assert (bare["ap.AP"], bare["ap_published.AP"]) == ("", "")
     assert full["input_hw"] == "256x192"
+    assert (full["scales"], full["letter"]) == ("1.0", "b")
+
+
+def test_csv_tells_what_the_run_was_worth():
+    row = report_rows.measured(camera_fps=30.0, mode="paced", dropped_share=0.25)
+    (told,) = csv.DictReader(io.StringIO(tables.csv([row])))
+    assert told["verdict.kind"] == "valid"
+    assert told["verdict.evidence"] == "; ".join(row.verdict.evidence)
+    assert float(told["fps_interval.low"]) == row.fps_interval[0]
+    assert float(told["fps_interval.high"]) == row.fps_interval[1]
+    assert float(told["ap_interval.low"]) == row.ap_interval[0]
+    assert float(told["latency_ms.p99"]) == row.latency_ms["p99"]
+    assert float(told["energy_mj.package"]) == row.energy_mj["package"]
+    assert float(told["keypoint_accuracy.nose"]) == row.keypoint_accuracy["nose"]
+    assert told["fingerprint.weights"] == row.fingerprint["weights"]
+    assert (told["mode"], told["camera_fps"], told["dropped_share"]) == ("paced", "30.0", "0.25")
+    assert not [name for name in told if name.startswith(("histogram", "timeline"))]
+
+
+def test_csv_of_rows_without_intervals_or_counters_is_as_wide():
+    full = report_rows.measured()
+    bare = report_rows.row(fps_interval=None, ap_interval=None, energy_mj=None, latency_ms={})
+    first, second = csv.DictReader(io.StringIO(tables.csv([full, bare])))
+    assert list(first) == list(second)
+    absent = ("fps_interval.low", "energy_mj.package", "latency_ms.p50", "keypoint_accuracy.nose")
+    assert [second[name] for name in absent] == [""] * 4
 
 
 def test_the_terminal_table_fits_100_columns():
-    for rows in (report_rows.seed(), report_rows.mixed()):
+    for rows in (report_rows.seed(), report_rows.seed_measured(), report_rows.mixed()):
         text = printed(rows)
         assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
     assert "hrnet-w32-256x192@detected" in text
@@ -85,6 +113,101 @@ def test_the_terminal_table_has_the_cost_of_people_in_one_column():
     assert " 5,660 + 9.90 " in line
     falling = report_rows.bottom_up(0, intercept_ms=-1.5, ms_per_person=-120.0)
     assert "-1.50 - 120" in printed([falling])
+
+
+def test_the_terminal_table_tells_how_far_each_speed_can_be_relied_on():
+    lines = {line[:2]: line for line in printed(report_rows.seed()).splitlines()}
+    assert " 0.34 ±2% valid " in lines["a "]
+    assert " 0.71 ±8% noisy " in lines["d "]
+    assert " 3.04 ±5% contended " in lines["h "]
+    assert " 0.068 noisy " in lines["y "]
+
+
+def test_the_terminal_table_has_the_measured_ap_and_else_the_published_one():
+    lines = {line[:2]: line.split() for line in printed(report_rows.seed_measured()).splitlines()}
+    assert (lines["b "][-1], lines["c "][-1], lines["f "][-1]) == ("75.5", "76.3*", figures.DASH)
+
+
+def test_a_row_that_is_compared_with_nothing_fits_too():
+    rows = [report_rows.judged(row, "incomparable") for row in report_rows.seed()]
+    text = printed(rows)
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
+    assert "incomparable" in text
+
+
+def cell(title, row):
+    (column,) = (column for column in tables.COLUMNS if column.title == title)
+    return column.text(row)
+
+
+def test_every_figure_of_a_row_has_its_column():
+    row = report_rows.measured(
+        latency_ms={"p50": 180.25, "p90": 240.0, "p95": 300.0, "p99": 1234.5},
+        sustainable_fps=4.125,
+        dropped_share=0.123,
+        peak_memory=1_234_567_890,
+        weights_bytes=114_142_208,
+        energy_mj={"package": 2310.0, "dram": 410.0},
+        ap_interval=(0.701, 0.765),
+        expected="expected 74.4 (detected, flip test), got 74.3",
+        mode="paced",
+        camera_fps=30.0,
+        device="cuda: T4",
+    )
+    shown = {
+        "p50 ms": "180",
+        "p90 ms": "240",
+        "p95 ms": "300",
+        "p99 ms": "1,234",
+        "camera FPS": "4.12",
+        "dropped": "12.3 %",
+        "peak memory": "1.23 GB",
+        "weights size": "114 MB",
+        "energy / frame": "package 2.31 J, dram 0.41 J",
+        "AP, 95 %": f"70.1{figures.DASH}76.5",
+        "published AP: reproduced": "expected 74.4 (detected, flip test), got 74.3",
+        "mode": "paced at 30 FPS",
+        "device": "cuda: T4",
+        "blocks": "42",
+        "verdict": "valid",
+        "±": "±2.1 %",
+        "evidence": "; ".join(row.verdict.evidence),
+    }
+    assert {title: cell(title, row) for title in shown} == shown
+
+
+def test_fps_of_crowds_is_marked_where_it_is_extrapolated():
+    row = report_rows.bottom_up(0, most_people=5)
+    titles = ("FPS, 1 person", "FPS, 5 people", "FPS, 20 people")
+    assert [cell(title, row) for title in titles] == ["0.53", "0.52", "0.51†"]
+    assert [cell(title, report_rows.row()) for title in titles] == [figures.DASH] * 3
+    assert context.extrapolated_caption([row]).startswith("† extrapolated")
+    assert context.extrapolated_caption([report_rows.bottom_up(0, most_people=20)]) == ""
+    assert context.extrapolated_caption([report_rows.row()]) == ""
+
+
+def test_fps_of_a_crowd_is_what_the_line_says():
+    row = report_rows.row(intercept_ms=20.0, ms_per_person=10.0, most_people=4)
+    assert figures.fps_at(row, 3) == pytest.approx(20.0)
+    assert [figures.extrapolated(row, people) for people in (4, 5)] == [False, True]
+    assert figures.fps_at(report_rows.row(intercept_ms=0.0, ms_per_person=0.0), 3) is None
+
+
+def test_intervals_are_written_with_their_farther_side():
+    row = report_rows.row(fps_pose=10.0, fps_interval=(9.9, 10.3))
+    assert figures.half_width(row) == pytest.approx(0.03)
+    assert (figures.fps(row), figures.short_fps(row)) == ("10.0 ±3.0 %", "10.0 ±3%")
+    exact = replace(row, fps_interval=(9.996, 10.004))
+    assert (figures.fps(exact), figures.short_fps(exact)) == ("10.0 ±0.04 %", "10.0 ±0.0%")
+    unknown = replace(row, fps_interval=None)
+    assert (figures.fps(unknown), figures.short_fps(unknown)) == ("10.0", "10.0")
+    assert figures.half_width(replace(row, fps_pose=None)) is None
+
+
+def test_bytes_have_decimal_units():
+    sizes = (None, 0, 999, 1000, 12_345_678, 1_234_567_890)
+    shown = [figures.DASH, "0 B", "999 B", "1.00 kB", "12.3 MB", "1.23 GB"]
+    assert [figures.size_of(size) for size in sizes] == shown
 
 
 def test_bottom_up_rows_have_scales_in_every_wide_table():

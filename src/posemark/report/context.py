@@ -1,9 +1,9 @@
 """What a set of rows has in common, and what it mixes: the words around charts and tables."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from posemark.report import figures
+from posemark.report import comparable, figures
 from posemark.report.figures import counted, flaws, people_per_frame, span
 from posemark.report.rows import Row
 
@@ -61,20 +61,22 @@ def settings(rows: list[Row]) -> list[str]:
 
 
 def warnings(rows: list[Row]) -> list[str]:
-    """Sentences on figures that stand together here but cannot be compared."""
-    mixed = [
-        sentence for field, sentence in _MUST_AGREE if len({str(field(row)) for row in rows}) > 1
-    ]
+    """Sentences on figures that stand together here but cannot be compared, or not relied on."""
+    flips = len({row.flip for row in rows}) > 1
+    mixed = [*comparable.reasons(rows), *([_FLIPS] if flips else [])]
     broken = [f"{row.entry}: {', '.join(flaws(row))}." for row in rows if flaws(row)]
-    return mixed + broken
+    return [*mixed, *_doubtful(rows), *broken]
 
 
-_MUST_AGREE: tuple[tuple[Callable[[Row], object], str], ...] = (
-    (lambda row: row.machine, "Rows of several machines: compare speeds within one only."),
-    (lambda row: row.threads, "Rows of several thread counts: speeds differ for that alone."),
-    (lambda row: row.data, "Rows of several data sets: people per frame differ, and so does AP."),
-    (lambda row: row.flip, "Rows with and without flip test: it about doubles the inference time."),
-)
+_FLIPS = "Rows with and without flip test: it about doubles the inference time."
+
+
+def _doubtful(rows: list[Row]) -> Iterable[str]:
+    """A sentence for each verdict that is not valid, with the rows that have it."""
+    for kind, meaning in figures.VERDICTS.items():
+        names = distinct(row.letter or row.entry for row in rows if row.verdict.kind == kind)
+        if names and kind not in ("valid", "incomparable"):
+            yield f"Speed {kind}, {meaning}: {', '.join(names)}."
 
 
 def published_settings(rows: list[Row]) -> str:
@@ -89,18 +91,39 @@ def published_caption(rows: list[Row]) -> str:
     return f"{figures.PUBLISHED_MARK} published, not measured here ({used})" if used else ""
 
 
+def extrapolated_caption(rows: list[Row]) -> str:
+    """The footnote of every FPS at more people than a frame held; "" where there is none."""
+    told = any(
+        figures.extrapolated(row, people) and figures.fps_at(row, people)
+        for row in rows
+        for people in figures.PEOPLE
+    )
+    return f"{figures.EXTRAPOLATED_MARK} extrapolated: no frame held so many people" if told else ""
+
+
 def unplotted(rows: list[Row]) -> dict[str, list[Row]]:
     """The rows that no AP-FPS chart can show, by the reason why."""
-    no_ap = [row for row in rows if figures.measured_ap(row) is None and not row.ap_published]
-    no_time = [row for row in rows if row not in no_ap and not row.fps_pose]
-    reasons = {"no AP measured or published": no_ap, "no time measured": no_time}
-    return {reason: found for reason, found in reasons.items() if found}
+    other_images = {id(row) for row in comparable.other_images(rows)}
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        reason = _absence(row, id(row) in other_images)
+        if reason:
+            found.setdefault(reason, []).append(row)
+    return found
+
+
+def _absence(row: Row, on_other_images: bool) -> str:
+    if figures.measured_ap(row) is None and not row.ap_published:
+        return "no AP measured or published"
+    if not row.fps_pose:
+        return "no time measured"
+    return "AP over other images or sigmas than most" if on_other_images else ""
 
 
 def plotted(rows: list[Row]) -> list[Row]:
     """The rows that an AP-FPS chart shows."""
-    left_out = [row for found in unplotted(rows).values() for row in found]
-    return [row for row in rows if row not in left_out]
+    left_out = {id(row) for found in unplotted(rows).values() for row in found}
+    return [row for row in rows if id(row) not in left_out]
 
 
 def by_approach(rows: list[Row]) -> dict[str, list[Row]]:

@@ -1,26 +1,46 @@
 """From raw records to figures. Every figure of every chart and table is made here."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from itertools import accumulate, pairwise
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from posemark.core.errors import RecordError
+from posemark.measure.camera import sustainable_fps
+from posemark.measure.fit import Line, fit
+from posemark.measure.interval import pose_interval
 from posemark.records import files, schema
-from posemark.report.fit import Cost, fit
+from posemark.report import figures
+from posemark.report.expected import expectation
+from posemark.report.latency import histogram, percentiles
 from posemark.report.rows import POSE_STAGES, STAGES, Published, Row
-from posemark.score.coco import Results, evaluate
+from posemark.report.verdict import judge, pose_ns, timed_blocks
+from posemark.score.coco import Judged, Results
+from posemark.score.coco import judge as evaluation
+from posemark.score.interval import ap_interval
+from posemark.score.keypoints import keypoint_accuracy
+
+_MOST_POINTS = 60
+"""Of a timeline: as many as a chart of the page can show apart."""
 
 
-def load_rows(paths: Iterable[Path]) -> list[Row]:
+def load_rows(
+    paths: Iterable[Path], watched: Callable[[list[Path]], Iterable[Path]] = iter
+) -> list[Row]:
     """The rows of run folders and record files, by letter, then by name.
+
+    watched: hands on the record files one by one, and may show how far it is.
 
     Raises:
         RecordError: if a path holds no record, or a record is damaged.
     """
     truths: dict[Path, dict[str, Any]] = {}
-    rows = [row_of(files.read(record), truths) for path in paths for record in _records(path)]
-    return in_order(rows)
+    records = [record for path in paths for record in records_in(path)]
+    return in_order(row_of(files.read(record), truths) for record in watched(records))
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -28,7 +48,12 @@ def in_order(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: (row.letter or "~", row.entry))
 
 
-def _records(path: Path) -> list[Path]:
+def records_in(path: Path) -> list[Path]:
+    """The record files of a run folder, or the one file.
+
+    Raises:
+        RecordError: if the folder holds none.
+    """
     if not path.is_dir():
         return [path]
     found = sorted(path.glob(f"*{files.SUFFIX}"))
@@ -41,13 +66,18 @@ def _records(path: Path) -> list[Path]:
 
 
 def row_of(record: files.Record, truths: dict[Path, dict[str, Any]]) -> Row:
-    """The figures of one record. truths: annotation files read so far, by path."""
-    header, good = record.header, [f for f in record.frames if f.error is None]
-    truth = _truth(record.path.parent / header.truth, truths)
-    totals = {s: sum(f.stages[s] for f in good) for s in STAGES}
-    measured = _accuracy(truth, [(f.image_id, f.poses) for f in good])
-    ceiling = _accuracy(truth, [(p.image_id, p.people) for p in record.perfect])
-    settings, cost = header.settings, _cost(good, header.approach)
+    """The figures of one record. truths: annotation files read so far, by path.
+
+    Speed rests on every measured frame, accuracy on the last one of each image.
+    """
+    row = _with_speed(_of_header(record.header), record)
+    row = _with_blocks(row, record)
+    return _with_accuracy(row, record, _truth(record.path.parent / record.header.truth, truths))
+
+
+def _of_header(header: schema.Header) -> Row:
+    """What was run; nothing measured yet."""
+    settings = header.settings
     return Row(
         entry=header.entry,
         letter=header.letter,
@@ -56,14 +86,14 @@ def row_of(record: files.Record, truths: dict[Path, dict[str, Any]]) -> Row:
         runtime=settings.runtime,
         precision=settings.precision,
         boxes=header.boxes.name,
-        frames=len(good),
-        persons=sum(f.boxes for f in good),
-        fps_pose=_per_second(len(good), sum(totals[s] for s in POSE_STAGES)),
-        fps_pipeline=_per_second(len(good), sum(totals.values())),
-        stage_ms={s: totals[s] / 1e6 / max(1, len(good)) for s in STAGES},
-        ap=measured,
+        frames=0,
+        persons=0,
+        fps_pose=None,
+        fps_pipeline=None,
+        stage_ms={},
+        ap=None,
         ap_published=_published(header.published),
-        codec_ceiling=ceiling["AP"] if ceiling else None,
+        codec_ceiling=None,
         family=header.family,
         approach=header.approach,
         input_hw=header.input_hw,
@@ -76,14 +106,49 @@ def row_of(record: files.Record, truths: dict[Path, dict[str, Any]]) -> Row:
         threads=settings.threads,
         parameters=header.parameters,
         macs=header.macs,
-        failed_frames=len(record.frames) - len(good),
-        dropped_boxes=sum(f.dropped for f in good),
-        complete=record.complete,
         machine=_machine(header.environment),
-        notes=tuple(_notes(record)),
         scales=settings.scales,
-        intercept_ms=cost.intercept_ms,
-        ms_per_person=cost.ms_per_person,
+        mode=settings.mode,
+        camera_fps=settings.camera_fps,
+        device=settings.device,
+        weights_bytes=header.weights_bytes,
+        started=header.started,
+    )
+
+
+def _published(published: schema.Published | None) -> Published | None:
+    if published is None:
+        return None
+    return Published(published.ap, published.boxes, published.flip, published.source)
+
+
+def _machine(environment: dict[str, Any]) -> str:
+    return f"{environment['cpu']}, {environment['cores']} cores"
+
+
+def _with_speed(row: Row, record: files.Record) -> Row:
+    """What the measured frames tell."""
+    good, line = record.good, _line(record.good, row.approach)
+    totals = {stage: sum(f.stages[stage] for f in good) for stage in STAGES}
+    late = [f.frame_ns + f.wait_ns for f in good]
+    return replace(
+        row,
+        frames=len(good),
+        persons=sum(f.boxes for f in good),
+        most_people=max((f.boxes for f in good), default=0),
+        fps_pose=_per_second(len(good), sum(map(pose_ns, good))),
+        fps_pipeline=_per_second(len(good), sum(totals.values())),
+        stage_ms={stage: total / 1e6 / max(1, len(good)) for stage, total in totals.items()},
+        intercept_ms=line.base if line else None,
+        ms_per_person=line.per_person if line else None,
+        latency_ms=percentiles(late),
+        histogram=histogram(late),
+        sustainable_fps=sustainable_fps([f.frame_ns for f in good]),
+        dropped_share=_dropped_share(record),
+        failed_frames=len(record.failed),
+        dropped_boxes=sum(f.dropped for f in record.frames),
+        complete=record.complete,
+        notes=tuple(_notes(record)),
     )
 
 
@@ -91,8 +156,8 @@ def _per_second(frames: int, nanoseconds: int) -> float | None:
     return frames / (nanoseconds / 1e9) if nanoseconds else None
 
 
-def _cost(frames: list[schema.FrameLine], approach: str) -> Cost:
-    """Of the pose stages, over the people of each frame.
+def _line(frames: list[schema.FrameLine], approach: str) -> Line | None:
+    """Of the pose stages in ms, over the people of each frame.
 
     A bottom-up network sees one image whoever is in it, so only its post-processing can depend
     on people; the rest, which varies with the size of the image, is averaged. Fitted as one it
@@ -100,15 +165,98 @@ def _cost(frames: list[schema.FrameLine], approach: str) -> Cost:
     """
     per_person = ("postprocess",) if approach == "bottom-up" else POSE_STAGES
     line = fit([f.boxes for f in frames], [_ms(f, per_person) for f in frames])
-    if line.intercept_ms is None:
-        return line
     fixed = tuple(stage for stage in POSE_STAGES if stage not in per_person)
-    rest = sum(_ms(f, fixed) for f in frames) / len(frames)
-    return Cost(line.intercept_ms + rest, line.ms_per_person)
+    return line and replace(line, base=line.base + fmean(_ms(f, fixed) for f in frames))
 
 
 def _ms(frame: schema.FrameLine, stages: tuple[str, ...]) -> float:
     return sum(frame.stages[stage] for stage in stages) / 1e6
+
+
+def _dropped_share(record: files.Record) -> float | None:
+    """Of the camera's frames up to the last one handled; None without a camera."""
+    if record.header.settings.camera_fps is None:
+        return None
+    handled = [f for block in record.blocks for f in block.frames]
+    dropped = sum(f.skipped for f in handled)
+    return dropped / (dropped + len(handled)) if handled else None
+
+
+def _notes(record: files.Record) -> Iterable[str]:
+    failed = [f.error for f in record.failed if f.error is not None]
+    if failed:
+        frames = figures.counted(len(failed), "frame")
+        yield f"{frames} failed, not counted; the first: {failed[0]}"
+    dropped = sum(f.dropped for f in record.frames)
+    if dropped:
+        boxes = figures.counted(dropped, "box", "boxes")
+        yield f"dropped {boxes} without size or outside the image"
+    share = _dropped_share(record)
+    if share:
+        yield f"dropped {figures.percent(share)} of the camera's frames, as newer ones came"
+    if not record.complete:
+        yield "the run was stopped before its end; go on with --resume"
+
+
+def _with_blocks(row: Row, record: files.Record) -> Row:
+    """What the blocks tell: how far the speed can be relied on, and what else it took."""
+    blocks = timed_blocks(record)
+    interval = pose_interval(blocks)
+    fps = row.fps_pose
+    return replace(
+        row,
+        blocks=len(blocks),
+        fps_interval=(fps * interval.low, fps * interval.high) if fps and interval else None,
+        verdict=judge(record, interval),
+        timeline=_timeline(record),
+        peak_memory=_peak_memory(record),
+        energy_mj=_energy_mj(record),
+    )
+
+
+def _timeline(record: files.Record) -> tuple[tuple[float, float, float], ...]:
+    """Seconds since the first block, pose FPS, sentinel ms; neighbours are merged beyond 60."""
+    told = [(block.readings, good) for block in record.blocks if block.readings
+            and (good := [f for f in block.frames if f.error is None])]  # fmt: skip
+    seconds = _seconds([readings for readings, _ in told])
+    step = -(-len(told) // _MOST_POINTS) or 1
+    points: list[tuple[float, float, float]] = []
+    for start in range(0, len(told), step):
+        merged = told[start : start + step]
+        frames = [f for _, good in merged for f in good]
+        fps = _per_second(len(frames), sum(map(pose_ns, frames)))
+        sentinel_ms = fmean(readings.sentinel_ns for readings, _ in merged) / 1e6
+        if fps:
+            points.append((seconds[start], fps, sentinel_ms))
+    return tuple(points)
+
+
+def _seconds(readings: Sequence[schema.BlockLine]) -> list[float]:
+    """When each block began. The clock starts anew with the machine; a run may be resumed then."""
+    gaps = (
+        after.began_ns - before.began_ns if after.began_ns >= before.began_ns else before.wall_ns
+        for before, after in pairwise(readings)
+    )
+    return [nanoseconds / 1e9 for nanoseconds in accumulate(gaps, initial=0)]
+
+
+def _peak_memory(record: files.Record) -> int | None:
+    """None where other entries ran in the process: its peak would be that of the largest."""
+    if not record.header.own_process:
+        return None
+    told = [block.readings.peak_rss for block in record.blocks if block.readings]
+    return max((peak for peak in told if peak is not None), default=None)
+
+
+def _energy_mj(record: files.Record) -> dict[str, float] | None:
+    """Millijoules a frame by counter, over the blocks that it told; None without a counter."""
+    joules: dict[str, float] = {}
+    frames: dict[str, int] = {}
+    for block in record.blocks:
+        for name, more in (block.readings.energy_j if block.readings else {}).items():
+            joules[name] = joules.get(name, 0.0) + more
+            frames[name] = frames.get(name, 0) + sum(f.error is None for f in block.frames)
+    return {name: 1000 * joules[name] / count for name, count in frames.items() if count} or None
 
 
 def _truth(path: Path, truths: dict[Path, dict[str, Any]]) -> dict[str, Any]:
@@ -123,9 +271,26 @@ def _truth(path: Path, truths: dict[Path, dict[str, Any]]) -> dict[str, Any]:
     return truths[path]
 
 
-def _accuracy(
-    truth: dict[str, Any], poses: list[tuple[int, schema.People | None]]
-) -> dict[str, float | None] | None:
+def _with_accuracy(row: Row, record: files.Record, truth: dict[str, Any]) -> Row:
+    """What the poses tell."""
+    scored = [f for f in record.frames if f.error is None]
+    measured = _judged(truth, [(f.image_id, f.poses) for f in scored])
+    ceiling = _judged(truth, [(p.image_id, p.people) for p in record.perfect])
+    ap = measured.figures if measured else None
+    images = _short_hash(sorted(f.image_id for f in scored))
+    return replace(
+        row,
+        ap=ap,
+        ap_interval=ap_interval(measured) if measured else None,
+        keypoint_accuracy=keypoint_accuracy(measured) if measured else None,
+        codec_ceiling=ceiling.figures["AP"] if ceiling else None,
+        images=images if measured else "",
+        fingerprint=_fingerprint(record.header, images),
+        expected=expectation(record.header, len(scored), ap["AP"] if ap else None),
+    )
+
+
+def _judged(truth: dict[str, Any], poses: list[tuple[int, schema.People | None]]) -> Judged | None:
     """Over the images of these poses; None without trained weights or without annotations."""
     if not any(people is not None for _, people in poses):
         return None
@@ -135,25 +300,27 @@ def _accuracy(
         if people is not None
         for keypoints, score in zip(people.keypoints, people.scores, strict=True)
     ]
-    return evaluate(truth, results, [image_id for image_id, _ in poses])
+    return evaluation(truth, results, [image_id for image_id, _ in poses])
 
 
-def _published(published: schema.Published | None) -> Published | None:
-    if published is None:
-        return None
-    return Published(published.ap, published.boxes, published.flip, published.source)
+def _fingerprint(header: schema.Header, images: str) -> dict[str, str]:
+    """What decides, beside the machine, whether two results measured the same."""
+    settings = header.settings
+    at_least = f", scores from {settings.min_score:g}" if settings.min_score else ""
+    return {
+        "images": images,
+        "data": header.data.sha256[:_DIGITS],
+        "boxes": header.boxes.sha256[:_DIGITS] + at_least,
+        "sigmas": _short_hash(header.sigmas),
+        "decoder": f"{settings.codec} v{header.decoder}",
+        "weights": header.weights.sha256[:_DIGITS],
+        "precision": settings.precision,
+        "protocol": str(header.protocol),
+    }
 
 
-def _machine(environment: dict[str, Any]) -> str:
-    return f"{environment['cpu']}, {environment['cores']} cores"
+_DIGITS = 16
 
 
-def _notes(record: files.Record) -> Iterable[str]:
-    failed = [f.error for f in record.frames if f.error is not None]
-    if failed:
-        yield f"{len(failed)} frames failed and count for nothing; the first: {failed[0]}"
-    dropped = sum(f.dropped for f in record.frames)
-    if dropped:
-        yield f"{dropped} boxes without size or outside the image were dropped"
-    if not record.complete:
-        yield "the run was stopped before its end; go on with --resume"
+def _short_hash(numbers: Sequence[float]) -> str:
+    return sha256(json.dumps(numbers).encode()).hexdigest()[:_DIGITS]

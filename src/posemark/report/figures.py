@@ -6,6 +6,19 @@ from posemark.report.rows import STAGES, Published, Row
 
 DASH = "\N{EN DASH}"
 PUBLISHED_MARK = "*"
+EXTRAPOLATED_MARK = "†"
+PEOPLE = (1, 5, 20)
+"""Crowds for which tables and the page tell the FPS: a selfie, a team, a square."""
+
+VERDICTS = {
+    "valid": "nothing seen that would make the speed unreliable",
+    "noisy": "the interval is too wide",
+    "drifting": "the machine or the frames became slower or faster during the run",
+    "contended": "other work took the machine's time",
+    "throttled": "the processor protected itself from heat",
+    "incomparable": "not what was asked for, or not one and the same machine and protocol",
+}
+"""What each verdict means. Thresholds: report/verdict.py and docs/protocol.md."""
 
 
 def points(ap: float | None) -> str:
@@ -25,6 +38,11 @@ def three_digits(value: float | None) -> str:
 def measured_ap(row: Row) -> float | None:
     """The AP of this very run, 0..1; None where none was measured."""
     return row.ap["AP"] if row.ap else None
+
+
+def published_mark(row: Row) -> str:
+    """What stands behind a published AP."""
+    return PUBLISHED_MARK if row.ap_published else ""
 
 
 def published_settings(published: Published) -> str:
@@ -113,3 +131,77 @@ def span(values: Iterable[float], write: Callable[[float], str] | None = None) -
     ordered = sorted(values)
     low, high = map(write or three_digits, (ordered[0], ordered[-1]))
     return low if low == high else low + DASH + high
+
+
+def half_width(row: Row) -> float | None:
+    """The larger side of the interval of pose FPS as a share of it; None without an interval."""
+    if not row.fps_pose or row.fps_interval is None:
+        return None
+    low, high = row.fps_interval
+    return max(high - row.fps_pose, row.fps_pose - low) / row.fps_pose
+
+
+def plus_minus(share: float | None) -> str:
+    """A half width: 0.0213 -> "±2.1 %"; two digits below one per cent."""
+    if share is None:
+        return DASH
+    return f"±{100 * share:.{2 if share < 0.00995 else 1}f} %"
+
+
+def fps(row: Row) -> str:
+    """Pose FPS with its interval: "7.26 ±2.1 %"; without one the figure alone."""
+    width = half_width(row)
+    return " ".join([three_digits(row.fps_pose), *([plus_minus(width)] if width else [])])
+
+
+def short_fps(row: Row) -> str:
+    """The same for narrow tables: "7.26 ±2%"."""
+    width = half_width(row)
+    if width is None:
+        return three_digits(row.fps_pose)
+    return f"{three_digits(row.fps_pose)} ±{100 * width:.{1 if width < 0.00995 else 0}f}%"
+
+
+def percent(share: float | None) -> str:
+    """A share as per cent: 0.123 -> "12.3 %"."""
+    return DASH if share is None else f"{100 * share:.1f} %"
+
+
+def fps_at(row: Row, people: int) -> float | None:
+    """Pose FPS of a frame with so many people, by the row's line; None without one."""
+    if row.intercept_ms is None or row.ms_per_person is None:
+        return None
+    milliseconds = row.intercept_ms + row.ms_per_person * people
+    return 1000 / milliseconds if milliseconds > 0 else None
+
+
+def extrapolated(row: Row, people: int) -> bool:
+    """Whether no frame of the run held so many people."""
+    return people > row.most_people
+
+
+def extrapolated_mark(row: Row, people: int) -> str:
+    """What stands behind an FPS at so many people: a mark where it is extrapolated."""
+    return EXTRAPOLATED_MARK if extrapolated(row, people) else ""
+
+
+def size_of(count: int | None) -> str:
+    """Bytes in decimal units: 1234567890 -> "1.23 GB"."""
+    if count is None:
+        return DASH
+    unit = next((unit for unit in _BYTES if count >= _BYTES[unit]), "B")
+    return f"{three_digits(count / _BYTES[unit])} {unit}" if unit != "B" else f"{count} B"
+
+
+_BYTES = {"GB": 10**9, "MB": 10**6, "kB": 10**3}
+
+
+def energy(row: Row) -> str:
+    """Joules a frame by counter: "package 2.31 J, dram 0.41 J"; "" where there is no counter."""
+    counters = row.energy_mj or {}
+    return ", ".join(f"{name} {three_digits(mj / 1e3)} J" for name, mj in counters.items())
+
+
+def mode(row: Row) -> str:
+    """How frames came: "burst", "sustained", "paced at 30 FPS"."""
+    return f"{row.mode} at {row.camera_fps:g} FPS" if row.camera_fps else row.mode

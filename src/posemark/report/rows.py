@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from posemark.measure.clock import STAGES
+from posemark.measure.clock import POSE_STAGES, STAGES
 
-__all__ = ["POSE_STAGES", "STAGES", "Published", "Row"]
-
-POSE_STAGES = ("preprocess", "infer", "postprocess")
-"""What pose FPS counts: neither decoding nor the detector (the blog post's rule)."""
+__all__ = ["POSE_STAGES", "STAGES", "Published", "Row", "Verdict"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +15,18 @@ class Published:
     boxes: str
     flip: bool
     source: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a result is worth, and why.
+
+    kind: valid, noisy, throttled, drifting, contended or incomparable (docs/protocol.md).
+    evidence: sentences with figures, the decisive one first; also what was fine.
+    """
+
+    kind: str = "valid"
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,26 @@ class Row:
     codec_ceiling: AP of perfect outputs through the decoder.
     scales: of the input (bottom-up).
     intercept_ms, ms_per_person: the pose time of a frame as a line over its people, fitted to
-        the frames of the run; None where they determine none.
+        the frames of the run; None where they determine none. most_people: in any frame of the
+        run; what the line says beyond is extrapolated.
+    fps_interval: 95 % interval of fps_pose over the very frames of this run; None with too few
+        blocks. blocks: how many it rests on. verdict: what the speed is worth.
+    latency_ms: p50, p90, p95, p99 of the time of a frame, all stages; in paced mode from the
+        camera's frame on. histogram: frames by latency bin (report/latency.py), (bin, frames).
+    timeline: (seconds since the first block, pose FPS, sentinel ms), at most 60 points.
+    mode, camera_fps: as run. dropped_share: of the camera's frames (paced). sustainable_fps:
+        the fastest camera of which at most 1 % of the frames would be dropped, replayed from
+        the times of the frames.
+    peak_memory: bytes, where the entry had a process of its own. energy_mj: millijoules a
+        frame by counter, where the platform has one. weights_bytes: of the checkpoint, or of
+        the parameters.
+    keypoint_accuracy: mean OKS similarity by key point, 0..1. ap_interval: 95 % of AP, images
+        resampled.
+    images: hash of the images that AP rests on. fingerprint: what else decides whether two
+        results measure the same: images, data, boxes, sigmas, decoder, weights, precision,
+        protocol. started: wall-clock time.
+    expected: "expected 74.4 (detected, flip test), got 74.3", or why the published figure
+        says nothing about this run; "" where none is published or nothing was measured.
     """
 
     entry: str
@@ -74,3 +102,24 @@ class Row:
     scales: tuple[float, ...] = (1.0,)
     intercept_ms: float | None = None
     ms_per_person: float | None = None
+    most_people: int = 0
+    fps_interval: tuple[float, float] | None = None
+    blocks: int = 0
+    verdict: Verdict = field(default=Verdict())
+    latency_ms: dict[str, float] = field(default_factory=dict[str, float])
+    histogram: tuple[tuple[int, int], ...] = ()
+    timeline: tuple[tuple[float, float, float], ...] = ()
+    mode: str = "burst"
+    camera_fps: float | None = None
+    dropped_share: float | None = None
+    sustainable_fps: float | None = None
+    peak_memory: int | None = None
+    energy_mj: dict[str, float] | None = None
+    weights_bytes: int = 0
+    keypoint_accuracy: dict[str, float] | None = None
+    ap_interval: tuple[float, float] | None = None
+    images: str = ""
+    fingerprint: dict[str, str] = field(default_factory=dict[str, str])
+    device: str = "cpu"
+    started: str = ""
+    expected: str = ""

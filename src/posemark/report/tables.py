@@ -2,7 +2,7 @@
 
 import csv as csv_format
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from posemark.report import context, figures
+from posemark.report.latency import PERCENTILES
 from posemark.report.rows import STAGES, Row
 
 Value = str | float | None
@@ -22,7 +23,7 @@ class Column:
     """One column: its heading, its value (what sorting compares) and how the value is written.
 
     brief: whether it belongs to the short tables (terminal, Markdown) as well as to the page.
-    absent: what stands for a missing value.
+    absent: what stands for a missing value. mark: of a footnote, behind the value.
     """
 
     title: str
@@ -30,11 +31,14 @@ class Column:
     write: Callable[[Any], str] = str
     brief: bool = False
     absent: str = figures.DASH
+    mark: Callable[[Row], str] | None = None
 
     def text(self, row: Row) -> str:
         """The cell as it is printed."""
         value = self.value(row)
-        return self.absent if value is None or value == "" else self.write(value)
+        if value is None or value == "":
+            return self.absent
+        return self.write(value) + (self.mark(row) if self.mark else "")
 
     @property
     def numeric(self) -> bool:
@@ -53,8 +57,25 @@ def _stage(name: str) -> Column:
     return Column(f"{name} ms", lambda row: row.stage_ms.get(name), figures.three_digits)
 
 
-def _starred(ap: float) -> str:
-    return figures.points(ap) + figures.PUBLISHED_MARK
+def _latency(name: str) -> Column:
+    return Column(f"{name} ms", lambda row: row.latency_ms.get(name), figures.three_digits)
+
+
+def _fps_at(people: int) -> Column:
+    return Column(
+        f"FPS, {figures.counted(people, 'person', 'people')}",
+        lambda row: figures.fps_at(row, people),
+        figures.three_digits,
+        mark=lambda row: figures.extrapolated_mark(row, people),
+    )
+
+
+def _published(row: Row) -> Value:
+    return row.ap_published and row.ap_published.AP
+
+
+def _ap_interval(row: Row) -> Value:
+    return row.ap_interval and figures.span(row.ap_interval, figures.points)
 
 
 def _published_settings(row: Row) -> Value:
@@ -76,14 +97,25 @@ COLUMNS = (
     Column("frames", lambda row: row.frames, "{:,}".format, brief=True),
     Column("people / frame", figures.people_per_frame, figures.three_digits, brief=True),
     Column("pose FPS", lambda row: row.fps_pose, figures.three_digits, brief=True),
+    Column("±", figures.half_width, figures.plus_minus, brief=True),
+    Column("verdict", lambda row: row.verdict.kind, brief=True),
     Column("pipeline FPS", lambda row: row.fps_pipeline, figures.three_digits, brief=True),
     Column("base ms", lambda row: row.intercept_ms, figures.three_digits, brief=True),
     Column("ms / person", lambda row: row.ms_per_person, figures.three_digits, brief=True),
     _metric("AP"),
-    Column("published AP", lambda row: row.ap_published and row.ap_published.AP, _starred, True),
+    Column("published AP", _published, figures.points, brief=True, mark=figures.published_mark),
     Column("ceiling", lambda row: row.codec_ceiling, figures.points, brief=True),
+    *(_latency(f"p{percent}") for percent in PERCENTILES),
+    *map(_fps_at, figures.PEOPLE),
+    Column("camera FPS", lambda row: row.sustainable_fps, figures.three_digits),
+    Column("dropped", lambda row: row.dropped_share, figures.percent),
+    Column("peak memory", lambda row: row.peak_memory, figures.size_of),
+    Column("weights size", lambda row: row.weights_bytes or None, figures.size_of),
+    Column("energy / frame", figures.energy),
+    Column("AP, 95 %", _ap_interval),
     *map(_metric, METRICS[1:]),
     Column("published AP: settings", _published_settings),
+    Column("published AP: reproduced", lambda row: row.expected),
     *map(_stage, STAGES),
     Column("family", lambda row: row.family),
     Column("model", lambda row: row.model),
@@ -97,12 +129,16 @@ COLUMNS = (
     Column("runtime", lambda row: row.runtime),
     Column("precision", lambda row: row.precision),
     Column("threads", lambda row: row.threads, "{:,}".format),
+    Column("device", lambda row: row.device),
+    Column("mode", figures.mode),
     Column("people run", lambda row: row.persons_mode),
     Column("data", lambda row: row.data),
     Column("people, all frames", lambda row: row.persons, "{:,}".format),
     Column("code licence", lambda row: row.licence or "unknown"),
     Column("weights licence", lambda row: _weights_licence(row)),
     Column("machine", lambda row: row.machine),
+    Column("blocks", lambda row: row.blocks, "{:,}".format),
+    Column("evidence", lambda row: "; ".join(row.verdict.evidence)),
     Column("remarks", _remarks),
 )
 BRIEF = tuple(column for column in COLUMNS if column.brief)
@@ -158,26 +194,39 @@ def csv(rows: list[Row]) -> str:
 
 def _flat(row: Row) -> dict[str, Any]:
     """The fields of a row by their path. Every path is there even where its parent is None."""
-    flat: dict[str, Any] = {}
-    for name, value in msgspec.to_builtins(row).items():
-        flat |= _paths(name, value)
-    return flat
+    fields: dict[str, Any] = msgspec.to_builtins(row)
+    told = {name: value for name, value in fields.items() if name not in _ONLY_IN_JSON}
+    return _merged(_paths(name, value) for name, value in told.items())
 
 
 def _paths(name: str, value: Any) -> dict[str, Any]:
+    if name in _PAIRS:
+        return dict(zip((f"{name}.low", f"{name}.high"), value or (None, None), strict=True))
     if name in _NESTED:
         inner: dict[str, Any] = value or {}
-        return {f"{name}.{key}": inner.get(key) for key in _NESTED[name]}
+        return _merged(_paths(f"{name}.{key}", inner.get(key)) for key in _NESTED[name] or inner)
     if name in _JOINED:
         return {name: _JOINED[name].join(str(part) for part in value)}
     return {name: value}
 
 
-_JOINED = {"input_hw": "x", "notes": "; ", "scales": "; "}
-_NESTED = {
+def _merged(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    return {name: value for part in parts for name, value in part.items()}
+
+
+_JOINED = {"input_hw": "x", "notes": "; ", "scales": "; ", "verdict.evidence": "; "}
+_ONLY_IN_JSON = ("histogram", "timeline")
+_PAIRS = ("fps_interval", "ap_interval")
+_NESTED: dict[str, tuple[str, ...]] = {
     "stage_ms": STAGES,
     "ap": METRICS,
     "ap_published": ("AP", "boxes", "flip", "source"),
+    "verdict": ("kind", "evidence"),
+    "latency_ms": tuple(f"p{percent}" for percent in PERCENTILES),
+    # The keys of these differ from row to row.
+    "energy_mj": (),
+    "keypoint_accuracy": (),
+    "fingerprint": (),
 }
 
 
@@ -207,7 +256,6 @@ def console(rows: list[Row]) -> Table:
             justify="right" if column.numeric else "left",
             no_wrap=column.numeric,
             overflow="fold",
-            style="dim italic" if column.title == "published AP" else None,
         )
     room = _entry_room(rows)
     for row in rows:
@@ -216,10 +264,8 @@ def console(rows: list[Row]) -> Table:
 
 
 def _short(column: Column, row: Row, room: int) -> str:
-    """A cell for the terminal: boxes without their file, a long entry on two lines, parted at @."""
+    """A cell for the terminal: a long entry on two lines, parted at @."""
     text = column.text(row)
-    if column.title == "boxes":
-        return text.partition(":")[0]
     return text.replace("@", "\n@") if column.title == "entry" and len(text) > room else text
 
 
@@ -234,14 +280,30 @@ def _console_width(column: Column, rows: list[Row]) -> int:
     return max(map(len, [*heading.split("\n"), *(_short(column, row, 0) for row in rows)]))
 
 
+def _best_ap(row: Row) -> str:
+    """Measured where it was, else as published."""
+    measured = figures.measured_ap(row)
+    return next(c for c in BRIEF if c.title == ("AP" if measured else "published AP")).text(row)
+
+
 _LINE = Column("line", figures.line, lambda text: text)
-_MERGED: dict[str, Column | None] = {"base ms": _LINE, "ms / person": None, "pipeline FPS": None}
+_SPEED = Column("pose FPS", figures.short_fps, lambda text: text)
+_ACCURACY = Column("AP", _best_ap, lambda text: text)
+_MERGED: dict[str, Column | None] = {
+    "boxes": None,  # the entry's name tells their kind
+    "pose FPS": _SPEED,
+    "±": None,
+    "pipeline FPS": None,
+    "base ms": _LINE,
+    "ms / person": None,
+    "AP": _ACCURACY,
+    "published AP": None,
+    "ceiling": None,
+}
 _CONSOLE = tuple(column for each in BRIEF if (column := _MERGED.get(each.title, each)) is not None)
 _CONSOLE_WIDTH = 100
 _CONSOLE_TITLES = {
     "letter": "",
     "people / frame": "people\n/frame",
-    "pose FPS": "pose\nFPS",
     "line": "ms = base\n+ per person",
-    "published AP": "publ.\nAP",
 }

@@ -1,0 +1,48 @@
+"""How long frames take, as counts by bin and as percentiles: times that occurred, none left out."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from math import ceil
+
+BINS_PER_DECADE = 20
+"""Bins grow by 12 %: two percentiles that differ to the eye lie in two bins."""
+
+_LOWEST_NS, _DECADES = 100_000, 7  # 0.1 ms to 1000 s
+_EDGES_NS = [
+    round(_LOWEST_NS * 10 ** (step / BINS_PER_DECADE))
+    for step in range(_DECADES * BINS_PER_DECADE + 1)
+]
+_LAST = len(_EDGES_NS) - 2
+
+PERCENTILES = (50, 90, 95, 99)
+
+
+def histogram(frame_ns: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """(bin, frames) of the bins that hold any, by rising bin.
+
+    The bins are the same for every run: evenly spaced on a logarithmic axis from 0.1 ms to
+    1000 s. What is shorter or longer lies in the first or last one.
+    """
+    return tuple(sorted(Counter(map(_bin, frame_ns)).items()))
+
+
+def _bin(nanoseconds: int) -> int:
+    return min(max(bisect_right(_EDGES_NS, nanoseconds) - 1, 0), _LAST)
+
+
+def edges_ms(number: int) -> tuple[float, float]:
+    """The milliseconds from which (included) to which (excluded) a bin reaches."""
+    return _EDGES_NS[number] / 1e6, _EDGES_NS[number + 1] / 1e6
+
+
+def percentiles(frame_ns: Sequence[int]) -> dict[str, float]:
+    """p50, p90, p95 and p99 in milliseconds; empty without frames.
+
+    By nearest rank: the shortest time that at least so many per cent of the frames stay
+    within. Never between two frames, and the slowest frame is never left out.
+    """
+    ordered = sorted(frame_ns)
+    if not ordered:
+        return {}
+    return {f"p{p}": ordered[ceil(p * len(ordered) / 100) - 1] / 1e6 for p in PERCENTILES}

@@ -1,0 +1,265 @@
+"""What a result is worth: found from the record alone, with the figures that show it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import pi, sqrt
+from statistics import median
+from typing import Any
+
+from posemark.measure import PROTOCOL
+from posemark.measure.clock import POSE_STAGES
+from posemark.measure.interval import FEWEST_BLOCKS, Interval, block_times, student_t
+from posemark.records.files import Record
+from posemark.records.schema import BlockLine, FrameLine
+from posemark.report.figures import counted, percent, plus_minus, three_digits
+from posemark.report.rows import Verdict
+
+MOST_OTHER_CPU = 0.05
+"""Of the machine's CPU time. The services of an idle desktop take 1 to 2 %."""
+
+MOST_STOLEN = 0.02
+"""Of the machine's CPU time. A hypervisor takes it in pieces of milliseconds, which reach p99."""
+
+MOST_HELD = 0.01
+"""Of the machine's CPU time. A quota that does not bite holds nothing back at all."""
+
+MOST_SENTINEL_SPREAD = 0.25
+"""Of the sentinel's p90 over its median. It does the same work each time: a few per cent."""
+
+MOST_DRIFT = 0.03
+"""From the first third of the blocks to the last: what a reader of a table would still see."""
+
+MOST_CLOCK_FALL = 0.05
+"""Of the mean clock from first to last third. Cores that idle move the mean by less."""
+
+MOST_HALF_WIDTH = 0.05
+"""Of the FPS interval: entries 10 % apart can still be told from each other."""
+
+MOST_FAULTS = 1.0
+"""Pages read from disk a frame. A network that stays in memory needs none."""
+
+_FEWEST_IN_THIRD = 4  # blocks from which the noise of a third can be told
+_CERTAINTY = 0.999  # one-sided: of 500 steady series one seems to drift, up or down
+_OF_MAD = 1.4826  # standard deviation of a normal distribution over its median deviation
+_OF_MEDIAN = sqrt(pi / 2)  # standard error of a median over that of a mean
+
+_SENSORS = {
+    "other_cpu_ns": "other processes' CPU time",
+    "stolen_ns": "stolen CPU time",
+    "mhz": "clock",
+    "celsius": "temperature",
+    "throttles": "thermal throttling",
+}
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """One thing that was looked at. kind: the verdict if it is bad."""
+
+    kind: str
+    text: str
+    bad: bool
+
+
+def _within(kind: str, text: str, value: float, most: float) -> _Finding:
+    """Bad above a limit, which is then told."""
+    bad = value > most
+    return _Finding(kind, f"{text} (limit {100 * most:g} %)" if bad else text, bad)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """From the first third of a series to its last, as a share. noise: what chance explains."""
+
+    share: float
+    noise: float
+
+    @property
+    def drifts(self) -> bool:
+        return abs(self.share) > max(MOST_DRIFT, self.noise)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A record, and what the checks need of it."""
+
+    record: Record
+    interval: Interval | None
+
+    @cached_property
+    def readings(self) -> list[BlockLine]:
+        return [block.readings for block in self.record.blocks if block.readings]
+
+    @cached_property
+    def frames(self) -> _Change | None:
+        """Of measured over expected time: people who come and go are no drift."""
+        expected, measured = block_times(timed_blocks(self.record))
+        told = expected > 0
+        return _change((measured[told] / expected[told]).tolist())
+
+    def told(self, name: str) -> list[Any]:
+        """One reading of all blocks that have it."""
+        values = (getattr(each, name) for each in self.readings)
+        return [value for value in values if value is not None]
+
+    def share(self, name: str) -> float | None:
+        """Of the machine's CPU time over the blocks that tell."""
+        told = [each for each in self.readings if getattr(each, name) is not None]
+        machine_ns = self.record.header.environment["cpus"] * sum(b.wall_ns for b in told)
+        return sum(getattr(each, name) for each in told) / machine_ns if machine_ns else None
+
+
+def judge(record: Record, interval: Interval | None) -> Verdict:
+    """The verdict on the speed of a record: the first of the checks below that it fails.
+
+    interval: of the relative speed, measure.interval.pose_interval of timed_blocks(record).
+    Evidence: first what failed, then what was looked at and fine, then what is not known.
+    """
+    run = _Run(record, interval)
+    findings = [finding for check in _CHECKS for finding in check(run)]
+    bad = [each for each in findings if each.bad]
+    fine = [each.text for each in findings if not each.bad]
+    kind = bad[0].kind if bad else "valid"
+    return Verdict(kind, (*(each.text for each in bad), *fine, *_asides(run)))
+
+
+def timed_blocks(record: Record) -> list[list[tuple[int, int]]]:
+    """(load, pose nanoseconds) of every measured frame, by block, as pose_interval takes them."""
+    blocks = ([f for f in block.frames if f.error is None] for block in record.blocks)
+    return [[(f.load, pose_ns(f)) for f in frames] for frames in blocks if frames]
+
+
+def pose_ns(frame: FrameLine) -> int:
+    """What pose FPS counts of a frame."""
+    return sum(frame.stages[stage] for stage in POSE_STAGES)
+
+
+def _comparability(run: _Run) -> Iterable[_Finding]:
+    header = run.record.header
+    if header.protocol != PROTOCOL:
+        text = f"measured by protocol {header.protocol}, this is protocol {PROTOCOL}"
+        yield _Finding("incomparable", text, bad=True)
+    for resumed in run.record.resumed:
+        if resumed.environment != header.environment:
+            changes = _differences(header.environment, resumed.environment)
+            yield _Finding("incomparable", f"resumed in another environment: {changes}", bad=True)
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> str:
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return "; ".join(f"{name} was {before.get(name)}, is {after.get(name)}" for name in names)
+
+
+def _heat(run: _Run) -> Iterable[_Finding]:
+    events, clock = run.told("throttles"), _change(run.told("mhz"))
+    if events:
+        text = f"the processor counted {counted(sum(events), 'thermal throttle event')}"
+        yield _Finding("throttled", text, bad=sum(events) > 0)
+    if clock:
+        slower = run.frames.share if run.frames else 0.0
+        bad = clock.share < -MOST_CLOCK_FALL and slower > MOST_DRIFT
+        text = f"the clock moved by {_signed(clock.share)} from the first third of the blocks to "
+        text += f"the last, the time of frames by {_signed(slower)}" if bad else "the last"
+        yield _Finding("throttled", text, bad)
+
+
+def _contention(run: _Run) -> Iterable[_Finding]:
+    for name, text, most in (
+        ("other_cpu_ns", "other processes took {} of the machine", MOST_OTHER_CPU),
+        ("stolen_ns", "the hypervisor took {} of the machine", MOST_STOLEN),
+        ("held_ns", "a CPU quota held back {} of the machine", MOST_HELD),
+    ):
+        share = run.share(name)
+        if share is not None:
+            yield _within("contended", text.format(percent(share)), share, most)
+    if run.readings:
+        yield _sentinel_spread([each.sentinel_ns for each in run.readings])
+
+
+def _sentinel_spread(nanoseconds: Sequence[int]) -> _Finding:
+    """p90 is rounded down, so that a single stumble among few blocks says nothing."""
+    usual, ordered = median(nanoseconds), sorted(nanoseconds)
+    spread = ordered[int(0.9 * (len(ordered) - 1))] / usual - 1
+    text = (
+        f"sentinel {three_digits(usual / 1e6)} ms, p90 {percent(spread)} above its median over "
+        f"{counted(len(ordered), 'block')}"
+    )
+    return _within("contended", text, spread, MOST_SENTINEL_SPREAD)
+
+
+def _drift(run: _Run) -> Iterable[_Finding]:
+    sentinel = _change([each.sentinel_ns for each in run.readings])
+    for what, change in (("frames", run.frames), ("the sentinel", sentinel)):
+        if change:
+            longer = "longer" if change.share > 0 else "shorter"
+            text = f"{what} took {percent(abs(change.share))} {longer} in the last third of the "
+            text += "blocks than in the first"
+            if change.drifts:
+                limits = f"limit {100 * MOST_DRIFT:g} %, chance explains {percent(change.noise)}"
+                text += f" ({limits})"
+            yield _Finding("drifting", text, change.drifts)
+
+
+def _change(values: Sequence[float]) -> _Change | None:
+    """Between the medians of both thirds; None with too few values to tell it from noise.
+
+    Noise is known from the median deviation, so that a few stumbles do not hide a drift.
+    """
+    size = len(values) // 3
+    if size < _FEWEST_IN_THIRD:
+        return None
+    first, last = values[:size], values[-size:]
+    spread = _OF_MAD * median(_deviations(first) + _deviations(last)) * size / (size - 1)
+    noise = student_t(_CERTAINTY, 2 * size - 2) * _OF_MEDIAN * spread * sqrt(2 / size)
+    usual = median(values)
+    return _Change((median(last) - median(first)) / usual, noise / usual)
+
+
+def _deviations(values: Sequence[float]) -> list[float]:
+    usual = median(values)
+    return [abs(value - usual) for value in values]
+
+
+def _precision(run: _Run) -> Iterable[_Finding]:
+    count = len(timed_blocks(run.record))
+    blocks = counted(count, "block")
+    if count < FEWEST_BLOCKS:
+        text = f"only {blocks} ({FEWEST_BLOCKS} are needed for an interval)"
+        yield _Finding("noisy", text, bad=True)
+    elif run.interval is None:
+        yield _Finding("noisy", "no time was measured", bad=True)
+    else:
+        text = f"interval {plus_minus(run.interval.half_width)} over {blocks}"
+        yield _within("noisy", text, run.interval.half_width, MOST_HALF_WIDTH)
+
+
+_CHECKS: tuple[Callable[[_Run], Iterable[_Finding]], ...] = (
+    _comparability,
+    _heat,
+    _contention,
+    _drift,
+    _precision,
+)
+"""In the order of what makes the others meaningless."""
+
+
+def _asides(run: _Run) -> Iterable[str]:
+    """What decides nothing by itself, and what this platform does not tell."""
+    faults, preempted, celsius = (
+        run.told(name) for name in ("major_faults", "preempted", "celsius")
+    )
+    frames = max(1, sum(each.frames for each in run.readings))
+    if sum(faults) > MOST_FAULTS * frames:
+        yield f"memory pressure: {three_digits(sum(faults) / frames)} pages from disk a frame"
+    if preempted:
+        yield f"preempted {three_digits(sum(preempted) / frames)} times a frame"
+    if celsius:
+        yield f"hottest sensor {max(celsius):.0f} °C"
+    absent = [text for name, text in _SENSORS.items() if not run.told(name)]
+    if absent and run.readings:
+        yield f"this platform does not tell: {', '.join(absent)}"
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f} %"
