@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import posemark
 from posemark import cli
-from posemark.jobs import local
+from posemark.jobs import rounds
 from posemark.models import all_models
 from posemark.records import files
 
@@ -92,7 +92,7 @@ COMMANDS = list(commands(typer.main.get_command(cli.app)))
 
 def test_the_commands_are_the_documented_ones():
     assert {" ".join(words) for words in COMMANDS} == {
-        *("", "list", "run", "report"),
+        *("", "list", "run", "report", "recommend", "compare"),
         *("weights", "weights list", "weights import", "weights fetch"),
     }
 
@@ -218,11 +218,45 @@ def test_options_reach_the_record(tmp_path):
     assert row["boxes"] == "simulated"
 
 
+def test_a_process_of_its_own_tells_the_memory_of_an_entry_and_shares_tell_none(tmp_path):
+    own = json.loads(measure(SMALL, "--isolate", "--json", "--out", tmp_path / "own")[0])
+    assert 100 * 2**20 < own["peak_memory"] < 4 * 2**30
+    two, _ = measure("p", "r", "--json", "--out", tmp_path / "two")
+    assert [json.loads(line)["peak_memory"] for line in two.splitlines()] == [None, None]
+
+
+def test_a_camera_paces_the_run(tmp_path):
+    pace = ("--mode", "paced", "--fps", 200, "--budget", 1)
+    row = json.loads(measure(SMALL, *pace, "--json", "--out", tmp_path / "run")[0])
+    assert row["entry"] == f"{SMALL}@gt+paced200"
+    assert (row["mode"], row["camera_fps"]) == ("paced", 200)
+    assert row["frames"] > 1, "frames repeat"
+    assert 0 < row["dropped_share"] < 1
+
+
+def test_a_run_without_end_has_a_budget_of_its_own(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(rounds, "run_jobs", lambda turns, *_: seen.extend(turns[0]))
+    for mode in ("sustained", "paced"):
+        camera = ("--fps", 30) if mode == "paced" else ()
+        invoke("run", SMALL, "--mode", mode, *camera, "--out", tmp_path / mode, "--json")
+    invoke("run", SMALL, "--until", "3%", "--out", tmp_path / "burst", "--json")
+    options = [job.job.options for job in seen]
+    assert [each.budget for each in options] == [120, 30, None]
+    assert [each.until for each in options] == [None, None, 0.03]
+
+
+def test_every_entry_that_is_over_is_told_with_its_figure_and_verdict(tmp_path):
+    _, err = measure("p", "r", "--out", tmp_path / "run")
+    for name in (SMALL, "litehrnet-18-256x192"):
+        assert re.search(rf"^{name}@gt: 1 frame, [\d.]+ pose FPS, (noisy|contended)$", err, re.M)
+
+
 def test_a_run_that_is_stopped_says_how_to_go_on(tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(local, "run_job", stop)
+    monkeypatch.setattr(rounds, "run_jobs", stop)
     arguments = ["run", SMALL, "--out", str(tmp_path / "half")]
     result = CliRunner().invoke(cli.app, arguments)
     assert result.exit_code == 130
@@ -301,6 +335,9 @@ def test_a_missing_coco_folder_shows_the_layout(mistake):
     ("arguments", "said"),
     [
         (["--resume"], "--resume needs --out"),
+        (["--mode", "paced"], "--mode paced and --fps go together"),
+        (["--fps", "30"], "--mode paced and --fps go together"),
+        (["--mode", "sustained", "--interleave"], "needs the device for itself"),
         (["--codec", "nonsense"], "--codec 'nonsense' is not a decoder"),
         (["--codec", "dark:4"], "Expected argmax, quarter, or dark:K"),
         (["--data", "imagenet"], "is no data set"),
@@ -368,6 +405,9 @@ def test_a_report_of_an_unknown_kind_is_explained(mistake, json_run, tmp_path):
         ["run", SMALL, "--persons", "all"],
         ["run", SMALL, "--min-score", "2"],
         ["run", SMALL, "--fast"],
+        ["run", SMALL, "--until", "wide"],
+        ["run", SMALL, "--until", "0"],
+        ["run", SMALL, "--mode", "turbo"],
         ["rum"],
     ],
     ids=" ".join,

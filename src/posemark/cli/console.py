@@ -1,6 +1,40 @@
-"""Printing rows and notes to a terminal."""
+"""What several commands read and print in the same way."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
 
 from posemark.report.rows import Row
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def percentage(text: str) -> float:
+    """2% or 2 -> 0.02."""
+    try:
+        share = float(text.strip().removesuffix("%")) / 100
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise typer.BadParameter(f"expected a percentage such as 2%, got {text!r}.")
+    return share
+
+
+def load_rows(runs: list[Path]) -> list[Row]:
+    """The rows of all records, with a bar on the terminal while they are read and scored."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from posemark.report import derive
+
+    def watched(records: list[Path]) -> Iterable[Path]:
+        terminal = Console(stderr=True)
+        return track(records, "reading and scoring", console=terminal, transient=True)
+
+    return derive.load_rows(runs, watched)
 
 
 def print_rows(rows: list[Row]) -> None:
@@ -14,3 +48,11 @@ def print_rows(rows: list[Row]) -> None:
     for row in rows:
         for note in row.notes:
             console.print(f"{row.entry}: {note}", style="yellow", markup=False)
+
+
+def print_indented(console: "Console", text: str, indent: int = 2) -> None:
+    """Wrapped lines stand as far in as the first one."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console.print(Padding(Text(text), (0, 0, 0, indent), expand=False))

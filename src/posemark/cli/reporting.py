@@ -26,8 +26,7 @@ def report(
 
         posemark report runs/first -o report.html -o chart.svg -o table.md
     """
-    from posemark.cli.console import print_rows
-    from posemark.report.derive import load_rows
+    from posemark.cli.console import load_rows, print_rows
     from posemark.report.write import write
 
     rows = load_rows(runs)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from posemark.report.rows import POSE_STAGES
+from posemark.cli.console import percentage
+from posemark.measure.clock import POSE_STAGES
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from posemark.jobs.local import Step
+    from posemark.jobs.measurement import Step
     from posemark.jobs.plan import Job
     from posemark.jobs.prepare import Prepared
     from posemark.report.rows import Row
@@ -24,6 +25,18 @@ class Persons(StrEnum):
 
     serial = "serial"
     batched = "batched"
+
+
+class Mode(StrEnum):
+    """How frames follow each other."""
+
+    burst = "burst"
+    sustained = "sustained"
+    paced = "paced"
+
+
+DEFAULT_SECONDS = {Mode.sustained: 120.0, Mode.paced: 30.0}
+"""Frames repeat in these modes, so something must end them."""
 
 
 Entries = Annotated[
@@ -64,7 +77,40 @@ Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: 
 Limit = Annotated[int | None, typer.Option(min=1, help="At most this many frames an entry.")]
 BudgetOption = Annotated[
     float | None,
-    typer.Option(min=0.1, help="Seconds an entry; ends after the frame that uses them up."),
+    typer.Option(
+        min=0.1,
+        help="Seconds an entry, its own blocks only. Default: none; sustained 120, paced 30.",
+    ),
+]
+Until = Annotated[
+    float | None,
+    typer.Option(
+        parser=percentage,
+        metavar="PERCENT",
+        help="Stop an entry once the 95 % interval of its FPS is this narrow (2%: ±2 %).",
+    ),
+]
+ModeOption = Annotated[
+    Mode,
+    typer.Option(
+        help="burst: frames back to back, each once. sustained: for minutes, over and over; shows "
+        "throttling. paced: from a camera of --fps; late frames are dropped."
+    ),
+]
+Fps = Annotated[
+    float | None, typer.Option(min=0.1, help="The camera's frames a second, for --mode paced.")
+]
+Interleave = Annotated[
+    bool | None,
+    typer.Option(
+        "--interleave/--no-interleave",
+        help="Entries take turns, a block of frames each, so that drift hits all alike. "
+        "Default: as many as fit into memory.",
+    ),
+]
+Isolate = Annotated[
+    bool,
+    typer.Option("--isolate", help="A process of its own for every entry: measures its memory."),
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for the records. Default: runs/DATE-TIME.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with stopped records in --out.")]
@@ -83,11 +129,16 @@ def run(
     threads: Threads = None,
     limit: Limit = None,
     budget: BudgetOption = None,
+    until: Until = None,
+    mode: ModeOption = Mode.burst,
+    fps: Fps = None,
+    interleave: Interleave = None,
+    isolate: Isolate = False,
     out: Out = None,
     resume: Resume = False,
     json: Json = False,
 ) -> None:
-    """Measure speed and accuracy of entries, one frame after the other.
+    """Measure speed and accuracy of entries, frame by frame, entries taking turns.
 
     Records are written frame by frame: a run killed at any moment keeps every finished frame,
     and --resume goes on from there.
@@ -101,6 +152,10 @@ def run(
         posemark run 'lite*@detected' --data coco:~/coco --boxes file:detections.json
 
         posemark run dark-w32-256x192 --flip --persons batched --limit 50 --json
+
+        posemark run 'lite*' --until 2% --isolate
+
+        posemark run litehrnet-18-256x192 --mode paced --fps 30
     """
     from posemark.jobs.plan import Options, plan
     from posemark.measure.environment import usable_cores
@@ -115,10 +170,24 @@ def run(
         min_score=min_score,
         threads=threads or usable_cores(),
         limit=limit,
-        budget=budget,
+        budget=budget or DEFAULT_SECONDS.get(mode),
+        mode=mode.value,
+        camera_fps=_camera(mode, fps),
+        until=until,
     )
     jobs = plan(entries, options)
-    _run_all(jobs, data, out or _fresh_folder(resume), resume, json)
+    _run_all(jobs, out or _fresh_folder(resume), resume, json, interleave, isolate)
+
+
+def _camera(mode: Mode, fps: float | None) -> float | None:
+    from posemark.core.errors import UsageError
+
+    if (mode is Mode.paced) != (fps is not None):
+        raise UsageError(
+            "--mode paced and --fps go together: the camera's rate is what a paced run is about. "
+            "For example: --mode paced --fps 30."
+        )
+    return fps
 
 
 def _fresh_folder(resume: bool) -> Path:
@@ -130,30 +199,29 @@ def _fresh_folder(resume: bool) -> Path:
     return Path("runs") / utc_now()[:19].replace(":", "").replace("T", "-")
 
 
-def _run_all(jobs: "list[Job]", data: str, out: Path, resume: bool, json: bool) -> None:
-    """All inputs are checked before the first frame is measured, then entry after entry."""
+def _run_all(
+    jobs: "list[Job]", out: Path, resume: bool, json: bool, interleave: bool | None, isolate: bool
+) -> None:
+    """All inputs are checked before the first frame is measured, then the rounds begin."""
     from posemark.cli.console import print_rows
     from posemark.datasets import open_dataset
-    from posemark.jobs.local import existing_record
+    from posemark.jobs.measurement import existing_record
     from posemark.jobs.prepare import prepare_job
-    from posemark.report import tables
+    from posemark.jobs.rounds import groups, run_jobs
+    from posemark.measure.environment import free_memory
     from posemark.report.derive import in_order
 
-    dataset = open_dataset(data)
+    dataset = open_dataset(jobs[0].options.data)
     frames = dataset.frames()
     prepared = [prepare_job(job, dataset, frames) for job in jobs]
     for each in prepared:
         existing_record(each, out, resume)
-    rows: list[Row] = []
-    truths: dict[Path, dict[str, Any]] = {}
+    turns = groups(prepared, interleave, isolate, free_memory())
     with _progress(quiet=json) as progress, _hint_on_stop(out):
-        for number, each in enumerate(prepared, 1):
-            show = _Display(progress, f"{number}/{len(jobs)} {each.key}", each.job.options.budget)
-            rows.append(_run_one(each, out, resume, show, truths))
-            if json:
-                typer.echo(tables.json_lines(rows[-1:]).rstrip())
+        display = _Display(progress, prepared, json)
+        run_jobs(turns, out, resume, isolate, display)
     if not json:
-        print_rows(in_order(rows))
+        print_rows(in_order(display.rows))
         typer.echo(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
 
 
@@ -170,48 +238,50 @@ def _hint_on_stop(out: Path) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def _run_one(
-    prepared: "Prepared",
-    out: Path,
-    resume: bool,
-    show: "_Display",
-    truths: dict[Path, dict[str, Any]],
-) -> "Row":
-    """Measure one entry. truths: annotations parsed so far, which the entries share."""
-    from posemark.jobs.local import run_job
-    from posemark.records import files
-    from posemark.report.derive import row_of
-
-    row = row_of(files.read(run_job(prepared, out, resume, show.step)), truths)
-    show.finish(row)
-    return row
-
-
 class _Display:
-    """An entry's line on the screen: how far it is, and the figure so far.
+    """What a run shows: one bar over all entries, a line for each that is over.
 
-    Under a budget the bar shows its share: how many frames it will hold is not known.
+    rows: of the entries that are over.
     """
 
-    def __init__(self, progress: "Progress", title: str, budget: float | None) -> None:
-        self._progress, self._budget = progress, budget
-        self._task = progress.add_task(title, total=1.0, text="building the network")
-        self._frames = self._nanoseconds = 0
+    def __init__(self, progress: "Progress", jobs: "list[Prepared]", json: bool) -> None:
+        self.rows: list[Row] = []
+        self._progress, self._jobs, self._json = progress, jobs, json
+        self._truths: dict[Path, dict[str, Any]] = {}
+        self._shares, self._pose_ns = [0.0] * len(jobs), [0] * len(jobs)
+        self._task = progress.add_task("", total=float(len(jobs)), text="")
 
-    def step(self, step: "Step") -> None:
-        self._frames += step.line.error is None
-        self._nanoseconds += sum(step.line.stages.get(stage, 0) for stage in POSE_STAGES)
-        share = step.done / step.total
-        if self._budget:
-            elapsed = self._progress.tasks[self._task].elapsed or 0.0
-            share = max(share, min(1.0, elapsed / self._budget))
-        speed = self._frames / self._nanoseconds * 1e9 if self._nanoseconds else 0
-        text = f"{step.done} frames, {speed:.3g} FPS"
-        self._progress.update(self._task, completed=share, text=text)
+    def opening(self, place: int) -> None:
+        self._show(place, "building the network")
 
-    def finish(self, row: "Row") -> None:
-        figure = f"{row.fps_pose:.3g} pose FPS" if row.fps_pose else "no people seen"
-        self._progress.update(self._task, completed=1.0, text=f"{row.frames} frames, {figure}")
+    def step(self, place: int, step: "Step") -> None:
+        self._shares[place] = step.share
+        self._pose_ns[place] += sum(step.line.stages.get(stage, 0) for stage in POSE_STAGES)
+        speed = step.done / self._pose_ns[place] * 1e9 if self._pose_ns[place] else 0
+        self._show(place, f"{step.done} frames, {speed:.3g} FPS")
+
+    def _show(self, place: int, text: str) -> None:
+        self._progress.update(
+            self._task,
+            completed=sum(self._shares),
+            description=f"{place + 1}/{len(self._jobs)} {self._jobs[place].key}",
+            text=text,
+        )
+
+    def over(self, place: int, path: Path) -> None:
+        from posemark.records import files
+        from posemark.report import figures, tables
+        from posemark.report.derive import row_of
+
+        row = row_of(files.read(path), self._truths)
+        self.rows.append(row)
+        self._shares[place] = 1.0
+        if self._json:
+            typer.echo(tables.json_lines([row]).rstrip())
+        else:
+            frames, speed = figures.counted(row.frames, "frame"), figures.fps(row)
+            said = f"{row.entry}: {frames}, {speed} pose FPS, {row.verdict.kind}"
+            self._progress.console.print(said, markup=False, highlight=False)
 
 
 def _progress(quiet: bool) -> "Progress":
@@ -220,9 +290,10 @@ def _progress(quiet: bool) -> "Progress":
 
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=10),
+        BarColumn(bar_width=16),
         TimeElapsedColumn(),
         TextColumn("{task.fields[text]}"),
         console=Console(stderr=True),
         disable=quiet,
+        transient=True,
     )
