@@ -4,24 +4,29 @@ from dataclasses import replace
 import pytest
 
 import report_rows
-from posemark.report import charts, context, cost, labels, scales
+from posemark.report import captions, charts, context, labels, marks, scales
 
 
-def marks(spec):
+def drawn(spec):
     return spec["data"]["values"]
 
 
+def layer(spec, name):
+    return spec["layer"][charts.LAYERS.index(name)]
+
+
 def texts(spec):
-    return [value["text"] for layer in spec["layer"][4:] for value in layer["data"]["values"]]
+    below = spec["layer"][len(charts.LAYERS) :]
+    return [value["text"] for each in below for value in each["data"]["values"]]
 
 
-def axis_title(spec, channel):
-    return spec["layer"][1]["encoding"][channel]["axis"]["title"]
+def axis(spec, channel):
+    return layer(spec, "points")["encoding"][channel]
 
 
 def test_measured_ap_is_solid_and_published_ap_is_hollow():
     rows = [report_rows.measured(ap=0.7331), report_rows.row()]
-    solid, hollow = marks(charts.ap_fps_spec(rows))
+    solid, hollow = drawn(charts.ap_fps_spec(rows))
     assert (solid["solid"], solid["ap"]) == (1, pytest.approx(73.31))
     assert (hollow["solid"], hollow["ap"]) == (0, pytest.approx(74.4))
     assert "measured in this run (boxes: simulated; no flip test)" in solid["ap_text"]
@@ -43,7 +48,7 @@ def test_solid_and_hollow_reach_the_picture():
 def test_rows_without_ap_are_named_but_not_plotted():
     rows = report_rows.suite()
     spec = charts.ap_fps_spec(rows)
-    assert {mark["boxes"] for mark in marks(spec)} == {charts.DETECTED}
+    assert {mark["boxes"] for mark in drawn(spec)} == {marks.DETECTED}
     note = " ".join(texts(spec)).replace("\u00a0", " ")
     assert "Not plotted, no AP measured or published: a hrnet-w32-256x192@gt, c" in note
     assert "b hrnet-w32-256x192@detected" in note  # the key of the letters
@@ -51,23 +56,23 @@ def test_rows_without_ap_are_named_but_not_plotted():
 
 def test_a_row_left_out_tells_its_weights_where_its_entry_is_plotted_too():
     rows = [report_rows.measured(boxes="gt"), report_rows.row(boxes="gt", letter="a")]
-    (sentence,) = charts.unplotted_sentences(rows)
+    (sentence,) = captions.unplotted_sentences(rows)
     assert "a\u00a0hrnet-w32-256x192@gt\u00a0(weights\u00a0none)" in sentence
 
 
 def test_a_row_without_time_is_named_but_not_plotted():
     rows = [report_rows.row(), report_rows.row(letter="z", fps_pose=None)]
     spec = charts.ap_fps_spec(rows)
-    assert [mark["label"] for mark in marks(spec)] == ["b"]
-    assert charts.unplotted_sentences(rows)[0].startswith("Not plotted, no time measured: z")
+    assert [mark["label"] for mark in drawn(spec)] == ["b"]
+    assert captions.unplotted_sentences(rows)[0].startswith("Not plotted, no time measured: z")
 
 
 @pytest.mark.parametrize(("slow", "log"), [(10.1, False), (9.9, True)])
 def test_the_axis_turns_logarithmic_and_says_so(slow, log):
-    rows = [report_rows.row(fps_pose=100.0), report_rows.row(fps_pose=slow)]
+    rows = [report_rows.row(fps_pose=fps, fps_interval=None) for fps in (100.0, slow)]
     spec = charts.ap_fps_spec(rows)
-    assert ("(log)" in axis_title(spec, "y")) is log
-    assert spec["layer"][1]["encoding"]["y"]["scale"]["type"] == ("log" if log else "linear")
+    assert ("(log)" in axis(spec, "y")["axis"]["title"]) is log
+    assert axis(spec, "y")["scale"]["type"] == ("log" if log else "linear")
 
 
 @pytest.mark.parametrize("values", [[7.0], [0.02, 0.3], [5.0, 5.0], [1.0, 99.0], [3.0, 28.0], []])
@@ -84,8 +89,8 @@ def test_a_wide_range_of_speeds_has_ticks_at_1_2_and_5():
 
 def test_box_kinds_have_their_shapes():
     bottom_up = replace(report_rows.row(), approach="bottom-up", boxes="")
-    kinds = [charts.box_kind(row) for row in (report_rows.row(boxes="gt"), report_rows.row())]
-    assert [*kinds, charts.box_kind(bottom_up)] == [charts.GT, charts.DETECTED, charts.NO_BOXES]
+    kinds = [marks.box_kind(row) for row in (report_rows.row(boxes="gt"), report_rows.row())]
+    assert [*kinds, marks.box_kind(bottom_up)] == [marks.GT, marks.DETECTED, marks.NO_BOXES]
 
 
 def test_labels_are_letters_or_names_and_repeated_ones_say_how_they_differ():
@@ -113,31 +118,17 @@ def test_a_label_without_a_letter_tells_one_scale_from_several():
 def test_labels_of_the_suite_cover_neither_marks_nor_each_other():
     points = [(300.0, 200.0), (312.0, 200.0), (300.0, 212.0), (596.0, 4.0)]
     spots = labels.place(points, ["a", "b", "c", "longer"], (600, 400))
-    marks = [labels.Box(x, y, 6.0, 6.0) for x, y in points]
+    around = [labels.Box(x, y, 6.0, 6.0) for x, y in points]
     boxes = [spot.box for spot in spots]
     assert all(box.outside((600, 400)) == 0 for box in boxes)
     for index, box in enumerate(boxes):
-        assert all(box.overlap(other) == 0 for other in marks + boxes[:index])
+        assert all(box.overlap(other) == 0 for other in around + boxes[:index])
 
 
-def test_stage_shares_fill_the_bar():
-    spec = charts.stages_spec([report_rows.row()])
-    parts = spec["layer"][0]["data"]["values"]
-    assert parts[0]["start"] == 0
-    assert parts[-1]["end"] == pytest.approx(1)
-    assert [part["stage"] for part in parts if part["inside"]] == ["infer"]
-
-
-def test_a_stage_that_no_row_has_is_not_in_the_legend():
-    spec = charts.stages_spec(report_rows.suite())
-    used = spec["layer"][0]["layer"][0]["encoding"]["color"]["scale"]["domain"]
-    assert used == ["decode", "preprocess", "infer", "postprocess"]
-
-
-def test_both_charts_render_for_rows_and_for_none():
+def test_the_chart_renders_for_rows_and_for_none():
     for rows in (report_rows.mixed(), []):
-        assert charts.svg(charts.ap_fps_spec(rows)).startswith("<svg")
-        assert charts.png(charts.stages_spec(rows), scale=1).startswith(b"\x89PNG")
+        assert charts.svg(charts.picture_spec(rows)).startswith("<svg")
+        assert charts.png(charts.ap_fps_spec(rows), scale=1).startswith(b"\x89PNG")
 
 
 def test_the_picture_has_its_own_background():
@@ -163,26 +154,17 @@ def test_rows_that_cannot_be_compared_bring_a_warning():
 
 def test_a_tooltip_of_a_bottom_up_mark_tells_scales_instead_of_boxes():
     rows = [report_rows.scored(report_rows.bottom_up(2), 0.69), report_rows.bottom_up(3)]
-    measured, published = marks(charts.ap_fps_spec(rows))
+    measured, published = drawn(charts.ap_fps_spec(rows))
     assert measured["ap_text"] == "69.0 measured in this run (scales: 0.5, 1, 2; no flip test)"
     assert "(scales: single; flip test; DEKR README)" in published["ap_text"]
     assert measured["cost"] == "5,660 ms + 9.90 ms a person"
 
 
-def test_views_exist_where_both_approaches_are_plotted():
-    views = charts.views(report_rows.seed(), charts.WIDE)
-    assert list(views) == ["combined", "top-down", "bottom-up"]
-    combined, top_down, bottom_up = ({mark["label"] for mark in marks(v)} for v in views.values())
-    assert combined == set("abceg" + "iklmnoq" + "stuvwxy")
-    assert top_down == set("abcegiklmnoq")
-    assert bottom_up == set("stuvwxy")
-    assert list(charts.views(report_rows.mixed(), charts.WIDE)) == ["combined"]
-
-
-def test_a_family_has_one_colour_in_all_views():
+def test_a_family_has_one_colour_in_all_panels():
     colours = {}
-    for view in charts.views(report_rows.seed(), charts.WIDE).values():
-        scale = view["layer"][1]["encoding"]["stroke"]["scale"]
+    combined, panels, _ = charts.picture_spec(report_rows.seed())["vconcat"]
+    for plot in (combined, *panels["hconcat"]):
+        scale = layer(plot, "points")["encoding"]["stroke"]["scale"]
         for family, colour in zip(scale["domain"], scale["range"], strict=True):
             assert colours.setdefault(family, colour) == colour
     assert len(set(colours.values())) == 8
@@ -191,7 +173,7 @@ def test_a_family_has_one_colour_in_all_views():
 def test_the_picture_has_a_panel_of_each_approach_below_the_combined_chart():
     picture = charts.picture_spec(report_rows.seed())
     combined, panels, _ = picture["vconcat"]
-    assert [len(marks(plot)) for plot in (combined, *panels["hconcat"])] == [19, 12, 7]
+    assert [len(drawn(plot)) for plot in (combined, *panels["hconcat"])] == [19, 12, 7]
     text = charts.svg(picture)
     assert "Top-down only, on axes of its own" in text
     assert "Bottom-up only, on axes of its own" in text
@@ -205,22 +187,42 @@ def test_the_picture_of_one_approach_is_one_chart():
     assert charts.picture_spec(rows) == charts.ap_fps_spec(rows)
 
 
-def test_few_some_and_many_people_cost_what_the_line_says():
-    parts = charts.cost_spec([report_rows.bottom_up(0)])["layer"][1]["data"]["values"]
-    assert [part["ms"] for part in parts] == pytest.approx([1903.1, 1915.5, 1962.0])
-    assert parts[2]["time"] == "1,962 ms"
+def test_intervals_are_lines_through_their_marks_and_reach_the_picture():
+    row = report_rows.scored(report_rows.top_down(0, "detected"), 0.733)
+    (mark,) = drawn(charts.ap_fps_spec([row]))
+    assert (mark["fps_low"], mark["fps_high"]) == row.fps_interval
+    assert (mark["ap_low"], mark["ap_high"]) == pytest.approx((70.5, 76.0))
+    with_bars = charts.svg(charts.ap_fps_spec([row]))
+    without = charts.svg(charts.ap_fps_spec([replace(row, fps_interval=None, ap_interval=None)]))
+    assert with_bars.count(BAR) - without.count(BAR) == 2
 
 
-def test_a_line_below_zero_is_not_drawn_there_and_rows_without_one_are_named():
-    noisy = report_rows.bottom_up(0, intercept_ms=-9.0, ms_per_person=2.0)
-    parts = charts.cost_spec([noisy, report_rows.row()])["layer"][1]["data"]["values"]
-    assert [part["people"] for part in parts] == ["5 people", "20 people"]
-    assert "b\u00a0hrnet-w32-256x192@detected." in cost.unfitted_sentence(
-        [noisy, report_rows.row()]
-    )
-    assert cost.unfitted_sentence([noisy]) == ""
+BAR = 'stroke-opacity="0.6"'
 
 
-def test_the_cost_chart_renders_for_rows_and_for_none():
-    for rows in (report_rows.seed(), []):
-        assert charts.svg(charts.cost_spec(rows)).startswith("<svg")
+def test_the_axes_hold_the_intervals():
+    row = report_rows.row(fps_interval=(0.5, 40.0), ap_interval=(0.3, 0.9))
+    spec = charts.ap_fps_spec([row])
+    for channel, ends in (("x", (30, 90)), ("y", (0.5, 40))):
+        low, high = axis(spec, channel)["scale"]["domain"]
+        assert low < ends[0] < ends[1] < high
+
+
+def test_only_speeds_that_are_not_valid_have_a_ring_and_the_caption_says_why():
+    rows = [report_rows.row(), report_rows.judged(report_rows.row(letter="z"), "throttled")]
+    valid, throttled = drawn(charts.ap_fps_spec(rows))
+    assert (valid["doubted"], throttled["doubted"]) == (0, 1)
+    assert throttled["worth"] == "throttled: the processor counted 14 thermal throttle events"
+    assert charts.svg(charts.ap_fps_spec(rows)).count('stroke-dasharray="2,2.5"') == 1
+    assert "Dashed ring: the speed is not valid (throttled)." in texts(charts.ap_fps_spec(rows))
+    assert captions.doubts([rows[0]]) == ""
+
+
+def test_the_picture_shows_the_largest_group_and_names_the_others_with_the_reason():
+    rows = report_rows.mixed()
+    others = report_rows.on_another_machine(rows[:4])
+    assert drawn(charts.picture_spec([*others, *rows])) == drawn(charts.picture_spec(rows))
+    told = " ".join(texts(charts.picture_spec([*others, *rows])))
+    assert "Speeds of several machines are not compared." in told
+    assert "Apple M4, 10 cores" in told
+    assert "several machines" not in " ".join(texts(charts.picture_spec(rows)))

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -83,14 +84,37 @@ def test_hostile_names_stay_text():
     elements = parsed(page.html([row], HOSTILE))
     assert not [tag for tag, _ in elements.found if tag == "img"]
     assert len(elements.scripts) == 3
-    charts = json.loads(elements.scripts[0])
-    assert charts["wide"]["combined"]["data"]["values"][0]["entry"] == f"<b> {HOSTILE}"
+    (entry,) = json.loads(elements.scripts[0])["entries"]
+    assert entry["name"] == f"<b> {HOSTILE}"
 
 
-def test_views_and_costs_are_there_only_where_they_say_something():
-    for rows, hidden in ((report_rows.seed(), 0), (report_rows.mixed(), 2)):
+def test_views_are_there_only_where_both_approaches_are():
+    for rows, hidden in ((report_rows.seed(), False), (report_rows.mixed(), True)):
         elements = parsed(page.html(rows, "A report")).found
-        assert sum("hidden" in attributes for _, attributes in elements) == hidden
+        (views,) = [a for tag, a in elements if a.get("class") == "choice view"]
+        assert ("hidden" in views) is hidden
+
+
+def test_only_filters_that_can_narrow_something_are_there():
+    names = [a["data-name"] for _, a in parsed(page.html(report_rows.seed(), "")).found
+             if "data-name" in a]  # fmt: skip
+    assert names == ["family", "boxes", "source", "verdict"]
+    one = parsed(page.html([report_rows.row()], "")).found
+    assert not [a for _, a in one if "data-name" in a]
+
+
+def test_a_hundred_entries_of_5000_frames_stay_far_below_6_mb():
+    rows = [replace(row, frames=5_000, persons=10_000) for row in report_rows.seed_measured()]
+    rows = [report_rows.timed(row, {"verdict": row.verdict}, blocks=60) for row in rows]
+    assert len(page.html(4 * rows, "A report").encode()) < 3_000_000
+
+
+def test_many_warnings_stand_behind_one_line():
+    rows = [*report_rows.seed(), *report_rows.on_another_machine(report_rows.seed()[:3])]
+    text = page.html(rows, "A report")
+    assert "things to know before comparing" in text
+    assert "Speeds of several machines are not compared" in text
+    assert "to know before comparing" not in page.html(report_rows.suite(), "A report")
 
 
 def test_a_page_of_no_rows_is_a_page():

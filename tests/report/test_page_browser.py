@@ -1,57 +1,49 @@
 """The page in a real browser: charts drawn, table sorts, nothing loaded, no errors."""
 
-import json
-import shutil
-
 import pytest
 
 import report_rows
+from browser_page import (
+    chromium,
+    data,
+    find,
+    opened,
+    plotted,
+    requests,
+    resized,
+    settled,
+    text,
+    written,
+)
+from posemark.report import figures
 from posemark.report.figures import DASH
-from posemark.report.write import write
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
+CHARTS = ("ap-fps", "cost", "stages", "latency", "timeline", "keypoints", "sizes")
 
 
-@pytest.fixture
-def browser(tmp_path):
-    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("needs chromium and chromedriver (Debian: chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(executable_path=driver)
-    session = webdriver.Chrome(options=options, service=service)
-    yield session
-    session.quit()
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("profile")) as session:
+        yield session
 
 
-def opened(browser, tmp_path, rows, width=1280):
-    """The page of these rows at a width in pixels, its charts drawn."""
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    path = tmp_path / "report.html"
-    write(rows, path)
-    browser.get(path.as_uri())
-    drawn = "return document.querySelectorAll('.chart svg').length"
-    WebDriverWait(browser, 30).until(lambda page: page.execute_script(drawn) == 3)
+@pytest.fixture(scope="module")
+def seed(tmp_path_factory):
+    return written(report_rows.seed_measured(), tmp_path_factory.mktemp("seed"))
 
 
-def requests(browser):
-    """The address of everything that the page asked for (and not the browser's own pages)."""
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    sent = [each for each in messages if each["method"] == "Network.requestWillBeSent"]
-    own = [each["params"] for each in sent if each["params"]["documentURL"].startswith("file:")]
-    return [each["request"]["url"] for each in own]
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    return written(report_rows.mixed(), tmp_path_factory.mktemp("mixed"))
+
+
+@pytest.fixture(autouse=True)
+def quiet(browser):
+    """No test may leave an error or a warning in the console."""
+    browser.get_log("browser")
+    yield
+    assert browser.get_log("browser") == []
 
 
 def column(browser, title):
@@ -77,76 +69,97 @@ def press(browser, title):
     return button.find_element(By.XPATH, "..").get_attribute("aria-sort")
 
 
-def test_the_page_draws_both_charts_without_errors_or_loads(browser, tmp_path):
-    opened(browser, tmp_path, report_rows.mixed())
-    marks = "return document.querySelectorAll('#ap-fps .mark-symbol.role-mark path').length"
-    assert browser.execute_script(marks) == 11
-    assert browser.get_log("browser") == []
+def drawn(browser):
+    """The charts that have a picture in the document."""
+    found = "return [...document.querySelectorAll('.chart svg')].map((e) => e.closest('.chart').id)"
+    return browser.execute_script(found)
+
+
+def test_the_page_draws_all_charts_and_loads_nothing(browser, mixed):
+    browser.get_log("performance")
+    opened(browser, mixed)
+    assert sorted(drawn(browser)) == sorted([*CHARTS[:1], *CHARTS[2:]])  # no row has a line
+    assert len(plotted(browser)) == 11
     page, *others = requests(browser)
     assert page.endswith("report.html")
     assert [url for url in others if not url.startswith("data:")] == []
+    loaded = "return performance.getEntriesByType('resource').map((each) => each.name)"
+    assert [u for u in browser.execute_script(loaded) if not u.startswith("data:")] == []
 
 
 def test_a_mark_tells_its_settings(browser, tmp_path):
     from selenium.webdriver.common.action_chains import ActionChains
-    from selenium.webdriver.common.by import By
 
-    opened(browser, tmp_path, [report_rows.row()])
-    mark = browser.find_element(By.CSS_SELECTOR, "#ap-fps .mark-symbol.role-mark path")
-    ActionChains(browser).move_to_element(mark).perform()
-    tooltip = browser.find_element(By.ID, "vg-tooltip-element").text
+    opened(browser, written([report_rows.row()], tmp_path))
+    ActionChains(browser).move_to_element(find(browser, "#ap-fps .points_marks path")).perform()
+    tooltip = find(browser, "#vg-tooltip-element").text
     assert "74.4 as published (boxes: detected, person AP 56.4; flip test" in tooltip
+    assert "valid: interval ±2.1 % over 42 blocks" in tooltip
 
 
-def shown(browser, number):
-    """The labels in the AP-FPS chart, once it shows as many as awaited."""
-    from selenium.webdriver.support.ui import WebDriverWait
+def test_intervals_and_rings_are_drawn_for_the_rows_that_have_them(browser, seed):
+    opened(browser, seed)
+    rows = report_rows.seed_measured()
+    marked = plotted(browser)
+    with_interval = {at for at in marked if rows[at].fps_interval}
+    doubted = {at for at in marked if rows[at].verdict.kind != "valid"}
+    assert {each["id"] for each in data(browser, "ap-fps", "fps_bars")} == with_interval
+    assert {each["id"] for each in data(browser, "ap-fps", "ap_bars")} == {
+        at for at in marked if rows[at].ap_interval
+    }
+    assert {each["id"] for each in data(browser, "ap-fps", "rings")} == doubted
 
-    marks = "return document.querySelectorAll('#ap-fps .mark-symbol.role-mark path').length"
-    WebDriverWait(browser, 30).until(lambda page: page.execute_script(marks) == number)
-    texts = "[...document.querySelectorAll('#ap-fps .mark-text.role-mark text')]"
-    return set(browser.execute_script(f"return {texts}.map((each) => each.textContent)"))
+
+def test_names_stand_beside_marks_and_cover_no_other(browser, seed):
+    opened(browser, seed)
+    boxes = browser.execute_script(
+        """
+        return [...document.querySelectorAll("#ap-fps .names text")]
+          .filter((each) => each.getAttribute("opacity") !== "0")
+          .map((each) => { const { x, y, width, height } = each.getBoundingClientRect();
+            return [x, y + 3, x + width, y + height - 3]; });
+        """
+    )
+    assert len(boxes) == len(plotted(browser))
+    for at, (left, top, right, bottom) in enumerate(boxes):
+        for x1, y1, x2, y2 in boxes[:at]:
+            assert right < x1 or x2 < left or bottom < y1 or y2 < top
 
 
-def test_the_views_are_chosen_by_keyboard(browser, tmp_path):
+def test_the_views_are_chosen_by_keyboard(browser, seed):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
-    opened(browser, tmp_path, report_rows.seed())
+    opened(browser, seed)
     combined, top_down, bottom_up = browser.find_elements(By.NAME, "view")
     assert combined.is_selected()
-    assert len(shown(browser, 19)) == 19
+    assert len(plotted(browser)) == 21
     combined.send_keys(Keys.ARROW_RIGHT)
+    settled(browser)
     assert top_down.is_selected()
-    assert shown(browser, 12) == set("abcegiklmnoq")
+    assert plotted(browser) <= set(range(18))
     top_down.send_keys(Keys.ARROW_RIGHT)
-    assert shown(browser, 7) == set("stuvwxy")
-    lines = "return document.querySelectorAll('#ap-fps .mark-line path').length"
-    assert browser.execute_script(lines) == 1
+    settled(browser)
+    assert plotted(browser) == set(range(18, 25))
     assert bottom_up.accessible_name == "Bottom-up"
-    assert browser.get_log("browser") == []
 
 
-def test_a_view_stays_when_the_page_is_turned(browser, tmp_path):
-    from selenium.webdriver.common.by import By
-
-    opened(browser, tmp_path, report_rows.seed())
-    browser.find_elements(By.NAME, "view")[2].click()
-    shown(browser, 7)
-    size = {"width": 375, "height": 900, "deviceScaleFactor": 1, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    assert shown(browser, 7) == set("stuvwxy")
+def test_a_view_stays_when_the_page_is_turned(browser, seed):
+    opened(browser, seed, "#view=bottom-up")
+    resized(browser, 375)
+    browser.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0]))")
+    settled(browser)
+    assert plotted(browser) == set(range(18, 25))
+    assert find(browser, "#ap-fps svg").size["width"] <= 375
 
 
-def test_one_approach_has_no_views_to_choose(browser, tmp_path):
-    from selenium.webdriver.common.by import By
-
-    opened(browser, tmp_path, report_rows.mixed())
-    assert not any(each.is_displayed() for each in browser.find_elements(By.NAME, "view"))
+def test_one_approach_has_no_views_to_choose(browser, mixed):
+    opened(browser, mixed)
+    assert not find(browser, ".choice.view").is_displayed()
 
 
-def test_the_table_sorts_by_keyboard_and_keeps_missing_values_last(browser, tmp_path):
-    opened(browser, tmp_path, report_rows.mixed())
+def test_the_table_sorts_by_keyboard_and_keeps_missing_values_last(browser, mixed):
+    opened(browser, mixed)
     assert press(browser, "AP") == "ascending"
     assert column(browser, "AP")[:5] == ["63.9", "66.2", "73.3", "75.5", DASH]
     assert press(browser, "AP") == "descending"
@@ -156,20 +169,120 @@ def test_the_table_sorts_by_keyboard_and_keeps_missing_values_last(browser, tmp_
     assert names == sorted(names)
 
 
-def test_the_page_fits_a_phone(browser, tmp_path):
-    opened(browser, tmp_path, report_rows.seed(), width=375)
+def test_figures_are_written_as_elsewhere(browser, seed):
+    opened(browser, seed)
+    values = [0, 0.0123, 0.0786, 0.0949, 0.0951, 0.5, 1, 9.876, 9.99, 9.996, 42.06, 99.96]
+    values += [123.4, 1234.6, 9_999_999.0]
+    written_here = browser.execute_script("return arguments[0].map(digits)", values)
+    assert written_here == [figures.three_digits(value) for value in values]
+
+
+def test_bars_of_stages_fill_the_mean_frame(browser, seed):
+    opened(browser, seed)
+    rows = report_rows.seed_measured()
+    ends, stages = {}, {}
+    for part in data(browser, "stages", "parts"):
+        ends[part["id"]] = part["end"]
+        stages.setdefault(part["id"], {})[part["stage"]] = part["end"] - part["start"]
+    assert list(ends) == list(range(25))
+    assert list(ends.values()) == pytest.approx([1] * 25)
+    infer = [row.stage_ms["infer"] / sum(row.stage_ms.values()) for row in rows]
+    assert [stages[at]["infer"] for at in range(25)] == pytest.approx(infer)
+    assert "14,762 ms" in text(browser, "#stages")
+
+
+def test_lines_of_cost_are_solid_as_far_as_people_were_seen(browser, seed):
+    opened(browser, seed)
+    rows = report_rows.seed_measured()
+    lines = browser.execute_script("return costLines(report.entries[24], 41)")
+    solid = [each["people"] for each in lines if each["part"] == "seen"]
+    beyond = [each["people"] for each in lines if each["part"] == "beyond"]
+    assert (min(solid), max(solid), min(beyond), max(beyond)) == (1, 9, 9, 41)
+    for each in lines:
+        assert each["ms"] == pytest.approx(
+            rows[24].intercept_ms + rows[24].ms_per_person * each["people"]
+        )
+    assert browser.execute_script("return document.querySelectorAll('#cost .lines_marks').length")
+
+
+def test_dark_and_light_are_a_press_apart(browser, seed):
+    opened(browser, seed)
+    paper = "return getComputedStyle(document.body).backgroundColor"
+    light = browser.execute_script(paper)
+    find(browser, "#theme").click()
+    assert browser.execute_script(paper) != light
+    find(browser, "#theme").click()
+    assert browser.execute_script(paper) == light
+    wish = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
+    opened(browser, seed)
+    assert browser.execute_script(paper) != light
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_printing_at_once_prints_all_charts(browser, seed):
+    browser.get("about:blank")
+    browser.get(seed.as_uri())
+    count = "addEventListener('afterprint', () => { window.printed = arguments[0](); })"
+    there = "() => [...document.querySelectorAll('.chart svg')].length"
+    browser.execute_script(count.replace("arguments[0]", f"({there})"))
+    browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
+    assert browser.execute_script("return window.printed") == len(CHARTS)
+    settled(browser)
+
+
+def test_the_page_fits_a_phone(browser, seed):
+    opened(browser, seed, "#entry=0&entry=21&entry=22&entry=23", width=375)
     assert browser.execute_script("return document.documentElement.scrollWidth") == 375
     wide = "return [...document.querySelectorAll('.chart svg')].map((e) => e.clientWidth)"
-    assert max(browser.execute_script(wide)) <= 375
+    widths = browser.execute_script(wide)
+    assert len(widths) == len(CHARTS)
+    assert max(widths) <= 375
+    own = wide.replace("e.clientWidth", "Number(e.getAttribute('width'))")
+    assert max(browser.execute_script(own)) <= 375  # not shrunk: letters keep their size
+
+
+def test_every_control_has_a_name(browser, seed):
+    from selenium.webdriver.common.by import By
+
+    opened(browser, seed)
+    controls = browser.find_elements(By.CSS_SELECTOR, "input, select, button, summary")
+    assert len(controls) > 60
+    assert [each for each in controls if each.is_displayed() and not each.accessible_name] == []
 
 
 def test_a_page_of_no_rows_opens(browser, tmp_path):
-    opened(browser, tmp_path, [])
-    assert browser.get_log("browser") == []
+    opened(browser, written([], tmp_path))
+    assert drawn(browser) == []
+    assert text(browser, "#count") == "0 of 0 entries"
 
 
 def test_hostile_names_do_not_run(browser, tmp_path):
     hostile = "</script><img src=x onerror=\"document.title='owned'\">"
-    opened(browser, tmp_path, [report_rows.row(entry=hostile, notes=(hostile,))])
+    rows = [report_rows.measured(entry=hostile, family=hostile, machine=hostile, notes=(hostile,))]
+    opened(browser, written(rows, tmp_path))
     assert browser.title == "PoseMark report"
-    assert browser.get_log("browser") == []
+
+
+def test_a_line_of_cost_stands_out_under_the_mouse(browser, seed):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    opened(browser, seed)
+    widths = """
+    const lines = [...document.querySelectorAll("#cost .lines_marks path")];
+    return lines.map((each) => Number(each.getAttribute("stroke-width")));
+    """
+    assert max(browser.execute_script(widths)) == 1.8
+    line = find(browser, "#cost .hovered_marks path")
+    browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", line)
+    ActionChains(browser).move_to_element(line).perform()
+    assert sorted(set(browser.execute_script(widths))) == [1.8, 4]
+
+
+def test_a_line_of_cost_tells_its_entry(browser, seed):
+    opened(browser, seed)
+    tooltip = "return document.querySelector('#cost .hovered_marks path').__data__.tooltip"
+    told = browser.execute_script(tooltip)
+    assert told["name"] == "a hrnet-w32-256x192@detected"
+    assert told["takes"] == "0.30 ms + 143 ms a person"
+    assert told["seen"] == "up to 41 people in a frame of the run"

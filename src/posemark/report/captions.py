@@ -1,15 +1,17 @@
 """The words around a chart that stands alone: title above, key and explanations below."""
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
-from posemark.report import context, figures, fronts
+from posemark.report import context, figures, fronts, marks
 from posemark.report.rows import Row
 from posemark.report.theme import Spec
 
 LINE = 15  # pixels
 _CHARACTER = 5.6  # pixels at font size 11
 _COLUMNS = 3
+INTERVALS = "Thin lines through a mark: 95 % intervals of its FPS and of its measured AP."
 
 Text = dict[str, Any]
 """A text with its x in pixels from the left and its line, from 0."""
@@ -29,8 +31,11 @@ def title(rows: list[Row]) -> Spec:
     }
 
 
-def texts(rows: list[Row], width: int) -> list[Text]:
-    """Key of the letters in columns; below it what lines and hollow marks are, who is missing."""
+def texts(rows: list[Row], width: int, reasons: Sequence[str] = ()) -> list[Text]:
+    """Key of the letters in columns; below it what lines and hollow marks are, who is missing.
+
+    reasons: why other rows are not on these axes.
+    """
     shown = context.plotted(rows)
     key = sorted({context.named(row) for row in shown if row.letter})
     lines = -(-len(key) // _COLUMNS)
@@ -39,7 +44,7 @@ def texts(rows: list[Row], width: int) -> list[Text]:
         for index, text in enumerate(key)
     ]
     line = lines + 0.5 if key else 0
-    for sentence in _sentences(rows, shown):
+    for sentence in [*_sentences(rows, shown), *reasons]:
         for text in textwrap.wrap(sentence, int(width / _CHARACTER), break_on_hyphens=False):
             made.append({"text": text, "x": 0, "line": line})
             line += 1
@@ -47,8 +52,20 @@ def texts(rows: list[Row], width: int) -> list[Text]:
 
 
 def _sentences(rows: list[Row], shown: list[Row]) -> list[str]:
-    front = fronts.SENTENCE if shown else ""
-    return [text for text in (front, _hollow(shown), *unplotted_sentences(rows)) if text]
+    found = (
+        fronts.SENTENCE if shown else "",
+        _hollow(shown),
+        INTERVALS if any(row.fps_interval for row in shown) else "",
+        doubts(shown),
+        *unplotted_sentences(rows),
+    )
+    return [text for text in found if text]
+
+
+def doubts(rows: list[Row]) -> str:
+    """What dashed rings mean, with the verdicts that occur; "" where every speed is valid."""
+    kinds = context.distinct(row.verdict.kind for row in rows if not marks.valid(row))
+    return f"Dashed ring: the speed is not valid ({', '.join(kinds)})." if kinds else ""
 
 
 def _hollow(shown: list[Row]) -> str:

@@ -1,34 +1,30 @@
-"""The charts as Vega-Lite specifications, and their rendering to SVG and PNG.
+"""The AP-FPS chart as a Vega-Lite specification, and rendering to SVG and PNG.
 
-A solid mark is an AP of this run, a hollow one a published AP beside the speed of this run.
+A solid mark is an AP of this run, a hollow one a published AP beside the speed of this run. Thin
+lines through a mark are 95 % intervals; a dashed ring is around a speed whose verdict is not valid.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from posemark.report import captions, context, fronts, labels, marks, scales, theme
-from posemark.report.captions import unplotted_sentences
-from posemark.report.cost import cost_spec
-from posemark.report.marks import DETECTED, GT, NO_BOXES, box_kind
+from posemark.report import captions, comparable, context, fronts, labels, marks, scales, theme
 from posemark.report.rows import Row
-from posemark.report.stages import stages_spec
 from posemark.report.theme import SCHEMA, VEGA_LITE, Spec
-
-__all__ = [
-    "DETECTED", "GT", "NO_BOXES", "ap_fps_spec", "box_kind", "cost_spec", "javascript",
-    "picture_spec", "png", "stages_spec", "svg", "unplotted_sentences", "views",
-]  # fmt: skip
 
 MEASURED = "AP measured here"
 PUBLISHED = "AP as published (not measured here)"
-COMBINED = "combined"
 _LEGEND_INK = "#7a828c"
 _LEGEND_WIDTH = 230  # pixels
 _CAPTION_LEFT = -44  # pixels from the plot, below the title of the y axis
 _CAPTION_TOP = 66  # pixels below the plot
 _FRONT_ROOM = 2.0  # pixels to either side of a line that labels keep clear of
+_BAR_ROOM = 1.0
+LAYERS = ("fronts", "fps_bars", "ap_bars", "rings", "points", "fill", "names")
+"""What each layer of the chart is, from the back to the front."""
 
 
 @dataclass(frozen=True)
@@ -81,37 +77,40 @@ WIDE = Layout(width=730, height=430, legend="right", captions=False)
 NARROW = Layout(width=275, height=330, legend="bottom", captions=False)
 
 
-def ap_fps_spec(rows: list[Row], layout: Layout = PICTURE) -> Spec:
-    """AP against pose FPS. Rows without any AP are named below the plot, not drawn."""
-    spec = _frame(rows) | _plot(context.plotted(rows), layout, _colours(rows))
+def ap_fps_spec(rows: list[Row], layout: Layout = PICTURE, reasons: Sequence[str] = ()) -> Spec:
+    """AP against pose FPS. Rows without any AP are named below the plot, not drawn.
+
+    reasons: sentences on rows that are not among these, for the caption.
+    """
+    spec = _frame(rows) | _plot(context.plotted(rows), layout, colours(rows))
     if layout.captions:
-        texts = captions.texts(rows, layout.width + _LEGEND_WIDTH)
+        texts = captions.texts(rows, layout.width + _LEGEND_WIDTH, reasons)
         spec["title"] = captions.title(rows)
         spec["layer"].append(captions.layer(texts, _CAPTION_LEFT, layout.height + _CAPTION_TOP))
     return spec
 
 
-def views(rows: list[Row], layout: Layout) -> dict[str, Spec]:
-    """The chart of all rows and, where both approaches occur, one of each on axes of its own."""
-    shown, colours = context.plotted(rows), _colours(rows)
-    specs = {COMBINED: ap_fps_spec(rows, layout)}
-    for approach, own in context.by_approach(shown).items():
-        specs[approach] = _frame(rows) | _plot(own, layout, colours)
-    return specs
-
-
 def picture_spec(rows: list[Row]) -> Spec:
-    """The chart that stands alone: all rows and, where both approaches occur, a panel of each."""
+    """The chart that stands alone: the largest group of comparable rows; the others are named.
+
+    Where both approaches occur, a panel of each stands below.
+    """
+    groups = comparable.groups(rows)
+    shown = groups[0].rows if groups else rows
+    return _picture(shown, comparable.reasons(rows))
+
+
+def _picture(rows: list[Row], reasons: list[str]) -> Spec:
     panels = context.by_approach(context.plotted(rows))
     if not panels:
-        return ap_fps_spec(rows)
-    colours, width = _colours(rows), OVER_PANELS.width + _LEGEND_WIDTH
-    combined = _plot(context.plotted(rows), OVER_PANELS, colours)
+        return ap_fps_spec(rows, reasons=reasons)
+    of_family, width = colours(rows), OVER_PANELS.width + _LEGEND_WIDTH
+    combined = _plot(context.plotted(rows), OVER_PANELS, of_family)
     small = [
-        _plot(own, PANEL, colours) | {"title": _panel_title(approach)}
+        _plot(own, PANEL, of_family) | {"title": _panel_title(approach)}
         for approach, own in panels.items()
     ]
-    texts = captions.texts(rows, width)
+    texts = captions.texts(rows, width, reasons)
     height = captions.LINE * max(text["line"] for text in texts)
     below: Spec = {
         "width": 1,  # texts may reach below the legends, which stand right of the widest view
@@ -140,21 +139,56 @@ def _frame(rows: list[Row]) -> Spec:
     }
 
 
-def _colours(rows: list[Row]) -> dict[str, str]:
-    families = context.distinct(marks.family(row) for row in context.plotted(rows))
+def colours(rows: list[Row]) -> dict[str, str]:
+    """The colour of every family; those that an AP-FPS chart shows have the first ones."""
+    families = context.distinct(marks.family(row) for row in [*context.plotted(rows), *rows])
     return dict(zip(families, theme.families(families), strict=True))
 
 
+def empty_spec(rows: list[Row], layout: Layout) -> Spec:
+    """The same chart before anything is placed: only what its layers look like."""
+    plot = _sized(context.plotted(rows), layout, colours(rows))
+    return _frame(rows) | {"layer": _layers(plot)}
+
+
 def _plot(shown: list[Row], layout: Layout, colours: dict[str, str]) -> Spec:
-    x_axis = scales.ap_axis([marks.ap(row) for row in shown])
-    y_axis = scales.fps_axis([row.fps_pose or 0.0 for row in shown])
-    plot = Plot(shown, x_axis, y_axis, layout, colours)
+    plot = _sized(shown, layout, colours)
     return {
         "width": layout.width,
         "height": layout.height,
         "data": {"values": _points(plot)},
-        "layer": [_fronts(plot), _marks(plot), _fill_legend(layout), _names()],
+        "layer": _layers(plot),
     }
+
+
+def _sized(shown: list[Row], layout: Layout, colours: dict[str, str]) -> Plot:
+    x_axis = scales.ap_axis(_extent("ap", shown))
+    y_axis = scales.fps_axis(_extent("fps", shown))
+    return Plot(shown, x_axis, y_axis, layout, colours)
+
+
+def _layers(plot: Plot) -> list[Spec]:
+    """As LAYERS names them."""
+    return [
+        _fronts(plot),
+        _bar("fps", plot),
+        _bar("ap", plot),
+        _rings(plot),
+        _marks(plot),
+        _fill_legend(plot.layout),
+        _names(),
+    ]
+
+
+def _extent(axis: str, shown: list[Row]) -> list[float]:
+    """What an axis must hold: figures, and the ends of their intervals."""
+    found = [marks.mark(row) for row in shown]
+    return [
+        value
+        for each in found
+        for part in ("", "_low", "_high")
+        if (value := each[axis + part]) is not None
+    ]
 
 
 def _points(plot: Plot) -> list[dict[str, Any]]:
@@ -163,13 +197,30 @@ def _points(plot: Plot) -> list[dict[str, Any]]:
     keep_clear = [
         labels.around(start, end, _FRONT_ROOM) for line in lines for start, end in pairwise(line)
     ]
+    keep_clear += [labels.around(*ends, _BAR_ROOM) for ends in _bar_ends(plot)]
     pixels = [plot.pixels(point) for point in plot.points]
     spots = labels.place(pixels, names, (plot.layout.width, plot.layout.height), keep_clear)
     return [
         marks.mark(row)
+        | {"colour": plot.colours[marks.family(row)]}
         | {"label": name, "label_x": spot.x, "label_y": spot.y, "label_align": spot.align}
         for row, name, spot in zip(plot.shown, names, spots, strict=True)
     ]
+
+
+def _bar_ends(plot: Plot) -> list[tuple[fronts.Point, fronts.Point]]:
+    """Both ends of every interval, in pixels."""
+    ends = [
+        ((each["ap"], each["fps_low"]), (each["ap"], each["fps_high"]))
+        for each in map(marks.mark, plot.shown)
+        if each["fps_low"]
+    ]
+    ends += [
+        ((each["ap_low"], each["fps"]), (each["ap_high"], each["fps"]))
+        for each in map(marks.mark, plot.shown)
+        if each["ap_low"]
+    ]
+    return [(plot.pixels(low), plot.pixels(high)) for low, high in ends]
 
 
 def _x(field: str, plot: Plot) -> Spec:
@@ -206,6 +257,47 @@ def _fronts(plot: Plot) -> Spec:
             "strokeDash": _legend("front", "Pareto front", dashes, plot.layout),
         },
     }
+
+
+def _bar(axis: str, plot: Plot) -> Spec:
+    """The 95 % interval of one axis as a line through its mark."""
+    along, across, write = ("y", "x", _y) if axis == "fps" else ("x", "y", _x)
+    low, high = f"{axis}_low", f"{axis}_high"
+    other = _x("ap", plot) if across == "x" else _y("fps", plot)
+    return {
+        "transform": [{"filter": f"isValid(datum.{low})"}],
+        "mark": {"type": "rule", "strokeWidth": 1.2, "strokeOpacity": 0.6, "clip": True},
+        "encoding": {
+            across: other,
+            along: write(low, plot),
+            f"{along}2": {"field": high},
+            "stroke": _OWN_COLOUR,
+        },
+    }
+
+
+def _rings(plot: Plot) -> Spec:
+    """Around every speed that is not worth what its figure says."""
+    return {
+        "transform": [{"filter": "datum.doubted"}],
+        "mark": {
+            "type": "point",
+            "shape": "circle",
+            "size": 330,
+            "fillOpacity": 0,
+            "strokeWidth": 1.3,
+            "strokeDash": [2, 2.5],
+            "strokeOpacity": 0.75,
+        },
+        "encoding": {
+            "x": _x("ap", plot),
+            "y": _y("fps", plot),
+            "stroke": _OWN_COLOUR,
+        },
+    }
+
+
+_OWN_COLOUR: Spec = {"field": "colour", "type": "nominal", "scale": None}
 
 
 def _marks(plot: Plot) -> Spec:
@@ -292,6 +384,7 @@ def png(spec: Spec, scale: float = 2.0) -> bytes:
     return vl_convert.vegalite_to_png(json.dumps(spec), vl_version=VEGA_LITE, scale=scale)
 
 
+@cache
 def javascript() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script, for pages that load nothing."""
     import vl_convert

@@ -65,7 +65,8 @@ def _difference(row: Row, group: list[Row]) -> str:
     fields = ("weights", "runtime", "precision", "boxes")
     differ = [name for name in fields if len({getattr(other, name) for other in group}) > 1]
     # Weights "none" are the bare name: most rows have none, and hollow marks say so.
-    words = [value for name in differ if (value := str(getattr(row, name))) != "none"]
+    found = (str(getattr(row, name)) for name in differ)
+    words = [value.partition(":")[0] for value in found if value != "none"]
     if len({other.scales for other in group}) > 1:
         words.append(figures.counted(len(row.scales), "scale"))
     return " ".join(words)

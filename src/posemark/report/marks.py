@@ -12,6 +12,7 @@ TOOLTIP = {
     "weights": "weights",
     "ap_text": "AP",
     "fps_text": "FPS",
+    "worth": "speed is",
     "people": "people a frame",
     "cost": "a frame takes",
     "stages": "ms a frame",
@@ -40,19 +41,38 @@ def family(row: Row) -> str:
     return row.family or row.model
 
 
+def ap_source(row: Row) -> str:
+    """Where the AP of a mark comes from."""
+    if figures.measured_ap(row) is not None:
+        return "measured here"
+    return "as published" if row.ap_published else "not known"
+
+
+def valid(row: Row) -> bool:
+    """Whether the speed is worth what its figure says; other marks get a ring."""
+    return row.verdict.kind == "valid"
+
+
 def mark(row: Row) -> dict[str, Any]:
-    """The figures of a mark and the texts of its tooltip."""
+    """The figures of a mark and the texts of its tooltip; intervals None where there is none."""
+    ap_low, ap_high = row.ap_interval or (None, None)
+    fps_low, fps_high = row.fps_interval or (None, None)
     return {
         "ap": ap(row),
+        "ap_low": ap_low and 100 * ap_low,
+        "ap_high": ap_high and 100 * ap_high,
         "fps": row.fps_pose,
+        "fps_low": fps_low,
+        "fps_high": fps_high,
+        "doubted": 0 if valid(row) else 1,
+        "worth": ": ".join((row.verdict.kind, *row.verdict.evidence[:1])),
         "family": family(row),
         "boxes": box_kind(row),
         "solid": 0 if figures.measured_ap(row) is None else 1,
         "entry": context.named(row),
         "weights": row.weights,
         "ap_text": _ap_text(row),
-        "fps_text": f"{figures.three_digits(row.fps_pose)} pose, "
-        f"{figures.three_digits(row.fps_pipeline)} pipeline",
+        "fps_text": f"{figures.fps(row)} pose, {figures.three_digits(row.fps_pipeline)} pipeline",
         "people": figures.three_digits(figures.people_per_frame(row)),
         "cost": figures.cost(row),
         "stages": figures.stages(row),

@@ -1,48 +1,151 @@
-"use strict";
-const charts = JSON.parse(document.getElementById("charts").textContent);
-// "ast" evaluates Vega's expressions by an interpreter, so the policy need not allow eval.
-const options = { actions: false, ast: true, renderer: "svg", tooltip: { theme: "custom" } };
-const choices = [...document.querySelectorAll("input[name=view]")];
-let drawn = 0;
+// Wiring: what is drawn again when the reader chooses, in which order.
 
-function drawView(width) {
-  const views = width < 720 ? charts.narrow : charts.wide;
-  const view = choices.find((each) => each.checked).value;
-  vegaEmbed("#ap-fps", views[view] ?? views.combined, options);
-}
-
-function fill(id, width) {
-  vegaEmbed(`#${id}`, { ...charts[id], width: width - 2 * charts[id].padding }, options);
-}
-
-function draw(width) {
-  if (width === drawn) return;
-  drawn = width;
-  drawView(width);
-  fill("cost", width);
-  fill("stages", width);
-}
-
-function compare(a, b, direction) {
-  // Cells without a value stay at the end in both directions.
-  if (a === "" || b === "") return (a === "") - (b === "");
-  const difference = Number(a) - Number(b);
-  return direction * (Number.isNaN(difference) ? a.localeCompare(b) : difference);
-}
-
-function sort(header) {
-  const descending = header.getAttribute("aria-sort") === "ascending";
-  const body = header.closest("table").tBodies[0];
-  const value = (row) => row.cells[header.cellIndex].dataset.value;
-  const rows = [...body.rows].sort((a, b) => compare(value(a), value(b), descending ? -1 : 1));
-  body.append(...rows);
-  for (const other of header.parentNode.cells) other.removeAttribute("aria-sort");
-  header.setAttribute("aria-sort", descending ? "descending" : "ascending");
-}
-
-for (const header of document.querySelectorAll("thead th")) {
-  header.querySelector("button").addEventListener("click", () => sort(header));
-}
-for (const choice of choices) choice.addEventListener("change", () => drawView(drawn));
+const DRAWERS = {
+  "ap-fps": drawApFps,
+  cards: drawCards,
+  cost: drawCost,
+  devices: drawDevices,
+  stages: drawStages,
+  latency: drawLatency,
+  timeline: drawTimeline,
+  keypoints: drawKeypoints,
+  sizes: drawSizes,
+};
+const ON_CHOICE = Object.keys(DRAWERS).filter((id) => id !== "stages" && id !== "devices");
 const main = document.querySelector("main");
-new ResizeObserver(() => draw(main.clientWidth)).observe(main);
+const dirty = new Set();
+let working = false;
+let drawnWidth = 0;
+
+async function draw(id) {
+  dirty.delete(id);
+  await DRAWERS[id]();
+  performance.mark(`drawn ${id}`);
+}
+
+// The first chart at once, every other one after the browser had time to show the one before.
+async function work() {
+  if (working) return;
+  working = true;
+  for (let id; (id = Object.keys(DRAWERS).find((each) => dirty.has(each))); ) {
+    await draw(id);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  working = false;
+  document.documentElement.dataset.drawn = "all";
+}
+
+function redraw(ids = Object.keys(DRAWERS)) {
+  delete document.documentElement.dataset.drawn;
+  for (const id of ids) dirty.add(id);
+  narrowTable();
+  tellSummaries();
+  tellMissing();
+  showSections();
+  work();
+}
+
+function toggle(id) {
+  choose(id);
+  remember();
+  redraw(ON_CHOICE);
+}
+
+// "3/8" beside the title of a filter that leaves something out.
+function tellSummaries() {
+  for (const filter of document.querySelectorAll(".filter[data-name]")) {
+    const boxes = named(controls, filter.dataset.name);
+    const held = boxes.filter((box) => box.checked).length;
+    const share = held < boxes.length ? `${held}/${boxes.length}` : "";
+    filter.querySelector("output").textContent = share;
+  }
+  const changed = [...controls.elements].some((each) => each.name && isChanged(each));
+  document.getElementById("start-over").disabled = !changed;
+}
+
+function tellMissing() {
+  const found = new Map();
+  for (const entry of shown()) {
+    const why = missing(entry);
+    if (why) found.set(why, [...(found.get(why) ?? []), entry.name]);
+  }
+  const reasons = [...found].map(([why, names]) => `Not plotted, ${why}: ${listed(names)}.`);
+  tell("missing", reasons.join(" "));
+  const people = value("people");
+  const beyond = people && shown().some((entry) => entry.at[people]?.beyond);
+  const words = `† paler: no frame of this run held ${people} people; its line is extrapolated.`;
+  tell("beyond", beyond ? words : "");
+}
+
+document.addEventListener("input", (event) => {
+  if (!event.target.form) return;
+  remember();
+  if (event.target.form === controls) redraw();
+  else answer();
+});
+controls.addEventListener("submit", (event) => event.preventDefault());
+document.getElementById("start-over").addEventListener("click", () => {
+  controls.reset();
+  remember();
+  redraw();
+});
+document.getElementById("unpick").addEventListener("click", () => {
+  chosen = [];
+  remember();
+  redraw(ON_CHOICE);
+});
+for (const row of document.querySelectorAll("[data-entry]")) {
+  row.querySelector("button").addEventListener("click", () => toggle(Number(row.dataset.entry)));
+}
+
+// One menu at a time; Escape and a click elsewhere close it.
+const menus = [...document.querySelectorAll("details.filter")];
+document.addEventListener("click", (event) => {
+  for (const menu of menus) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const open = menus.find((menu) => menu.open);
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
+});
+
+document.getElementById("skip").addEventListener("click", () => {
+  document.getElementById("figures").focus();
+});
+
+// "all" and "none" of a menu.
+for (const menu of menus) {
+  for (const button of menu.querySelectorAll("p button")) {
+    button.addEventListener("click", () => {
+      const boxes = named(controls, menu.dataset.name);
+      for (const box of boxes) box.checked = button.value === "all";
+      remember();
+      redraw();
+    });
+  }
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+document.getElementById("theme").addEventListener("click", () => {
+  const root = document.documentElement;
+  const now = root.dataset.theme ?? (dark.matches ? "dark" : "light");
+  root.dataset.theme = now === "dark" ? "light" : "dark";
+});
+
+addEventListener("hashchange", () => {
+  restore();
+  answer();
+  redraw();
+});
+addEventListener("beforeprint", () => {
+  for (const id of dirty) draw(id);
+});
+new ResizeObserver(() => {
+  if (main.clientWidth === drawnWidth || !main.clientWidth) return;
+  drawnWidth = main.clientWidth;
+  redraw();
+}).observe(main);
+restore();
+answer();

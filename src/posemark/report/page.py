@@ -8,29 +8,53 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from posemark.report import charts, context, cost, fronts, tables, theme
-from posemark.report.rows import Row
-from posemark.report.stages import stages_spec
-from posemark.report.theme import Spec
+from posemark.report import (
+    captions,
+    charts,
+    context,
+    controls,
+    entries,
+    figures,
+    fronts,
+    latency,
+    recommend,
+    tables,
+    templates,
+    theme,
+)
+from posemark.report.rows import STAGES, Row
+
+SCRIPTS = (
+    "page_state.js",
+    "page_plot.js",
+    "page_charts.js",
+    "page_chosen.js",
+    "page_table.js",
+    "page_answer.js",
+    "page.js",
+)
 
 
 def html(rows: list[Row], title: str) -> str:
     """The whole page. It draws its charts in the browser, without any network access."""
-    scripts = {"bundle": _inline(charts.javascript()), "script": _inline(_file("page.js"))}
+    own = "\n".join(_file(name) for name in SCRIPTS)
+    scripts = {"bundle": _inline(charts.javascript()), "script": _inline(own)}
     parts = {
         "title": escape(title),
+        "style": _file("page.css"),
         "sentence": escape(context.sentence(rows)),
         "settings": _paragraphs(context.settings(rows), "soft"),
-        "warnings": _paragraphs(context.warnings(rows), "warning"),
+        "warnings": _warnings(context.warnings(rows)),
         "key": _key(rows),
-        "unplotted": _paragraphs(charts.unplotted_sentences(rows), "soft"),
+        "doubts": escape(captions.doubts(rows)),
+        "intervals": escape(captions.INTERVALS),
         "fronts": escape(fronts.SENTENCE),
+        "controls": controls.controls(rows, log=templates.log_by_default(rows)),
         "views": "" if context.by_approach(context.plotted(rows)) else "hidden",
-        "cost": "" if cost.fitted(rows) else "hidden",
-        "unfitted": _paragraphs([text for text in [cost.unfitted_sentence(rows)] if text], "soft"),
         "footnote": escape(context.published_caption(rows)),
         "table": _table(rows),
-        "charts": _json(_specs(rows)),
+        "verdicts": _definitions(figures.VERDICTS),
+        "report": _json(_report(rows)),
         "policy": _policy(*scripts.values()),
     }
     # One pass: text that comes from rows is never searched for placeholders.
@@ -41,22 +65,24 @@ def _file(name: str) -> str:
     return (resources.files("posemark.report") / name).read_text(encoding="utf-8")
 
 
-def _specs(rows: list[Row]) -> dict[str, Spec | dict[str, Spec]]:
-    """The charts by their name in page.js; the AP-FPS chart by width and view."""
+def _report(rows: list[Row]) -> dict[str, Any]:
+    """All that the page's script works on."""
     return {
-        "wide": _in_page(charts.views(rows, charts.WIDE)),
-        "narrow": _in_page(charts.views(rows, charts.NARROW)),
-        **_in_page({"cost": cost.cost_spec(rows), "stages": stages_spec(rows)}),
+        "charts": templates.templates(rows),
+        "entries": entries.entries(rows, charts.colours(rows)),
+        "filters": [each.name for each in entries.used(rows)],
+        "fronts": list(fronts.DASHES),
+        "stages": STAGES,
+        "edges": {used: latency.edges_ms(used) for row in rows for used, _ in row.histogram},
+        "palette": theme.CHOSEN,
+        "font": theme.FONT,
+        "wishes": recommend.page_data(rows),
     }
-
-
-def _in_page(specs: dict[str, Spec]) -> dict[str, Spec]:
-    return {name: spec | {"config": theme.PAGE, "padding": 4} for name, spec in specs.items()}
 
 
 def _json(value: Any) -> str:
     """JSON that cannot end the script element around it."""
-    return json.dumps(value).replace("<", "\\u003c")
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _inline(script: str) -> str:
@@ -78,17 +104,54 @@ def _paragraphs(lines: list[str], kind: str) -> str:
     return "\n".join(f'<p class="{kind}">{escape(line)}</p>' for line in lines)
 
 
+_FEW_WARNINGS = 2
+
+
+def _warnings(lines: list[str]) -> str:
+    """Some of them at once; many behind a line that says how many, so that charts come first."""
+    if len(lines) <= _FEW_WARNINGS:
+        return _paragraphs(lines, "warning")
+    count = figures.counted(len(lines), "thing")
+    return (
+        f'<details class="warning"><summary>{count} to know before comparing</summary>'
+        f"{_paragraphs(lines, 'soft')}</details>"
+    )
+
+
+def _definitions(words: dict[str, str]) -> str:
+    return "; ".join(f"<b>{escape(word)}</b>: {escape(text)}" for word, text in words.items())
+
+
 def _key(rows: list[Row]) -> str:
-    lettered = sorted({(row.letter, row.entry) for row in rows if row.letter})
-    items = (f"<li><b>{escape(letter)}</b> {escape(entry)}</li>" for letter, entry in lettered)
-    return f'<ul class="key soft">{"".join(items)}</ul>' if lettered else ""
+    """Letters and names of the marks; each is a button that chooses its entry."""
+    told = zip(rows, entries.names(rows), strict=True)
+    items = (
+        f'<li data-entry="{at}"><button type="button" aria-pressed="false">{_lettered(row, name)}'
+        "</button></li>"
+        for at, (row, name) in enumerate(told)
+    )
+    return f'<ul class="key">{"".join(items)}</ul>' if rows else ""
+
+
+def _lettered(row: Row, name: str) -> str:
+    if not row.letter:
+        return escape(name)
+    return f"<b>{escape(row.letter)}</b> {escape(name.removeprefix(row.letter).strip())}"
 
 
 def _table(rows: list[Row]) -> str:
     headings = "".join(_heading(column) for column in tables.COLUMNS)
-    lines = ("".join(_cell(column, row) for column in tables.COLUMNS) for row in rows)
-    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
+    body = "\n".join(_line(at, row) for at, row in enumerate(rows))
     return f"<table>\n<thead><tr>{headings}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+
+
+def _line(at: int, row: Row) -> str:
+    cells = "".join(_cell(column, row) for column in tables.COLUMNS)
+    return f'<tr data-entry="{at}">{cells}</tr>'
+
+
+_BY_PEOPLE = (column for column in tables.COLUMNS if column.title.startswith("FPS, "))
+_PEOPLE = {column.title: people for column, people in zip(_BY_PEOPLE, figures.PEOPLE, strict=True)}
 
 
 def _heading(column: tables.Column) -> str:
@@ -102,12 +165,21 @@ def _cell(column: tables.Column, row: Row) -> str:
     data = escape("" if value is None else str(value))
     shown = escape(column.text(row))
     if column.title == "entry":
-        return f'<th scope="row" data-value="{data}">{shown}</th>'
+        button = f'<button type="button" aria-pressed="false">{shown}</button>'
+        return f'<th scope="row" data-value="{data}">{button}</th>'
     return f'<td{_classes(column)} data-value="{data}">{shown}</td>'
 
 
 def _classes(column: tables.Column) -> str:
-    """Numbers stand at the right; on paper only the main columns have room."""
-    names = [("number", column.numeric), ("more", not column.brief)]
+    """Numbers stand at the right; at first and on paper only the main columns are there.
+
+    The FPS with so many people appear when the reader chooses that many.
+    """
+    people = _PEOPLE.get(column.title)
+    names = [
+        ("number", column.numeric),
+        ("more", not column.brief),
+        (f"people-{people}", people is not None),
+    ]
     used = " ".join(name for name, applies in names if applies)
     return f' class="{used}"' if used else ""

@@ -11,6 +11,7 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 FAMILIES = ("#2f6fde", "#dd5a12", "#12936f", "#a845c9", "#c28a00", "#d6336c", "#1593ad", "#8a6d4f")
+CHOSEN = ("#2f6fde", "#dd5a12", "#12936f", "#a845c9")  # of the entries a reader compares
 STAGES = {
     "decode": "#8a94a0",
     "detect": "#b5489b",

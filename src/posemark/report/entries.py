@@ -1,0 +1,164 @@
+"""What the page's script knows of each row: figures for its charts, filters and cards."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from posemark.report import (
+    comparable,
+    context,
+    facts,
+    figures,
+    fronts,
+    labels,
+    licences,
+    marks,
+)
+from posemark.report.rows import STAGES, Row
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A property of rows by which a reader can narrow the page."""
+
+    name: str
+    title: str
+    value: Callable[[Row], str]
+
+    def values(self, rows: list[Row]) -> dict[str, int]:
+        """The values that occur, in order of appearance, each with its number of rows."""
+        return Counter(self.value(row) for row in rows)
+
+
+FILTERS = (
+    Filter("family", "Family", marks.family),
+    Filter("licence", "Licence", lambda row: licences.of_row(row).kind),
+    Filter("boxes", "Boxes", marks.box_kind),
+    Filter("runtime", "Runtime", lambda row: row.runtime),
+    Filter("precision", "Precision", lambda row: row.precision),
+    Filter("source", "AP", marks.ap_source),
+    Filter("verdict", "Verdict", lambda row: row.verdict.kind),
+)
+
+
+def used(rows: list[Row]) -> list[Filter]:
+    """The filters that can narrow anything: several values occur."""
+    return [each for each in FILTERS if len(each.values(rows)) > 1]
+
+
+def entries(rows: list[Row], colours: dict[str, str]) -> list[dict[str, Any]]:
+    """One a row, in order. colours: by family."""
+    groups = [group.rows for group in comparable.groups(rows)]
+    of_group = {id(row): at for at, group in enumerate(groups) for row in group}
+    absent = {id(row): why for group in groups for why, row in _absent(group)}
+    told = zip(rows, names(rows), labels.texts(rows), strict=True)
+    return [
+        {
+            "id": index,
+            "name": name,
+            "label": label,
+            "group": of_group.get(id(row)),
+            "absent": absent.get(id(row), ""),
+            "colour": colours[marks.family(row)],
+            "filters": {each.name: each.value(row) for each in FILTERS},
+            **_figures(row),
+        }
+        for index, (row, name, label) in enumerate(told)
+    ]
+
+
+def _absent(group: list[Row]) -> Iterable[tuple[str, Row]]:
+    """Why the AP-FPS chart of a group leaves rows out."""
+    return ((why, row) for why, found in context.unplotted(group).items() for row in found)
+
+
+def _figures(row: Row) -> dict[str, Any]:
+    return {
+        "approach": row.approach,
+        "front": fronts.kind(row),
+        "mark": marks.mark(row),
+        "at": {people: _at(row, people) for people in figures.PEOPLE},
+        "line": _line(row),
+        "stages": [row.stage_ms.get(name, 0.0) for name in STAGES],
+        "total": f"{figures.three_digits(sum(row.stage_ms.values()))} ms",
+        "latency": row.latency_ms,
+        "histogram": row.histogram,
+        "timeline": row.timeline,
+        "keypoints": row.keypoint_accuracy,
+        "sizes": _sizes(row),
+        "machine": device(row),
+        "twin": twin(row),
+        "facts": facts.facts(row),
+        "evidence": row.verdict.evidence,
+        "fingerprint": row.fingerprint,
+    }
+
+
+def _at(row: Row, people: int) -> dict[str, Any] | None:
+    fps = figures.fps_at(row, people)
+    if fps is None:
+        return None
+    beyond = figures.extrapolated(row, people)
+    words = f"{figures.three_digits(fps)} with {figures.counted(people, 'person', 'people')}"
+    return {"fps": fps, "beyond": beyond, "text": words + (", extrapolated" if beyond else "")}
+
+
+def _line(row: Row) -> dict[str, Any] | None:
+    if row.intercept_ms is None or row.ms_per_person is None:
+        return None
+    return {
+        "base": row.intercept_ms,
+        "slope": row.ms_per_person,
+        "most": row.most_people,
+        "takes": figures.cost(row),
+    }
+
+
+def _sizes(row: Row) -> dict[str, float] | None:
+    if row.ap is None:
+        return None
+    found = {size: row.ap.get(name) for size, name in SIZES.items()}
+    return {size: ap for size, ap in found.items() if ap is not None}
+
+
+SIZES = {"all people": "AP", "medium people": "APM", "large people": "APL"}
+
+
+def device(row: Row) -> str:
+    """Where a row ran, as the chart of devices tells machines apart."""
+    return row.machine if row.device in ("", "cpu") else f"{row.machine}, {row.device}"
+
+
+def twin(row: Row) -> str:
+    """Equal for rows that did the same work, on whatever machine."""
+    same = (row.entry, row.weights, row.precision, row.data, row.mode, row.camera_fps, row.frames)
+    return " ".join(map(str, (*same, row.fingerprint.get("protocol", ""))))
+
+
+_DIFFER: tuple[Callable[[Row], str], ...] = (
+    lambda row: "" if row.weights == "none" else row.weights,
+    lambda row: row.runtime,
+    lambda row: row.precision,
+    lambda row: row.boxes,
+    lambda row: row.mode,
+    device,
+)
+
+
+def names(rows: list[Row]) -> list[str]:
+    """A different name for every row: letter and entry, and how it differs from its namesakes."""
+    namesakes: dict[str, list[Row]] = {}
+    for row in rows:
+        namesakes.setdefault(context.named(row), []).append(row)
+    found = [_name(row, namesakes[context.named(row)]) for row in rows]
+    seen: Counter[str] = Counter()
+    for at, name in enumerate(found):
+        seen[name] += 1
+        found[at] = f"{name} ({seen[name]})" if seen[name] > 1 else name
+    return found
+
+
+def _name(row: Row, namesakes: list[Row]) -> str:
+    differ = [tell for tell in _DIFFER if len({tell(other) for other in namesakes}) > 1]
+    return ", ".join([context.named(row), *(words for tell in differ if (words := tell(row)))])

@@ -1,0 +1,88 @@
+"""What the card of a chosen entry says, in words."""
+
+from posemark.report import figures
+from posemark.report.rows import Row
+
+
+def facts(row: Row) -> list[tuple[str, str]]:
+    """(what, figure) in the order of the card; what is not known is left out."""
+    found = (
+        ("pose FPS", _fps(row)),
+        ("pipeline FPS", figures.three_digits(row.fps_pipeline)),
+        ("a frame takes", figures.cost(row)),
+        ("latency", _latency(row)),
+        ("camera", _camera(row)),
+        ("AP", _ap(row)),
+        ("published AP", _published(row)),
+        ("checked", row.expected),
+        ("ceiling", figures.points(row.codec_ceiling)),
+        ("peak memory", figures.size_of(row.peak_memory)),
+        ("energy a frame", figures.energy(row)),
+        ("weights", _weights(row)),
+        ("input", figures.size(row)),
+        ("ran as", _ran(row)),
+        ("on", row.machine),
+        ("people", _people(row)),
+        ("licence", figures.licences(row)),
+        ("remarks", "; ".join([*figures.flaws(row), *row.notes])),
+    )
+    return [(what, text) for what, text in found if text and text != figures.DASH]
+
+
+def _fps(row: Row) -> str:
+    if row.fps_interval is None:
+        return figures.three_digits(row.fps_pose)
+    low, high = map(figures.three_digits, row.fps_interval)
+    over = figures.counted(row.blocks, "block")
+    return f"{figures.fps(row)} ({low} to {high}; 95 % over {over})"
+
+
+def _ap(row: Row) -> str:
+    words = figures.points(figures.measured_ap(row))
+    if words == figures.DASH:
+        return ""
+    if row.ap_interval:
+        low, high = map(figures.points, row.ap_interval)
+        words += f" ({low} to {high}, 95 % over images)"
+    return f"{words}; {figures.run_settings(row)}"
+
+
+def _published(row: Row) -> str:
+    published = row.ap_published
+    if published is None:
+        return ""
+    settings = figures.published_settings(published)
+    return f"{figures.points(published.AP)} ({settings}; {published.source})"
+
+
+def _latency(row: Row) -> str:
+    if not row.latency_ms:
+        return ""
+    told = (f"{name} {figures.three_digits(ms)}" for name, ms in row.latency_ms.items())
+    return f"{' · '.join(told)} ms"
+
+
+def _camera(row: Row) -> str:
+    """What a camera would see: replayed from the run, or as it was."""
+    found: list[str] = []
+    if row.camera_fps is not None:
+        found.append(f"{row.camera_fps:g} FPS, {figures.percent(row.dropped_share)} dropped")
+    if row.sustainable_fps is not None:
+        found.append(f"keeps up with {figures.three_digits(row.sustainable_fps)} FPS")
+    return "; ".join(found)
+
+
+def _weights(row: Row) -> str:
+    size = figures.size_of(row.weights_bytes) if row.weights_bytes else ""
+    return ", ".join(filter(None, (row.weights, size)))
+
+
+def _ran(row: Row) -> str:
+    return " ".join(filter(None, (row.runtime, row.precision, row.device, figures.mode(row))))
+
+
+def _people(row: Row) -> str:
+    mean = figures.three_digits(figures.people_per_frame(row))
+    frames = figures.counted(row.frames, "frame")
+    most = f", {row.most_people} at most" if row.most_people else ""
+    return f"{mean} a frame over {frames}{most}"

@@ -1,0 +1,154 @@
+"""The answer panel: the same decision as posemark recommend, and what it shows."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+import report_rows
+from browser_page import chromium, find, opened, settled, text, written
+from posemark.report import recommend
+from posemark.report.recommend import Wishes
+
+pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
+DECIDE = """
+const name = (each) => each.row.entry;
+const mapped = (found, tell) =>
+  Object.fromEntries(Object.entries(found).map(([rule, each]) => [rule, tell(each)]));
+return arguments[0].map(({ rows, wanted }) => {
+  const found = recommend(rows, wanted);
+  const broken = (each) => Object.keys(each.broken).map((rule) => [name(each), rule]);
+  return {
+    shortlist: found.shortlist.map((each) => [name(each), each.fps]),
+    beaten: found.beaten.map(({ each, by }) => [name(each), name(by)]),
+    excluded: found.judged.flatMap(broken),
+    gains: mapped(found.gains, (own) => own.map(name)),
+    nearest: mapped(found.nearest, name),
+  };
+});
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("profile")) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    return written(report_rows.seed_measured(), tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(autouse=True)
+def quiet(browser):
+    browser.get_log("browser")
+    yield
+    assert browser.get_log("browser") == []
+
+
+def random_rows(chance):
+    """Few different values, so that ties are common."""
+    rows = []
+    for at in range(chance.randint(0, 9)):
+        boxes = chance.choice(["gt", "detected", "detected"])
+        make = chance.choice([report_rows.row, report_rows.measured])
+        line = chance.choice([(None, None), (2.0, 3.0), (40.0, 0.5), (0.0, 5.0)])
+        row = make(boxes=boxes, entry=f"entry-{at}", letter=None)
+        row = replace(
+            row,
+            ap=row.ap and row.ap | {"AP": chance.choice([0.6, 0.65, 0.7, 0.744])},
+            fps_pose=chance.choice([None, 5.0, 10.0, 20.0]),
+            intercept_ms=line[0],
+            ms_per_person=line[1],
+            licence=chance.choice(["MIT", "MIT", "CC BY-NC 4.0", None]),
+            weights_licence=chance.choice(["MIT", "GPL-3.0"]),
+            peak_memory=chance.choice([None, 10**9, 2 * 10**9]),
+            machine=chance.choice(["one", "one", "one", "another"]),
+        )
+        kind = chance.choice(["valid"] * 6 + ["noisy", "incomparable"])
+        rows.append(replace(row, verdict=report_rows.judged(row, kind).verdict))
+    return rows
+
+
+def random_wishes(chance):
+    return Wishes(
+        min_fps=chance.choice([None, 5.0, 10.0, 12.5]),
+        people=chance.choice([None, 1, 5, 20]),
+        max_ap_loss=chance.choice([None, 0.0, 4.4, 10.0]),
+        commercial=chance.choice([False, True]),
+        max_memory=chance.choice([None, 10**9, 1_500_000_000]),
+    )
+
+
+def as_in_the_page(wishes):
+    return {
+        "fps": wishes.min_fps,
+        "people": wishes.people,
+        "loss": wishes.max_ap_loss,
+        "commercial": wishes.commercial,
+        "memory": wishes.max_memory,
+    }
+
+
+def decided(answer):
+    return {
+        "shortlist": [[each.name, each.fps] for each in answer.shortlist],
+        "beaten": [[each.name, each.beaten_by] for each in answer.beaten],
+        "excluded": [[each.name, each.constraint] for each in answer.excluded],
+        "gains": {rule: list(names) for rule, names in answer.gains.items()},
+        "nearest": {rule: told.partition(":")[0] for rule, told in answer.nearest.items()},
+    }
+
+
+def test_the_page_decides_as_the_program_does(browser, page):
+    opened(browser, page)
+    chance = random.Random(11)
+    cases = [(random_rows(chance), random_wishes(chance)) for _ in range(600)]
+    asked = [
+        {"rows": recommend.page_data(rows), "wanted": as_in_the_page(wishes)}
+        for rows, wishes in cases
+    ]
+    answers = [recommend.recommend(rows, wishes) for rows, wishes in cases]
+    assert browser.execute_script(DECIDE, asked) == [decided(answer) for answer in answers]
+    assert sum(len(answer.shortlist) > 1 for answer in answers) > 20
+    assert sum(bool(answer.beaten) for answer in answers) > 20
+    assert sum(bool(answer.nearest) for answer in answers) > 20
+
+
+def wish(browser, **wishes):
+    for name, value in wishes.items():
+        field = find(browser, f"#wishes [name={name}]")
+        field.clear()
+        field.send_keys(str(value))
+    settled(browser)
+
+
+def test_the_panel_tells_the_shortlist_what_is_excluded_and_what_a_wish_costs(browser, page):
+    opened(browser, page)
+    wish(browser, min_fps=0.5, max_loss=20)
+    answer = recommend.recommend(report_rows.seed_measured(), Wishes(min_fps=0.5, max_ap_loss=20.0))
+    shown = text(browser, "#answer")
+    assert f"{len(answer.shortlist)} entries fit" in shown
+    places = [shown.index(each.name) for each in answer.shortlist]
+    assert places == sorted(places)
+    by_fps = sum(each.constraint == "fps" for each in answer.excluded)
+    assert f"{by_fps} excluded: speed" in shown
+    for name in answer.gains["fps"]:
+        assert name in shown.split("Without the wish for speed:")[1]
+    assert "min_fps=0.5" in browser.execute_script("return location.hash")
+
+
+def test_the_panel_says_what_comes_nearest_where_nothing_fits(browser, page):
+    opened(browser, page, "#min_fps=1000&crowd=20")
+    shown = text(browser, "#answer")
+    assert "No entry fits" in shown
+    answer = recommend.recommend(report_rows.seed_measured(), Wishes(min_fps=1000.0, people=20))
+    assert answer.nearest["fps"].partition(":")[0] in shown.split("Nearest")[1]
+    assert find(browser, "[name=crowd]").get_attribute("value") == "20"
+
+
+def test_the_panel_works_for_phones_and_without_entries(browser, tmp_path):
+    opened(browser, written([], tmp_path), "#min_fps=5", width=375)
+    assert "nothing to choose from" in text(browser, "#answer")
+    assert browser.execute_script("return document.documentElement.scrollWidth") == 375
