@@ -98,7 +98,7 @@ def test_json_holds_the_wishes_and_the_same_answer(run):
 )
 @pytest.mark.parametrize("rows", [report_rows.seed, report_rows.seed_measured])
 def test_the_posts_25_entries_are_readable_at_80_columns(monkeypatch, rows, wishes):
-    monkeypatch.setattr(derive, "load_rows", lambda _: rows())
+    monkeypatch.setattr(derive, "load_rows", lambda *_: rows())
     text = say("run", *wishes)
     assert max(map(len, text.splitlines())) <= 80
     assert all(row.entry in text for row in rows())  # no name is cut or broken in two

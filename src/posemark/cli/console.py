@@ -32,7 +32,9 @@ def load_rows(runs: list[Path]) -> list[Row]:
 
     def watched(records: list[Path]) -> Iterable[Path]:
         terminal = Console(stderr=True)
-        return track(records, "reading and scoring", console=terminal, transient=True)
+        quiet = not terminal.is_terminal  # or an empty line would stand in a log
+        title = "reading and scoring"
+        return track(records, title, console=terminal, transient=True, disable=quiet)
 
     return derive.load_rows(runs, watched)
 

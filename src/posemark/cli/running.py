@@ -288,12 +288,13 @@ def _progress(quiet: bool) -> "Progress":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    terminal = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=16),
         TimeElapsedColumn(),
         TextColumn("{task.fields[text]}"),
-        console=Console(stderr=True),
-        disable=quiet,
+        console=terminal,
+        disable=quiet or not terminal.is_terminal,
         transient=True,
     )
