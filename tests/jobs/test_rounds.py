@@ -57,7 +57,7 @@ def test_entries_take_turns_block_by_block_until_each_is_over():
     diary, heard = [], Heard()
     lanes = [Lane("a", 3, diary), Lane("b", 1, diary), Lane("c", 2, diary)]
     take_turns(lanes, 4, heard)
-    assert diary == ["open a", "open b", "open c", *"abc", *"ac", "a"]
+    assert diary == ["open a", "open b", "open c", *"abc", *"ca", "a"], "there and back"
     assert heard.opened == [4, 5, 6]
     assert [str(path) for path in heard.paths] == ["b", "c", "a"]
     assert all(lane.closed for lane in lanes)
@@ -76,11 +76,12 @@ def test_two_entries_alternate_on_the_machine_and_see_the_same_frames(tmp_path, 
     heard = run_all(prepared(MODEL, "litehrnet-18-256x192", limit=3), tmp_path)
     records = [files.read(path) for path in heard.paths]
     began = sorted((b.readings.began_ns, r.header.model) for r in records for b in r.blocks)
-    assert [model for _, model in began] == [MODEL, "litehrnet-18-256x192"] * 3
+    there, back = [MODEL, "litehrnet-18-256x192"], ["litehrnet-18-256x192", MODEL]
+    assert [model for _, model in began] == there + back + there
     assert {r.header.turns for r in records} == {2}
     assert {r.header.own_process for r in records} == {False}
     assert [[f.image_id for f in r.good] for r in records] == [[1, 2, 3]] * 2
-    assert [place for place, _ in heard.steps] == [0, 1] * 3
+    assert [place for place, _ in heard.steps] == [0, 1, 1, 0, 0, 1]
 
 
 # --- groups -------------------------------------------------------------------------------------

@@ -64,6 +64,15 @@ def test_the_policy_forbids_all_loads_and_all_other_scripts(text):
     assert "http" not in policy
 
 
+def test_every_mark_in_the_table_has_its_footnote():
+    plain = report_rows.measured(report_rows.MODELS[0])
+    told = page.html([replace(plain, intercept_ms=2.0, ms_per_person=60.0, most_people=4)], "")
+    assert "†" in told
+    assert "extrapolated: no frame held so many people" in told
+    seen = page.html([replace(plain, intercept_ms=2.0, ms_per_person=60.0, most_people=41)], "")
+    assert "extrapolated: no frame" not in seen
+
+
 def test_no_placeholder_is_left(text):
     assert not re.search(r"\{\{\w+\}\}", text)
 

@@ -124,7 +124,10 @@ def test_the_block_that_a_killed_run_was_in_has_frames_but_no_readings():
     assert judged(record(killed)).kind == "valid"
     nothing = judged(record([Block(made.blocks[0].frames, None)]))
     assert nothing.kind == "noisy"
-    assert nothing.evidence == ("only 1 block (5 are needed for an interval)",)
+    assert nothing.evidence == (
+        "only 1 block (5 are needed for an interval)",
+        "ran on cpu, torch fp32",
+    )
 
 
 # --- contended ----------------------------------------------------------------------------------

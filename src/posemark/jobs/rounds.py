@@ -81,6 +81,8 @@ def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher) -> None:
                 if not lane.block():
                     running.pop(place).close()
                     watcher.over(place, lane.path)
+            # There and back: else each would always follow the same neighbour.
+            running = dict(reversed(running.items()))
     finally:
         for lane in lanes:
             lane.close()

@@ -51,7 +51,7 @@ def html(rows: list[Row], title: str) -> str:
         "fronts": escape(fronts.SENTENCE),
         "controls": controls.controls(rows, log=templates.log_by_default(rows)),
         "views": "" if context.by_approach(context.plotted(rows)) else "hidden",
-        "footnote": escape(context.published_caption(rows)),
+        "footnote": escape(_footnote(rows)),
         "table": _table(rows),
         "verdicts": _definitions(figures.VERDICTS),
         "report": _json(_report(rows)),
@@ -102,6 +102,12 @@ def _policy(*scripts: str) -> str:
 
 def _paragraphs(lines: list[str], kind: str) -> str:
     return "\n".join(f'<p class="{kind}">{escape(line)}</p>' for line in lines)
+
+
+def _footnote(rows: list[Row]) -> str:
+    """What the marks beside figures mean."""
+    notes = (context.published_caption(rows), context.extrapolated_caption(rows))
+    return "; ".join(note for note in notes if note)
 
 
 _FEW_WARNINGS = 2

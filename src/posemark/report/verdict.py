@@ -119,7 +119,7 @@ def judge(record: Record, interval: Interval | None) -> Verdict:
     run = _Run(record, interval)
     findings = [finding for check in _CHECKS for finding in check(run)]
     bad = [each for each in findings if each.bad]
-    fine = [each.text for each in findings if not each.bad]
+    fine = [each.text for each in reversed(findings) if not each.bad]  # the interval first
     kind = bad[0].kind if bad else "valid"
     return Verdict(kind, (*(each.text for each in bad), *fine, *_asides(run)))
 
@@ -252,6 +252,8 @@ def _asides(run: _Run) -> Iterable[str]:
     frames = max(1, sum(each.frames for each in run.readings))
     if sum(faults) > MOST_FAULTS * frames:
         yield f"memory pressure: {three_digits(sum(faults) / frames)} pages from disk a frame"
+    settings = run.record.header.settings
+    yield f"ran on {settings.device}, {settings.runtime} {settings.precision}"
     if preempted:
         yield f"preempted {three_digits(sum(preempted) / frames)} times a frame"
     if celsius:
