@@ -1,7 +1,7 @@
 """Can the figures be trusted? The same entry twice, slowed down by 5 %, noisy by 1 %, disturbed.
 
-Runs on the machine as it is and prints three tables; takes a quarter of an hour and wants the machine
-for itself. Each repetition is one interleaved run of four lanes of the same entry:
+Runs on the machine as it is and prints three tables; takes a quarter of an hour and wants the
+machine for itself. Each repetition is one interleaved run of four lanes of the same entry:
 
     same      twice the same: the difference must lie within its stated interval
     slower    5 % slower: must be found
