@@ -218,10 +218,11 @@ def test_options_reach_the_record(tmp_path):
     assert row["boxes"] == "simulated"
 
 
-def test_a_process_of_its_own_tells_the_memory_of_an_entry_and_shares_tell_none(tmp_path):
-    own = json.loads(measure(SMALL, "--isolate", "--json", "--out", tmp_path / "own")[0])
-    assert 100 * 2**20 < own["peak_memory"] < 4 * 2**30
-    two, _ = measure("p", "r", "--json", "--out", tmp_path / "two")
+def test_entries_have_processes_of_their_own_and_tell_their_memory_unless_they_share_one(tmp_path):
+    two, _ = measure("p", "r", "--json", "--out", tmp_path / "own")
+    for line in two.splitlines():
+        assert 100 * 2**20 < json.loads(line)["peak_memory"] < 4 * 2**30
+    two, _ = measure("p", "r", "--no-isolate", "--json", "--out", tmp_path / "shared")
     assert [json.loads(line)["peak_memory"] for line in two.splitlines()] == [None, None]
 
 

@@ -72,7 +72,7 @@ def test_where_nothing_fits_the_nearest_are_told(run):
     assert text.startswith("0 of 3 entries fit\n")
     assert "  --min-fps 1000: small@gt: 40.0 FPS" in text
     assert "--max-memory 1.00 GB excludes 3" in text
-    assert "memory not measured, for want of a process of its own: run with --isolate" in text
+    assert "memory not measured, for want of a process of its own: run without --no-isolate" in text
 
 
 def test_json_holds_the_wishes_and_the_same_answer(run):

@@ -93,14 +93,20 @@ def names(found):
 
 def test_by_default_as_many_entries_take_turns_as_fit_into_memory():
     jobs = prepared("b", "d", "h", "j")
-    need = [memory_need(job, isolate=False) for job in jobs]
-    assert need[0] > 4 * jobs[0].spec.parameters
     keys = [job.key for job in jobs]
-    free = 1.001 * (need[0] + need[1]) / rounds.MEMORY_SHARE
+    free = 1.001 * memory_need(jobs[:2], isolate=False) / rounds.MEMORY_SHARE
     assert names(groups(jobs, None, False, 64 * GIB)) == [keys]
     assert names(groups(jobs, None, False, free)) == [keys[:2], keys[2:]]
     assert names(groups(jobs, None, False, 0)) == [[key] for key in keys], "never an empty group"
-    assert memory_need(jobs[0], isolate=True) > need[0]
+
+
+def test_all_hold_their_weights_but_only_one_its_maps_at_a_time():
+    (small,), (large,) = prepared("b"), prepared("higherhrnet-w32-512@multi")
+    alone, both = memory_need([large], False), memory_need([small, large], False)
+    assert both - alone == 4 * small.spec.parameters
+    assert memory_need([small, large], isolate=True) - both == rounds.PROCESS
+    pixels = 1024 * 1024 * rounds.LONGER_SIDE
+    assert alone > 4 * large.spec.parameters + pixels * rounds.BYTES_A_PIXEL
 
 
 def test_the_user_can_have_it_otherwise():

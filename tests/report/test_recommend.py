@@ -187,7 +187,8 @@ def test_memory_must_be_known_and_small_enough():
     assert shortlist(rows, max_memory=1_200_000_000) == ["small"]
     assert why(rows, "memory", max_memory=1_200_000_000) == {
         "large": "1.20 GB, wanted 1.20 GB",
-        "unknown": "memory not measured, for want of a process of its own: run with --isolate",
+        "unknown": "memory not measured, for want of a process of its own: run without "
+        "--no-isolate",
     }
     assert recommend(rows, Wishes(max_memory=800_000_000)).shortlist[0].reasons[2] == "800 MB"
 

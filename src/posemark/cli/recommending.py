@@ -56,9 +56,7 @@ def recommend(
     ] = Licence.any,
     max_memory: Annotated[
         int | None,
-        typer.Option(
-            parser=_size, metavar="SIZE", help="Peak memory: 800M, 1G, 1GiB. Needs run --isolate."
-        ),
+        typer.Option(parser=_size, metavar="SIZE", help="Peak memory: 800M, 1G, 1GiB."),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, nothing else.")

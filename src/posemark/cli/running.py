@@ -110,7 +110,11 @@ Interleave = Annotated[
 ]
 Isolate = Annotated[
     bool,
-    typer.Option("--isolate", help="A process of its own for every entry: measures its memory."),
+    typer.Option(
+        "--isolate/--no-isolate",
+        help="Several entries: a process of its own for each. In a common one they slow each "
+        "other down, and none's memory is known.",
+    ),
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for the records. Default: runs/DATE-TIME.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with stopped records in --out.")]
@@ -133,7 +137,7 @@ def run(
     mode: ModeOption = Mode.burst,
     fps: Fps = None,
     interleave: Interleave = None,
-    isolate: Isolate = False,
+    isolate: Isolate = True,
     out: Out = None,
     resume: Resume = False,
     json: Json = False,
@@ -153,7 +157,7 @@ def run(
 
         posemark run dark-w32-256x192 --flip --persons batched --limit 50 --json
 
-        posemark run 'lite*' --until 2% --isolate
+        posemark run 'lite*' --until 2%
 
         posemark run litehrnet-18-256x192 --mode paced --fps 30
     """

@@ -14,11 +14,14 @@ from posemark.jobs.prepare import Prepared
 MEMORY_SHARE = 0.6
 """Of the memory that is free now: the rest is the system's, the data's and a margin."""
 
-ROOM = 400 * 2**20
-"""Bytes that an entry may hold beside its weights: activations, allocator, maps."""
+PROCESS = 200 * 2**20
+"""Bytes that a process of its own holds beside the weights; the libraries' code is shared."""
 
-PROCESS = 300 * 2**20
-"""Bytes of an interpreter with torch and OpenCV in it."""
+BYTES_A_PIXEL = 1500
+"""Of network input, while a frame is worked on: maps of the widest layers. Measured: 950."""
+
+LONGER_SIDE = 1.5
+"""Of an image to its shorter one, which is what a bottom-up model's input size names."""
 
 
 class Watcher(Protocol):
@@ -48,7 +51,8 @@ def run_jobs(
 ) -> None:
     """Measure every job into its record in `out`; with resume, go on where each stopped.
 
-    turns: groups of jobs, see groups(). isolate: a process of its own for every job.
+    turns: groups of jobs, see groups(). isolate: a process of its own for every job; a single
+    job has this one for itself anyhow.
 
     Raises:
         RecordError, DataError, RunError: as Measurement does. What other entries have finished
@@ -57,7 +61,7 @@ def run_jobs(
     entries, place = sum(map(len, turns)), 0
     for group in turns:
         circumstances = Circumstances(own_process=isolate or entries == 1, turns=len(group))
-        kind = Isolated if isolate else Measurement
+        kind = Isolated if isolate and entries > 1 else Measurement
         lanes = [
             kind(job, out, resume, partial(watcher.step, number), circumstances)
             for number, job in enumerate(group, place)
@@ -116,18 +120,27 @@ def _fitting(
     jobs: Sequence[Prepared], isolate: bool, free_bytes: float
 ) -> Iterator[list[Prepared]]:
     group: list[Prepared] = []
-    used = 0.0
     for job in jobs:
-        need = memory_need(job, isolate)
-        if group and used + need > free_bytes:
+        if group and memory_need([*group, job], isolate) > free_bytes:
             yield group
-            group, used = [], 0.0
+            group = []
         group.append(job)
-        used += need
     if group:
         yield group
 
 
-def memory_need(job: Prepared, isolate: bool) -> int:
-    """Bytes that an entry will hold while others have their turn; a generous guess."""
-    return job.spec.parameters * FLOAT_BYTES + ROOM + (PROCESS if isolate else 0)
+def memory_need(jobs: Sequence[Prepared], isolate: bool) -> float:
+    """Bytes that these entries need while they take turns; a guess on the safe side.
+
+    All hold their weights; only the one whose turn it is holds maps.
+    """
+    weights = sum(job.spec.parameters for job in jobs) * FLOAT_BYTES
+    processes = len(jobs) * PROCESS if isolate else PROCESS
+    return weights + processes + max(_pixels(job) for job in jobs) * BYTES_A_PIXEL
+
+
+def _pixels(job: Prepared) -> float:
+    """Of the largest input."""
+    height, width = job.spec.input_hw
+    longer = 1.0 if job.spec.codec else LONGER_SIDE
+    return height * width * longer * max(job.job.entry.scales) ** 2

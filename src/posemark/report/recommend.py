@@ -278,7 +278,7 @@ def _memory_breaks(memory: int | None, wishes: Wishes) -> str:
     if wishes.max_memory is None:
         return ""
     if memory is None:
-        return "memory not measured, for want of a process of its own: run with --isolate"
+        return "memory not measured, for want of a process of its own: run without --no-isolate"
     if memory <= wishes.max_memory:
         return ""
     return f"{figures.size_of(memory)}, wanted {figures.size_of(wishes.max_memory)}"
