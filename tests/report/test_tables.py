@@ -204,6 +204,28 @@ def test_intervals_are_written_with_their_farther_side():
     assert figures.half_width(replace(row, fps_pose=None)) is None
 
 
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_names_part_at_their_joints_where_the_terminal_is_narrow(width):
+    rows = report_rows.seed()
+    table = tables.console(rows, width)
+    cells = [str(cell) for cell in table.columns[1].cells]
+    assert [cell.replace("\n", "") for cell in cells] == [row.entry for row in rows]
+    for line in (part for cell in cells for part in cell.split("\n")[1:]):
+        assert line.startswith("@") or line[0].isalnum()
+    ends = [part for cell in cells for part in cell.split("\n@")[0].split("\n")[:-1]]
+    assert all(end.endswith("-") for end in ends)
+    assert any("\n" in cell for cell in cells) == (width < 100)
+
+
+def test_weights_have_a_column_only_where_there_are_some():
+    titles = [column.header for column in tables.console(report_rows.seed()).columns]
+    assert "weights" not in titles
+    trained = tables.console(report_rows.seed_measured())
+    assert "weights" in [column.header for column in trained.columns]
+    assert "weights by formula" in str(tables.console(report_rows.seed()).caption)
+    assert "weights by formula" not in str(trained.caption)
+
+
 def test_bytes_have_decimal_units():
     sizes = (None, 0, 999, 1000, 12_345_678, 1_234_567_890)
     shown = [figures.DASH, "0 B", "999 B", "1.00 kB", "12.3 MB", "1.23 GB"]

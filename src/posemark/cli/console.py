@@ -46,7 +46,7 @@ def print_rows(rows: list[Row]) -> None:
     from posemark.report import tables
 
     console = Console(highlight=False)
-    console.print(tables.console(rows))
+    console.print(tables.console(rows, console.width))
     for row in rows:
         for note in row.notes:
             console.print(f"{row.entry}: {note}", style="yellow", markup=False)

@@ -2,6 +2,7 @@
 
 import csv as csv_format
 import io
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -240,44 +241,58 @@ def json_lines(rows: list[Row]) -> str:
     return "".join(msgspec.json.encode(row).decode() + "\n" for row in rows)
 
 
-def console(rows: list[Row]) -> Table:
-    """The main columns for a terminal of 100 characters."""
+def console(rows: list[Row], width: int = 100) -> Table:
+    """The main columns for a terminal of so many characters."""
+    untrained = all(row.weights == "none" for row in rows)
+    columns = [each for each in _CONSOLE if not (untrained and each.title == "weights")]
+    notes = [*([_UNTRAINED] if untrained and rows else []), *captions(rows)]
     table = Table(
         box=None,
         padding=(0, 1, 0, 0),
         pad_edge=False,
         header_style="bold",
-        caption=Text("\n".join(captions(rows)), style="dim"),
+        caption=Text("\n".join(notes), style="dim"),
         caption_justify="left",
     )
-    for column in _CONSOLE:
+    for column in columns:
         table.add_column(
             _CONSOLE_TITLES.get(column.title, column.title),
             justify="right" if column.numeric else "left",
             no_wrap=column.numeric,
             overflow="fold",
         )
-    room = _entry_room(rows)
+    room = _entry_room(rows, columns, width)
     for row in rows:
-        table.add_row(*(Text(_short(column, row, room)) for column in _CONSOLE))
+        cells = [column.text(row) for column in columns]
+        named = zip(columns, cells, strict=True)
+        table.add_row(*(Text(_parted(t, room) if c.title == "entry" else t) for c, t in named))
     return table
 
 
-def _short(column: Column, row: Row, room: int) -> str:
-    """A cell for the terminal: a long entry on two lines, parted at @."""
-    text = column.text(row)
-    return text.replace("@", "\n@") if column.title == "entry" and len(text) > room else text
+_UNTRAINED = "weights by formula: only the speed is measured"
 
 
-def _entry_room(rows: list[Row]) -> int:
+def _parted(name: str, room: int) -> str:
+    """A name that is too long on several lines: parted before the @, then after hyphens."""
+    if len(name) <= room:
+        return name
+    lines: list[str] = []
+    for part in re.findall(r"@?[^@-]+-?|-", name):
+        if not lines or part.startswith("@") or len(lines[-1]) + len(part) > room:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
+def _entry_room(rows: list[Row], columns: list[Column], width: int) -> int:
     """How many characters the other columns leave to the names of entries."""
-    others = [column for column in _CONSOLE if column.title != "entry"]
-    return _CONSOLE_WIDTH - sum(1 + _console_width(column, rows) for column in others)
+    others = [column for column in columns if column.title != "entry"]
+    return width - sum(1 + _console_width(column, rows) for column in others)
 
 
 def _console_width(column: Column, rows: list[Row]) -> int:
     heading = _CONSOLE_TITLES.get(column.title, column.title)
-    return max(map(len, [*heading.split("\n"), *(_short(column, row, 0) for row in rows)]))
+    return max(map(len, [*heading.split("\n"), *(column.text(row) for row in rows)]))
 
 
 def _best_ap(row: Row) -> str:
@@ -301,7 +316,6 @@ _MERGED: dict[str, Column | None] = {
     "ceiling": None,
 }
 _CONSOLE = tuple(column for each in BRIEF if (column := _MERGED.get(each.title, each)) is not None)
-_CONSOLE_WIDTH = 100
 _CONSOLE_TITLES = {
     "letter": "",
     "people / frame": "people\n/frame",
