@@ -31,3 +31,7 @@ class RecordError(PoseMarkError):
 
 class RunError(PoseMarkError):
     """A measurement that could not be finished: its process died, its memory ran out."""
+
+
+class ExportError(PoseMarkError):
+    """An exported network that does not give what the original gives."""

@@ -89,8 +89,13 @@ def interleave(a: Tensor, b: Tensor) -> Tensor:
     """Channels a0, b0, a1, b1, ...: (N, C, H, W) twice -> (N, 2C, H, W).
 
     The same as a channel shuffle in two groups of their concatenation, with one copy less.
+    Exported files hold the shuffle: runtimes know it, in whatever layout their maps have.
     """
-    return torch.stack((a, b), 2).flatten(1, 2)
+    if not torch.onnx.is_in_onnx_export():
+        return torch.stack((a, b), 2).flatten(1, 2)
+    channels, height, width = map(int, a.shape[1:])
+    halves = torch.cat((a, b), 1).view(-1, 2, channels, height, width)
+    return halves.transpose(1, 2).reshape(-1, 2 * channels, height, width)
 
 
 class Stem(nn.Module):

@@ -1,0 +1,219 @@
+"""OpenVINO, on any of its devices.
+
+It takes the lowest precision that a CPU is fast in unless told otherwise: here it is always
+told, and what it compiled is read back. Networks are compiled for each input shape anew, up
+to SHAPES of them, which is up to a third faster than one graph for all shapes.
+"""
+
+import xml.etree.ElementTree as ET  # of a file made here
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemark import export
+from posemark.core.errors import UsageError
+from posemark.runtimes import Maps, Session, Source, Target
+from posemark.runtimes.exported import calibration_of, onnx_folder, require_parity
+from posemark.runtimes.open_vino_deform import NAME, deform_conv
+from posemark.runtimes.opening import unknown_device
+
+MODEL = "model.xml"
+
+SHAPES = 8
+"""Input shapes with a graph of their own; a ninth and all later ones share one."""
+
+HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
+"""INFERENCE_PRECISION_HINT: of int8 networks what is not quantised stays float32."""
+
+RUNS_AS = {"fp32": {"f32"}, "bf16": {"bf16"}, "fp16": {"f16"}, "int8": {"i8", "u8"}}
+"""Types in which a compiled graph's heavy operators then run."""
+
+HEAVY = ("Convolution", "GroupConvolution", "Deconvolution", "FullyConnected", "MatMul")
+
+
+def supported(device: str) -> tuple[str, ...]:
+    """Precisions that this device is made for, in OpenVINO's own words.
+
+    Raises:
+        UsageError: if it is not here.
+    """
+    import openvino
+
+    core = openvino.Core()
+    devices = [name.lower() for name in core.available_devices]
+    if device not in devices:
+        raise unknown_device("openvino", device, devices)
+    can = core.get_property(device.upper(), "OPTIMIZATION_CAPABILITIES")
+    return tuple(name for name in HINTS if name.upper() in can)
+
+
+def open_session(target: Target, source: Source) -> Session:
+    """A session on the device at the precision that target names."""
+    folder = _converted(source)
+    if target.precision == "int8":
+        folder = quantise(folder, source)
+    session = OpenVinoSession(folder / MODEL, source.threads, target)
+    session.prepare((1, *export.example(source.spec, 1).shape[1:]))
+    return session
+
+
+def _converted(source: Source) -> Path:
+    """The folder of the network in OpenVINO's format, in float32, checked against torch."""
+    import openvino
+
+    exported = onnx_folder(source)
+    facts = {"from": exported.name, "openvino": openvino.__version__, "form": _FORM}
+
+    def make(folder: Path) -> None:
+        from openvino.frontend.onnx import ConversionExtension
+
+        core = openvino.Core()
+        core.add_extension(ConversionExtension("DeformConv", deform_conv))
+        model = core.read_model(exported / export.MODEL)
+        openvino.save_model(model, folder / MODEL, compress_to_fp16=False)
+        _keep_positions_precise(folder / MODEL)
+        session = OpenVinoSession(folder / MODEL, source.threads, Target("openvino"))
+        require_parity(session, source, exported)
+
+    return source.store.get(f"{source.spec.name}-openvino", facts, make)
+
+
+_FORM = 1
+"""Counts changes of what `_converted` makes."""
+
+
+def _keep_positions_precise(path: Path) -> None:
+    """Mark where deformable convolutions look as not to be rounded to 16 bits.
+
+    Among 176 columns bfloat16 tells positions to half a pixel. The attribute is OpenVINO's
+    own (openvino pull request 34311); its Python interface cannot set it, its files can.
+    """
+    tree = ET.parse(path)  # noqa: S314
+    for layer in tree.iter("layer"):
+        if layer.get("name", "").startswith(NAME):
+            info = layer.find("rt_info")
+            info = ET.SubElement(layer, "rt_info") if info is None else info
+            rule = {"name": "DisablePrecisionConversion", "version": "0"}
+            ET.SubElement(info, "attribute", rule, value="dynamic:f16;f32:bf16,f16")
+    tree.write(path)
+
+
+class OpenVinoSession:
+    """Runs a network in OpenVINO's format.
+
+    Raises:
+        UsageError: if the device compiles it to another precision than the one asked for.
+    """
+
+    runtime = "openvino"
+
+    def __init__(self, path: Path, threads: int, target: Target) -> None:
+        import openvino
+
+        self.precision = target.precision
+        self.device = target.device
+        self._core = openvino.Core()
+        self._model = self._core.read_model(path)
+        self._config: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": HINTS[target.precision],
+        }
+        if target.device == "cpu":
+            self._config["INFERENCE_NUM_THREADS"] = threads
+        self._requests: dict[tuple[int, ...] | None, Any] = {}
+
+    def prepare(self, shape: tuple[int, ...]) -> None:
+        """Compile for this shape and run once, which makes the kernels."""
+        if shape not in self._requests:
+            self._request(shape).infer([np.zeros(shape, np.float32)])
+
+    def infer(self, batch: NDArray[np.float32]) -> Maps:
+        """Named outputs for a batch (N, 3, H, W)."""
+        results = self._request(batch.shape).infer([batch], share_inputs=True)
+        return {output.get_any_name(): results[output] for output in results}
+
+    def _request(self, shape: tuple[int, ...]) -> Any:
+        key = shape if shape in self._requests or len(self._requests) < SHAPES else None
+        if key not in self._requests:
+            self._requests[key] = self._compiled(key).create_infer_request()
+        return self._requests[key]
+
+    def _compiled(self, shape: tuple[int, ...] | None) -> Any:
+        model = self._model
+        if shape is not None:
+            model = model.clone()
+            model.reshape(list(shape))
+        compiled = self._core.compile_model(model, self.device.upper(), self._config)
+        _require_precision(compiled, self.precision, self.device)
+        return compiled
+
+
+def _require_precision(compiled: Any, precision: str, device: str) -> None:
+    """Read back in what types the heavy operators run.
+
+    All at fp32. At lower precisions at least half: the device may have no kernel for some.
+    """
+    ran = Counter(_info(node, "runtimePrecision") for node in _heavy(compiled))
+    right = sum(count for kind, count in ran.items() if kind in RUNS_AS[precision])
+    enough = ran.total() if precision == "fp32" else ran.total() / 2
+    if right < enough:
+        came = ", ".join(f"{count} in {kind}" for kind, count in ran.most_common())
+        raise UsageError(
+            f"openvino was asked for {precision} on {device}, but would run the network's "
+            f"convolutions and products otherwise: {came}. Ask for another precision."
+        )
+
+
+def _heavy(compiled: Any) -> list[Any]:
+    operators = compiled.get_runtime_model().get_ops()
+    return [node for node in operators if _info(node, "layerType") in HEAVY]
+
+
+def _info(node: Any, key: str) -> str:
+    info = node.get_rt_info()
+    return str(info[key].value) if key in info else ""
+
+
+def quantise(folder: Path, source: Source) -> Path:
+    """The folder of the network in int8 by NNCF, calibrated with the source's batches.
+
+    folder: of the float32 network. Deformable convolutions keep their float positions.
+
+    Raises:
+        UsageError: if nncf is not installed, or the source has no calibration.
+    """
+    calibration = calibration_of(source)
+    nncf = _nncf()
+
+    def make(made: Path) -> None:
+        import openvino
+
+        model = openvino.Core().read_model(folder / MODEL)
+        batches = [one[None] for batch in calibration.batches() for one in batch]
+        attends = any(node.get_type_name() == "Softmax" for node in model.get_ops())
+        deforms = any(node.get_friendly_name().startswith(NAME) for node in model.get_ops())
+        quantised = nncf.quantize(
+            model,
+            nncf.Dataset(batches),
+            subset_size=len(batches),
+            model_type=nncf.ModelType.TRANSFORMER if attends else None,
+            ignored_scope=nncf.IgnoredScope(patterns=[f"{NAME}.*"]) if deforms else None,
+        )
+        openvino.save_model(quantised, made / MODEL, compress_to_fp16=False)
+
+    facts = {"from": folder.name, "calibration": calibration.name, "nncf": nncf.__version__}
+    return source.store.get(f"{source.spec.name}-openvino-int8", facts, make)
+
+
+def _nncf() -> Any:
+    try:
+        import nncf
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "openvino at int8 needs nncf to choose ranges, which is not installed. Run `pip "
+            "install 'posemark[openvino-int8]'`."
+        ) from error
+    return nncf

@@ -1,0 +1,98 @@
+"""TensorFlow Lite by its present name, LiteRT: the runtime of phones and small boards.
+
+Networks are converted by litert-torch, once for each input shape; on CPUs XNNPACK runs them.
+"""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemark import export
+from posemark.runtimes import Maps, Session, Source, Target
+from posemark.runtimes.opening import unknown_device
+
+MODEL = "model.tflite"
+OUTPUTS = "outputs.json"
+
+
+def supported(device: str) -> tuple[str, ...]:
+    """Precisions on this device.
+
+    Raises:
+        UsageError: if it is another than the CPU: Python's LiteRT drives no other here.
+    """
+    if device != "cpu":
+        raise unknown_device("tflite", device, ["cpu"])
+    return ("fp32",)
+
+
+def open_session(target: Target, source: Source) -> Session:
+    """A session on the CPU, in float32."""
+    return TfliteSession(source, target)
+
+
+class TfliteSession:
+    """Runs one converted file an input shape; an unknown shape is converted first."""
+
+    runtime = "tflite"
+    device = "cpu"
+
+    def __init__(self, source: Source, target: Target) -> None:
+        self.precision = target.precision
+        self._source = source
+        self._runners: dict[tuple[int, ...], tuple[Any, list[str]]] = {}
+
+    def prepare(self, shape: tuple[int, ...]) -> None:
+        """Convert for this shape, if that was not done in an earlier run either, and load."""
+        if shape not in self._runners:
+            facts = {**self._facts(), "shape": shape}
+            name = f"{self._source.spec.name}-tflite"
+            folder = self._source.store.get(name, facts, lambda made: self._convert(shape, made))
+            self._runners[shape] = _runner(folder, self._source.threads)
+            self.infer(np.zeros(shape, np.float32))
+
+    def infer(self, batch: NDArray[np.float32]) -> Maps:
+        """Named outputs for a batch (N, 3, H, W)."""
+        self.prepare(batch.shape)
+        runner, names = self._runners[batch.shape]
+        return _run(runner, names, batch)
+
+    def _facts(self) -> dict[str, object]:
+        import litert_torch
+
+        known = self._source.facts(self.precision)
+        return {**known, "litert-torch": litert_torch.__version__}
+
+    def _convert(self, shape: tuple[int, ...], folder: Path) -> None:
+        import torch
+
+        network = self._source.build().eval().requires_grad_(False)
+        batch = export.example(self._source.spec, shape[0], (shape[2], shape[3]))
+        with torch.no_grad():
+            expected = {n: t.numpy() for n, t in network(torch.from_numpy(batch)).items()}
+        (folder / OUTPUTS).write_text(json.dumps(list(expected)), encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its many dependencies
+            import litert_torch
+
+            whole = export.as_tuple(network)
+            litert_torch.convert(whole, (torch.from_numpy(batch),)).export(str(folder / MODEL))
+        outputs = _run(*_runner(folder, self._source.threads), batch)
+        export.require_close(f"{self._source.spec.name} in tflite", outputs, expected)
+
+
+def _runner(folder: Path, threads: int) -> tuple[Any, list[str]]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    names = json.loads((folder / OUTPUTS).read_text(encoding="utf-8"))
+    interpreter = Interpreter(model_path=str(folder / MODEL), num_threads=threads)
+    return interpreter.get_signature_runner(), names
+
+
+def _run(runner: Any, names: list[str], batch: NDArray[np.float32]) -> Maps:
+    outputs = runner(args_0=batch)
+    return {name: outputs[f"output_{index}"] for index, name in enumerate(names)}

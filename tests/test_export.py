@@ -1,0 +1,85 @@
+"""Every network as an ONNX file gives what torch gives, at every size it takes."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+import posemark
+from posemark import export
+from posemark.core.errors import ExportError
+from posemark.models import all_models, spec_of
+from posemark.nn import formula
+
+NAMES = list(all_models()) if find_spec("onnxruntime") else []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_network_exports_and_agrees_with_torch(name, tmp_path):
+    import onnx
+    import onnxruntime
+
+    spec, network = spec_of(name), posemark.network(name)
+    formula.initialise(network)
+    facts = export.facts(spec, formula.VERSION, posemark.__version__, "fp32")
+    export.write(network, spec, tmp_path, facts)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(tmp_path / export.MODEL, options)
+    outputs = [output.name for output in session.get_outputs()]
+
+    def infer(batch):
+        return dict(zip(outputs, session.run(outputs, {export.INPUT: batch}), strict=True))
+
+    export.require_parity(name, infer, spec, tmp_path)
+    model = onnx.load(tmp_path / export.MODEL, load_external_data=False)
+    assert {p.key: p.value for p in model.metadata_props} == facts
+    (images,) = model.graph.input
+    batch, channels, height, width = images.type.tensor_type.shape.dim
+    assert batch.dim_param == "batch"
+    assert channels.dim_value == 3
+    fixed = (height.dim_value, width.dim_value)
+    assert fixed == (spec.input_hw if spec.codec else (0, 0))
+
+
+def test_a_deformable_convolution_is_one_node(tmp_path):
+    pytest.importorskip("onnx")
+    import onnx
+    import torch
+
+    from posemark.nn.deform import deform_conv
+
+    class Network(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.randn(17, 3, 3, 3))
+
+        def forward(self, x):
+            return {"heatmaps": deform_conv(x, x.repeat(1, 6, 1, 1), self.weight)}
+
+    spec = spec_of("dekr-w32-512")
+    export.to_onnx(Network().eval(), spec, tmp_path / "a.onnx", {"model": "a"})
+    model = onnx.load(tmp_path / "a.onnx")
+    assert sum(node.op_type == "DeformConv" for node in model.graph.node) == 1
+    assert not any(node.op_type == "GridSample" for node in model.graph.node)
+
+
+def test_parity_names_what_is_wrong():
+    reference = {"maps": np.ones((1, 2), np.float32)}
+    export.require_close("net", {"maps": np.full((1, 2), 1.00005, np.float32)}, reference)
+    for wrong, message in (
+        ({}, "got nothing"),
+        ({"maps": np.ones((2, 2), np.float32)}, r"expected 'maps' of shape \(1, 2\)"),
+        ({"maps": np.full((1, 2), 1.01, np.float32)}, "off by 1.0e-02"),
+        ({"maps": np.full((1, 2), np.nan, np.float32)}, "off by nan"),
+    ):
+        with pytest.raises(ExportError, match=message):
+            export.require_close("net", wrong, reference)
+
+
+def test_facts_tell_weights_versions_and_precisions_apart():
+    spec = spec_of("hrnet-w32-256x192")
+    first = export.facts(spec, "aa", "1", "fp32")
+    assert first["input"] == "256x192"
+    for other in (("bb", "1", "fp32"), ("aa", "2", "fp32"), ("aa", "1", "fp16")):
+        assert export.facts(spec, *other) != first
