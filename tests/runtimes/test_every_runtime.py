@@ -49,10 +49,8 @@ def build():
 
 
 def installed():
-    for name in RUNTIMES:
-        packages = opening.packages_of(name)
-        if all(find_spec(package) for package in packages):
-            yield name
+    """Names of the runtimes whose packages are all here."""
+    return [name for name in RUNTIMES if all(map(find_spec, opening.packages_of(name)))]
 
 
 @pytest.fixture(scope="module")
