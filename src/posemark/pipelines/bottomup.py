@@ -3,7 +3,7 @@
 The same stages as top-down, booked in the same ledger; nothing happens in `detect`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,8 @@ from posemark.core.spec import ModelSpec
 from posemark.geometry.affine import apply
 from posemark.geometry.crop import Image, crop_batch, decode_bgr
 from posemark.geometry.flip import mirrored_image
+from posemark.pipelines import Lap, Timed
 from posemark.runtimes import Session
-
-Lap = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class BottomUp:
+class BottomUp(Timed):
     """The pipeline of one entry.
 
     scales: of the input, 1 among them. flip: average with the mirrored image. trained: False
@@ -54,13 +53,6 @@ class BottomUp:
         encoded = frame.read()
         perfect = () if self.trained else self._perfect_passes(frame)
         return Work(frame, encoded, boxes, perfect)
-
-    def process(self, work: Work, lap: Lap) -> Poses:
-        """The timed frame: calls lap(stage) at the end of each stage's share of work."""
-        poses = self._find(work, lap)
-        # By now the image and the maps have been freed: an application pays for that as well.
-        lap("postprocess")
-        return poses
 
     def _find(self, work: Work, lap: Lap) -> Poses:
         image = decode_bgr(work.encoded, work.frame.size_wh, work.frame.name)
