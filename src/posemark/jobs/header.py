@@ -18,8 +18,16 @@ FLOAT_BYTES = 4
 """Of a parameter as float32."""
 
 
-def make_header(prepared: Prepared, own_process: bool, turns: int) -> schema.Header:
-    """What this job will be, on this machine, now; own_process, turns: as in the schema."""
+def make_header(
+    prepared: Prepared,
+    own_process: bool,
+    turns: int,
+    ceiling: dict[str, float] | None = None,
+) -> schema.Header:
+    """What this job will be, on this machine, now; own_process, turns: as in the schema.
+
+    ceiling: what the machine attains (jobs/ceiling.py), if that was measured.
+    """
     job, spec = prepared.job, prepared.spec
     boxes, options = prepared.boxes, job.options
     return schema.Header(
@@ -51,7 +59,7 @@ def make_header(prepared: Prepared, own_process: bool, turns: int) -> schema.Hea
             device=TorchSession.device,
         ),
         published=_published(prepared),
-        environment=environment(),
+        environment=environment() | ({"ceiling": ceiling} if ceiling else {}),
         posemark=posemark.__version__,
         protocol=PROTOCOL,
         truth=f"truth-{prepared.dataset.name}-{prepared.dataset.fingerprint}.json",

@@ -101,6 +101,7 @@ COLUMNS = (
     Column("±", figures.half_width, figures.plus_minus, brief=True),
     Column("verdict", lambda row: row.verdict.kind, brief=True),
     Column("pipeline FPS", lambda row: row.fps_pipeline, figures.three_digits, brief=True),
+    Column("of peak", lambda row: row.share, figures.short_percent, brief=True),
     Column("base ms", lambda row: row.intercept_ms, figures.three_digits, brief=True),
     Column("ms / person", lambda row: row.ms_per_person, figures.three_digits, brief=True),
     _metric("AP"),
@@ -319,5 +320,6 @@ _CONSOLE = tuple(column for each in BRIEF if (column := _MERGED.get(each.title, 
 _CONSOLE_TITLES = {
     "letter": "",
     "people / frame": "people\n/frame",
+    "of peak": "of\npeak",
     "line": "ms = base\n+ per person",
 }
