@@ -41,12 +41,13 @@ def machine(
         _print(ceiling)
 
 
-def known_or_measured(threads: int, quiet: bool) -> "Ceiling":
-    """The ceiling kept for this machine; measured in a few seconds where there is none.
+def attained(threads: int, quiet: bool) -> dict[str, float] | None:
+    """For records: what is kept for this machine; measured in seconds where nothing is.
 
-    quiet: say and show nothing unless something is wrong.
+    quiet: say and show nothing unless something is wrong. None, and a line that says so, where
+    it cannot be measured: that is no reason not to measure networks.
     """
-    from posemark.core.errors import DataError
+    from posemark.core.errors import DataError, RunError
     from posemark.jobs import ceiling
 
     try:
@@ -55,11 +56,15 @@ def known_or_measured(threads: int, quiet: bool) -> "Ceiling":
         typer.echo(f"{error} Measuring anew.", err=True)
         known = None
     if known:
-        return known
-    found = _measured(threads, ceiling.SHORT_SECONDS, quiet)
+        return known.figures()
+    try:
+        found = _measured(threads, ceiling.SHORT_SECONDS, quiet)
+    except RunError as error:
+        typer.echo(f"{error} Results will not tell their share of it.", err=True)
+        return None
     if not quiet:
         typer.echo(f"this machine attains {_sentence(found)}", err=True)
-    return found
+    return found.figures()
 
 
 def _measured(threads: int, seconds: float, quiet: bool) -> "Ceiling":

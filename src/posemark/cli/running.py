@@ -208,7 +208,7 @@ def _run_all(
 ) -> None:
     """All inputs are checked before the first frame is measured, then the rounds begin."""
     from posemark.cli.console import print_rows
-    from posemark.cli.machine import known_or_measured
+    from posemark.cli.machine import attained
     from posemark.datasets import open_dataset
     from posemark.jobs.measurement import existing_record
     from posemark.jobs.prepare import prepare_job
@@ -222,7 +222,7 @@ def _run_all(
     for each in prepared:
         existing_record(each, out, resume)
     turns = groups(prepared, interleave, isolate, free_memory())
-    ceiling = known_or_measured(jobs[0].options.threads, quiet=json).figures()
+    ceiling = attained(jobs[0].options.threads, quiet=json)
     with _progress(quiet=json) as progress, _hint_on_stop(out):
         display = _Display(progress, prepared, json)
         run_jobs(turns, out, resume, isolate, display, ceiling)

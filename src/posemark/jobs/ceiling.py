@@ -1,5 +1,6 @@
 """What the CPU of this machine can attain: measured once, kept, and noted in every record."""
 
+import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -68,19 +69,26 @@ def measure(
     try:
         while isinstance(answer := ours.recv(), float):
             told(answer)
-    except EOFError as error:
-        raise RunError(
-            "measuring what this machine attains ended unexpectedly; out of memory is the usual "
-            "reason. Close other programs and run `posemark machine`."
-        ) from error
+    except EOFError:
+        answer = "its process ended, out of memory as a rule"
     finally:
         ours.close()
-        process.join(timeout=10)
+        process.terminate()
+        process.join()
+    if isinstance(answer, str):
+        raise RunError(
+            f"what this machine attains could not be measured: {answer}. Close other programs "
+            "and run `posemark machine`."
+        )
     return answer
 
 
 def _work(pipe: Connection, threads: int, seconds: float) -> None:
-    pipe.send(measure_here(threads, seconds, pipe.send, array_bytes()))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side decides what Ctrl-C means
+    try:
+        pipe.send(measure_here(threads, seconds, pipe.send, array_bytes()))
+    except Exception as error:  # told on the other side
+        pipe.send(f"{type(error).__name__}: {error}")
 
 
 def measure_here(

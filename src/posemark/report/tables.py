@@ -245,7 +245,9 @@ def json_lines(rows: list[Row]) -> str:
 def console(rows: list[Row], width: int = 100) -> Table:
     """The main columns for a terminal of so many characters."""
     untrained = all(row.weights == "none" for row in rows)
-    columns = [each for each in _CONSOLE if not (untrained and each.title == "weights")]
+    empty = {"weights"} if untrained else set[str]()
+    empty |= {"of peak"} if all(row.share is None for row in rows) else set()
+    columns = [each for each in _CONSOLE if each.title not in empty]
     notes = [*([_UNTRAINED] if untrained and rows else []), *captions(rows)]
     table = Table(
         box=None,

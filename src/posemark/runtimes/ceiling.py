@@ -105,7 +105,7 @@ def _int8() -> list[Kind]:
 
 
 def stream(array_bytes: int) -> Work:
-    """a += s * b over two float32 arrays of so many bytes each: two are read, one is written.
+    """Two float32 arrays of so many bytes each, a += s * b: both are read, one is written.
 
     In place, since a write to memory that was not read first makes most processors read it all
     the same, which would be moved but not counted.
