@@ -7,7 +7,7 @@ from statistics import median, quantiles
 from posemark.core.work import Work
 from posemark.measure.clock import now_ns
 
-TRIALS = 3
+TRIALS = 4
 LONGEST_NS = 60_000_000
 """A trial that took longer is the last of its kind: on this machine larger ones only cost time."""
 
@@ -43,9 +43,10 @@ def fastest(works: Iterable[Work]) -> Work | None:
     return best and best[1]
 
 
-def _trial(work: Work) -> float:
+def _trial(work: Work) -> int:
+    """The shortest of a few times: for a choice alone, which no disturbance should make."""
     work.do()  # the first time, kernels are made and memory is fetched
-    return median(_took(work, 1) for _ in range(TRIALS))
+    return min(_took(work, 1) for _ in range(TRIALS))
 
 
 def _took(work: Work, times: int) -> int:
