@@ -124,10 +124,12 @@ class OpenVinoSession:
         if target.device == "cpu":
             self._config["INFERENCE_NUM_THREADS"] = threads
         self._requests: dict[tuple[int, ...] | None, Any] = {}
+        self._ready: set[tuple[int, ...]] = set()
 
     def prepare(self, shape: tuple[int, ...]) -> None:
         """Compile for this shape and run once, which makes the kernels."""
-        if shape not in self._requests:
+        if shape not in self._ready:
+            self._ready.add(shape)
             self._request(shape).infer([np.zeros(shape, np.float32)])
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
