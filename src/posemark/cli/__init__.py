@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from posemark.cli import comparing, listing, recommending, reporting, running, weighing
+from posemark.cli import comparing, exporting, listing, recommending, reporting, running, weighing
 from posemark.core.errors import PoseMarkError
 
 app = typer.Typer(
@@ -51,6 +51,7 @@ app.command("run", no_args_is_help=True)(running.run)
 app.command("report", no_args_is_help=True)(reporting.report)
 app.command("recommend", no_args_is_help=True)(recommending.recommend)
 app.command("compare", no_args_is_help=True)(comparing.compare)
+app.command("export", no_args_is_help=True)(exporting.export)
 app.add_typer(weighing.app, name="weights")
 
 
