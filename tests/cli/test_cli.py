@@ -102,7 +102,7 @@ COMMANDS = list(commands(typer.main.get_command(cli.app)))
 
 def test_the_commands_are_the_documented_ones():
     assert {" ".join(words) for words in COMMANDS} == {
-        *("", "list", "run", "machine", "report", "recommend", "compare"),
+        *("", "list", "run", "machine", "report", "recommend", "compare", "export"),
         *("weights", "weights list", "weights import", "weights fetch"),
     }
 
@@ -483,3 +483,27 @@ def test_options_that_do_not_exist_are_answered_without_a_traceback(monkeypatch,
     assert said.out == ""
     assert "Traceback" not in said.err
     assert arguments[-1] in said.err or arguments[-2] in said.err
+
+
+# --- export -------------------------------------------------------------------------------------
+
+
+def test_export_writes_a_checked_onnx_file_and_says_what_goes_in_and_out(tmp_path):
+    path = tmp_path / "net.onnx"
+    said, _ = invoke("export", SMALL, "-o", path)
+    assert path.stat().st_size > 1e6
+    assert list(tmp_path.glob(".exporting*")) == []
+    assert "in   images: float32 (batch, 3, 256, 192), RGB, normalised" in said
+    assert "out  heatmaps" in said
+    assert float(re.search(r"at most ([\d.e-]+) of", said)[1]) < 1e-4
+
+
+def test_export_refuses_what_it_cannot_write(mistake, tmp_path):
+    assert "expected a file name that ends in .onnx" in mistake("export", SMALL, "-o", "net.pb")
+    assert "there is no folder" in mistake("export", SMALL, "-o", tmp_path / "no" / "net.onnx")
+    assert "no model is called" in mistake("export", "hrnet", "-o", tmp_path / "net.onnx")
+
+
+def test_options_that_belong_together_are_asked_for_together(mistake):
+    assert "--persons batched" in mistake("run", SMALL, "--max-batch", 4)
+    assert "--precision int8" in mistake("run", SMALL, "--calibrate", "sample")

@@ -63,11 +63,6 @@ def test_without_time_or_people_there_is_no_share():
     assert ceiling.share(header(), FRAMES[2:]) is None
 
 
-def test_a_provider_that_leaves_some_operators_to_the_cpu_is_still_the_cpu():
-    head = header(settings={"device": "cpu, 3 operators on cpu"})
-    assert ceiling.share(head, FRAMES) is not None
-
-
 def test_a_hint_says_where_to_look():
     hints = [ceiling.hint(share) for share in (0.02, 0.4, 0.9, 1.2)]
     assert len(set(hints)) == 4

@@ -10,12 +10,12 @@ import msgspec
 
 from posemark.artefacts import fingerprint
 from posemark.core.errors import DataError, RunError
+from posemark.core.places import user_cache
 from posemark.jobs.isolated import process_context
 from posemark.measure.ceiling import Rate, fastest, rates
 from posemark.measure.clock import utc_now
 from posemark.measure.environment import environment, free_memory, last_level_cache
 from posemark.runtimes import ceiling as work
-from posemark.weights import cache_dir
 
 VERSION = 1
 """Of the way to measure; files of another one are not used."""
@@ -123,7 +123,7 @@ def facts(threads: int) -> dict[str, str | int]:
 
 def path_of(threads: int) -> Path:
     """Where the ceiling of this machine is kept."""
-    return cache_dir().parent / "machine" / f"ceiling-{fingerprint(facts(threads))}.json"
+    return user_cache() / "machine" / f"ceiling-{fingerprint(facts(threads))}.json"
 
 
 def load(threads: int) -> Ceiling | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from posemark.core.frame import Boxes, Frame, Poses
+from posemark.runtimes import Session
 
 Lap = Callable[[str], None]
 
@@ -13,6 +14,9 @@ class Pipeline(Protocol):
     """What the run loop needs of a pipeline; the work is the pipeline's own."""
 
     trained: bool
+
+    @property
+    def session(self) -> Session: ...
 
     def prepare(self, frame: Frame, boxes: Boxes) -> Any: ...
 

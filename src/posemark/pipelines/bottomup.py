@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from posemark.core.frame import Boxes, Frame, Poses
-from posemark.core.grouping import GroupCodec, Pass, Rescorer, ScaledInput, Sizing
+from posemark.core.grouping import GroupCodec, Maps, Pass, Rescorer, ScaledInput, Sizing
 from posemark.core.spec import ModelSpec
 from posemark.geometry.affine import apply
 from posemark.geometry.crop import Image, crop_batch, decode_bgr
@@ -51,6 +51,8 @@ class BottomUp(Timed):
     def prepare(self, frame: Frame, boxes: Boxes) -> Work:
         """Everything that a camera application would not do; runs outside the clock."""
         encoded = frame.read()
+        for scaled in self.sizing.inputs(frame.size_wh, self.scales):
+            self.session.prepare((1, 3, *reversed(scaled.size_wh)))
         perfect = () if self.trained else self._perfect_passes(frame)
         return Work(frame, encoded, boxes, perfect)
 
@@ -77,7 +79,7 @@ class BottomUp(Timed):
 
     def _passes(self, image: Image, inputs: tuple[ScaledInput, ...], lap: Lap) -> Iterator[Pass]:
         for scaled in inputs:
-            pixels = crop_batch(image, scaled.affine[None], scaled.size_wh, self.spec.pixels)
+            pixels = network_input(self.spec, image, scaled)
             mirror = mirrored_image(pixels, self.spec.mirror_shift) if self.flip else None
             lap("preprocess")
             outputs = self.session.infer(pixels)
@@ -103,3 +105,8 @@ class BottomUp(Timed):
             located = np.concatenate([points, people[..., 2:]], axis=-1)
             scores = self.rescorer.rescored(located, scores)
         return Poses(points, people[..., 2], scores)
+
+
+def network_input(spec: ModelSpec, image_bgr: Image, scaled: ScaledInput) -> Maps:
+    """(1, 3, H, W): the image at one scale, as the network is fed it."""
+    return crop_batch(image_bgr, scaled.affine[None], scaled.size_wh, spec.pixels)

@@ -15,7 +15,7 @@ from posemark.core.frame import Boxes, Floats, Frame, Poses, Truth
 from posemark.core.spec import Codec, ModelSpec
 from posemark.geometry.affine import apply, crop_affines, invert
 from posemark.geometry.boxes import centre_scale, crop_areas
-from posemark.geometry.crop import crop_batch, decode_bgr
+from posemark.geometry.crop import Image, crop_batch, decode_bgr
 from posemark.geometry.flip import flip_back
 from posemark.geometry.oks import oks_nms
 from posemark.pipelines import Lap, Timed
@@ -49,7 +49,7 @@ class TopDown(Timed):
     """The pipeline of one entry.
 
     codec: reads the network's output. flip: average with the mirrored crop.
-    batched: all crops of a frame in one forward, instead of one after the other.
+    most: crops in one forward; 1 runs one after the other.
     trained: False feeds the decoder perfect maps in place of the network's.
     """
 
@@ -57,12 +57,14 @@ class TopDown(Timed):
     session: Session
     codec: Codec
     flip: bool
-    batched: bool
+    most: int
     trained: bool
 
     def prepare(self, frame: Frame, boxes: Boxes) -> Work:
         """Everything that a camera application would not do; runs outside the clock."""
         encoded = frame.read()
+        for group in self._groups(len(boxes)):
+            self.session.prepare((group.stop - group.start, 3, *self.spec.input_hw))
         perfect = () if self.trained else self._perfect_maps(frame.truth, boxes)
         return Work(frame, encoded, boxes, perfect)
 
@@ -72,7 +74,7 @@ class TopDown(Timed):
         lap("detect")
         found, crops = [], _Crops.of(work.boxes, self.spec)
         for group in self._groups(len(work.boxes)):
-            batch = crop_batch(image, crops.to_input[group], self._input_wh)
+            batch = crop_batch(image, crops.to_input[group], self._input_wh, self.spec.pixels)
             lap("preprocess")
             passes = self._infer(batch)
             lap("infer")
@@ -109,10 +111,7 @@ class TopDown(Timed):
         return self.spec.input_hw[1], self.spec.input_hw[0]
 
     def _groups(self, count: int) -> Iterator[slice]:
-        if self.batched and count:
-            yield slice(0, count)
-        elif not self.batched:
-            yield from (slice(i, i + 1) for i in range(count))
+        return (slice(i, min(i + self.most, count)) for i in range(0, count, self.most))
 
     def _infer(self, batch: Maps) -> tuple[Maps, ...]:
         output = self.spec.output
@@ -135,6 +134,12 @@ class TopDown(Timed):
     def _suppress(self, keypoints_xys: Floats, boxes: Boxes, crops: "_Crops") -> Poses:
         sigmas = self.spec.skeleton.sigmas
         return suppress_doubles(keypoints_xys, boxes.scores, crops.areas, sigmas)
+
+
+def network_input(spec: ModelSpec, image_bgr: Image, boxes: Boxes) -> Maps:
+    """(N, 3, H, W): the crops of all boxes, as the network is fed them; not timed."""
+    input_wh = spec.input_hw[1], spec.input_hw[0]
+    return crop_batch(image_bgr, _Crops.of(boxes, spec).to_input, input_wh, spec.pixels)
 
 
 class _Crops(NamedTuple):

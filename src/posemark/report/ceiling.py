@@ -16,9 +16,8 @@ def share(header: schema.Header, frames: list[schema.FrameLine]) -> float | None
     settings = header.settings
     ceiling: dict[str, float] = header.environment.get("ceiling") or {}
     attained = ceiling.get(settings.precision)
-    # A runtime may tell more of its device behind the name: "cpu, 3 operators on ...".
-    on_cpu = settings.device.partition(",")[0] == "cpu"
-    if not (attained and on_cpu and ceiling.get("threads") == settings.threads):
+    same_threads = ceiling.get("threads") == settings.threads
+    if not (attained and same_threads and settings.device == "cpu"):
         return None
     infer_ns = sum(frame.stages["infer"] for frame in frames)
     done = _macs(header, frames)

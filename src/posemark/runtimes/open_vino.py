@@ -5,6 +5,7 @@ told, and what it compiled is read back. Networks are compiled for each input sh
 to SHAPES of them, which is up to a third faster than one graph for all shapes.
 """
 
+import logging
 import xml.etree.ElementTree as ET  # of a file made here
 from collections import Counter
 from pathlib import Path
@@ -17,7 +18,7 @@ from posemark import export
 from posemark.core.errors import UsageError
 from posemark.runtimes import Maps, Session, Source, Target
 from posemark.runtimes.exported import calibration_of, onnx_folder, require_parity
-from posemark.runtimes.open_vino_deform import NAME, deform_conv
+from posemark.runtimes.open_vino_deform import NAME, PRODUCT, deform_conv
 from posemark.runtimes.opening import unknown_device
 
 MODEL = "model.xml"
@@ -81,7 +82,7 @@ def _converted(source: Source) -> Path:
     return source.store.get(f"{source.spec.name}-openvino", facts, make)
 
 
-_FORM = 1
+_FORM = 2
 """Counts changes of what `_converted` makes."""
 
 
@@ -124,10 +125,12 @@ class OpenVinoSession:
         if target.device == "cpu":
             self._config["INFERENCE_NUM_THREADS"] = threads
         self._requests: dict[tuple[int, ...] | None, Any] = {}
+        self._ready: set[tuple[int, ...]] = set()
 
     def prepare(self, shape: tuple[int, ...]) -> None:
         """Compile for this shape and run once, which makes the kernels."""
-        if shape not in self._requests:
+        if shape not in self._ready:
+            self._ready.add(shape)
             self._request(shape).infer([np.zeros(shape, np.float32)])
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
@@ -180,7 +183,8 @@ def _info(node: Any, key: str) -> str:
 def quantise(folder: Path, source: Source) -> Path:
     """The folder of the network in int8 by NNCF, calibrated with the source's batches.
 
-    folder: of the float32 network. Deformable convolutions keep their float positions.
+    folder: of the float32 network. Deformable convolutions stay in float: NNCF cannot tell
+    the channels of a product whose weights come first.
 
     Raises:
         UsageError: if nncf is not installed, or the source has no calibration.
@@ -200,7 +204,9 @@ def quantise(folder: Path, source: Source) -> Path:
             nncf.Dataset(batches),
             subset_size=len(batches),
             model_type=nncf.ModelType.TRANSFORMER if attends else None,
-            ignored_scope=nncf.IgnoredScope(patterns=[f"{NAME}.*"]) if deforms else None,
+            ignored_scope=nncf.IgnoredScope(patterns=[f"{NAME}.*", f"{PRODUCT}.*"])
+            if deforms
+            else None,
         )
         openvino.save_model(quantised, made / MODEL, compress_to_fp16=False)
 
@@ -216,4 +222,5 @@ def _nncf() -> Any:
             "openvino at int8 needs nncf to choose ranges, which is not installed. Run `pip "
             "install 'posemark[openvino-int8]'`."
         ) from error
+    nncf.set_log_level(logging.ERROR)
     return nncf

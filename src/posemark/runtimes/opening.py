@@ -18,6 +18,10 @@ _MODULES: dict[str, tuple[str, tuple[str, ...], str | None]] = {
 
 RUNTIMES = tuple(_MODULES)
 
+PRECISIONS = ("fp32", "bf16", "fp16", "int8")
+
+CHANNELS_LAST = "channels-last"
+
 
 def require(target: Target, calibrated: bool = False) -> None:
     """Check, before any work, that a target exists and that its packages are here.
@@ -38,6 +42,7 @@ def require(target: Target, calibrated: bool = False) -> None:
             f"Run `pip install 'posemark[{_MODULES[target.runtime][2]}]'`."
         )
     _require_precision(target, supported(target.runtime, target.device))
+    _require_layout(target)
     if target.precision == "int8" and not calibrated:
         raise UsageError(
             f"{target.runtime} at int8 chooses ranges from real images; give a data set to "
@@ -70,6 +75,15 @@ def _require_precision(target: Target, supported: tuple[str, ...]) -> None:
             f"{target.runtime} on {target.device} cannot run {target.precision}; here it can "
             f"run {can}. PoseMark never runs another precision than the one asked for."
         )
+
+
+def _require_layout(target: Target) -> None:
+    if target.layout is None or (target.layout == CHANNELS_LAST and target.runtime == "torch"):
+        return
+    raise UsageError(
+        f"{target.runtime} has no layout {target.layout!r} to choose. Only the runtime torch has "
+        f"one, {CHANNELS_LAST}; the others choose their own. Leave it out."
+    )
 
 
 def open_session(target: Target, source: Source) -> Session:
