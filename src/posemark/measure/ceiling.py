@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from statistics import median, quantiles
+from statistics import quantiles
 
 from posemark.core.work import Work
 from posemark.measure.clock import now_ns
