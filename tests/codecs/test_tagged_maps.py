@@ -71,11 +71,13 @@ def test_bounds_of_squares_hold_and_are_reached_where_nothing_is_enlarged(seed, 
         assert square.max() <= high[k, r, c] + 1e-5
 
 
-KINDS = ("noise", "plateaus", "negative", "empty", "border")
+KINDS = ("noise", "quiet", "plateaus", "negative", "empty", "border")
 
 
 def maps_of(kind, rng, height, width):
     maps = noise(rng, 3, height, width)
+    if kind == "quiet":
+        return maps / 10
     if kind == "plateaus":
         return np.round(maps / 3)
     if kind == "negative":
