@@ -137,7 +137,7 @@ class AssociativeEmbedding:
         """A (N, 3 + T) array of x, y, value, tags a joint, highest first, in float64."""
         found = field.local_maxima(self.detection_threshold, self.nms_kernel)
         rank = np.arange(len(found.joint)) - np.searchsorted(found.joint, found.joint)
-        joint, y, x, value = (column[rank < self.max_people] for column in found)
+        joint, y, x, value = found.at(np.flatnonzero(rank < self.max_people))
         rows = np.column_stack([x, y, value, field.tags_at(joint, y, x).T]).astype(np.float64)
         return np.split(rows, np.searchsorted(joint, np.arange(1, field.joints)))
 

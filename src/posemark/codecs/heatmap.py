@@ -70,10 +70,10 @@ class Heatmap:
         """
         n, joints, height, width = heatmaps.shape
         flat = np.ascontiguousarray(heatmaps).reshape(n * joints, height * width)
-        peaks = flat.argmax(1)
+        peaks: Indices = flat.argmax(1)
         at = peaks + _first_cells(*flat.shape)
-        scores = flat.reshape(-1).take(at)
-        cells = _cells(width, height).take(peaks, 0)
+        scores: Maps = flat.reshape(-1).take(at)
+        cells: NDArray[np.float64] = _cells(width, height).take(peaks, 0)
         if self.refine == "quarter":
             _add_quarter_offsets(cells, flat.reshape(-1), at, peaks, (width, height))
         elif self.refine == "dark":
@@ -101,7 +101,8 @@ def _cells(width: int, height: int) -> NDArray[np.float64]:
 def _interior(width: int, height: int, margin: int) -> NDArray[np.bool_]:
     """(H * W,) cells more than one from the near and `margin` from the far border."""
     cells = _cells(width, height)
-    return ((cells > 1) & (cells < (width - margin, height - margin))).all(1)
+    inside = (cells > 1) & (cells < (width - margin, height - margin))
+    return inside[:, 0] & inside[:, 1]
 
 
 def _add_quarter_offsets(

@@ -48,8 +48,8 @@ class TagSearch:
         _, rows, columns = self._highest.shape
         bounds = self._bounds()
         best, of_row = _highest(bounds.reshape(-1, columns))
-        square, of_row = (each.reshape(-1, rows) for each in (best, of_row))
-        square += np.arange(rows) * columns
+        of_row = of_row.reshape(-1, rows)
+        square: Indices = best.reshape(-1, rows) + np.arange(rows) * columns
         wish, row = np.arange(len(square)), of_row.argmax(1)
         self._look(wish, square[wish, row])
         wish, row = np.nonzero(of_row >= self._value[:, None])
@@ -62,10 +62,10 @@ class TagSearch:
 
     def _bounds(self) -> Maps:
         """(N, S) above what a pixel of a square can reach."""
-        blocks = [Spans.blocks(side, BLOCK) for side in self._heatmaps.shape[1:]]
         shape = len(self._tags), len(self._highest), -1
+        rows, columns = (Spans.blocks(side, BLOCK) for side in self._heatmaps.shape[1:])
         low, high = (
-            np.stack([tags.extremes(*blocks, pick) for tags in self._tags]).reshape(shape)
+            np.stack([tags.extremes(rows, columns, pick) for tags in self._tags]).reshape(shape)
             for pick in (np.minimum, np.maximum)
         )
         low -= _MARGIN
@@ -149,7 +149,7 @@ def _distinct(values: Indices, size: int) -> tuple[Indices, Indices]:
 def _highest(values: Maps) -> tuple[Indices, Maps]:
     """For each row (M, n) where its maximum is first, and the maximum."""
     # For short rows argmax is several times as fast as max.
-    at = values.argmax(1)
+    at: Indices = values.argmax(1)
     return at, values[np.arange(len(values)), at]
 
 

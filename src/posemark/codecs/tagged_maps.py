@@ -84,7 +84,8 @@ class Field:
         """
         squares = np.flatnonzero(self._highest > threshold)
         near = [self._maxima(squares[part], threshold) for part in portions(len(squares))]
-        joint, y, x = (np.concatenate([each[i] for each in near]) for i in range(3))
+        joint = np.concatenate([each.joint for each in near])
+        y, x = (np.concatenate([getattr(each, i) for each in near]) for i in "yx")
         value = np.concatenate([each.value for each in near])
         # The eight neighbours have ruled out almost all; few windows are left to be read.
         window = self.heatmaps.read(joint, y - kernel // 2, x - kernel // 2, (kernel, kernel))
