@@ -60,7 +60,7 @@ class _Assignment:
                 self._star(row, column)
         # All of the rows that make the matrix square is zero.
         free = np.flatnonzero(self._star_in_column < 0)[: len(self._cost) - self._rows]
-        padding: Indices = np.arange(self._rows, len(self._cost))
+        padding = self._rows + np.arange(len(free))
         self._star_in_row[padding], self._star_in_column[free] = free, padding
 
     def _star(self, row: int, column: int) -> None:

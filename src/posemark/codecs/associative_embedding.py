@@ -284,7 +284,7 @@ def _size_wh(output: Maps) -> tuple[int, int]:
     return output.shape[3], output.shape[2]
 
 
-def _enlarged(maps: Maps, size_wh: tuple[int, int]) -> Maps:
+def enlarged(maps: Maps, size_wh: tuple[int, int]) -> Maps:
     """Maps (..., h, w) resampled to size_wh as lazy_maps.Enlarged does, all pixels of them."""
     flat = Stored(maps.reshape(-1, *maps.shape[-2:]))
     found = whole(Enlarged(flat, (int(size_wh[0]), int(size_wh[1]))))

@@ -49,7 +49,8 @@ class TagSearch:
         bounds = self._bounds()
         best, of_row = _highest(bounds.reshape(-1, columns))
         of_row = of_row.reshape(-1, rows)
-        square: Indices = best.reshape(-1, rows) + np.arange(rows) * columns
+        best += np.arange(len(best)) % rows * columns
+        square = best.reshape(-1, rows)
         wish, row = np.arange(len(square)), of_row.argmax(1)
         self._look(wish, square[wish, row])
         wish, row = np.nonzero(of_row >= self._value[:, None])

@@ -7,6 +7,7 @@ at squares that matter. Shapes: K joints, T tags a joint, (H, W) the base size.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posemark.codecs.lazy_maps import BLOCK, Enlarged, Indices, Spans, Stored, Surface, portions
 from posemark.codecs.tag_search import TagSearch
@@ -44,7 +45,7 @@ class Field:
         self._squares = Spans.blocks(height, BLOCK), Spans.blocks(width, BLOCK)
         highest = self.heatmaps.extremes(*self._squares, np.maximum)
         # (K,) whether any pixel of a joint is positive.
-        self.has_heat = (highest > 0).any((1, 2))
+        self.has_heat: NDArray[np.bool_] = np.array((highest > 0).any((1, 2)), np.bool_)
         # Where no cell is positive no pixel is, to the last bit. Perfect maps are mostly 0.
         self._highest = np.where(highest == 0, 0, highest + _MARGIN)
 
