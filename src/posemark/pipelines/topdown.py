@@ -79,7 +79,8 @@ class TopDown:
         found = []
         for crops in self._groups(len(work.boxes)):
             boxes = Boxes(work.boxes.boxes_xywh[crops], work.boxes.scores[crops])
-            batch = crop_batch(image, self._affines(boxes, self._input_wh), self._input_wh)
+            affines = self._affines(boxes, self._input_wh)
+            batch = crop_batch(image, affines, self._input_wh, self.spec.pixels)
             lap("preprocess")
             passes = self._infer(batch)
             lap("infer")
