@@ -6,7 +6,6 @@ that went into them, so that the second run finds what the first one made.
 
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ DIGITS = 16
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of artefacts. It is made when the first one is."""
+    """A folder of artefacts. It is made when the first one is, and may be deleted any time."""
 
     folder: Path
 
@@ -50,15 +49,6 @@ class Store:
             except OSError:
                 if not target.is_dir():
                     raise
-
-    def size(self) -> int:
-        """Bytes of all artefacts."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
-
-    def clear(self) -> None:
-        """Remove all artefacts; they will be made anew when they are needed."""
-        if self.folder.is_dir():
-            shutil.rmtree(self.folder)
 
 
 def fingerprint(facts: Mapping[str, object]) -> str:

@@ -25,6 +25,7 @@ from posemark import caffemodel
 from posemark.core.errors import CheckpointError, UsageError
 from posemark.core.grouping import Rescorer
 from posemark.core.names import nearest
+from posemark.core.places import user_cache
 from posemark.core.spec import ModelSpec, Weights
 
 NONE = "none"
@@ -211,11 +212,8 @@ def _some(keys: list[str], limit: int = 8) -> str:
 
 
 def cache_dir() -> Path:
-    """Where imported weights lie: $POSEMARK_CACHE, else the user's cache folder."""
-    base = os.environ.get("POSEMARK_CACHE")
-    if base:
-        return Path(base) / "weights"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "posemark" / "weights"
+    """Where imported weights lie."""
+    return user_cache() / "weights"
 
 
 def sha256_of(path: Path) -> str:

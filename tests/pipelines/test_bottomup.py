@@ -28,7 +28,10 @@ class Silent:
     runtime, precision = "fake", "fp32"
 
     def __init__(self, spec):
-        self.spec, self.shapes = spec, []
+        self.spec, self.shapes, self.prepared = spec, [], []
+
+    def prepare(self, shape):
+        self.prepared.append(shape)
 
     def infer(self, batch):
         self.shapes.append(batch.shape)
@@ -83,6 +86,7 @@ def test_every_stage_is_booked_and_every_scale_is_run_largest_first(spec, scales
     sizes = [s.size_wh[::-1] for s in spec.sizing.inputs(frame.size_wh, scales)]
     expected = [(1, 3, *size) for size in sizes for _ in ("image", "mirrored")]
     assert line.session.shapes == expected
+    assert set(line.session.prepared) == set(expected)
     assert expected == sorted(expected, reverse=True)
 
 

@@ -36,7 +36,10 @@ class FakeSession:
     runtime, precision = "fake", "fp32"
 
     def __init__(self):
-        self.batches = []
+        self.batches, self.prepared = [], []
+
+    def prepare(self, shape):
+        self.prepared.append(shape)
 
     def infer(self, batch):
         self.batches.append(batch.copy())
@@ -62,9 +65,9 @@ def spec(convention=HRNET):
     )
 
 
-def pipeline(convention=HRNET, codec=None, flip=False, batched=False, trained=True):
+def pipeline(convention=HRNET, codec=None, flip=False, most=1, trained=True):
     own = spec(convention)
-    return TopDown(own, FakeSession(), codec or own.codec, flip, batched, trained)
+    return TopDown(own, FakeSession(), codec or own.codec, flip, most, trained)
 
 
 def encoded_picture():
@@ -119,8 +122,7 @@ def assert_same_poses(a, b):
 def test_serial_and_batched_give_the_same_poses(convention, flip, trained):
     boxes = boxes_of(scores=[0.4, 0.9, 0.6])
     serial, batched = (
-        pipeline(convention, flip=flip, batched=batched, trained=trained)
-        for batched in (False, True)
+        pipeline(convention, flip=flip, most=most, trained=trained) for most in (1, 8)
     )
     poses = run(serial, boxes)
     assert len(poses) == 3
@@ -130,8 +132,18 @@ def test_serial_and_batched_give_the_same_poses(convention, flip, trained):
     assert [len(b) for b in batched.session.batches] == [3] * passes
 
 
+@pytest.mark.parametrize(("most", "sizes"), [(1, [1, 1, 1]), (2, [2, 1]), (8, [3])])
+def test_batches_hold_no_more_than_allowed_and_are_prepared_before_the_clock(most, sizes):
+    line = pipeline(most=most)
+    work = line.prepare(frame(), boxes_of())
+    assert line.session.prepared == [(size, 3, 256, 192) for size in sizes]
+    assert line.session.batches == []
+    assert_same_poses(line.process(work, ignore), run(pipeline()))
+    assert [len(batch) for batch in line.session.batches] == sizes
+
+
 def test_flip_runs_the_network_once_more_on_the_mirrored_input():
-    line = pipeline(flip=True, batched=True)
+    line = pipeline(flip=True, most=8)
     run(line)
     plain, mirrored = line.session.batches
     np.testing.assert_array_equal(mirrored, plain[..., ::-1])
@@ -146,7 +158,7 @@ def test_flip_averages_with_the_maps_brought_back():
             maps = super().infer(batch)["heatmaps"]
             return {"heatmaps": maps * np.float32(len(self.batches) == 1)}
 
-    plain, flipped = pipeline(batched=True), pipeline(batched=True, flip=True)
+    plain, flipped = pipeline(most=8), pipeline(most=8, flip=True)
     flipped = replace(flipped, session=Forgetful())
     whole, half = run(plain), run(flipped)
     np.testing.assert_allclose(
@@ -155,23 +167,23 @@ def test_flip_averages_with_the_maps_brought_back():
 
 
 @pytest.mark.parametrize("trained", [True, False])
-@pytest.mark.parametrize("batched", [False, True])
-def test_laps_follow_the_ledger_and_leave_no_stage_out(batched, trained):
-    line, laps = pipeline(batched=batched, trained=trained), []
+@pytest.mark.parametrize("most", [1, 8])
+def test_laps_follow_the_ledger_and_leave_no_stage_out(most, trained):
+    line, laps = pipeline(most=most, trained=trained), []
     line.process(line.prepare(frame(), boxes_of()), laps.append)
     person_laps = ["preprocess", "infer", "postprocess"]
-    rounds = 1 if batched else 3
+    rounds = 1 if most > 1 else 3
     assert laps == ["decode", "detect", *person_laps * rounds, "postprocess"]
-    if batched:
+    if most > 1:
         assert tuple(stage for stage, _ in groupby(laps)) == STAGES
 
 
 @pytest.mark.parametrize("trained", [True, False])
 @pytest.mark.parametrize("flip", [False, True])
-@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("most", [1, 8])
 @pytest.mark.parametrize("people", [[], BOXES], ids=["nobody annotated", "people annotated"])
-def test_a_frame_without_boxes_has_no_poses_but_every_stage(people, batched, flip, trained):
-    line = pipeline(flip=flip, batched=batched, trained=trained)
+def test_a_frame_without_boxes_has_no_poses_but_every_stage(people, most, flip, trained):
+    line = pipeline(flip=flip, most=most, trained=trained)
     nobody = boxes_of(np.zeros((0, 4)))
     ((_, work, timed),) = run_block(
         iter([frame(people)]), lambda f: line.prepare(f, nobody), line.process, 1

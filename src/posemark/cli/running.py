@@ -70,7 +70,36 @@ Flip = Annotated[
     bool, typer.Option("--flip", help="Average with the mirrored crop (two forwards).")
 ]
 PersonsOption = Annotated[
-    Persons, typer.Option(help="One crop a forward, or all crops of a frame in one.")
+    Persons,
+    typer.Option(help="One crop a forward, or all crops of a frame in one, --max-batch at most."),
+]
+MaxBatch = Annotated[
+    int | None, typer.Option(min=2, help="Crops in one forward, for --persons batched. Default: 8.")
+]
+Runtime = Annotated[
+    str,
+    typer.Option(help="torch (eager), torch-compile, onnxruntime, openvino or tflite."),
+]
+Precision = Annotated[
+    str, typer.Option(help="fp32, bf16, fp16 or int8, where the runtime has it; never another.")
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="As the runtime calls it: cpu, cuda, cuda:1; for onnxruntime an execution provider "
+        "(cpu, cuda, tensorrt, coreml, ...); for openvino cpu, gpu, npu."
+    ),
+]
+Layout = Annotated[
+    str | None,
+    typer.Option(help="channels-last: of maps in eager torch. Default: the runtime's own."),
+]
+Calibrate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DATA",
+        help="Data that int8 ranges are chosen from: sample or coco:DIR, 100 images with people.",
+    ),
 ]
 MinScore = Annotated[float, typer.Option(min=0, max=1, help="Leave out boxes scored below this.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all usable cores.")]
@@ -129,6 +158,12 @@ def run(
     codec: CodecOption = None,
     flip: Flip = False,
     persons: PersonsOption = Persons.serial,
+    max_batch: MaxBatch = None,
+    runtime: Runtime = "torch",
+    precision: Precision = "fp32",
+    device: Device = "cpu",
+    layout: Layout = None,
+    calibrate: Calibrate = None,
     min_score: MinScore = 0.0,
     threads: Threads = None,
     limit: Limit = None,
@@ -159,11 +194,14 @@ def run(
 
         posemark run 'lite*' --until 2%
 
+        posemark run hrnet-w32-256x192 --runtime openvino --precision bf16
+
         posemark run litehrnet-18-256x192 --mode paced --fps 30
     """
-    from posemark.jobs.plan import Options, plan
+    from posemark.jobs.plan import MAX_BATCH, Options, plan
     from posemark.measure.environment import usable_cores
 
+    _require_together(persons, max_batch, precision, calibrate)
     options = Options(
         data=data,
         boxes=boxes,
@@ -171,6 +209,12 @@ def run(
         codec=codec,
         flip=flip,
         persons=persons.value,
+        max_batch=max_batch or MAX_BATCH,
+        runtime=runtime,
+        precision=precision,
+        device=device,
+        layout=layout,
+        calibrate=calibrate,
         min_score=min_score,
         threads=threads or usable_cores(),
         limit=limit,
@@ -181,6 +225,17 @@ def run(
     )
     jobs = plan(entries, options)
     _run_all(jobs, out or _fresh_folder(resume), resume, json, interleave, isolate)
+
+
+def _require_together(
+    persons: Persons, max_batch: int | None, precision: str, calibrate: str | None
+) -> None:
+    from posemark.core.errors import UsageError
+
+    if max_batch and persons is not Persons.batched:
+        raise UsageError("--max-batch is about --persons batched: add that, or leave it out.")
+    if calibrate and precision != "int8":
+        raise UsageError("--calibrate chooses the ranges of --precision int8: add that.")
 
 
 def _camera(mode: Mode, fps: float | None) -> float | None:

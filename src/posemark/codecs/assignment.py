@@ -38,10 +38,13 @@ class _Assignment:
         self._prime_in_row = np.full(size, -1)
         self._covered_rows = np.zeros(size, bool)
         self._covered_columns = np.zeros(size, bool)
+        self._zero = self._cost == 0
 
     def solved(self) -> Indices:
-        for row, column in np.argwhere(self._cost == 0):
-            if self._star_in_row[row] < 0 and self._star_in_column[column] < 0:
+        for row, zero in enumerate(self._zero):
+            free = zero & (self._star_in_column < 0)
+            column = int(free.argmax())
+            if free[column]:
                 self._star(row, column)
         while (self._star_in_row < 0).any():
             self._covered_rows[:] = False
@@ -74,14 +77,16 @@ class _Assignment:
 
     def _uncovered_zero(self, row: int, column: int) -> tuple[int, int] | None:
         """In the first row from `row` on, cyclically, that has one: the last from `column` on."""
-        free = (self._cost == 0) & ~self._covered_rows[:, None] & ~self._covered_columns
-        rows = np.flatnonzero(free.any(1))
-        if len(rows) == 0:
-            return None
-        size = len(free)
-        first = int(rows[((rows - row) % size).argmin()])
-        columns = np.flatnonzero(free[first])
-        return first, int(columns[((columns - column) % size).argmax()])
+        free = self._zero & ~self._covered_columns
+        rows = free.any(1) & ~self._covered_rows
+        first = row + int(rows[row:].argmax())
+        if not rows[first]:
+            first = int(rows.argmax())
+            if not rows[first]:
+                return None
+        columns = free[first]
+        before = columns[:column] if columns[:column].any() else columns
+        return first, len(before) - 1 - int(before[::-1].argmax())
 
     def _make_zeros(self) -> None:
         """Move the smallest uncovered cost from the uncovered columns to the covered rows.
@@ -92,6 +97,7 @@ class _Assignment:
         smallest = self._cost[np.ix_(~self._covered_rows, ~self._covered_columns)].min()
         self._cost[self._covered_rows] += smallest
         self._cost[:, ~self._covered_columns] -= smallest
+        self._zero = self._cost == 0
 
     def _augment(self, row: int, column: int) -> None:
         """Swap primes and stars along the alternating path that starts at this prime."""

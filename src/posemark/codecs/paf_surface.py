@@ -248,7 +248,8 @@ def _maxima(surface: Surface, parts: int, limit: float) -> Iterator[Floats]:
         part, row, column = (t[first : first + _TILES_AT_ONCE] for t in tiles)
         ys, xs = row * _TILE - 1, column * _TILE - 1
         pixels = surface.windows(part, ys, xs, _TILE + 2)
-        tile, y, x = np.nonzero(pixels[:, 1:-1, 1:-1] > limit32)
+        high = pixels[:, 1:-1, 1:-1] > limit32
+        tile, y, x = np.unravel_index(np.flatnonzero(high), high.shape)
         at = (tile * (_TILE + 2) + y + 1) * (_TILE + 2) + x + 1
         y, x = ys[tile] + y + 1, xs[tile] + x + 1
         may, may_tie = _allowed(y, x, surface.size_wh, surface.build)

@@ -1,14 +1,20 @@
 """From a prepared job to a pipeline that runs: the heavy part."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+import posemark
+from posemark.artefacts import Store
+from posemark.core.places import user_cache
 from posemark.core.spec import ModelSpec
+from posemark.jobs.calibrate import calibration
 from posemark.jobs.prepare import Prepared
 from posemark.nn import formula
 from posemark.pipelines import Pipeline
 from posemark.pipelines.bottomup import BottomUp
 from posemark.pipelines.topdown import TopDown
-from posemark.runtimes.torch_eager import TorchSession
+from posemark.runtimes import Session, Source
+from posemark.runtimes.opening import open_session
 from posemark.weights import Checkpoint, load_into
 
 if TYPE_CHECKING:
@@ -16,19 +22,46 @@ if TYPE_CHECKING:
 
 
 def build_pipeline(prepared: Prepared) -> Pipeline:
-    """The network with its weights, in its runtime, between pre- and post-processing."""
+    """The network with its weights, in its runtime, between pre- and post-processing.
+
+    Raises:
+        UsageError, ExportError: as opening.open_session.
+    """
     options, spec, codec = prepared.job.options, prepared.spec, prepared.codec
-    session = TorchSession(_network(spec, prepared.checkpoint), options.threads)
+    session = _session(prepared)
     _set_image_threads(options.threads)
     trained = prepared.checkpoint is not None
     if spec.sizing:
         scales = prepared.job.entry.scales
         arguments = (scales, options.flip, trained, prepared.rescorer)
         return BottomUp(spec, session, spec.sizing, codec, *arguments)
-    return TopDown(spec, session, codec, options.flip, options.persons == "batched", trained)
+    most = options.max_batch if options.persons == "batched" else 1
+    return TopDown(spec, session, codec, options.flip, most, trained)
 
 
-def _network(spec: ModelSpec, checkpoint: Checkpoint | None) -> "nn.Module":
+def artefacts() -> Store:
+    """Exported, quantised and compiled networks of this user."""
+    return Store(user_cache() / "artefacts")
+
+
+def _session(prepared: Prepared) -> Session:
+    spec, checkpoint, options = prepared.spec, prepared.checkpoint, prepared.job.options
+    source = Source(
+        spec=spec,
+        build=partial(network_of, spec, checkpoint),
+        weights=checkpoint.sha256 if checkpoint else formula.VERSION,
+        version=posemark.__version__,
+        store=artefacts(),
+        threads=options.threads,
+        calibration=calibration(spec, prepared.job.entry, options.calibrate)
+        if options.calibrate
+        else None,
+    )
+    return open_session(options.target, source)
+
+
+def network_of(spec: ModelSpec, checkpoint: Checkpoint | None) -> "nn.Module":
+    """The torch module with these weights, or with formula weights."""
     network = spec.build()
     if checkpoint:
         load_into(network, checkpoint.path, spec.convert)

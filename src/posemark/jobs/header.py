@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec import structs
+
 import posemark
 from posemark.codecs import VERSION as DECODERS
 from posemark.core.errors import RecordError
@@ -11,7 +13,6 @@ from posemark.measure.clock import utc_now
 from posemark.measure.environment import environment
 from posemark.nn import formula
 from posemark.records import files, schema
-from posemark.runtimes.torch_eager import TorchSession
 from posemark.weights import NONE, Checkpoint
 
 FLOAT_BYTES = 4
@@ -43,12 +44,15 @@ def make_header(prepared: Prepared, own_process: bool, turns: int) -> schema.Hea
             persons=options.persons,
             min_score=options.min_score,
             threads=options.threads,
-            runtime=TorchSession.runtime,
-            precision=TorchSession.precision,
+            runtime=options.runtime,
+            precision=options.precision,
             scales=job.entry.scales,
             mode=options.mode,
             camera_fps=options.camera_fps,
-            device=TorchSession.device,
+            device=options.device,
+            layout=options.layout,
+            calibrated_on=options.calibrate if options.precision == "int8" else None,
+            max_batch=options.max_batch if options.persons == "batched" else 1,
         ),
         published=_published(prepared),
         environment=environment(),
@@ -86,6 +90,11 @@ def _published(prepared: Prepared) -> schema.Published | None:
     if reported is None:
         return None
     return schema.Published(reported.ap, reported.boxes, reported.flip, reported.source)
+
+
+def with_device(header: schema.Header, session_device: str) -> schema.Header:
+    """The header with what the network really runs on, in the runtime's own words."""
+    return structs.replace(header, environment={**header.environment, "ran_on": session_device})
 
 
 def require_same_run(record: files.Record, header: schema.Header) -> None:

@@ -13,7 +13,7 @@ from posemark.datasets.boxes import BoxSource, open_boxes
 from posemark.geometry.conventions import HRNET
 from posemark.jobs.build import build_pipeline
 from posemark.jobs.feed import Feed
-from posemark.jobs.header import make_header, require_same_run
+from posemark.jobs.header import make_header, require_same_run, with_device
 from posemark.jobs.lines import block_line, frame_line, people, write_truth
 from posemark.jobs.prepare import Prepared
 from posemark.measure.camera import Camera
@@ -119,6 +119,8 @@ class Measurement:
     def open(self) -> None:
         """Build the network, begin the record, decode perfect outputs, warm up."""
         write_truth(self._prepared.frames, self._out / self._header.truth)
+        if self._left:
+            self._header = with_device(self._header, self._pipeline.session.device)
         self._writer = self._open_record()
         if self._left:
             self._write_perfect(self._writer)

@@ -8,6 +8,10 @@ from posemark.core.errors import UsageError
 from posemark.core.names import nearest
 from posemark.core.spec import ONE_SCALE, THREE_SCALES, Entry, ModelSpec
 from posemark.models import all_models
+from posemark.runtimes import Target
+
+MAX_BATCH = 8
+"""Crops in one forward: enough to fill a CPU, and runtimes compile for each number of them."""
 
 # The configurations of the blog post, under its letters.
 SEED = (
@@ -45,6 +49,8 @@ class Options:
 
     mode: burst, sustained or paced (docs/protocol.md); camera_fps: of the paced camera.
     until: relative half width of the FPS interval at which a run may stop, 0.02 for 2 %.
+    max_batch: crops in one forward, with batched persons. calibrate: the data set that int8
+    ranges are chosen from. runtime, precision, device, layout: see runtimes.Target.
     """
 
     data: str
@@ -54,12 +60,23 @@ class Options:
     codec: str | None = None
     flip: bool = False
     persons: str = "serial"
+    max_batch: int = MAX_BATCH
     min_score: float = 0.0
     limit: int | None = None
     budget: float | None = None
     mode: str = "burst"
     camera_fps: float | None = None
     until: float | None = None
+    runtime: str = "torch"
+    precision: str = "fp32"
+    device: str = "cpu"
+    layout: str | None = None
+    calibrate: str | None = None
+
+    @property
+    def target(self) -> Target:
+        """Where the network is to run."""
+        return Target(self.runtime, self.precision, self.device, self.layout)
 
 
 @dataclass(frozen=True)
@@ -80,11 +97,25 @@ class Job:
         parts = [f"{self.entry.model}{tag}@{self.entry.variant}"]
         parts += [options.codec.replace(":", "")] if options.codec else []
         parts += ["flip"] if options.flip else []
-        parts += ["batched"] if options.persons == "batched" else []
+        parts += _batching(options)
         parts += [f"min{options.min_score:g}"] if options.min_score else []
         parts += [f"paced{options.camera_fps:g}"] if options.camera_fps else []
         parts += ["sustained"] if options.mode == "sustained" else []
-        return "+".join(parts)
+        return "+".join(parts + _running(options))
+
+
+def _batching(options: Options) -> list[str]:
+    if options.persons != "batched":
+        return []
+    return ["batched" + (str(options.max_batch) if options.max_batch != MAX_BATCH else "")]
+
+
+def _running(options: Options) -> list[str]:
+    """What the network runs on, as far as it is not eager float32 torch on the CPU."""
+    parts = [options.runtime] if options.runtime != "torch" else []
+    parts += [options.precision] if options.precision != "fp32" else []
+    parts += [options.device.replace(":", "")] if options.device != "cpu" else []
+    return parts + ([options.layout] if options.layout else [])
 
 
 def suites() -> dict[str, tuple[Entry, ...]]:

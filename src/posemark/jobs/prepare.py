@@ -13,6 +13,7 @@ from posemark.datasets import Dataset
 from posemark.datasets.boxes import BoxSource, open_boxes
 from posemark.jobs.plan import Job
 from posemark.models import spec_of
+from posemark.runtimes.opening import require
 from posemark.weights import Checkpoint, rescorer_of, resolve
 
 PAF_BUILDS = {"paf:gpu": "gpu", "paf:cpu": "cpu"}
@@ -44,12 +45,14 @@ class Prepared:
 
 
 def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
-    """Find and check what a job needs: decoder, boxes, weights.
+    """Find and check what a job needs: runtime, decoder, boxes, weights.
 
     Raises:
-        UsageError, DataError, CheckpointError: as the parts do.
+        UsageError, DataError, CheckpointError: as the parts do; UsageError where the runtime
+            or the precision is not to be had here.
     """
     spec, options = spec_of(job.entry.model), job.options
+    require(options.target, options.calibrate is not None)
     codec = _codec(spec, job)
     boxes = open_boxes(job.boxes, spec.convention, options.min_score, dataset.name, frames)
     checkpoint = resolve(spec, options.weights)

@@ -8,7 +8,17 @@ from typing import Any
 
 import psutil
 
-LIBRARIES = ("numpy", "opencv-python-headless", "torch", "faster-coco-eval")
+LIBRARIES = (
+    "numpy",
+    "opencv-python-headless",
+    "torch",
+    "faster-coco-eval",
+    "onnxruntime",
+    "openvino",
+    "nncf",
+    "ai-edge-litert",
+)
+"""Of those that are not installed the version is None."""
 
 
 def environment() -> dict[str, Any]:

@@ -3,20 +3,19 @@
 The same stages as top-down, booked in the same ledger; nothing happens in `detect`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from posemark.core.frame import Boxes, Frame, Poses
-from posemark.core.grouping import GroupCodec, Pass, Rescorer, ScaledInput, Sizing
+from posemark.core.grouping import GroupCodec, Maps, Pass, Rescorer, ScaledInput, Sizing
 from posemark.core.spec import ModelSpec
 from posemark.geometry.affine import apply
 from posemark.geometry.crop import Image, crop_batch, decode_bgr
 from posemark.geometry.flip import mirrored_image
+from posemark.pipelines import Lap, Timed
 from posemark.runtimes import Session
-
-Lap = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class BottomUp:
+class BottomUp(Timed):
     """The pipeline of one entry.
 
     scales: of the input, 1 among them. flip: average with the mirrored image. trained: False
@@ -52,15 +51,10 @@ class BottomUp:
     def prepare(self, frame: Frame, boxes: Boxes) -> Work:
         """Everything that a camera application would not do; runs outside the clock."""
         encoded = frame.read()
+        for scaled in self.sizing.inputs(frame.size_wh, self.scales):
+            self.session.prepare((1, 3, *reversed(scaled.size_wh)))
         perfect = () if self.trained else self._perfect_passes(frame)
         return Work(frame, encoded, boxes, perfect)
-
-    def process(self, work: Work, lap: Lap) -> Poses:
-        """The timed frame: calls lap(stage) at the end of each stage's share of work."""
-        poses = self._find(work, lap)
-        # By now the image and the maps have been freed: an application pays for that as well.
-        lap("postprocess")
-        return poses
 
     def _find(self, work: Work, lap: Lap) -> Poses:
         image = decode_bgr(work.encoded, work.frame.size_wh, work.frame.name)
@@ -85,7 +79,7 @@ class BottomUp:
 
     def _passes(self, image: Image, inputs: tuple[ScaledInput, ...], lap: Lap) -> Iterator[Pass]:
         for scaled in inputs:
-            pixels = crop_batch(image, scaled.affine[None], scaled.size_wh, self.spec.pixels)
+            pixels = network_input(self.spec, image, scaled)
             mirror = mirrored_image(pixels, self.spec.mirror_shift) if self.flip else None
             lap("preprocess")
             outputs = self.session.infer(pixels)
@@ -111,3 +105,8 @@ class BottomUp:
             located = np.concatenate([points, people[..., 2:]], axis=-1)
             scores = self.rescorer.rescored(located, scores)
         return Poses(points, people[..., 2], scores)
+
+
+def network_input(spec: ModelSpec, image_bgr: Image, scaled: ScaledInput) -> Maps:
+    """(1, 3, H, W): the image at one scale, as the network is fed it."""
+    return crop_batch(image_bgr, scaled.affine[None], scaled.size_wh, spec.pixels)

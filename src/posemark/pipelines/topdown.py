@@ -4,8 +4,9 @@ Stages, in the order of a frame: decode, detect, preprocess, infer, postprocess.
 from annotations or a file, so nothing happens in `detect` yet; its row stays in the ledger.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,10 @@ from posemark.core.frame import Boxes, Floats, Frame, Poses, Truth
 from posemark.core.spec import Codec, ModelSpec
 from posemark.geometry.affine import apply, crop_affines, invert
 from posemark.geometry.boxes import centre_scale, crop_areas
-from posemark.geometry.crop import crop_batch, decode_bgr
+from posemark.geometry.crop import Image, crop_batch, decode_bgr
 from posemark.geometry.flip import flip_back
 from posemark.geometry.oks import oks_nms
+from posemark.pipelines import Lap, Timed
 from posemark.pipelines.oracle import matched_people, perfect_maps
 from posemark.runtimes import Session
 
@@ -26,7 +28,6 @@ JOINT_THRESHOLD = 0.2
 NMS_OKS = 0.9
 """A pose this similar to a better one is dropped (OKS_THRE of the official configs)."""
 
-Lap = Callable[[str], None]
 Maps = NDArray[np.float32]
 
 
@@ -44,11 +45,11 @@ class Work:
 
 
 @dataclass(frozen=True)
-class TopDown:
+class TopDown(Timed):
     """The pipeline of one entry.
 
     codec: reads the network's output. flip: average with the mirrored crop.
-    batched: all crops of a frame in one forward, instead of one after the other.
+    most: crops in one forward; 1 runs one after the other.
     trained: False feeds the decoder perfect maps in place of the network's.
     """
 
@@ -56,44 +57,39 @@ class TopDown:
     session: Session
     codec: Codec
     flip: bool
-    batched: bool
+    most: int
     trained: bool
 
     def prepare(self, frame: Frame, boxes: Boxes) -> Work:
         """Everything that a camera application would not do; runs outside the clock."""
         encoded = frame.read()
+        for group in self._groups(len(boxes)):
+            self.session.prepare((group.stop - group.start, 3, *self.spec.input_hw))
         perfect = () if self.trained else self._perfect_maps(frame.truth, boxes)
         return Work(frame, encoded, boxes, perfect)
-
-    def process(self, work: Work, lap: Lap) -> Poses:
-        """The timed frame: calls lap(stage) at the end of each stage's share of work."""
-        poses = self._find(work, lap)
-        # By now the image and the maps have been freed: an application pays for that as well.
-        lap("postprocess")
-        return poses
 
     def _find(self, work: Work, lap: Lap) -> Poses:
         image = decode_bgr(work.encoded, work.frame.size_wh, work.frame.name)
         lap("decode")
         lap("detect")
-        found = []
-        for crops in self._groups(len(work.boxes)):
-            boxes = Boxes(work.boxes.boxes_xywh[crops], work.boxes.scores[crops])
-            affines = self._affines(boxes, self._input_wh)
-            batch = crop_batch(image, affines, self._input_wh, self.spec.pixels)
+        found, crops = [], _Crops.of(work.boxes, self.spec)
+        for group in self._groups(len(work.boxes)):
+            batch = crop_batch(image, crops.to_input[group], self._input_wh, self.spec.pixels)
             lap("preprocess")
             passes = self._infer(batch)
             lap("infer")
             if not self.trained:
-                passes = tuple(maps[crops] for maps in work.perfect)
-            found.append(self._locate(passes, boxes))
+                passes = tuple(maps[group] for maps in work.perfect)
+            found.append(self._locate(passes, crops.to_maps[group]))
             lap("postprocess")
-        return self._suppress(_joined(found, len(self.spec.skeleton.keypoints)), work.boxes)
+        joints = len(self.spec.skeleton.keypoints)
+        return self._suppress(_joined(found, joints), work.boxes, crops)
 
     def perfect(self, frame: Frame, boxes: Boxes) -> Poses:
         """The poses that perfect outputs for these boxes decode to; not timed."""
+        crops = _Crops.of(boxes, self.spec)
         maps = self._perfect_maps(frame.truth, boxes)
-        return self._suppress(self._locate(maps, boxes), boxes)
+        return self._suppress(self._locate(maps, crops.to_maps), boxes, crops)
 
     def people(self, work: Work, poses: Poses) -> int:  # noqa: ARG002 (other pipelines need it)
         """How many people the frame's time went to: every box."""
@@ -105,7 +101,7 @@ class TopDown:
 
     def _perfect_maps(self, truth: Truth, boxes: Boxes) -> tuple[Maps, ...]:
         people = matched_people(truth, boxes)
-        affines = self._affines(boxes, self.spec.output_wh)
+        affines = _Crops.of(boxes, self.spec).to_maps
         arguments = (truth, people, affines, self.codec, self.spec)
         passes = (False, True) if self.flip else (False,)
         return tuple(perfect_maps(*arguments, mirrored) for mirrored in passes)
@@ -115,15 +111,7 @@ class TopDown:
         return self.spec.input_hw[1], self.spec.input_hw[0]
 
     def _groups(self, count: int) -> Iterator[slice]:
-        if self.batched and count:
-            yield slice(0, count)
-        elif not self.batched:
-            yield from (slice(i, i + 1) for i in range(count))
-
-    def _affines(self, boxes: Boxes, size_wh: tuple[int, int]) -> Floats:
-        convention = self.spec.convention
-        centres, scales = centre_scale(boxes.boxes_xywh, self._input_wh, convention)
-        return crop_affines(centres, scales, size_wh, convention)
+        return (slice(i, min(i + self.most, count)) for i in range(0, count, self.most))
 
     def _infer(self, batch: Maps) -> tuple[Maps, ...]:
         output = self.spec.output
@@ -132,7 +120,7 @@ class TopDown:
             return (maps,)
         return maps, self.session.infer(np.ascontiguousarray(batch[..., ::-1]))[output]
 
-    def _locate(self, passes: tuple[Maps, ...], boxes: Boxes) -> Floats:
+    def _locate(self, passes: tuple[Maps, ...], to_maps: Floats) -> Floats:
         """(N, K, 3) image x, y and score from the maps of one pass, or of two with flip."""
         maps = passes[0]
         if len(passes) == 2:
@@ -140,14 +128,35 @@ class TopDown:
             back = flip_back(passes[1], order, self.spec.convention.flip_shift)
             maps = (maps + back) * np.float32(0.5)
         cells, scores = self.codec.decode(maps, self.spec.convention.missing_xy)
-        points = apply(invert(self._affines(boxes, self.spec.output_wh)), cells)
+        points = apply(invert(to_maps), cells)
         return np.concatenate([points, scores[..., None]], -1)
 
-    def _suppress(self, keypoints_xys: Floats, boxes: Boxes) -> Poses:
-        _, scales = centre_scale(boxes.boxes_xywh, self._input_wh, self.spec.convention)
-        return suppress_doubles(
-            keypoints_xys, boxes.scores, crop_areas(scales), self.spec.skeleton.sigmas
+    def _suppress(self, keypoints_xys: Floats, boxes: Boxes, crops: "_Crops") -> Poses:
+        sigmas = self.spec.skeleton.sigmas
+        return suppress_doubles(keypoints_xys, boxes.scores, crops.areas, sigmas)
+
+
+def network_input(spec: ModelSpec, image_bgr: Image, boxes: Boxes) -> Maps:
+    """(N, 3, H, W): the crops of all boxes, as the network is fed them; not timed."""
+    input_wh = spec.input_hw[1], spec.input_hw[0]
+    return crop_batch(image_bgr, _Crops.of(boxes, spec).to_input, input_wh, spec.pixels)
+
+
+class _Crops(NamedTuple):
+    """What boxes (N,) become: affines (N, 2, 3) from image pixels, and areas (N,) in px^2."""
+
+    to_input: Floats
+    to_maps: Floats
+    areas: Floats
+
+    @classmethod
+    def of(cls, boxes: Boxes, spec: ModelSpec) -> "_Crops":
+        convention, input_wh = spec.convention, (spec.input_hw[1], spec.input_hw[0])
+        centres, scales = centre_scale(boxes.boxes_xywh, input_wh, convention)
+        to_input, to_maps = (
+            crop_affines(centres, scales, wh, convention) for wh in (input_wh, spec.output_wh)
         )
+        return cls(to_input, to_maps, crop_areas(scales))
 
 
 def _joined(found: list[Floats], joints: int) -> Floats:

@@ -33,8 +33,11 @@ class Settings(msgspec.Struct, frozen=True):
     """Everything a user can choose that changes the figures.
 
     convention: of a top-down model's boxes, "" for bottom-up. scales: of a bottom-up model's
-    input. mode: burst, sustained or paced; camera_fps: of the paced camera. device: what the
-    network really ran on, as the runtime tells it.
+    input. mode: burst, sustained or paced; camera_fps: of the paced camera. runtime,
+    precision, device: what the network ran on; a session that is anything else never opens.
+    The runtime's own words for the device are in the environment, as ran_on. layout: of the
+    maps, where another than the runtime's own was asked for. calibrated_on: the data that
+    int8 ranges were chosen from. max_batch: crops in one forward at most.
     """
 
     convention: str
@@ -49,6 +52,9 @@ class Settings(msgspec.Struct, frozen=True):
     mode: str = "burst"
     camera_fps: float | None = None
     device: str = "cpu"
+    layout: str | None = None
+    calibrated_on: str | None = None
+    max_batch: int = 1
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):

@@ -18,7 +18,7 @@ Maps = dict[str, NDArray[np.float32]]
 
 
 class Session(Protocol):
-    """A network ready to run. runtime, precision and device: what really runs, for the record."""
+    """A network ready to run. runtime, precision and device: what really runs, read back."""
 
     runtime: str
     precision: str
@@ -48,12 +48,14 @@ class Target:
 
     runtime: one of opening.RUNTIMES. precision: fp32, bf16, fp16 or int8. device: as the
     runtime names it, in lower case: cpu, cuda, cuda:1; for onnxruntime cpu, cuda, tensorrt,
-    coreml, ... (an execution provider); for openvino cpu, gpu, npu.
+    coreml, ... (an execution provider); for openvino cpu, gpu, npu. layout: None for the
+    runtime's own; channels-last for eager torch in float32, which then keeps maps as NHWC.
     """
 
     runtime: str = "torch"
     precision: str = "fp32"
     device: str = "cpu"
+    layout: str | None = None
 
 
 @dataclass(frozen=True)

@@ -86,12 +86,15 @@ class OnnxRuntimeSession:
         self._input = self._session.get_inputs()[0].name
         self._half = self._session.get_inputs()[0].type == "tensor(float16)"
         self._names = [output.name for output in self._session.get_outputs()]
+        self._ready: set[tuple[int, ...]] = set()
         self.precision = target.precision
         self.device = _really(self._session, provider)
 
     def prepare(self, shape: tuple[int, ...]) -> None:
         """Run once: buffers are laid out anew for every shape."""
-        self.infer(np.zeros(shape, np.float32))
+        if shape not in self._ready:
+            self._ready.add(shape)
+            self.infer(np.zeros(shape, np.float32))
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
         """Named outputs for a batch (N, 3, H, W)."""

@@ -140,11 +140,13 @@ class OpenVinoSession:
         if target.device == "cpu":
             self._config["INFERENCE_NUM_THREADS"] = threads
         self._requests: dict[tuple[int, ...] | None, Any] = {}
+        self._ready: set[tuple[int, ...]] = set()
         self._free_shape = free_shape
 
     def prepare(self, shape: tuple[int, ...]) -> None:
         """Compile for this shape and run once, which makes the kernels."""
-        if shape not in self._requests:
+        if shape not in self._ready:
+            self._ready.add(shape)
             self._request(shape).infer([np.zeros(shape, np.float32)])
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
@@ -185,7 +187,7 @@ def _require_precision(compiled: Any, precision: str, device: str) -> None:
 
     All at fp32. At lower precisions at least half: the device may have no kernel for some.
     """
-    ran = Counter(_info(node, "runtimePrecision") for node in _heavy(compiled))
+    ran = Counter(_ran_in(node) for node in _heavy(compiled))
     right = sum(count for kind, count in ran.items() if kind in RUNS_AS[precision])
     enough = ran.total() if precision == "fp32" else ran.total() / 2
     if right < enough:
@@ -199,6 +201,15 @@ def _require_precision(compiled: Any, precision: str, device: str) -> None:
 def _heavy(compiled: Any) -> list[Any]:
     operators = compiled.get_runtime_model().get_ops()
     return [node for node in operators if _info(node, "layerType") in HEAVY]
+
+
+def _ran_in(node: Any) -> str:
+    """The type of an operator's products.
+
+    Told is that of its weights: f16 where they are only stored so. Its kernel then ends in f32.
+    """
+    kernel = _info(node, "primitiveType").lower()
+    return "f32" if kernel.endswith("_f32") else _info(node, "runtimePrecision")
 
 
 def _info(node: Any, key: str) -> str:

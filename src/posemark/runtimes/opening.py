@@ -45,6 +45,9 @@ _MODULES = {
 
 RUNTIMES = tuple(_MODULES)
 
+PRECISIONS = ("fp32", "bf16", "fp16", "int8")
+
+CHANNELS_LAST = "channels-last"
 
 FORMATS = {".onnx": "onnxruntime", ".xml": "openvino", ".pb": "openvino", ".tflite": "tflite"}
 """Formats of files, with the runtime that opens them where none is named."""
@@ -71,6 +74,7 @@ def require(target: Target, calibrated: bool = False, artefact: Artefact | None 
     # What TFLite cannot make, it can run: int8 files are what it is for.
     if not artefact or target.runtime != "tflite":
         _require_precision(target, can)
+    _require_layout(target)
     if artefact:
         _require_kept(target, artefact)
     elif target.precision == "int8" and not calibrated:
@@ -140,6 +144,15 @@ def _require_precision(target: Target, supported: tuple[str, ...]) -> None:
             f"{target.runtime} on {target.device} cannot run {target.precision}; here it can "
             f"run {can}. PoseMark never runs another precision than the one asked for."
         )
+
+
+def _require_layout(target: Target) -> None:
+    if target.layout is None or (target.layout == CHANNELS_LAST and target.runtime == "torch"):
+        return
+    raise UsageError(
+        f"{target.runtime} has no layout {target.layout!r} to choose. Only the runtime torch has "
+        f"one, {CHANNELS_LAST}; the others choose their own. Leave it out."
+    )
 
 
 def open_session(target: Target, source: Source) -> Session:

@@ -34,7 +34,8 @@ def supported(device: str) -> tuple[str, ...]:
 def open_session(target: Target, source: Source) -> Session:
     """Eager torch at this precision on this device."""
     if target.device == "cpu":
-        return TorchSession(source.build(), source.threads, target.precision)
+        last = target.layout is not None
+        return TorchSession(source.build(), source.threads, target.precision, last)
     return CudaSession(source.build(), source.threads, target.precision, target.device)
 
 
@@ -45,12 +46,18 @@ class TorchSession:
     precision = "fp32"
     device = "cpu"
 
-    def __init__(self, network: nn.Module, threads: int, precision: str = "fp32") -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        threads: int,
+        precision: str = "fp32",
+        channels_last: bool = False,
+    ) -> None:
         torch.set_num_threads(threads)
         self.precision = precision
         self._network = network.eval()
         self._like: dict[str, Any] = {}
-        if precision != "fp32":  # fp32 stays as the official code runs it
+        if precision != "fp32" or channels_last:  # else as the official code runs it
             self._like = {"dtype": DTYPES[precision], "memory_format": torch.channels_last}
             self._network.to(**self._like)
 

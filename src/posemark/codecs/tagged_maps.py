@@ -1,0 +1,110 @@
+"""Heatmaps with tags, enlarged where they are read: their peaks, and where a like tag is highest.
+
+Both searches bound what 8x8 pixels can reach by the cells that these are made of, and look only
+at squares that matter. Shapes: K joints, T tags a joint, (H, W) the base size.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from posemark.codecs.lazy_maps import BLOCK, Enlarged, Indices, Spans, Stored, Surface, portions
+from posemark.codecs.tag_search import TagSearch
+from posemark.core.grouping import Maps
+
+_MARGIN = np.float32(1e-4)
+"""Added to bounds, for the rounding of interpolated values up to some hundreds."""
+
+
+class Pixels(NamedTuple):
+    """Pixels (N,) of the heatmaps, and their values there."""
+
+    joint: Indices
+    y: Indices
+    x: Indices
+    value: Maps
+
+    def at(self, rows: Indices) -> "Pixels":
+        """The chosen ones."""
+        return Pixels(self.joint[rows], self.y[rows], self.x[rows], self.value[rows])
+
+
+class Field:
+    """Heatmaps (K, H, W) and T tags (K, h, w) a joint, each an array or a surface.
+
+    Tags of a lower resolution are enlarged to that of the heatmaps.
+    """
+
+    def __init__(self, heatmaps: Maps | Surface, tags: Maps | tuple[Surface, ...]) -> None:
+        self.heatmaps = Stored(heatmaps) if isinstance(heatmaps, np.ndarray) else heatmaps
+        self.joints, height, width = self.heatmaps.shape
+        self.size_wh = width, height
+        kinds = tuple(map(Stored, tags)) if isinstance(tags, np.ndarray) else tags
+        self._tags = tuple(Enlarged(each, self.size_wh) for each in kinds)
+        self._squares = Spans.blocks(height, BLOCK), Spans.blocks(width, BLOCK)
+        highest = self.heatmaps.extremes(*self._squares, np.maximum)
+        # (K,) whether any pixel of a joint is positive.
+        self.has_heat = (highest > 0).any((1, 2))
+        # Where no cell is positive no pixel is, to the last bit. Perfect maps are mostly 0.
+        self._highest = np.where(highest == 0, 0, highest + _MARGIN)
+
+    # ---------------------------------------------------------------------------- some pixels
+
+    def tags_at(self, joint: Indices | int, ys: Indices, xs: Indices) -> Maps:
+        """(T, ...) tags at base pixels."""
+        joints = np.broadcast_to(joint, ys.shape).ravel()
+        found = [tags.read(joints, ys.ravel(), xs.ravel(), (1, 1)) for tags in self._tags]
+        return np.stack(found).reshape(len(found), *ys.shape)
+
+    def nudged_xy(self, joint: Indices, ys: Indices, xs: Indices) -> Maps:
+        """(N, 2) pixel centres + 0.5, moved a quarter towards the higher neighbour.
+
+        Where both are equal it moves left or up, as officially.
+        """
+        around = self.heatmaps.read(joint, ys - 1, xs - 1, (3, 3))
+        up = np.stack([around[1, 2] > around[1, 0], around[2, 1] > around[0, 1]], 1)
+        return (np.stack([xs, ys], 1) + np.where(up, 0.75, 0.25)).astype(np.float32)
+
+    # ------------------------------------------------------------------------- two searches
+
+    def likest(self, joint: Indices, means: Maps) -> Pixels:
+        """For every wish (N,) the pixel of highest heatmap - round(|tag - mean|).
+
+        means: (N, T). The first in reading order on ties. value: of the heatmap alone.
+        """
+        search = TagSearch(self.heatmaps, self._highest, self._tags, joint, means)
+        y, x = np.divmod(search.pixels(), self.size_wh[0])
+        return Pixels(joint, y, x, self.heatmaps.read(joint, y, x, (1, 1))[0, 0])
+
+    def local_maxima(self, threshold: float, kernel: int) -> Pixels:
+        """The pixels above the threshold that no other in the window around them exceeds.
+
+        kernel: side of the window, odd, 3 or more. By joint, within one the highest first,
+        equals in reading order.
+        """
+        squares = np.flatnonzero(self._highest > threshold)
+        found = [self._maxima(squares[part], threshold, kernel) for part in portions(len(squares))]
+        joint, y, x = (np.concatenate([each[i] for each in found]) for i in range(3))
+        pixels = Pixels(joint, y, x, np.concatenate([each.value for each in found]))
+        return pixels.at(np.lexsort((x, y, -pixels.value, joint)))
+
+    def _maxima(self, squares: Indices, threshold: float, kernel: int) -> Pixels:
+        joint, rows, columns = np.unravel_index(squares, self._highest.shape)
+        ys, xs = rows * BLOCK, columns * BLOCK
+        values = self.heatmaps.read(joint, ys - 1, xs - 1, (BLOCK + 2, BLOCK + 2))
+        inner = values[1:-1, 1:-1]
+        # The eight neighbours rule out almost all; then few windows are left to be read.
+        high = (inner == _highest_of_3x3(values)) & (inner > threshold)
+        y, x, square = np.unravel_index(np.flatnonzero(high), high.shape)
+        found = Pixels(joint[square], ys[square] + y, xs[square] + x, inner[y, x, square])
+        corner = found.y - kernel // 2, found.x - kernel // 2
+        window = self.heatmaps.read(found.joint, *corner, (kernel, kernel)).max((0, 1))
+        inside = (found.y < self.size_wh[1]) & (found.x < self.size_wh[0])
+        highest = np.flatnonzero(inside & (found.value == window))
+        return found.at(highest)
+
+
+def _highest_of_3x3(values: Maps) -> Maps:
+    """(h - 2, w - 2, N) maxima over 3x3 values of (h, w, N)."""
+    rows = np.maximum(np.maximum(values[:-2], values[1:-1]), values[2:])
+    return np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
