@@ -38,6 +38,22 @@ def model_of(path: Path) -> ModelSpec:
     return with_artefact(card, find_artefact(card, path))
 
 
+def default_runtime(card: schema.Card) -> str:
+    """What its file runs in where nothing is asked for.
+
+    Raises:
+        CardError: if its format is unknown.
+    """
+    suffix = Path(card.file.name).suffix.lower()
+    if suffix not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise CardError(
+            f"{card.name}: the key file.name: expected a file that ends in {known}, got "
+            f"{card.file.name!r}."
+        )
+    return FORMATS[suffix]
+
+
 def with_artefact(card: schema.Card, artefact: Artefact) -> ModelSpec:
     """The card's model with this file."""
     top_down = card.approach == "top-down"
@@ -67,8 +83,8 @@ def checkpoint_of(model: ModelSpec) -> Checkpoint | None:
     """The file of an exported model as its weights; None for any other model."""
     if model.artefact is None:
         return None
-    path = model.artefact.path
-    return Checkpoint(path, path.stem, model.artefact.sha256, model.weights[0])
+    row = model.weights[0]
+    return Checkpoint(model.artefact.path, row.tag, model.artefact.sha256, row)
 
 
 def _no_module(name: str) -> Any:
@@ -85,14 +101,9 @@ def find_artefact(card: schema.Card, path: Path) -> Artefact:
         CardError: if its format is unknown.
         CheckpointError: if it is not on this machine, or is another one.
     """
-    file = _located(card, path)
-    if file.suffix.lower() not in FORMATS:
-        known = ", ".join(FORMATS)
-        raise CardError(
-            f"{path}: the key file.name: expected a file that ends in {known}, got {file.name!r}."
-        )
+    default_runtime(card)
     artefact = Artefact(
-        path=file,
+        path=_located(card, path),
         sha256="",
         precision=card.file.precision,
         layout=card.input.layout,

@@ -166,7 +166,8 @@ class Entry:
     """A row of the benchmark: a model and what it runs on.
 
     boxes: where a top-down model's person boxes come from. scales: of a bottom-up model's
-    input. card: path of the card that describes an exported model.
+    input. card: path of the card that describes an exported model. runtime, precision: what
+    it runs in where nothing else is asked for.
     """
 
     model: str
@@ -174,6 +175,8 @@ class Entry:
     letter: str | None = None
     scales: tuple[float, ...] = ONE_SCALE
     card: str | None = None
+    runtime: str = "torch"
+    precision: str = "fp32"
 
     @property
     def variant(self) -> str:
