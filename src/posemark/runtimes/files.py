@@ -61,6 +61,14 @@ class FileSession:
             self._seen.add(batch.shape)
         return {self._artefact.output.name: as_ours(outputs, self._artefact)}
 
+    def require_runs(self, batch: NDArray[np.float32]) -> None:
+        """Run once on these pixels.
+
+        Raises:
+            UsageError: as prepare.
+        """
+        self._first(as_fed(batch, self._artefact))
+
     def _first(self, fed: NDArray[Any]) -> Maps:
         try:
             outputs = self.raw.infer(fed)
