@@ -8,9 +8,9 @@ import pytest
 if not (find_spec("onnx") and find_spec("onnxruntime")):
     pytest.skip("onnx and onnxruntime are not installed", allow_module_level=True)
 
-import exported
 from onnx import TensorProto
 
+import exported
 from posemark.cards.check import check
 
 BYTES = {

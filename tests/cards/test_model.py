@@ -109,9 +109,7 @@ def test_openvino_reads_the_same_file_and_its_own_format(path):
     model = model_of(card)
     assert default_target(model.artefact).runtime == "openvino"
     session = open_file(Target("openvino", "fp32"), model.artefact, 1)
-    np.testing.assert_allclose(
-        session.infer(batch)["heatmaps"], expected["heatmaps"], atol=1e-3
-    )
+    np.testing.assert_allclose(session.infer(batch)["heatmaps"], expected["heatmaps"], atol=1e-3)
     (folder / "tiny.bin").unlink()
     with pytest.raises(CheckpointError, match=r"the weights of tiny\.xml are missing"):
         model_of(card)

@@ -46,7 +46,7 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _explained(message: str, fields: dict[str, Any]) -> str:
-    """msgspec's message as ours: the key, what was expected, what came, what to do."""
+    """A message of msgspec as ours: the key, what was expected, what came, what to do."""
     parts = _AT.match(message)
     what, key = (parts["what"], parts["key"] or "") if parts else (message, "")
     if unknown := _UNKNOWN.search(what):

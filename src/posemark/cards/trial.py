@@ -109,9 +109,7 @@ def _cells(model: ModelSpec, scene: Scene) -> tuple[int, int]:
     return model.output_wh[1], model.output_wh[0]
 
 
-def shape_problems(
-    model: ModelSpec, outputs: Mapping[str, Maps], scene: Scene
-) -> Iterator[str]:
+def shape_problems(model: ModelSpec, outputs: Mapping[str, Maps], scene: Scene) -> Iterator[str]:
     """What is wrong with the shapes of the outputs that the card names, with the likely cause."""
     wanted = model.artefact.output
     shapes = [outputs[name].shape for name in wanted.sources or outputs]
@@ -151,12 +149,11 @@ def _channel_problems(
         yield f"outputs.order names channel {max(order)}, but there are {channels}, from 0 on"
     elif named != wanted:
         elsewhere = sum(shape[1] if last else shape[3] for shape in shapes)
-        why = ": they stand at the other end, so the layout is the other one"
         came = f"{named} {'places in outputs.order' if order else 'channels'}"
-        yield (
-            f"expected {wanted} channels for {_what(model)}, got {came}"
-            f"{why if elsewhere == wanted and not order else ': name other outputs, or their order'}"
-        )
+        advice = "name other outputs, or their order"
+        if elsewhere == wanted and not order:
+            advice = "they stand at the other end, so the layout is the other one"
+        yield f"expected {wanted} channels for {_what(model)}, got {came}: {advice}"
 
 
 def _what(model: ModelSpec) -> str:
@@ -168,9 +165,7 @@ def _what(model: ModelSpec) -> str:
 # --- values -------------------------------------------------------------------------------------
 
 
-def value_problems(
-    model: ModelSpec, session: FileSession, scenes: list[Scene]
-) -> Iterator[str]:
+def value_problems(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> Iterator[str]:
     """What is wrong with the numbers."""
     outputs = [_ours(model, session, scene) for scene in scenes]
     broken = sum(int((~np.isfinite(maps)).sum()) for maps in outputs)

@@ -45,7 +45,9 @@ class FixedHeight:
         return ScaledInput(scale, (width, height), np.column_stack([np.diag(zoom), (zoom - 1) / 2]))
 
     def to_image(
-        self, image_wh: tuple[int, int], inputs: Sequence[ScaledInput]
+        self,
+        image_wh: tuple[int, int],  # noqa: ARG002 (other rules need it)
+        inputs: Sequence[ScaledInput],
     ) -> NDArray[np.float64]:
         """(2, 3) affine from pixels of the first input to image pixels.
 

@@ -86,9 +86,7 @@ def _codec(spec: ModelSpec, job: Job) -> Codec | GroupCodec:
     """
     wanted, own = job.options.codec, spec.codec or spec.grouping
     if job.options.flip and isinstance(own, Coordinates):
-        raise UsageError(
-            f"--flip averages maps, and {spec.name} gives coordinates. Leave it out."
-        )
+        raise UsageError(f"--flip averages maps, and {spec.name} gives coordinates. Leave it out.")
     if not wanted:
         return own
     if isinstance(own, Heatmap):

@@ -37,8 +37,9 @@ def perfect_maps(
     spec: ModelSpec,
     mirrored: bool,
 ) -> NDArray[np.float32]:
-    """Maps (N, K, H, W), or what else the codec encodes, for crops whose people, (N,), are indices into truth or -1.
+    """Maps (N, K, H, W), or what else the codec encodes, for crops.
 
+    people: (N,), whom they show: indices into truth or -1.
     map_affines: (N, 2, 3) from image pixels to map cells. mirrored: of the horizontally
     mirrored crops, left and right key points swapped.
     """
