@@ -9,8 +9,10 @@ if not (find_spec("onnx") and find_spec("onnxruntime")):
     pytest.skip("onnx and onnxruntime are not installed", allow_module_level=True)
 
 from onnx import TensorProto
+from typer.testing import CliRunner
 
 import exported
+from posemark import cli
 from posemark.cards.check import check
 
 BYTES = {
@@ -140,3 +142,14 @@ def test_what_cannot_be_opened_is_one_finding(tmp_path):
     (tmp_path / "tiny.onnx").write_bytes(b"<html>")
     assert "onnxruntime cannot read it" in list(check(path, 1))[-1].says
     assert "no such card" in next(check(tmp_path / "none.toml", 1)).says
+
+
+def test_the_command_prints_a_line_a_check_and_its_status_tells(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    exported.save(exported.graph(), tmp_path)
+    right = CliRunner().invoke(cli.app, ["check", str(exported.card(tmp_path))])
+    assert (right.exit_code, right.output.count("✓")) == (0, 10)
+    exported.save(exported.graph(joints=3), tmp_path)
+    bad = CliRunner().invoke(cli.app, ["check", str(tmp_path / "tiny.toml")])
+    assert (bad.exit_code, bad.output.count("✗")) == (1, 1)
+    assert "got 3 channels" in bad.output

@@ -119,9 +119,12 @@ def _require_kept(target: Target, artefact: Artefact) -> None:
         )
 
 
-def packages_of(runtime: str) -> tuple[str, ...]:
-    """What a runtime imports beyond the package's own requirements, for networks of torch."""
-    return _MODULES[runtime].packages + _MODULES[runtime].makes_with
+def packages_of(runtime: str, makes: bool = True) -> tuple[str, ...]:
+    """What a runtime imports beyond the package's own requirements.
+
+    makes: to carry over networks of torch; False: to open files.
+    """
+    return _MODULES[runtime].packages + (_MODULES[runtime].makes_with if makes else ())
 
 
 def supported(runtime: str, device: str) -> tuple[str, ...]:
