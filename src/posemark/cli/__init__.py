@@ -5,6 +5,7 @@ import sys
 import typer
 
 from posemark.cli import (
+    checking,
     comparing,
     exporting,
     listing,
@@ -57,6 +58,7 @@ def _root(
 
 app.command("list")(listing.list_entries)
 app.command("run", no_args_is_help=True)(running.run)
+app.command("check", no_args_is_help=True)(checking.check)
 app.command("report", no_args_is_help=True)(reporting.report)
 app.command("recommend", no_args_is_help=True)(recommending.recommend)
 app.command("compare", no_args_is_help=True)(comparing.compare)

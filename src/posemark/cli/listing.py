@@ -1,5 +1,7 @@
 """`posemark list`: what can be run."""
 
+from textwrap import fill
+
 
 def list_entries() -> None:
     """Show every model and its letters in the suite `seed`.
@@ -11,6 +13,7 @@ def list_entries() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from posemark import cards
     from posemark.jobs.plan import SEED
     from posemark.models import all_models
 
@@ -30,6 +33,7 @@ def list_entries() -> None:
             f"{published.ap * 100:.1f}" if published else "unknown",
             spec.licence,
         )
+    names = fill(", ".join(cards.built_in()), 76, initial_indent="  ", subsequent_indent="  ")
     console = Console(highlight=False)
     console.print(table)
     console.print(
@@ -42,6 +46,9 @@ def list_entries() -> None:
         "  posemark run MODEL@multi           bottom-up at scales 0.5, 1 and 2\n"
         "  posemark run MODEL.TAG             trained weights (`posemark weights list`)\n"
         "  posemark run a b 'lite*'           letters, globs\n"
-        "  posemark run seed                  the post's entries; `all`: every model",
+        "  posemark run seed                  the post's entries; `all`: every model\n"
+        "  posemark run card.toml             an exported model (docs/add-a-model.md)\n"
+        "  posemark run light                 exported models that PoseMark has cards of:\n"
+        f"{names}",
         markup=False,
     )

@@ -77,11 +77,18 @@ MaxBatch = Annotated[
     int | None, typer.Option(min=2, help="Crops in one forward, for --persons batched. Default: 8.")
 ]
 Runtime = Annotated[
-    str,
-    typer.Option(help="torch (eager), torch-compile, onnxruntime, openvino or tflite."),
+    str | None,
+    typer.Option(
+        help="torch (eager), torch-compile, onnxruntime, openvino or tflite. Default: torch; of "
+        "a card, what its file is for."
+    ),
 ]
 Precision = Annotated[
-    str, typer.Option(help="fp32, bf16, fp16 or int8, where the runtime has it; never another.")
+    str | None,
+    typer.Option(
+        help="fp32, bf16, fp16 or int8, where the runtime has it; never another. Default: fp32; "
+        "of a card, its file's."
+    ),
 ]
 Device = Annotated[
     str,
@@ -159,8 +166,8 @@ def run(
     flip: Flip = False,
     persons: PersonsOption = Persons.serial,
     max_batch: MaxBatch = None,
-    runtime: Runtime = "torch",
-    precision: Precision = "fp32",
+    runtime: Runtime = None,
+    precision: Precision = None,
     device: Device = "cpu",
     layout: Layout = None,
     calibrate: Calibrate = None,
@@ -228,7 +235,7 @@ def run(
 
 
 def _require_together(
-    persons: Persons, max_batch: int | None, precision: str, calibrate: str | None
+    persons: Persons, max_batch: int | None, precision: str | None, calibrate: str | None
 ) -> None:
     from posemark.core.errors import UsageError
 

@@ -35,3 +35,7 @@ class RunError(PoseMarkError):
 
 class ExportError(PoseMarkError):
     """An exported network that does not give what the original gives."""
+
+
+class CardError(PoseMarkError):
+    """A card of an exported model that is unreadable, or says what cannot be."""

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from posemark.core.artefact import Artefact
 from posemark.core.frame import Floats
 from posemark.core.grouping import GroupCodec, RescoringNet, Sizing
 from posemark.core.skeleton import COCO_17, Skeleton
@@ -45,14 +46,16 @@ class Convention:
 class Pixels:
     """What a network is fed: value = (byte / divisor - mean) / std, by channel in `order`.
 
-    cubic_enlarging: whether images that grow are sampled bicubically, not bilinearly.
+    cubic: when images are sampled bicubically: where they grow, or always; else bilinearly.
+    fill: the byte, of every channel, that stands for what lies outside the image.
     """
 
     order: Literal["rgb", "bgr"]
     divisor: float
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    cubic_enlarging: bool = False
+    cubic: Literal["never", "enlarging", "always"] = "never"
+    fill: int = 0
 
 
 # ImageNet statistics: what every family but OpenPose was trained with.
@@ -112,7 +115,9 @@ class ModelSpec:
         network that judges its poses, used where its weights (the tag "rescore") are present.
     convert: state dict of another arrangement (mmpose's DEKR) -> state dict of this one.
     parameters: learnable numbers. macs: multiply-accumulates of convolutions and matrix
-        products for one input of input_hw. Both are recounted by a test.
+        products for one input of input_hw. Both are recounted by a test; of an exported model
+        they may be unknown.
+    artefact: the file of an exported model, which has no torch module: build() raises.
     origin, licence: the official repository and the licence of its code.
     """
 
@@ -123,8 +128,8 @@ class ModelSpec:
     licence: str
     input_hw: tuple[int, int]
     build: Callable[[], Any]
-    parameters: int
-    macs: int
+    parameters: int | None
+    macs: int | None
     convention: Convention | None = None
     codec: Codec | None = None
     sizing: Sizing | None = None
@@ -138,6 +143,7 @@ class ModelSpec:
     output: str = "heatmaps"
     stride: int = 4
     skeleton: Skeleton = COCO_17
+    artefact: Artefact | None = None
 
     @property
     def approach(self) -> Approach:
@@ -160,13 +166,17 @@ class Entry:
     """A row of the benchmark: a model and what it runs on.
 
     boxes: where a top-down model's person boxes come from. scales: of a bottom-up model's
-    input.
+    input. card: path of the card that describes an exported model. runtime, precision: what
+    it runs in where nothing else is asked for.
     """
 
     model: str
     boxes: BoxKind
     letter: str | None = None
     scales: tuple[float, ...] = ONE_SCALE
+    card: str | None = None
+    runtime: str = "torch"
+    precision: str = "fp32"
 
     @property
     def variant(self) -> str:

@@ -43,23 +43,26 @@ def decode_bgr(encoded: bytes, size_wh: tuple[int, int], name: str) -> Image:
 def crop_batch(
     image_bgr: Image, affines: Floats, input_wh: tuple[int, int], pixels: Pixels = IMAGENET
 ) -> NDArray[np.float32]:
-    """Network input (N, 3, H, W), normalised; black outside the image.
+    """Network input (N, 3, H, W), normalised; outside the image `pixels.fill`, mostly black.
 
     affines: (N, 2, 3) from image pixels to crop pixels. Sampling is bilinear, or bicubic where
-    `pixels` asks for it and the image grows.
+    `pixels` asks for it.
     """
     batch = np.empty((len(affines), 3, input_wh[1], input_wh[0]), np.float32)
     tables = _normalised_bytes(pixels)
     channels = (2, 1, 0) if pixels.order == "rgb" else (0, 1, 2)
+    outside = (pixels.fill,) * 3
     for affine, planes in zip(affines, batch, strict=True):
-        crop = cv2.warpAffine(image_bgr, affine, input_wh, flags=_sampling(affine, pixels))
+        flags = _sampling(affine, pixels)
+        crop = cv2.warpAffine(image_bgr, affine, input_wh, flags=flags, borderValue=outside)
         for channel, table, plane in zip(channels, tables, planes, strict=True):
             cv2.LUT(cv2.extractChannel(crop, channel), table, plane)
     return batch
 
 
 def _sampling(affine: Floats, pixels: Pixels) -> int:
-    cubic = pixels.cubic_enlarging and affine[0, 0] > 1
+    grows = pixels.cubic == "enlarging" and affine[0, 0] > 1
+    cubic = grows or pixels.cubic == "always"
     return cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
 
 

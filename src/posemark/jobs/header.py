@@ -68,7 +68,7 @@ def make_header(
         protocol=PROTOCOL,
         truth=f"truth-{prepared.dataset.name}-{prepared.dataset.fingerprint}.json",
         started=utc_now(),
-        weights_bytes=_weights_bytes(prepared),
+        weights_bytes=weights_bytes(prepared),
         sigmas=spec.skeleton.sigmas,
         decoder=DECODERS,
         own_process=own_process,
@@ -76,7 +76,10 @@ def make_header(
     )
 
 
-def _weights_bytes(prepared: Prepared) -> int:
+def weights_bytes(prepared: Prepared) -> int:
+    """Of the weights as they are stored; of the parameters as float32 without any."""
+    if prepared.spec.artefact:
+        return sum(path.stat().st_size for path in prepared.spec.artefact.files)
     if prepared.checkpoint:
         return prepared.checkpoint.path.stat().st_size
     return prepared.spec.parameters * FLOAT_BYTES

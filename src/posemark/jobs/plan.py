@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 
+from posemark import cards
+from posemark.cards.model import default_runtime
 from posemark.core.errors import UsageError
 from posemark.core.names import nearest
 from posemark.core.spec import ONE_SCALE, THREE_SCALES, Entry, ModelSpec
@@ -50,7 +53,8 @@ class Options:
     mode: burst, sustained or paced (docs/protocol.md); camera_fps: of the paced camera.
     until: relative half width of the FPS interval at which a run may stop, 0.02 for 2 %.
     max_batch: crops in one forward, with batched persons. calibrate: the data set that int8
-    ranges are chosen from. runtime, precision, device, layout: see runtimes.Target.
+    ranges are chosen from. runtime, precision, device, layout: see runtimes.Target; None is
+    the entry's own, which `plan` fills in.
     """
 
     data: str
@@ -67,8 +71,8 @@ class Options:
     mode: str = "burst"
     camera_fps: float | None = None
     until: float | None = None
-    runtime: str = "torch"
-    precision: str = "fp32"
+    runtime: str | None = None
+    precision: str | None = None
     device: str = "cpu"
     layout: str | None = None
     calibrate: str | None = None
@@ -101,7 +105,7 @@ class Job:
         parts += [f"min{options.min_score:g}"] if options.min_score else []
         parts += [f"paced{options.camera_fps:g}"] if options.camera_fps else []
         parts += ["sustained"] if options.mode == "sustained" else []
-        return "+".join(parts + _running(options))
+        return "+".join(parts + _running(self.entry, options))
 
 
 def _batching(options: Options) -> list[str]:
@@ -110,19 +114,39 @@ def _batching(options: Options) -> list[str]:
     return ["batched" + (str(options.max_batch) if options.max_batch != MAX_BATCH else "")]
 
 
-def _running(options: Options) -> list[str]:
-    """What the network runs on, as far as it is not eager float32 torch on the CPU."""
-    parts = [options.runtime] if options.runtime != "torch" else []
-    parts += [options.precision] if options.precision != "fp32" else []
+def _running(entry: Entry, options: Options) -> list[str]:
+    """What the network runs on, as far as it is not the entry's own: eager float32 torch."""
+    parts = [options.runtime] if options.runtime != entry.runtime else []
+    parts += [options.precision] if options.precision != entry.precision else []
     parts += [options.device.replace(":", "")] if options.device != "cpu" else []
     return parts + ([options.layout] if options.layout else [])
 
 
 def suites() -> dict[str, tuple[Entry, ...]]:
-    """Named groups of entries. seed: the blog post's. all: every model in every variant."""
+    """Named groups of entries.
+
+    seed: the blog post's. all: every model in every variant. light: the exported models whose
+    cards PoseMark brings, on ground-truth boxes.
+    """
     known = {e.name: e for e in SEED}
     every = [entry for spec in all_models().values() for entry in _variants(spec)]
-    return {"seed": SEED, "all": tuple(known.get(e.name, e) for e in every)}
+    light = (entry for path in cards.built_in().values() for entry in _card_entries(path))
+    return {
+        "seed": SEED,
+        "all": tuple(known.get(e.name, e) for e in every),
+        "light": tuple(entry for entry in light if entry.boxes != "detected"),
+    }
+
+
+def _card_entries(path: Path) -> list[Entry]:
+    """The variants of the exported model that a card describes.
+
+    Raises:
+        CardError: for a card with a mistake.
+    """
+    card = cards.read(path)
+    own = {"card": str(path), "runtime": default_runtime(card), "precision": card.file.precision}
+    return [Entry(card.name, boxes, **own) for boxes in card.variants]
 
 
 def _variants(spec: ModelSpec) -> list[Entry]:
@@ -139,14 +163,27 @@ def plan(names: Iterable[str], options: Options) -> list[Job]:
             contradicts --boxes.
     """
     jobs = [
-        Job(entry, _boxes(entry, options), replace(options, weights=tag) if tag else options)
+        Job(entry, _boxes(entry, options), _settled(entry, tag, options))
         for name in names
         for entry, tag in _matches(name, options)
     ]
     return list(dict.fromkeys(jobs))
 
 
+def _settled(entry: Entry, tag: str, options: Options) -> Options:
+    """With the choices that were left to the entry."""
+    return replace(
+        options,
+        weights=tag or options.weights,
+        runtime=options.runtime or entry.runtime,
+        precision=options.precision or entry.precision,
+    )
+
+
 def _matches(name: str, options: Options) -> list[tuple[Entry, str]]:
+    path, _, variant = name.partition("@")
+    if path.endswith(cards.SUFFIX):
+        return [(entry, "") for entry in _of_card(Path(path), variant, options)]
     if name in suites():
         return [(entry, "") for entry in suites()[name]]
     by_letter = [(entry, "") for entry in SEED if entry.letter == name]
@@ -154,15 +191,30 @@ def _matches(name: str, options: Options) -> list[tuple[Entry, str]]:
         return by_letter
     pattern, _, variant = name.partition("@")
     model, _, tag = pattern.partition(".")
-    wanted = (variant,) if variant else _default_variants(options)
+    if pattern in cards.built_in():
+        return [(entry, "") for entry in _of_card(cards.built_in()[pattern], variant, options)]
     found = [
         entry
         for entry in suites()["all"]
-        if fnmatchcase(entry.model, model) and any(fnmatchcase(entry.variant, w) for w in wanted)
+        if fnmatchcase(entry.model, model) and _meant(entry, variant, options)
     ]
     if not found:
         raise UsageError(_unknown(name, model))
     return [(entry, tag) for entry in found]
+
+
+def _of_card(path: Path, variant: str, options: Options) -> list[Entry]:
+    entries = _card_entries(path.resolve())
+    found = [entry for entry in entries if _meant(entry, variant, options)]
+    if not found:
+        variants = [entry.variant for entry in entries]
+        raise UsageError(f"{path}@{variant}: after '@' stands {' or '.join(variants)} for it.")
+    return found
+
+
+def _meant(entry: Entry, variant: str, options: Options) -> bool:
+    wanted = (variant,) if variant else _default_variants(options)
+    return any(fnmatchcase(entry.variant, each) for each in wanted)
 
 
 def _default_variants(options: Options) -> tuple[str, str]:
@@ -174,7 +226,7 @@ def _unknown(name: str, model: str) -> str:
     if model in all_models():
         variants = [entry.variant for entry in _variants(all_models()[model])]
         return f"{name!r}: after '@' stands {' or '.join(variants)} for this model."
-    known = [*all_models(), *suites(), *(e.letter for e in SEED if e.letter)]
+    known = [*all_models(), *cards.built_in(), *suites(), *(e.letter for e in SEED if e.letter)]
     return f"no entry, suite or glob match for {name!r}. {nearest(model, known)}"
 
 

@@ -1,8 +1,11 @@
 """Finding and checking everything a job needs, before anything heavy is built."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from posemark.cards.model import checkpoint_of, model_of
 from posemark.codecs import heatmap
+from posemark.codecs.coordinates import Coordinates
 from posemark.codecs.heatmap import Heatmap
 from posemark.codecs.paf import Paf
 from posemark.core.errors import UsageError
@@ -14,7 +17,7 @@ from posemark.datasets.boxes import BoxSource, open_boxes
 from posemark.jobs.plan import Job
 from posemark.models import spec_of
 from posemark.runtimes.opening import require
-from posemark.weights import Checkpoint, rescorer_of, resolve
+from posemark.weights import NONE, Checkpoint, rescorer_of, resolve
 
 PAF_BUILDS = {"paf:gpu": "gpu", "paf:cpu": "cpu"}
 """OpenPose's two published sets of rules, as --codec names them."""
@@ -41,7 +44,9 @@ class Prepared:
     @property
     def key(self) -> str:
         """The name of the record and of the point on the chart."""
-        return self.job.key(self.checkpoint.label if self.checkpoint else None)
+        # An exported model is its weights: naming both would say the same twice.
+        tagged = self.checkpoint and not self.spec.artefact
+        return self.job.key(self.checkpoint.label if tagged else None)
 
 
 def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
@@ -51,13 +56,26 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
         UsageError, DataError, CheckpointError: as the parts do; UsageError where the runtime
             or the precision is not to be had here.
     """
-    spec, options = spec_of(job.entry.model), job.options
-    require(options.target, options.calibrate is not None)
+    entry, options = job.entry, job.options
+    spec = model_of(Path(entry.card)) if entry.card else spec_of(entry.model)
+    require(options.target, options.calibrate is not None, spec.artefact)
     codec = _codec(spec, job)
     boxes = open_boxes(job.boxes, spec.convention, options.min_score, dataset.name, frames)
-    checkpoint = resolve(spec, options.weights)
+    checkpoint = _checkpoint(spec, options.weights)
     rescorer = rescorer_of(spec) if checkpoint else None
     return Prepared(job, spec, codec, boxes, checkpoint, dataset, frames, rescorer)
+
+
+def _checkpoint(spec: ModelSpec, weights: str) -> Checkpoint | None:
+    if spec.artefact is None:
+        return resolve(spec, weights)
+    if weights != NONE:
+        raise UsageError(
+            f"--weights {weights} contradicts {spec.name}, an exported model whose weights are "
+            f"in its file {spec.artefact.path.name}. Leave it out, or name another file in the "
+            "card."
+        )
+    return checkpoint_of(spec)
 
 
 def _codec(spec: ModelSpec, job: Job) -> Codec | GroupCodec:
@@ -67,6 +85,8 @@ def _codec(spec: ModelSpec, job: Job) -> Codec | GroupCodec:
         UsageError: if it cannot.
     """
     wanted, own = job.options.codec, spec.codec or spec.grouping
+    if job.options.flip and isinstance(own, Coordinates):
+        raise UsageError(f"--flip averages maps, and {spec.name} gives coordinates. Leave it out.")
     if not wanted:
         return own
     if isinstance(own, Heatmap):
@@ -75,6 +95,6 @@ def _codec(spec: ModelSpec, job: Job) -> Codec | GroupCodec:
         return replace(own, build=PAF_BUILDS[wanted])
     choice = f"Expected {' or '.join(PAF_BUILDS)}." if isinstance(own, Paf) else "Leave it out."
     raise UsageError(
-        f"--codec {wanted} cannot read the outputs of {spec.name}, a bottom-up model with a "
-        f"decoder of its own. {choice}"
+        f"--codec {wanted} cannot read the outputs of {spec.name}, a {spec.approach} model "
+        f"with a decoder of its own. {choice}"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from posemark.core.errors import UsageError
-from posemark.jobs.header import FLOAT_BYTES
+from posemark.jobs.header import weights_bytes
 from posemark.jobs.isolated import Isolated
 from posemark.jobs.measurement import Circumstances, Measurement, Step
 from posemark.jobs.prepare import Prepared
@@ -139,7 +139,7 @@ def memory_need(jobs: Sequence[Prepared], isolate: bool) -> float:
 
     All hold their weights; only the one whose turn it is holds maps.
     """
-    weights = sum(job.spec.parameters for job in jobs) * FLOAT_BYTES
+    weights = sum(map(weights_bytes, jobs))
     processes = len(jobs) * PROCESS if isolate else PROCESS
     return weights + processes + max(_pixels(job) for job in jobs) * BYTES_A_PIXEL
 

@@ -27,7 +27,7 @@ from posemark.geometry.net_resolution import NetResolution
 STRIDE = 8
 
 # Bytes in OpenCV's channel order, to -0.5 .. 0.5; images that grow are sampled bicubically.
-CAFFE = Pixels("bgr", 256, (0.5, 0.5, 0.5), (1, 1, 1), cubic_enlarging=True)
+CAFFE = Pixels("bgr", 256, (0.5, 0.5, 0.5), (1, 1, 1), cubic="enlarging")
 
 # (name, outputs) of the trunk's 3x3 convolutions; None is a 2x2 pooling.
 VGG: tuple[tuple[str, int] | None, ...] = (

@@ -37,20 +37,21 @@ def perfect_maps(
     spec: ModelSpec,
     mirrored: bool,
 ) -> NDArray[np.float32]:
-    """Maps (N, K, H, W) for crops whose people, (N,), are indices into truth or -1.
+    """Maps (N, K, H, W), or what else the codec encodes, for crops.
 
+    people: (N,), whom they show: indices into truth or -1.
     map_affines: (N, 2, 3) from image pixels to map cells. mirrored: of the horizontally
     mirrored crops, left and right key points swapped.
     """
     somebody = people >= 0
-    maps = np.empty((len(people), len(spec.skeleton.keypoints), *spec.output_wh[::-1]), np.float32)
-    maps[~somebody] = _background(maps.shape[1:])
     keypoints = truth.keypoints_xyv[people[somebody]]
     cells = apply(map_affines[somebody], keypoints[..., :2])
     if mirrored:
         cells = _mirror_cells(cells, spec)[:, list(spec.skeleton.mirrored())]
         keypoints = keypoints[:, list(spec.skeleton.mirrored())]
-    maps[somebody] = codec.encode(cells, keypoints[..., 2] > 0, spec.output_wh)
+    encoded = codec.encode(cells, keypoints[..., 2] > 0, spec.output_wh)
+    maps = np.empty((len(people), *encoded.shape[1:]), np.float32)
+    maps[somebody], maps[~somebody] = encoded, _background(encoded.shape[1:])
     return maps
 
 

@@ -60,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True):
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     """What was run. Two runs with equal identities measured the same thing.
 
+    parameters, macs: None where nobody counted them (of exported models).
     weights_bytes: of the checkpoint; of the parameters as float32 where there is none.
     sigmas: the key points' OKS tolerances, in their order. decoder: version of the decoder's
     rules. truth: name of the file beside the record that holds the annotations scored against.
@@ -74,8 +75,8 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     approach: str
     input_hw: tuple[int, int]
     licence: str
-    parameters: int
-    macs: int
+    parameters: int | None
+    macs: int | None
     weights: Source
     data: Source
     boxes: Source

@@ -94,8 +94,8 @@ class Row:
     persons_mode: str = "serial"
     data: str = ""
     threads: int = 0
-    parameters: int = 0
-    macs: int = 0
+    parameters: int | None = 0
+    macs: int | None = 0
     failed_frames: int = 0
     dropped_boxes: int = 0
     complete: bool = True

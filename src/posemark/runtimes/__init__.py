@@ -34,6 +34,15 @@ class Session(Protocol):
 
 
 @dataclass(frozen=True)
+class Tensor:
+    """An input or output of a file. shape: None where a side is free. dtype: as numpy says it."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
 class Target:
     """What was asked for, and what every session that opens does: there is no second best.
 
@@ -64,6 +73,7 @@ class Calibration:
 class Source:
     """A network to be opened somewhere.
 
+    spec: where it names an artefact, a runtime that reads that opens it as it is.
     build: makes the torch module, weights loaded, in evaluation mode; it is not called where
     an artefact is here already. weights: the checkpoint's SHA-256, or the formula's version.
     version: of PoseMark. store: where artefacts are kept. threads: of the CPU.

@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark import export
+from posemark.core.artefact import Artefact
 from posemark.core.errors import UsageError
-from posemark.runtimes import Maps, Session, Source, Target
+from posemark.runtimes import Maps, Session, Source, Target, Tensor
 from posemark.runtimes.exported import calibration_of, onnx_folder, require_parity
+from posemark.runtimes.files import FileSession, reading
 from posemark.runtimes.opening import unknown_device
 
 SUFFIX = "ExecutionProvider"
@@ -54,6 +56,13 @@ def open_session(target: Target, source: Source) -> Session:
     return session
 
 
+def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:
+    """A session on an ONNX file, on the provider that target.device names, and on no other."""
+    with reading(artefact.path, "onnxruntime"):
+        session = OnnxRuntimeSession(artefact.path, threads, target)
+    return FileSession(session, artefact)
+
+
 class OnnxRuntimeSession:
     """Runs an ONNX file.
 
@@ -74,6 +83,7 @@ class OnnxRuntimeSession:
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(path, options, providers=[provider])
+        self._input = self._session.get_inputs()[0].name
         self._half = self._session.get_inputs()[0].type == "tensor(float16)"
         self._names = [output.name for output in self._session.get_outputs()]
         self._ready: set[tuple[int, ...]] = set()
@@ -89,10 +99,22 @@ class OnnxRuntimeSession:
     def infer(self, batch: NDArray[np.float32]) -> Maps:
         """Named outputs for a batch (N, 3, H, W)."""
         pixels = batch.astype(np.float16) if self._half else batch
-        outputs = self._session.run(self._names, {export.INPUT: pixels})
+        outputs = self._session.run(self._names, {self._input: pixels})
         return {
             n: o.astype(np.float32, copy=False) for n, o in zip(self._names, outputs, strict=True)
         }
+
+    def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Inputs and outputs as the file has them."""
+        both = self._session.get_inputs(), self._session.get_outputs()
+        inputs, outputs = ([_tensor(node) for node in nodes] for nodes in both)
+        return inputs, outputs
+
+
+def _tensor(node: Any) -> Tensor:
+    kind = node.type.removeprefix("tensor(").removesuffix(")")
+    sides = (side if isinstance(side, int) else None for side in node.shape)
+    return Tensor(node.name, tuple(sides), "float32" if kind == "float" else kind)
 
 
 def _really(session: Any, provider: str) -> str:

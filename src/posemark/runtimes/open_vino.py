@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark import export
+from posemark.core.artefact import Artefact
 from posemark.core.errors import UsageError
-from posemark.runtimes import Maps, Session, Source, Target
+from posemark.runtimes import Maps, Session, Source, Target, Tensor
 from posemark.runtimes.exported import calibration_of, onnx_folder, require_parity
+from posemark.runtimes.files import FileSession, reading
 from posemark.runtimes.open_vino_deform import NAME, PRODUCT, deform_conv
 from posemark.runtimes.opening import unknown_device
 
@@ -68,6 +70,15 @@ def open_session(target: Target, source: Source) -> Session:
     return session
 
 
+def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:
+    """A session on a file of any format that OpenVINO reads, as open_session."""
+    height, width = artefact.size_hw or (-1, -1)
+    free = (-1, 3, height, width) if artefact.layout == "nchw" else (-1, height, width, 3)
+    with reading(artefact.path, "openvino"):
+        session = OpenVinoSession(artefact.path, threads, target, free)
+    return FileSession(session, artefact)
+
+
 def _converted(source: Source) -> Path:
     """The folder of the network in OpenVINO's format, in float32, checked against torch."""
     import openvino
@@ -110,7 +121,10 @@ def _keep_positions_precise(path: Path) -> None:
 
 
 class OpenVinoSession:
-    """Runs a network in OpenVINO's format.
+    """Runs a network in OpenVINO's format, or in another one that it reads.
+
+    free_shape: of the graph that all shapes beyond SHAPES share, -1 for what varies; () leaves
+    it as the file has it.
 
     Raises:
         UsageError: if the device compiles it to another precision than the one asked for.
@@ -118,7 +132,9 @@ class OpenVinoSession:
 
     runtime = "openvino"
 
-    def __init__(self, path: Path, threads: int, target: Target) -> None:
+    def __init__(
+        self, path: Path, threads: int, target: Target, free_shape: tuple[int, ...] = ()
+    ) -> None:
         import openvino
 
         self.precision = target.precision
@@ -133,6 +149,7 @@ class OpenVinoSession:
             self._config["INFERENCE_NUM_THREADS"] = threads
         self._requests: dict[tuple[int, ...] | None, Any] = {}
         self._ready: set[tuple[int, ...]] = set()
+        self._free_shape = free_shape
 
     def prepare(self, shape: tuple[int, ...]) -> None:
         """Compile for this shape and run once, which makes the kernels."""
@@ -153,12 +170,24 @@ class OpenVinoSession:
 
     def _compiled(self, shape: tuple[int, ...] | None) -> Any:
         model = self._model
-        if shape is not None:
+        if shape or self._free_shape:
             model = model.clone()
-            model.reshape(list(shape))
+            model.reshape(list(shape or self._free_shape))
         compiled = self._core.compile_model(model, self.device.upper(), self._config)
         _require_precision(compiled, self.precision, self.device)
         return compiled
+
+    def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Inputs and outputs as the file has them."""
+        inputs, outputs = (
+            [_tensor(port) for port in ports] for ports in (self._model.inputs, self._model.outputs)
+        )
+        return inputs, outputs
+
+
+def _tensor(port: Any) -> Tensor:
+    sides = (side.get_length() if side.is_static else None for side in port.partial_shape)
+    return Tensor(port.get_any_name(), tuple(sides), port.element_type.to_dtype().name)
 
 
 def _require_precision(compiled: Any, precision: str, device: str) -> None:
@@ -166,7 +195,7 @@ def _require_precision(compiled: Any, precision: str, device: str) -> None:
 
     All at fp32. At lower precisions at least half: the device may have no kernel for some.
     """
-    ran = Counter(_info(node, "runtimePrecision") for node in _heavy(compiled))
+    ran = Counter(_ran_in(node) for node in _heavy(compiled))
     right = sum(count for kind, count in ran.items() if kind in RUNS_AS[precision])
     enough = ran.total() if precision == "fp32" else ran.total() / 2
     if right < enough:
@@ -180,6 +209,15 @@ def _require_precision(compiled: Any, precision: str, device: str) -> None:
 def _heavy(compiled: Any) -> list[Any]:
     operators = compiled.get_runtime_model().get_ops()
     return [node for node in operators if _info(node, "layerType") in HEAVY]
+
+
+def _ran_in(node: Any) -> str:
+    """The type of an operator's products.
+
+    Told is that of its weights: f16 where they are only stored so. Its kernel then ends in f32.
+    """
+    kernel = _info(node, "primitiveType").lower()
+    return "f32" if kernel.endswith("_f32") else _info(node, "runtimePrecision")
 
 
 def _info(node: Any, key: str) -> str:

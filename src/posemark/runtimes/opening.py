@@ -1,19 +1,46 @@
 """Choosing a runtime by name, and saying early what one cannot do."""
 
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from posemark.core.artefact import Artefact
 from posemark.core.errors import UsageError
 from posemark.runtimes import Session, Source, Target
+from posemark.runtimes.files import FileSession
 
-# The module with SUPPORTED and open_session, the packages it imports, and our extra with them.
-_MODULES: dict[str, tuple[str, tuple[str, ...], str | None]] = {
-    "torch": ("torch_eager", (), None),
-    "torch-compile": ("torch_compile", (), None),
-    "onnxruntime": ("onnx_runtime", ("onnx", "onnxruntime"), "onnx"),
-    "openvino": ("open_vino", ("onnx", "openvino"), "openvino"),
-    "tflite": ("tflite", ("ai_edge_litert", "litert_torch"), "tflite"),
+
+@dataclass(frozen=True)
+class _Runtime:
+    """module: here, with supported, open_session and, if it reads files, open_file.
+
+    packages: that it imports; extra: ours that has them. makes_with, makes_extra: the same for
+    carrying over networks of torch. reads: suffixes of the files that it opens as they are.
+    """
+
+    module: str
+    packages: tuple[str, ...] = ()
+    extra: str = ""
+    makes_with: tuple[str, ...] = ()
+    makes_extra: str = ""
+    reads: tuple[str, ...] = ()
+
+
+_MODULES = {
+    "torch": _Runtime("torch_eager"),
+    "torch-compile": _Runtime("torch_compile"),
+    "onnxruntime": _Runtime(
+        *("onnx_runtime", ("onnxruntime",), "onnx", ("onnx",), "onnx", (".onnx",))
+    ),
+    "openvino": _Runtime(
+        *("open_vino", ("openvino",), "openvino", ("onnx",), "openvino"),
+        (".xml", ".pb", ".onnx", ".tflite"),
+    ),
+    "tflite": _Runtime(
+        *("tflite", ("ai_edge_litert",), "tflite"),
+        *(("litert_torch",), "tflite-convert", (".tflite",)),
+    ),
 }
 
 RUNTIMES = tuple(_MODULES)
@@ -22,37 +49,82 @@ PRECISIONS = ("fp32", "bf16", "fp16", "int8")
 
 CHANNELS_LAST = "channels-last"
 
+FORMATS = {".onnx": "onnxruntime", ".xml": "openvino", ".pb": "openvino", ".tflite": "tflite"}
+"""Formats of files, with the runtime that opens them where none is named."""
 
-def require(target: Target, calibrated: bool = False) -> None:
+
+def require(target: Target, calibrated: bool = False, artefact: Artefact | None = None) -> None:
     """Check, before any work, that a target exists and that its packages are here.
 
-    calibrated: whether there will be batches to quantise with.
+    calibrated: whether there will be batches to quantise with. artefact: the file to be opened,
+    of an exported model.
 
     Raises:
         UsageError: for a runtime, device or precision that does not exist, a precision that
-            this runtime does not have on this device, or packages that are not installed.
+            this runtime does not have on this device, packages that are not installed, or a
+            file that the runtime does not read, or not in this precision.
     """
     if target.runtime not in _MODULES:
         known = ", ".join(RUNTIMES)
         raise UsageError(f"no runtime is called {target.runtime!r}; there are {known}.")
-    absent = [p for p in packages_of(target.runtime) if find_spec(p) is None]
-    if absent:
-        raise UsageError(
-            f"the runtime {target.runtime} needs {' and '.join(absent)}, which is not installed. "
-            f"Run `pip install 'posemark[{_MODULES[target.runtime][2]}]'`."
-        )
-    _require_precision(target, supported(target.runtime, target.device))
+    if artefact:
+        _require_reads(target.runtime, artefact)
+    _require_packages(target.runtime, artefact is None)
+    can = supported(target.runtime, target.device)
+    # What TFLite cannot make, it can run: int8 files are what it is for.
+    if not artefact or target.runtime != "tflite":
+        _require_precision(target, can)
     _require_layout(target)
-    if target.precision == "int8" and not calibrated:
+    if artefact:
+        _require_kept(target, artefact)
+    elif target.precision == "int8" and not calibrated:
         raise UsageError(
             f"{target.runtime} at int8 chooses ranges from real images; give a data set to "
             "calibrate with."
         )
 
 
-def packages_of(runtime: str) -> tuple[str, ...]:
-    """What a runtime imports beyond the package's own requirements."""
-    return _MODULES[runtime][1]
+def _require_packages(runtime: str, makes: bool) -> None:
+    known = _MODULES[runtime]
+    kinds = [(known.packages, known.extra), (known.makes_with if makes else (), known.makes_extra)]
+    for packages, extra in kinds:
+        absent = [name for name in packages if find_spec(name) is None]
+        if absent:
+            why = "" if packages is known.packages else " to carry over a network of torch"
+            raise UsageError(
+                f"the runtime {runtime} needs {' and '.join(absent)}{why}, which is not "
+                f"installed. Run `pip install 'posemark[{extra}]'`."
+            )
+
+
+def _require_reads(runtime: str, artefact: Artefact) -> None:
+    if artefact.format not in _MODULES[runtime].reads:
+        can = [name for name, known in _MODULES.items() if artefact.format in known.reads]
+        raise UsageError(
+            f"{runtime} does not read {artefact.format} files, and {artefact.path.name} is one: "
+            f"an exported model runs as it is or not at all. Use --runtime {' or '.join(can)}."
+        )
+
+
+def _require_kept(target: Target, artefact: Artefact) -> None:
+    """A file has a precision of its own; only OpenVINO runs floats in others than the file's."""
+    kept = (artefact.precision,)
+    if target.runtime == "openvino" and artefact.precision != "int8":
+        kept = ("fp32", "bf16", "fp16")
+    if target.precision not in kept:
+        raise UsageError(
+            f"{artefact.path.name} is in {artefact.precision}, and {target.runtime} runs it in "
+            f"{' or '.join(kept)} only, not in {target.precision}. Ask for that, or give a card "
+            "with a file of the other precision."
+        )
+
+
+def packages_of(runtime: str, makes: bool = True) -> tuple[str, ...]:
+    """What a runtime imports beyond the package's own requirements.
+
+    makes: to carry over networks of torch; False: to open files.
+    """
+    return _MODULES[runtime].packages + (_MODULES[runtime].makes_with if makes else ())
 
 
 def supported(runtime: str, device: str) -> tuple[str, ...]:
@@ -65,7 +137,7 @@ def supported(runtime: str, device: str) -> tuple[str, ...]:
 
 
 def _module(runtime: str) -> Any:
-    return import_module(f"posemark.runtimes.{_MODULES[runtime][0]}")
+    return import_module(f"posemark.runtimes.{_MODULES[runtime].module}")
 
 
 def _require_precision(target: Target, supported: tuple[str, ...]) -> None:
@@ -92,9 +164,27 @@ def open_session(target: Target, source: Source) -> Session:
     Raises:
         UsageError: as `require`.
         ExportError: if the exported network does not give what the original gives.
+        CheckpointError: if the artefact of an exported model cannot be read.
     """
-    require(target, source.calibration is not None)
+    artefact = source.spec.artefact
+    require(target, source.calibration is not None, artefact)
+    if artefact:
+        return open_file(target, artefact, source.threads)
     return _module(target.runtime).open_session(target, source)
+
+
+def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:
+    """A session on the file of an exported model, checked already by `require`.
+
+    Raises:
+        CheckpointError: if it cannot be read.
+    """
+    return _module(target.runtime).open_file(target, artefact, threads)
+
+
+def default_target(artefact: Artefact) -> Target:
+    """How a file runs where nothing is asked for: as its format and its precision say."""
+    return Target(FORMATS[artefact.format], artefact.precision)
 
 
 def unknown_device(runtime: str, device: str, known: list[str]) -> UsageError:

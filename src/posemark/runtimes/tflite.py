@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark import export
-from posemark.runtimes import Maps, Session, Source, Target
+from posemark.core.artefact import Artefact
+from posemark.runtimes import Maps, Session, Source, Target, Tensor
+from posemark.runtimes.files import FileSession, reading
 from posemark.runtimes.opening import unknown_device
 
 MODEL = "model.tflite"
@@ -33,6 +35,53 @@ def supported(device: str) -> tuple[str, ...]:
 def open_session(target: Target, source: Source) -> Session:
     """A session on the CPU, in float32."""
     return TfliteSession(source, target)
+
+
+def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:
+    """A session on a .tflite file, on the CPU, in the file's own precision."""
+    with reading(artefact.path, "tflite"):
+        session = TfliteFile(artefact.path, threads, target)
+    return FileSession(session, artefact)
+
+
+class TfliteFile:
+    """Runs a .tflite file as it is."""
+
+    runtime = "tflite"
+    device = "cpu"
+
+    def __init__(self, path: Path, threads: int, target: Target) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.precision = target.precision
+        self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        self._input = self._interpreter.get_input_details()[0]
+        self._outputs = self._interpreter.get_output_details()
+        self._shape: tuple[int, ...] = ()
+
+    def infer(self, batch: NDArray[Any]) -> Maps:
+        """Named outputs for a batch in the file's own layout and type."""
+        if batch.shape != self._shape:
+            self._interpreter.resize_tensor_input(self._input["index"], batch.shape, strict=True)
+            self._interpreter.allocate_tensors()
+            self._shape = batch.shape
+        self._interpreter.set_tensor(self._input["index"], batch)
+        self._interpreter.invoke()
+        return {
+            o["name"]: self._interpreter.get_tensor(o["index"]).astype(np.float32, copy=False)
+            for o in self._outputs
+        }
+
+    def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Inputs and outputs as the file has them."""
+        details = self._interpreter.get_input_details(), self._outputs
+        inputs, outputs = ([_tensor(each) for each in some] for some in details)
+        return inputs, outputs
+
+
+def _tensor(detail: dict[str, Any]) -> Tensor:
+    sides = (int(side) if side >= 0 else None for side in detail["shape_signature"])
+    return Tensor(detail["name"], tuple(sides), np.dtype(detail["dtype"]).name)
 
 
 class TfliteSession:

@@ -1,0 +1,29 @@
+"""L4: exported models by cards: a TOML file each, which says all that a model's file does not.
+
+`schema` is what a card may say, `reading` how its mistakes are explained, `model` makes a
+ModelSpec of it, `check` compares it with the file. The cards in light/ are the suite `light`.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from posemark.cards.reading import read
+from posemark.cards.schema import Card
+
+SUFFIX = ".toml"
+
+_LIGHT = Path(__file__).parent / "light"
+
+
+@cache
+def built_in() -> dict[str, Path]:
+    """The cards that PoseMark brings, by model name; the files they name it does not bring."""
+    return {read(path).name: path for path in _in_order(_LIGHT.glob(f"*{SUFFIX}"))}
+
+
+def _in_order(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: (read(path).approach, path.name))
+
+
+__all__ = ["SUFFIX", "Card", "built_in", "read"]

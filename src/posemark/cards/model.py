@@ -1,0 +1,208 @@
+"""From a card to the ModelSpec that everything else works with."""
+
+import hashlib
+import os
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from posemark.cards import schema
+from posemark.cards.reading import read
+from posemark.codecs import paf
+from posemark.codecs.coordinates import Coordinates
+from posemark.codecs.heatmap import Heatmap
+from posemark.core.artefact import Artefact, FileOutput
+from posemark.core.errors import CardError, CheckpointError, UsageError
+from posemark.core.spec import Codec, Convention, ModelSpec, Pixels, Reported, Weights
+from posemark.geometry import conventions
+from posemark.geometry.fixed_height import FixedHeight
+from posemark.runtimes.opening import FORMATS
+from posemark.weights import Checkpoint, cache_dir, sha256_of
+
+FOLDERS = "POSEMARK_ARTEFACTS"
+"""The environment variable that names folders of models, joined as in PATH."""
+
+_CONVENTIONS = {c.name: c for c in (conventions.HRNET, conventions.DARK, conventions.MMPOSE0)}
+_LAYOUTS = {layout.name: layout for layout in (paf.COCO_18, paf.BODY_25)}
+
+
+def model_of(path: Path) -> ModelSpec:
+    """The model that a card describes; its file has been found, and its hash is right.
+
+    Raises:
+        CardError: for a card with a mistake.
+        CheckpointError: if the file is not on this machine, or is another one.
+    """
+    card = read(path)
+    return with_artefact(card, find_artefact(card, path))
+
+
+def default_runtime(card: schema.Card) -> str:
+    """What its file runs in where nothing is asked for.
+
+    Raises:
+        CardError: if its format is unknown.
+    """
+    suffix = Path(card.file.name).suffix.lower()
+    if suffix not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise CardError(
+            f"{card.name}: the key file.name: expected a file that ends in {known}, got "
+            f"{card.file.name!r}."
+        )
+    return FORMATS[suffix]
+
+
+def with_artefact(card: schema.Card, artefact: Artefact) -> ModelSpec:
+    """The card's model with this file."""
+    top_down = card.approach == "top-down"
+    return ModelSpec(
+        name=card.name,
+        family=card.family,
+        paper=card.paper,
+        origin=card.origin,
+        licence=card.licence,
+        input_hw=card.input.size,
+        build=partial(_no_module, card.name),
+        parameters=card.file.parameters,
+        macs=card.file.macs,
+        convention=_convention(card),
+        codec=_codec(card) if top_down else None,
+        sizing=_sizing(card),
+        grouping=None if top_down else _grouping(card),
+        pixels=_pixels(card),
+        weights=(_weights(card, artefact.sha256),),
+        output=artefact.output.name,
+        stride=_stride(card),
+        artefact=artefact,
+    )
+
+
+def checkpoint_of(model: ModelSpec) -> Checkpoint | None:
+    """The file of an exported model as its weights; None for any other model."""
+    if model.artefact is None:
+        return None
+    row = model.weights[0]
+    return Checkpoint(model.artefact.path, row.tag, model.artefact.sha256, row)
+
+
+def _no_module(name: str) -> Any:
+    raise UsageError(f"{name} is an exported file: there is no torch module to build.")
+
+
+# --- the file -----------------------------------------------------------------------------------
+
+
+def find_artefact(card: schema.Card, path: Path) -> Artefact:
+    """The card's file, found and checked.
+
+    Raises:
+        CardError: if its format is unknown.
+        CheckpointError: if it is not on this machine, or is another one.
+    """
+    default_runtime(card)
+    artefact = Artefact(
+        path=_located(card, path),
+        sha256="",
+        precision=card.file.precision,
+        layout=card.input.layout,
+        dtype=card.input.dtype,
+        size_hw=card.input.size if card.crop else None,
+        output=_output(card),
+    )
+    return replace(artefact, sha256=_digest(card, artefact))
+
+
+def folders() -> list[Path]:
+    """Where files of cards are looked for, after the card's own folder."""
+    named = [Path(name) for name in os.environ.get(FOLDERS, "").split(os.pathsep) if name]
+    return [*named, cache_dir()]
+
+
+def _located(card: schema.Card, path: Path) -> Path:
+    places = [path.parent, *folders()]
+    found = [place / card.file.name for place in places if (place / card.file.name).is_file()]
+    if found:
+        return found[0]
+    source = f"It comes from {card.file.source}." if card.file.source else ""
+    raise CheckpointError(
+        f"{card.name}: its file {card.file.name} is not here. {source} Download it and put its "
+        f"folder into the environment variable {FOLDERS}, or lay it beside the card {path}. "
+        f"Looked in {', '.join(str(place) for place in places)}."
+    )
+
+
+def _digest(card: schema.Card, artefact: Artefact) -> str:
+    """One SHA-256 for all files of the artefact, each checked against the card."""
+    wanted = (card.file.sha256, card.file.data_sha256)
+    digests: list[str] = []
+    for file, expected in zip(artefact.files, wanted, strict=False):
+        if not file.is_file():
+            raise CheckpointError(
+                f"{file}: the weights of {artefact.path.name} are missing. OpenVINO keeps them "
+                "in a .bin file of the same name: lay it beside the .xml."
+            )
+        digests.append(sha256_of(file))
+        if expected not in (None, digests[-1]):
+            raise CheckpointError(
+                f"{file}: expected the SHA-256 {expected} that the card names, got {digests[-1]}. "
+                "The file is damaged or of another version: fetch it again, or correct the card."
+            )
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+
+# --- the parts ----------------------------------------------------------------------------------
+
+
+def _output(card: schema.Card) -> FileOutput:
+    name = paf.OUTPUT if isinstance(card.codec, schema.Paf) else "heatmaps"
+    points = isinstance(card.codec, schema.Coordinates)
+    return FileOutput(name, card.outputs.sources, card.outputs.order, points)
+
+
+def _convention(card: schema.Card) -> Convention | None:
+    if card.crop is None:
+        return None
+    return replace(_CONVENTIONS[card.crop.convention], padding=card.crop.padding)
+
+
+def _codec(card: schema.Card) -> Codec:
+    given = card.codec
+    if isinstance(given, schema.Heatmap):
+        return Heatmap(given.refine, given.sigma, given.kernel)
+    return Coordinates((card.input.size[1], card.input.size[0]))
+
+
+def _grouping(card: schema.Card) -> paf.Paf:
+    return paf.Paf(_LAYOUTS[card.codec.layout], card.codec.build)
+
+
+def _stride(card: schema.Card) -> int:
+    if isinstance(card.codec, schema.Heatmap):
+        return card.codec.stride
+    return paf.STRIDE if isinstance(card.codec, schema.Paf) else 1
+
+
+def _sizing(card: schema.Card) -> FixedHeight | None:
+    if card.image is None:
+        return None
+    return FixedHeight(card.input.size[0], card.image.multiple, card.image.width == "pad")
+
+
+def _pixels(card: schema.Card) -> Pixels:
+    given, image = card.input, card.image
+    always = image is not None and image.cubic
+    return Pixels(
+        *(given.order, given.divisor, given.mean, given.std),
+        cubic="always" if always else "never",
+        fill=image.fill if image else 0,
+    )
+
+
+def _weights(card: schema.Card, sha256: str) -> Weights:
+    reported = tuple(Reported(p.ap, p.boxes, p.flip, p.source) for p in card.published)
+    file = card.file
+    return Weights("file", file.name, None, sha256, file.licence, file.trained_on, reported)

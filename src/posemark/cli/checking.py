@@ -1,0 +1,44 @@
+"""`posemark check`: a card against its file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_MARKS = {"ok": ("✓", "green"), "wrong": ("✗", "red"), "hint": ("!", "yellow")}
+
+
+def check(
+    card: Annotated[
+        str, typer.Argument(help="A card (.toml), or the name of one that PoseMark brings.")
+    ],
+) -> None:
+    """Compare the card of an exported model with its file, and explain every mismatch.
+
+    Opens the file, compares shapes, types and outputs, and runs it on a few drawn people.
+    Exits with status 1 if anything is wrong; "!" marks what is only worth a look.
+
+    Examples:
+
+        posemark check my-model.toml
+
+        posemark check tinypose-256x192
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from posemark import cards
+    from posemark.cards.check import check as findings_of
+    from posemark.measure.environment import usable_cores
+
+    path = cards.built_in().get(card, Path(card))
+    table = Table(box=None, show_header=False, pad_edge=False)
+    verdicts: set[str] = set()
+    for finding in findings_of(path, usable_cores()):
+        mark, colour = _MARKS[finding.verdict]
+        table.add_row(Text(mark, style=colour), finding.check, Text(finding.says))
+        verdicts.add(finding.verdict)
+    Console(highlight=False).print(table)
+    if "wrong" in verdicts:
+        raise typer.Exit(1)

@@ -1,0 +1,149 @@
+"""Sessions on exported files: between our arrays and the file's own layout, types and names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posemark.core.artefact import Artefact, FileOutput
+from posemark.core.errors import CheckpointError, PoseMarkError, UsageError
+from posemark.runtimes import Maps, Tensor
+
+
+class Raw(Protocol):
+    """A file in a runtime, fed and answering in its own layout, types and names."""
+
+    runtime: str
+    precision: str
+    device: str
+
+    def infer(self, batch: NDArray[Any]) -> Maps:
+        """Outputs by the file's names, as float32."""
+        ...
+
+    def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Inputs and outputs as the file has them."""
+        ...
+
+
+class FileSession:
+    """A file as a Session: normalised batches (N, 3, H, W) in, the artefact's output out."""
+
+    def __init__(self, raw: Raw, artefact: Artefact) -> None:
+        self.raw = raw
+        self.runtime, self.precision, self.device = raw.runtime, raw.precision, raw.device
+        self._artefact = artefact
+        self._seen: set[tuple[int, ...]] = set()
+
+    def prepare(self, shape: tuple[int, ...]) -> None:
+        """Run once.
+
+        Raises:
+            UsageError: if the file does not take this shape, or lacks an output.
+        """
+        if shape not in self._seen:
+            self.infer(np.zeros(shape, np.float32))
+
+    def infer(self, batch: NDArray[np.float32]) -> Maps:
+        """The artefact's output, by our name. Turning layouts is part of running the file.
+
+        Raises:
+            UsageError: as prepare.
+        """
+        fed = as_fed(batch, self._artefact)
+        if batch.shape in self._seen:
+            outputs = self.raw.infer(fed)
+        else:
+            outputs = self._first(fed)
+            self._seen.add(batch.shape)
+        return {self._artefact.output.name: as_ours(outputs, self._artefact)}
+
+    def require_runs(self, batch: NDArray[np.float32]) -> None:
+        """Run once on these pixels.
+
+        Raises:
+            UsageError: as prepare.
+        """
+        self._first(as_fed(batch, self._artefact))
+
+    def _first(self, fed: NDArray[Any]) -> Maps:
+        try:
+            outputs = self.raw.infer(fed)
+        except PoseMarkError:
+            raise
+        except Exception as error:  # every runtime has its own kinds
+            raise UsageError(
+                f"{self._artefact.path.name} does not run on a batch of shape {fed.shape} and "
+                f"type {fed.dtype} in {self.runtime} ({_first_line(error)}). `posemark check` on "
+                "its card compares both. A file made for one image at a time needs "
+                "--persons serial."
+            ) from error
+        _require_sources(outputs, self._artefact)
+        return outputs
+
+
+def as_fed(batch: NDArray[np.float32], artefact: Artefact) -> NDArray[Any]:
+    """A batch (N, 3, H, W) as the file wants it; bytes, being whole numbers, stay exact."""
+    if artefact.layout == "nhwc":
+        batch = batch.transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(batch, artefact.dtype)
+
+
+def as_ours(outputs: Maps, artefact: Artefact) -> NDArray[np.float32]:
+    """The artefact's output: maps (N, C, h, w), or rows of points, in our order."""
+    wanted = artefact.output
+    parts = [outputs[name] for name in wanted.sources] or list(outputs.values())
+    if wanted.points:
+        rows = parts[0]
+        return rows[..., list(wanted.order), :] if wanted.order else rows
+    if artefact.layout == "nhwc":
+        parts = [maps.transpose(0, 3, 1, 2) for maps in parts]
+    maps = parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
+    if wanted.order:
+        maps = maps[:, list(wanted.order)]
+    return np.ascontiguousarray(maps, np.float32)
+
+
+def missing_sources(names: list[str], wanted: FileOutput) -> list[str]:
+    """The outputs that a card names and the file does not have."""
+    return [name for name in wanted.sources if name not in names]
+
+
+def _require_sources(outputs: Maps, artefact: Artefact) -> None:
+    has = ", ".join(f"{name} {maps.shape}" for name, maps in outputs.items())
+    missing = missing_sources(list(outputs), artefact.output)
+    if missing:
+        raise UsageError(
+            f"{artefact.path.name} has no output called {' or '.join(missing)}; it has {has}. "
+            "Name one of these in the card, under [outputs]."
+        )
+    if not artefact.output.sources and len(outputs) > 1:
+        raise UsageError(
+            f"{artefact.path.name} has several outputs: {has}. Say in the card, under "
+            f"[outputs], which is {artefact.output.name}."
+        )
+
+
+@contextmanager
+def reading(path: Path, runtime: str) -> Iterator[None]:
+    """Turns whatever a runtime says of a file it cannot read into one error.
+
+    Raises:
+        CheckpointError: naming the file.
+    """
+    try:
+        yield
+    except PoseMarkError:
+        raise
+    except Exception as error:
+        raise CheckpointError(
+            f"{path}: {runtime} cannot read it ({_first_line(error)}). It is damaged, or not what "
+            "its name says: fetch it again."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)

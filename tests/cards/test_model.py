@@ -1,0 +1,180 @@
+"""From a card to a model that runs: files found and checked, sessions, jobs."""
+
+import hashlib
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+if not (find_spec("onnx") and find_spec("onnxruntime")):
+    pytest.skip("onnx and onnxruntime are not installed", allow_module_level=True)
+
+import exported
+from posemark.cards.model import FOLDERS, model_of
+from posemark.core.artefact import Artefact, FileOutput
+from posemark.core.errors import CheckpointError, UsageError
+from posemark.datasets import open_dataset
+from posemark.jobs.plan import Options, plan
+from posemark.jobs.prepare import prepare_job
+from posemark.records import files
+from posemark.runtimes import Target
+from posemark.runtimes.files import FileSession
+from posemark.runtimes.opening import default_target, open_file, require
+from runs import run_one
+
+OPTIONS = Options(data="sample", threads=1, limit=2)
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "cache"))
+    exported.save(exported.graph(), tmp_path)
+    return exported.card(tmp_path)
+
+
+def prepared(*names, **options):
+    (job,) = plan(names, Options(**{"data": "sample", "threads": 1, "limit": 2} | options))
+    dataset = open_dataset("sample")
+    return prepare_job(job, dataset, dataset.frames()[:5])
+
+
+# --- the file -----------------------------------------------------------------------------------
+
+
+def test_the_file_is_found_beside_the_card_or_in_a_folder_of_the_variable(path, monkeypatch):
+    beside = model_of(path).artefact.path
+    assert beside == path.parent / "tiny.onnx"
+    elsewhere = path.parent / "models"
+    elsewhere.mkdir()
+    beside.rename(elsewhere / beside.name)
+    with pytest.raises(CheckpointError, match=FOLDERS):
+        model_of(path)
+    monkeypatch.setenv(FOLDERS, f"/nowhere:{elsewhere}")
+    assert model_of(path).artefact.path.parent == elsewhere
+
+
+def test_a_file_that_is_not_here_says_where_it_comes_from(path):
+    path = exported.card(
+        path.parent,
+        replace={'name = "tiny.onnx"': 'name = "other.onnx"\nsource = "a library on the moon"'},
+    )
+    with pytest.raises(CheckpointError, match="It comes from a library on the moon"):
+        prepared(str(path))
+
+
+def test_another_content_than_the_card_names_is_refused(path):
+    digest = hashlib.sha256((path.parent / "tiny.onnx").read_bytes()).hexdigest()
+    for named in (digest, "0" * 64):
+        line = f'name = "tiny.onnx"\nsha256 = "{named}"'
+        card = exported.card(path.parent, replace={'name = "tiny.onnx"': line})
+        if named == digest:
+            assert model_of(card).artefact.sha256 == digest
+        else:
+            with pytest.raises(CheckpointError, match=f"expected the SHA-256 {named}"):
+                model_of(card)
+
+
+# --- running it ---------------------------------------------------------------------------------
+
+
+def test_a_card_runs_like_any_entry(path, tmp_path):
+    job = prepared(str(path))
+    assert job.key == "tiny@gt"
+    record = files.read(run_one(job, tmp_path / "out")[0])
+    header = record.header
+    assert (header.settings.runtime, header.settings.precision) == ("onnxruntime", "fp32")
+    assert (header.parameters, header.macs) == (None, None)
+    assert header.weights.sha256 == job.spec.artefact.sha256
+    assert header.weights_bytes == (tmp_path / "tiny.onnx").stat().st_size
+    assert record.good[0].poses is not None
+    assert len(record.good) == 2
+
+
+@pytest.mark.skipif(not find_spec("openvino"), reason="openvino is not installed")
+def test_openvino_reads_the_same_file_and_its_own_format(path):
+    import openvino
+
+    model = model_of(path)
+    batch = np.random.default_rng(0).random((1, 3, 64, 48), np.float32)
+    expected = open_file(default_target(model.artefact), model.artefact, 1).infer(batch)
+    target = Target("openvino", "fp32")
+    require(target, artefact=model.artefact)
+    found = open_file(target, model.artefact, 1).infer(batch)
+    np.testing.assert_allclose(found["heatmaps"], expected["heatmaps"], atol=1e-5)
+
+    folder = path.parent
+    network = openvino.Core().read_model(folder / "tiny.onnx")
+    openvino.save_model(network, folder / "tiny.xml", compress_to_fp16=True)
+    card = exported.card(folder, replace={'"tiny.onnx"': '"tiny.xml"'})
+    model = model_of(card)
+    assert default_target(model.artefact).runtime == "openvino"
+    session = open_file(Target("openvino", "fp32"), model.artefact, 1)
+    np.testing.assert_allclose(session.infer(batch)["heatmaps"], expected["heatmaps"], atol=1e-3)
+    (folder / "tiny.bin").unlink()
+    with pytest.raises(CheckpointError, match=r"the weights of tiny\.xml are missing"):
+        model_of(card)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"runtime": "torch"}, "torch does not read .onnx files"),
+        ({"precision": "int8"}, "tiny.onnx is in fp32, and onnxruntime runs it in fp32 only"),
+        ({"weights": "mine"}, "contradicts tiny, an exported model"),
+        ({"codec": "paf:gpu"}, "is not a decoder for heatmaps"),
+    ],
+)
+def test_what_a_file_cannot_do_is_refused_before_anything_runs(options, says, path):
+    with pytest.raises(UsageError, match=says):
+        prepared(str(path), **options)
+
+
+def test_a_flip_test_of_coordinates_is_refused(path):
+    card = exported.card(path.parent, replace={'"heatmap"': '"coordinates"'})
+    with pytest.raises(UsageError, match="--flip averages maps, and tiny gives coordinates"):
+        prepared(str(card), flip=True)
+
+
+def test_after_at_stands_a_kind_of_boxes(path):
+    assert prepared(f"{path}@gt").job.entry.name == "tiny@gt"
+    with pytest.raises(UsageError, match="after '@' stands detected or gt"):
+        prepared(f"{path}@multi")
+
+
+def test_a_file_for_one_image_refuses_more_with_a_way_out(path):
+    model = model_of(path)
+    session = open_file(default_target(model.artefact), model.artefact, 1)
+    with pytest.raises(UsageError, match="--persons serial"):
+        session.prepare((2, 3, 64, 48))
+
+
+# --- between our arrays and the file's ------------------------------------------------------------
+
+
+class Raw:
+    """Keeps what it is fed; answers with maps whose values are their channel's number."""
+
+    runtime, precision, device = "test", "fp32", "cpu"
+
+    def __init__(self, **channels):
+        self.channels, self.fed = channels, []
+
+    def infer(self, batch):
+        self.fed.append(batch)
+        return {
+            name: np.broadcast_to(np.array(numbers, np.float32), (len(batch), 2, 5, len(numbers)))
+            for name, numbers in self.channels.items()
+        }
+
+
+def test_bytes_reach_the_file_exactly_and_channels_come_back_in_our_order(tmp_path):
+    output = FileOutput("maps", ("b", "a"), order=(2, 0, 1))
+    artefact = Artefact(tmp_path / "x.tflite", "", "int8", "nhwc", "uint8", (16, 48), output)
+    raw = Raw(a=[10, 11], b=[20])
+    session = FileSession(raw, artefact)
+    pixels = np.arange(256, dtype=np.float32).reshape(1, 1, 16, 16).repeat(3, 1).repeat(3, 3)
+    maps = session.infer(pixels)["maps"]
+    assert raw.fed[0].dtype == np.uint8
+    np.testing.assert_array_equal(raw.fed[0], pixels.transpose(0, 2, 3, 1))
+    assert maps.shape == (1, 3, 2, 5)
+    assert maps[0, :, 0, 0].tolist() == [11, 20, 10]

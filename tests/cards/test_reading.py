@@ -1,0 +1,78 @@
+"""What a card may say, and how its mistakes are answered."""
+
+import re
+
+import pytest
+
+from posemark import cards
+from posemark.core.errors import CardError
+from posemark.jobs.plan import Options, plan
+
+exported = pytest.importorskip("exported", reason="onnx is not installed")
+
+
+def test_a_card_is_read(tmp_path):
+    card = cards.read(exported.card(tmp_path))
+    assert (card.name, card.approach, card.input.size) == ("tiny", "top-down", (64, 48))
+    assert (card.crop.padding, card.codec.refine, card.codec.stride) == (1.25, "quarter", 4)
+    assert card.file.licence is None
+    assert card.published == ()
+
+
+MISTAKES = [
+    ({"divisor = 255": "divisr = 255"}, "", "input.divisr is unknown. Did you mean divisor?"),
+    ({'kind = "heatmap"': 'kind = "heatmap"\nrefin = "dark"'}, "", "codec.refin is unknown"),
+    ({}, "\n[files]\n", "the key files is unknown. Did you mean file?"),
+    ({'origin = "tests"': ""}, "", "the key origin is missing"),
+    ({"divisor = 255": ""}, "", "input.divisor is missing"),
+    ({"size = [64, 48]": "size = 64"}, "", "input.size: Expected array, got 64"),
+    ({"size = [64, 48]": "size = [64]"}, "", "input.size: Expected array of length 2, got [64]"),
+    ({"size = [64, 48]": 'size = [64, "w"]'}, "", "input.size[1]: Expected int, got 'w'"),
+    ({'order = "rgb"': 'order = "rbg"'}, "", "input.order: Expected rgb, bgr, got 'rbg'"),
+    ({'"heatmap"': '"heat"'}, "", "codec.kind: Expected heatmap, coordinates, paf, got 'heat'"),
+    ({'"fp32"': '"fp8"'}, "", "file.precision: Expected fp32, fp16, int8, got 'fp8'"),
+    ({'convention = "hrnet"': 'convention = "udp"'}, "", "Expected hrnet, dark, mmpose0"),
+    ({"std = [0.229": "std = [0"}, "", "input.std"),
+    ({'name = "tiny"': 'name = "my model"'}, "", "the key name: Expected str matching"),
+    ({'[crop]\nconvention = "hrnet"': ""}, "", "codec heatmap needs the section [crop]"),
+    ({}, '\n[image]\nwidth = "pad"\nmultiple = 8\n', "is top-down and has no [image]"),
+    ({"divisor = 255": 'divisor = 255\ndtype = "uint8"'}, "", "divisor has to be 1"),
+    (
+        {'name = "tiny.onnx"': f'name = "tiny.onnx"\ndata_sha256 = "{"0" * 64}"'},
+        *("", "file.data_sha256 is of the .bin"),
+    ),
+    ({'family = "Tiny"': "family = "}, "", "expected TOML"),
+]
+
+
+@pytest.mark.parametrize(("changes", "add", "says"), MISTAKES, ids=[m[2] for m in MISTAKES])
+def test_every_mistake_names_the_file_the_key_and_what_came(changes, add, says, tmp_path):
+    path = exported.card(tmp_path, replace=changes, add=add)
+    with pytest.raises(CardError, match=re.escape(says)) as caught:
+        cards.read(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_card_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(CardError, match="no such card"):
+        cards.read(tmp_path / "none.toml")
+
+
+def test_the_cards_that_come_along_are_the_suite_light():
+    names = [
+        *("lightweight-openpose", "tfpose-mobilenetv2-small", "movenet-lightning"),
+        *("tinypose-128x96", "tinypose-256x192", "ultralight-simplepose"),
+    ]
+    assert sorted(cards.built_in()) == sorted(names)
+    jobs = plan(["light"], Options(data="sample", threads=1))
+    assert sorted(job.entry.model for job in jobs) == sorted(names)
+    assert {job.entry.boxes for job in jobs} == {"gt", "none"}
+    ran = {job.entry.model: (job.options.runtime, job.options.precision) for job in jobs}
+    assert ran["movenet-lightning"] == ("tflite", "int8")
+    assert ran["ultralight-simplepose"] == ("onnxruntime", "fp32")
+    assert ran["lightweight-openpose"] == ("openvino", "int8")
+    for path in cards.built_in().values():
+        card = cards.read(path)
+        assert card.file.sha256, "a file of another content must not pass for this one"
+        assert bool(card.file.data_sha256) == card.file.name.endswith(".xml")
+        assert card.file.source

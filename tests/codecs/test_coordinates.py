@@ -1,0 +1,29 @@
+"""Rows y, x, score: what is encoded is read back."""
+
+import numpy as np
+
+from posemark.codecs.coordinates import Coordinates
+
+CODEC = Coordinates((192, 256))
+
+
+def test_rows_are_shares_of_height_and_width():
+    rows = np.zeros((1, 1, 17, 3), np.float32)
+    rows[0, 0, 3] = 0.25, 0.5, 0.875  # y, x, score
+    cells, scores = CODEC.decode(rows, missing_xy=-1)
+    assert cells[0, 3].tolist() == [96, 64]
+    assert scores[0, 3] == 0.875
+
+
+def test_what_is_encoded_is_read_back_and_what_is_hidden_or_outside_scores_nothing():
+    points = np.random.default_rng(0).uniform(0, 190, (5, 17, 2))
+    points[0, 0] = -1, 5
+    visible = np.ones((5, 17), bool)
+    visible[1, 1] = False
+    encoded = CODEC.encode(points, visible, (192, 256))
+    assert encoded.shape == (5, 1, 17, 3)
+    cells, scores = CODEC.decode(encoded, missing_xy=0)
+    np.testing.assert_allclose(cells, points, atol=1e-4)
+    assert scores[0, 0] == scores[1, 1] == 0
+    assert scores.sum() == 5 * 17 - 2
+    assert CODEC.encode(points[:0], visible[:0], (192, 256)).shape == (0, 1, 17, 3)

@@ -1,0 +1,95 @@
+"""Small exported networks and their cards, made on the spot."""
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+CARD = """
+name = "tiny"
+family = "Tiny"
+origin = "tests"
+
+[file]
+name = "tiny.onnx"
+trained_on = "nothing"
+precision = "fp32"
+
+[input]
+size = [64, 48]
+order = "rgb"
+divisor = 255
+mean = [0.485, 0.456, 0.406]
+std = [0.229, 0.224, 0.225]
+
+[crop]
+convention = "hrnet"
+
+[codec]
+kind = "heatmap"
+"""
+
+
+def card(folder, **changes):
+    """The path of a card; changes: text -> what it becomes."""
+    text = CARD
+    for old, new in changes.get("replace", {}).items():
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / "tiny.toml"
+    path.write_text(text + changes.get("add", ""), encoding="utf-8")
+    return path
+
+
+def graph(joints=17, size=(64, 48), scale=1.0, layout="nchw", kind=TensorProto.FLOAT, extra=False):
+    """Maps (1, joints, h/4, w/4) of a colour image: the sigmoid of a convolution, times scale.
+
+    layout, kind: of the input, whose maps are in the same layout. extra: a second output.
+    """
+    rng = np.random.default_rng(0)
+    weights = rng.normal(0, 0.1, (joints, 3, 4, 4)).astype(np.float32)
+    values = [
+        numpy_helper.from_array(weights, "weights"),
+        numpy_helper.from_array(np.float32(scale), "scale"),
+    ]
+    nhwc = layout == "nhwc"
+    nodes = [
+        helper.make_node("Cast", ["images"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["floats"], ["turned"], perm=[0, 3, 1, 2])
+        if nhwc
+        else helper.make_node("Identity", ["floats"], ["turned"]),
+        helper.make_node("Conv", ["turned", "weights"], ["raw"], strides=[4, 4]),
+        helper.make_node("Sigmoid", ["raw"], ["shares"]),
+        helper.make_node("Mul", ["shares", "scale"], ["scaled"]),
+        helper.make_node("Transpose", ["scaled"], ["maps"], perm=[0, 2, 3, 1])
+        if nhwc
+        else helper.make_node("Identity", ["scaled"], ["maps"]),
+    ]
+    cells = [size[0] // 4, size[1] // 4]
+    shape = [1, *size, 3] if nhwc else [1, 3, *size]
+    maps = [1, *cells, joints] if nhwc else [1, joints, *cells]
+    outputs = [helper.make_tensor_value_info("maps", TensorProto.FLOAT, maps)]
+    if extra:
+        outputs.append(helper.make_tensor_value_info("raw", TensorProto.FLOAT, [1, joints, *cells]))
+    inputs = [helper.make_tensor_value_info("images", kind, shape)]
+    made = helper.make_graph(nodes, "tiny", inputs, outputs, values)
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def rows(values):
+    """A network that answers with these (17, 3) numbers, whatever it sees."""
+    fixed = numpy_helper.from_array(values.astype(np.float32)[None, None], "rows")
+    nodes = [
+        helper.make_node("ReduceMin", ["images"], ["least"], keepdims=0),
+        helper.make_node("Mul", ["least", "zero"], ["nothing"]),
+        helper.make_node("Add", ["rows", "nothing"], ["points"]),
+    ]
+    zero = numpy_helper.from_array(np.float32(0), "zero")
+    inputs = [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 48])]
+    outputs = [helper.make_tensor_value_info("points", TensorProto.FLOAT, [1, 1, 17, 3])]
+    made = helper.make_graph(nodes, "rows", inputs, outputs, [fixed, zero])
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def save(model, folder):
+    onnx.checker.check_model(model)
+    onnx.save(model, folder / "tiny.onnx")

@@ -1,0 +1,45 @@
+"""The suite `light` on real photographs: each card through the command line's own path.
+
+On all 600 images of ../shared/coco the six reach the APs that an independent evaluation found
+(docs/benchmarks/README.md). Here, for speed, the first 150 are run, and compared with what these
+runs had on them.
+"""
+
+from importlib.util import find_spec
+
+import pytest
+
+import goldens
+from posemark.cards.model import FOLDERS
+from posemark.datasets import open_dataset
+from posemark.jobs.plan import Options, plan
+from posemark.jobs.prepare import prepare_job
+from posemark.records import files
+from posemark.report.derive import row_of
+from posemark.runtimes import opening
+from runs import run_one
+
+AP = {
+    "lightweight-openpose": 0.4321,
+    "tfpose-mobilenetv2-small": 0.1715,
+    "movenet-lightning": 0.3794,
+    "tinypose-128x96": 0.5557,
+    "tinypose-256x192": 0.6703,
+    "ultralight-simplepose": 0.5330,
+}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", AP)
+def test_a_card_of_the_suite_light_reaches_its_ap(name, tmp_path, monkeypatch):
+    folder, weights = goldens.shared("coco"), goldens.shared("weights")
+    monkeypatch.setenv(FOLDERS, str(weights))
+    (job,) = plan([name], Options(data=f"coco:{folder}", threads=1, limit=150))
+    needed = opening.packages_of(job.options.runtime, makes=False)
+    if not all(map(find_spec, needed)):
+        pytest.skip(f"{' and '.join(needed)} not installed")
+    dataset = open_dataset(job.options.data)
+    prepared = prepare_job(job, dataset, dataset.frames())
+    row = row_of(files.read(run_one(prepared, tmp_path)[0]), {})
+    assert (row.frames, row.failed_frames) == (150, 0)
+    assert row.ap["AP"] == pytest.approx(AP[name], abs=0.006)
