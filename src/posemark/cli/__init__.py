@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from posemark.cli import comparing, listing, recommending, reporting, running, weighing
+from posemark.cli import comparing, listing, recommending, reporting, running, tuning, weighing
 from posemark.core.errors import PoseMarkError
 
 app = typer.Typer(
@@ -48,6 +48,7 @@ def _root(
 
 app.command("list")(listing.list_entries)
 app.command("run", no_args_is_help=True)(running.run)
+app.command("tune", no_args_is_help=True)(tuning.tune)
 app.command("report", no_args_is_help=True)(reporting.report)
 app.command("recommend", no_args_is_help=True)(recommending.recommend)
 app.command("compare", no_args_is_help=True)(comparing.compare)

@@ -48,11 +48,14 @@ class Step:
 class Circumstances:
     """How a job is run beside others; changes no figure's meaning.
 
-    own_process: nothing else ran in this process. turns: entries that take turns.
+    own_process: nothing else ran in this process. turns: entries that take turns. perfect:
+    decode perfect outputs for the codec ceiling. fewest: frames that a budget leaves at least.
     """
 
     own_process: bool = True
     turns: int = 1
+    perfect: bool = True
+    fewest: int = FEWEST_FRAMES
 
 
 ALONE = Circumstances()
@@ -97,6 +100,7 @@ class Measurement:
         self._prepared, self._options, self._on_step = prepared, prepared.job.options, on_step
         self._record = existing_record(prepared, out, resume)
         self._header = make_header(prepared, circumstances.own_process, circumstances.turns)
+        self._circumstances = circumstances
         self._out, self.path = out, record_path(prepared, out)
         self._all = prepared.frames[: self._options.limit]
         self._left = self._unfinished()
@@ -122,8 +126,9 @@ class Measurement:
         if self._left:
             self._header = with_device(self._header, self._pipeline.session.device)
         self._writer = self._open_record()
-        if self._left:
+        if self._left and self._circumstances.perfect:
             self._write_perfect(self._writer)
+        if self._left:
             _warm_up(self._pipeline, self._prepared.boxes, self._left)
 
     def _open_record(self) -> files.Writer:
@@ -214,7 +219,8 @@ class Measurement:
         budget = self._options.budget
         if not self._left or self._feed.over:
             return "limit" if self._options.limit else "all frames"
-        if budget and self._spent_ns >= budget * 1e9 and self._done >= FEWEST_FRAMES:
+        used_up = budget and self._spent_ns >= budget * 1e9
+        if used_up and self._done >= self._circumstances.fewest:
             return "budget"
         return "precision" if self._precise() else ""
 

@@ -8,10 +8,10 @@ from statistics import median
 from typing import Any
 
 from posemark.measure import PROTOCOL
-from posemark.measure.clock import POSE_STAGES
 from posemark.measure.interval import FEWEST_BLOCKS, Interval, block_times, student_t
+from posemark.measure.pairing import pose_ns
 from posemark.records.files import Record
-from posemark.records.schema import BlockLine, FrameLine
+from posemark.records.schema import BlockLine
 from posemark.report.figures import counted, percent, plus_minus, three_digits
 from posemark.report.rows import Verdict
 
@@ -128,11 +128,6 @@ def timed_blocks(record: Record) -> list[list[tuple[int, int]]]:
     """(load, pose nanoseconds) of every measured frame, by block, as pose_interval takes them."""
     blocks = ([f for f in block.frames if f.error is None] for block in record.blocks)
     return [[(f.load, pose_ns(f)) for f in frames] for frames in blocks if frames]
-
-
-def pose_ns(frame: FrameLine) -> int:
-    """What pose FPS counts of a frame."""
-    return sum(frame.stages[stage] for stage in POSE_STAGES)
 
 
 def _comparability(run: _Run) -> Iterable[_Finding]:
