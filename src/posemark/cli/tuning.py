@@ -1,5 +1,6 @@
 """`posemark tune`: the fastest setting of an entry, step by step."""
 
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,7 +51,7 @@ Calibrate = Annotated[
     typer.Option(metavar="DATA", help="Try int8, with ranges from this data: sample or coco:DIR."),
 ]
 Seconds = Annotated[
-    float, typer.Option(min=0.1, help="Seconds a side of each duel; slow networks take longer.")
+    float, typer.Option(min=3, help="Seconds a side of each duel; slow networks take longer.")
 ]
 Frames = Annotated[int, typer.Option(min=1, help="Frames that the accuracy rests on, at most.")]
 Save = Annotated[str, typer.Option(metavar="NAME", help="The name under which the best is kept.")]
@@ -256,10 +257,10 @@ COLUMNS = ("", "step", "gain", "cost", "total", "why")
 
 
 def _cells(rung: "Rung") -> list[str]:
-    """One a column. why: the first sentence is enough on a screen; --json has all."""
+    """One a column. why: its beginning is enough on a screen; --json has all."""
     total = f"{TIMES}{rung.total:.2f}" if rung.kept else ""
     cost = _cost(rung.cost) if rung.cost else ""
-    why = rung.why.partition(". ")[0]
+    why = re.split(r"[.;:] ", rung.why)[0]
     return ["✓" if rung.kept else "·", rung.step, _gain(rung.gain), cost, total, why]
 
 

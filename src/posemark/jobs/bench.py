@@ -29,8 +29,9 @@ from posemark.runtimes.opening import require
 from posemark.score.agreement import agreement
 from posemark.score.coco import evaluate, results_of, truth_json
 
-FEWEST_FRAMES = 12
-"""In a duel, of either side, whatever the budget: for an interval a slow network needs blocks."""
+FEWEST_BLOCKS = 8
+"""Of either side in a duel, whatever the budget: an interval needs blocks, and networks that are
+slow, or that their runtime compiles anew for another batch, would have few."""
 
 ACCURACY_SECONDS = 30.0
 """The reference takes no further frame for the accuracy after this."""
@@ -115,7 +116,7 @@ class Bench:
 
     def _lane(self, options: Options, folder: Path, place: int) -> Lane:
         prepared = self._prepared(replace(options, budget=self.budget))
-        circumstances = Circumstances(turns=2, perfect=False, fewest=FEWEST_FRAMES)
+        circumstances = Circumstances(turns=2, perfect=False, fewest_blocks=FEWEST_BLOCKS)
         return self.lane(prepared, folder, False, partial(self.watcher.step, place), circumstances)
 
     @property
@@ -142,8 +143,8 @@ class Bench:
         theirs = list(_poses(self._prepared(tried), frames))
         sigmas = spec_of(self.reference.entry.model).skeleton.sigmas
         oks = agreement(zip(ours, theirs, strict=True), sigmas)
-        if self._unjudged:
-            return Cost(len(frames), oks, unknown=self._unjudged)
+        if self.unjudged:
+            return Cost(len(frames), oks, unknown=self.unjudged)
         before, after = (_ap(frames, poses) for poses in (ours, theirs))
         return Cost(len(frames), oks, 100 * (before - after))
 
@@ -165,7 +166,7 @@ class Bench:
         return [f for f in self._all if (f.truth.keypoints_xyv[..., 2] > 0).any()]
 
     @cached_property
-    def _unjudged(self) -> str:
+    def unjudged(self) -> str:
         """Why there is no AP; "" if there is."""
         if self._reference_prepared.checkpoint is None:
             return "no trained weights"

@@ -49,13 +49,13 @@ class Circumstances:
     """How a job is run beside others; changes no figure's meaning.
 
     own_process: nothing else ran in this process. turns: entries that take turns. perfect:
-    decode perfect outputs for the codec ceiling. fewest: frames that a budget leaves at least.
+    decode perfect outputs for the codec ceiling. fewest_blocks: that a budget leaves at least.
     """
 
     own_process: bool = True
     turns: int = 1
     perfect: bool = True
-    fewest: int = FEWEST_FRAMES
+    fewest_blocks: int = 1
 
 
 ALONE = Circumstances()
@@ -100,7 +100,7 @@ class Measurement:
         self._prepared, self._options, self._on_step = prepared, prepared.job.options, on_step
         self._record = existing_record(prepared, out, resume)
         self._header = make_header(prepared, circumstances.own_process, circumstances.turns)
-        self._circumstances = circumstances
+        self._perfect, self._fewest_blocks = circumstances.perfect, circumstances.fewest_blocks
         self._out, self.path = out, record_path(prepared, out)
         self._all = prepared.frames[: self._options.limit]
         self._left = self._unfinished()
@@ -126,7 +126,7 @@ class Measurement:
         if self._left:
             self._header = with_device(self._header, self._pipeline.session.device)
         self._writer = self._open_record()
-        if self._left and self._circumstances.perfect:
+        if self._left and self._perfect:
             self._write_perfect(self._writer)
         if self._left:
             _warm_up(self._pipeline, self._prepared.boxes, self._left)
@@ -219,8 +219,8 @@ class Measurement:
         budget = self._options.budget
         if not self._left or self._feed.over:
             return "limit" if self._options.limit else "all frames"
-        used_up = budget and self._spent_ns >= budget * 1e9
-        if used_up and self._done >= self._circumstances.fewest:
+        enough = self._done >= FEWEST_FRAMES and len(self._timed) >= self._fewest_blocks
+        if budget and self._spent_ns >= budget * 1e9 and enough:
             return "budget"
         return "precision" if self._precise() else ""
 

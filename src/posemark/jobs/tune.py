@@ -66,6 +66,11 @@ class Ladder:
 class Bench(Protocol):
     """What the search asks of the machine."""
 
+    @property
+    def unjudged(self) -> str:
+        """Why there is no AP; "" if there is."""
+        ...
+
     def refusal(self, options: Options) -> str:
         """Why options cannot be run here; "" if they can."""
         ...
@@ -135,7 +140,7 @@ class _Climber:
             self._speeds[rung.options.runtime] = max(known, self._total * rung.gain.point)
 
     def _rung(self, step: Step, options: Options) -> Rung:
-        why = step.missing or self._bench.refusal(options)
+        why = step.missing or self._bench.refusal(options) or self._blind(step)
         try:
             gain = None if why else self._bench.duel(step.name, self._best, options)
         except StepError as error:
@@ -144,9 +149,16 @@ class _Climber:
         if gain is None or why:
             return Rung(step.name, options, False, self._total, gain, None, why)
         cost = self._bench.cost(options)
-        why = too_dear(cost, self._most_loss, step.decodes)
-        total = self._total if why else self._total * gain.point
-        return Rung(step.name, options, not why, total, gain, cost, why or _reserve(cost))
+        if cost.ap_loss is not None and cost.ap_loss > self._most_loss:
+            why = f"costs more than {self._most_loss:g} AP"
+            return Rung(step.name, options, False, self._total, gain, cost, why)
+        why = f"accuracy unknown: {cost.unknown}" if cost.unknown else ""
+        return Rung(step.name, options, True, self._total * gain.point, gain, cost, why)
+
+    def _blind(self, step: Step) -> str:
+        """Accuracy is all that decoders differ in; a precision is left to the user's judgement."""
+        blind = step.decodes and self._bench.unjudged
+        return f"a decoder is not changed blindly: {self._bench.unjudged}" if blind else ""
 
     def ladder(self) -> Ladder:
         kept = [rung for rung in self._rungs if rung.kept]
@@ -167,19 +179,3 @@ def slow(gain: Interval | None) -> str:
     if gain.point < PROVEN:
         return "no faster"
     return f"not proven: the interval begins below {PROVEN:g}"
-
-
-def _reserve(cost: Cost) -> str:
-    return f"accuracy unknown: {cost.unknown}" if cost.unknown else ""
-
-
-def too_dear(cost: Cost, most_loss: float, decodes: bool) -> str:
-    """Why a step costs too much accuracy; "" if it does not.
-
-    Without a known AP a lower precision is left to the user's judgement, and marked; another
-    decoder is not: accuracy is what decoders differ in.
-    """
-    if cost.ap_loss is not None:
-        over = cost.ap_loss > most_loss
-        return f"costs more than {most_loss:g} AP" if over else ""
-    return f"a decoder is not changed blindly: {cost.unknown}" if decodes else ""
