@@ -112,7 +112,7 @@ def tune(
     subject = Subject(spec_of(job.entry.model), wanted, calibrate, usable_cores())
     folder = out or fresh_folder("tune-")
     with progress_bar(quiet=json) as bar, _hint_on_stop(folder):
-        display = _Display(bar)
+        display = _Display(bar, quiet=json)
         bench = Bench(job, open_dataset(data), folder, budget, frames, display)
         ladder = climb(job.options, subject, bench, max_ap_loss, display.told)
     path = _keep(ladder, bench.name, save)
@@ -161,8 +161,9 @@ def _hint_on_stop(out: Path) -> Iterator[None]:
 class _Display:
     """What tuning shows: a bar over the duel that is on, a line for each step that is over."""
 
-    def __init__(self, progress: "Progress") -> None:
-        self._progress, self._what, self._shares = progress, "", [0.0, 0.0]
+    def __init__(self, progress: "Progress", quiet: bool) -> None:
+        self._progress, self._quiet = progress, quiet
+        self._what, self._shares = "", [0.0, 0.0]
         self._task = progress.add_task("", total=2.0, text="")
 
     def about(self, what: str) -> None:
@@ -181,8 +182,9 @@ class _Display:
 
     def told(self, rung: "Rung") -> None:
         """A step is over."""
-        cells = [cell for cell in _cells(rung) if cell]
-        self._progress.console.print("  ".join(cells), markup=False, highlight=False)
+        said = "  ".join(cell for cell in _cells(rung) if cell)
+        if not self._quiet:
+            self._progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
 
     def _show(self, text: str) -> None:
         self._progress.update(

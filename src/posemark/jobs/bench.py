@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from posemark.core.errors import PoseMarkError, UsageError
+from posemark.core.errors import FrameError, PoseMarkError, UsageError
 from posemark.core.frame import Frame, Poses
 from posemark.datasets import Dataset
 from posemark.datasets.sample import Sample
@@ -140,7 +140,7 @@ class Bench:
         """What tried loses against the reference, on the same frames, outside the clock."""
         self.watcher.about("accuracy")
         frames, ours = self._reference_poses
-        theirs = list(_poses(self._prepared(tried), frames))
+        theirs = [poses for _, poses in _poses(self._prepared(tried), frames)]
         sigmas = spec_of(self.reference.entry.model).skeleton.sigmas
         oks = agreement(zip(ours, theirs, strict=True), sigmas)
         if self.unjudged:
@@ -153,12 +153,12 @@ class Bench:
         """As many frames as fit into ACCURACY_SECONDS, and the poses of the reference on them."""
         budget = Budget(ACCURACY_SECONDS)
         chosen = spread(self._annotated or self._all, self.frames)
-        found: list[Poses] = []
-        for poses in _poses(self._reference_prepared, chosen):
-            found.append(poses)
+        found: list[tuple[Frame, Poses]] = []
+        for pair in _poses(self._reference_prepared, chosen):
+            found.append(pair)
             if budget.used_up():
                 break
-        return chosen[: len(found)], found
+        return [frame for frame, _ in found], [poses for _, poses in found]
 
     @cached_property
     def _annotated(self) -> list[Frame]:
@@ -192,12 +192,15 @@ def first_runnable(runtimes: Sequence[str], device: str) -> str:
     raise UsageError(f"none of these runtimes can be used: {' '.join(refusals)}")
 
 
-def _poses(prepared: Prepared, frames: Iterable[Frame]) -> Iterator[Poses]:
-    """What the network itself finds in each frame."""
+def _poses(prepared: Prepared, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Poses]]:
+    """What the network itself finds in each frame that can be read."""
     pipeline = build_pipeline(prepared)
     for frame in frames:
-        image = decode_bgr(frame.read(), frame.size_wh, frame.name)
-        yield pipeline.poses(image, prepared.boxes.of(frame))
+        try:
+            image = decode_bgr(frame.read(), frame.size_wh, frame.name)
+        except FrameError:  # the duels' records say which and why
+            continue
+        yield frame, pipeline.poses(image, prepared.boxes.of(frame))
 
 
 def _ap(frames: list[Frame], poses: list[Poses]) -> float:
