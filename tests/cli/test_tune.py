@@ -70,10 +70,13 @@ def asked(monkeypatch):
 def test_the_ladder_says_what_was_tried_and_how_to_run_the_best(asked, tmp_path):
     out, progress = invoke("tune", f"{SMALL}@gt", "--runtimes", "torch,openvino", "--save", "mine")
     lines = [" ".join(line.split()) for line in ascii_signs(out).splitlines()]
-    assert "· tflite it is not installed" in lines
+    assert "tflite: it is not installed" in lines
     assert "✓ bf16 x1.83 (1.79-1.88) -0.04 AP x1.83" in lines
     assert "✓ 1 thread x1.10 (1.05-1.20) OKS 0.993 x2.01 accuracy unknown" in lines
-    assert "bf16 + 1 thread: x2.05 (2.00-2.10) against torch fp32, measured in turns" in lines
+    assert (
+        "precision bf16, threads 1: x2.05 (2.00-2.10) against torch fp32, measured in turns"
+        in lines
+    )
     assert "OKS 0.993 against torch fp32 on 200 frames" in lines
     assert f"posemark run {SMALL}@gt --setting mine" in lines
     assert "bf16" in progress
@@ -85,7 +88,7 @@ def test_the_ladder_says_what_was_tried_and_how_to_run_the_best(asked, tmp_path)
     (path,) = (tmp_path / "cache" / "settings").glob("*/*.toml")
     assert (path.parent.name, path.name) == (f"{SMALL}@gt", "mine.toml")
     text = ascii_signs(path.read_text(encoding="utf-8"))
-    assert "# bf16 + 1 thread: x2.05 (2.00-2.10) against torch fp32" in text
+    assert f"# {best}" in text
     assert 'precision = "bf16"\nthreads = 1\n' in text
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posemark.cli import running
-from posemark.cli.console import fresh_folder, progress_bar
+from posemark.cli.console import fresh_folder, print_indented, progress_bar
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -209,11 +209,14 @@ def _keep(ladder: "Ladder", entry: str, name: str) -> Path:
 
 def _summary(ladder: "Ladder") -> list[str]:
     """The result in sentences."""
+    from posemark.jobs.setting import setting_of
+
     start = f"{ladder.start.runtime} {ladder.start.precision}"
-    kept = [rung.step for rung in ladder.rungs if rung.kept]
-    if not kept:
+    if ladder.best == ladder.start:
         return [f"nothing was proven faster than {start} as it is"]
-    lines = [f"{' + '.join(kept)}: {_gain(ladder.total)} against {start}, measured in turns"]
+    chosen = setting_of(ladder.best, ladder.start.threads).chosen.items()
+    best = ", ".join(f"{name} {value}" for name, value in chosen)
+    lines = [f"{best}: {_gain(ladder.total)} against {start}, measured in turns"]
     if ladder.cost:
         lines.append(f"{_cost(ladder.cost)} against {start} on {ladder.cost.frames} frames")
         lines += [_UNKNOWN.format(ladder.cost.unknown)] if ladder.cost.unknown else []
@@ -235,8 +238,12 @@ def _print(ladder: "Ladder", entry: str) -> None:
 
     console = Console(highlight=False)
     console.print(_table(ladder, entry))
+    for rung in ladder.rungs:
+        if not rung.gain:
+            print_indented(console, f"{rung.step}: {_reason(rung)}")
+    console.print()
     for line in _summary(ladder):
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _table(ladder: "Ladder", entry: str) -> "Table":
@@ -248,7 +255,7 @@ def _table(ladder: "Ladder", entry: str) -> "Table":
     for title in COLUMNS:
         right = title in ("gain", "cost", "total")
         table.add_column(title, justify="right" if right else "left", no_wrap=title != "why")
-    for rung in ladder.rungs:
+    for rung in filter(lambda rung: rung.gain, ladder.rungs):
         style = "bold green" if rung.kept else "dim"
         table.add_row(*(Text(cell) for cell in _cells(rung)), style=style)
     return table
@@ -259,11 +266,15 @@ COLUMNS = ("", "step", "gain", "cost", "total", "why")
 
 
 def _cells(rung: "Rung") -> list[str]:
-    """One a column. why: its beginning is enough on a screen; --json has all."""
+    """One a column."""
     total = f"{TIMES}{rung.total:.2f}" if rung.kept else ""
     cost = _cost(rung.cost) if rung.cost else ""
-    why = re.split(r"[.;:] ", rung.why)[0]
-    return ["✓" if rung.kept else "·", rung.step, _gain(rung.gain), cost, total, why]
+    return ["✓" if rung.kept else "·", rung.step, _gain(rung.gain), cost, total, _reason(rung)]
+
+
+def _reason(rung: "Rung") -> str:
+    """The beginning is enough on a screen; --json has all."""
+    return re.split(r"[.;:] ", rung.why)[0]
 
 
 def _gain(gain: "Interval | None") -> str:

@@ -33,7 +33,7 @@ FEWEST_BLOCKS = 8
 """Of either side in a duel, whatever the budget: an interval needs blocks, and networks that are
 slow, or that their runtime compiles anew for another batch, would have few."""
 
-ACCURACY_SECONDS = 30.0
+ACCURACY_SECONDS = 60.0
 """The reference takes no further frame for the accuracy after this."""
 
 Lanes = Callable[..., Lane]
