@@ -73,10 +73,8 @@ def test_the_ladder_says_what_was_tried_and_how_to_run_the_best(asked, tmp_path)
     assert "tflite: it is not installed" in lines
     assert "✓ bf16 x1.83 (1.79-1.88) -0.04 AP x1.83" in lines
     assert "✓ 1 thread x1.10 (1.05-1.20) OKS 0.993 x2.01 accuracy unknown" in lines
-    assert (
-        "precision bf16, threads 1: x2.05 (2.00-2.10) against torch fp32, measured in turns"
-        in lines
-    )
+    best = "precision bf16, threads 1: x2.05 (2.00-2.10) against torch fp32, measured in turns"
+    assert best in lines
     assert "OKS 0.993 against torch fp32 on 200 frames" in lines
     assert f"posemark run {SMALL}@gt --setting mine" in lines
     assert "bf16" in progress
