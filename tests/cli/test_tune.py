@@ -129,7 +129,7 @@ def test_a_gain_in_accuracy_has_a_plus_and_no_loss_no_minus():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("lite*",), "stands for 3 entries"),
+        (("lite*",), "stands for 2 entries"),
         (("nothing",), "no entry, suite or glob"),
         ((SMALL, "--runtimes", "torch,magic"), "no runtime is called 'magic'"),
         ((SMALL, "--save", "../x"), "cannot name a setting"),
