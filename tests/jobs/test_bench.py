@@ -36,6 +36,12 @@ class Audience(Heard):
         self.what.append(what)
 
 
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    """Tests run beside each other: what others take of the machine is no matter here."""
+    monkeypatch.setattr(benches, "contended", lambda _: False)
+
+
 def bench(out, dataset=None, model=SMALL, frames=6, lane=Measurement, **changes):
     options = Options(**({"data": "sample", "threads": 1} | changes))
     (job,) = plan([f"{model}@gt"], options)
@@ -84,6 +90,16 @@ def test_a_step_that_does_not_run_is_told_from_a_run_that_fails(tmp_path, monkey
         own.duel("b", own.reference.options, own.reference.options)
     with pytest.raises(StepError, match="is not a decoder"):
         own.duel("c", own.reference.options, replace(own.reference.options, codec="magic"))
+
+
+def test_a_contended_duel_is_repeated_and_then_left_undecided(tmp_path, monkeypatch):
+    own, verdicts = bench(tmp_path), [True, False, False]
+    monkeypatch.setattr(benches, "contended", lambda _: verdicts.pop(0))
+    own.duel("a", own.reference.options, own.reference.options)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["01-a", "02-a"]
+    monkeypatch.setattr(benches, "contended", lambda _: True)
+    with pytest.raises(StepError, match="other programs used the machine in all 3 attempts"):
+        own.duel("b", own.reference.options, own.reference.options)
 
 
 def test_what_is_known_not_to_run_is_refused_with_the_reason(tmp_path):

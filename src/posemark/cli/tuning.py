@@ -216,7 +216,8 @@ def _summary(ladder: "Ladder") -> list[str]:
         return [f"nothing was proven faster than {start} as it is"]
     chosen = setting_of(ladder.best, ladder.start.threads).chosen.items()
     best = ", ".join(f"{name} {value}" for name, value in chosen)
-    lines = [f"{best}: {_gain(ladder.total)} against {start}, measured in turns"]
+    gain = _gain(ladder.total) or "a gain that could not be measured at the end"
+    lines = [f"{best}: {gain} against {start}, measured in turns"]
     if ladder.cost:
         lines.append(f"{_cost(ladder.cost)} against {start} on {ladder.cost.frames} frames")
         lines += [_UNKNOWN.format(ladder.cost.unknown)] if ladder.cost.unknown else []

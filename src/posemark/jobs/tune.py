@@ -15,7 +15,7 @@ PROVEN = 1 + SMALLEST
 
 
 class StepError(PoseMarkError):
-    """A step that cannot be run on this machine or with this model; the message says why."""
+    """A step that cannot be run or measured here; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ class Rung:
 class Ladder:
     """best: the options with all that was kept. total: best against start, measured directly.
 
-    cost: of best; None where no step was kept.
+    total is None where that could not be measured; both are, where no step was kept. cost: of
+    best.
     """
 
     start: Options
@@ -79,7 +80,7 @@ class Bench(Protocol):
         """How many times faster tried is, measured in turns; None with too few blocks.
 
         Raises:
-            StepError: if tried turns out not to run.
+            StepError: if tried turns out not to run, or the machine is in use by others.
         """
         ...
 
@@ -160,11 +161,17 @@ class _Climber:
         blind = step.decodes and self._bench.unjudged
         return f"a decoder is not changed blindly: {self._bench.unjudged}" if blind else ""
 
+    def _whole(self) -> Interval | None:
+        try:
+            return self._bench.duel("all steps", self._start, self._best)
+        except StepError:
+            return None
+
     def ladder(self) -> Ladder:
         kept = [rung for rung in self._rungs if rung.kept]
         total, cost = (kept[-1].gain, kept[-1].cost) if kept else (None, None)
         if len(kept) > 1:
-            total = self._bench.duel("all steps", self._start, self._best)
+            total = self._whole()
         return Ladder(self._start, tuple(self._rungs), self._best, total, cost)
 
 
