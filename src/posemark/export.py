@@ -151,32 +151,38 @@ def examples(spec: ModelSpec) -> Iterable[NDArray[np.float32]]:
     yield example(spec, 1, None if spec.codec else SMALL_HW[::-1])
 
 
-def require_parity(name: str, infer: Infer, spec: ModelSpec, folder: Path) -> None:
+def require_parity(name: str, infer: Infer, spec: ModelSpec, folder: Path) -> float:
     """Check a float32 session against the reference outputs of the network it was made from.
 
-    name: of the session, for the error. folder: where `write` wrote.
+    name: of the session, for the error. folder: where `write` wrote. Returns the largest error
+    of any output, in shares of its largest absolute value.
 
     Raises:
         ExportError: as `require_close`.
     """
+    worst = 0.0
     with np.load(folder / REFERENCE) as kept:
         for index, batch in enumerate(examples(spec)):
             prefix = f"{index}/"
             reference = {k.removeprefix(prefix): kept[k] for k in kept if k.startswith(prefix)}
-            require_close(name, infer(batch), reference)
+            worst = max(worst, require_close(name, infer(batch), reference))
+    return worst
 
 
 Maps = Mapping[str, NDArray[np.float32]]
 
 
-def require_close(name: str, outputs: Maps, reference: Maps) -> None:
+def require_close(name: str, outputs: Maps, reference: Maps) -> float:
     """Check a float32 network's outputs against torch's own for the same batch.
+
+    Returns the largest error, in shares of the reference's largest absolute value.
 
     Raises:
         ExportError: if an output is missing, has another shape, or is further off than
             TOLERANCE times the reference's largest absolute value.
     """
     blame = "This version of the runtime or of torch renders the network wrongly."
+    worst = 0.0
     for output, expected in reference.items():
         ours = outputs.get(output)
         if ours is None or ours.shape != expected.shape:
@@ -190,3 +196,5 @@ def require_close(name: str, outputs: Maps, reference: Maps) -> None:
                 f"{name}: {output!r} is off by {error:.1e} of its largest value from what torch "
                 f"gives; {TOLERANCE:.0e} is allowed. {blame}"
             )
+        worst = max(worst, error)
+    return worst

@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 
 import posemark
 from posemark import cli
-from posemark.jobs import rounds
-from posemark.models import all_models
+from posemark.core.errors import RunError
+from posemark.jobs import ceiling, rounds
+from posemark.measure.ceiling import Rate
+from posemark.models import all_models, spec_of
 from posemark.records import files
 
 SMALL = "naive-litehrnet-18-256x192"
@@ -28,10 +30,18 @@ STAGES = ["decode", "detect", "preprocess", "infer", "postprocess"]
 
 @pytest.fixture(autouse=True)
 def surroundings(tmp_path, monkeypatch):
-    """An empty folder, an empty cache, and a terminal wide enough to keep lines whole."""
+    """An empty folder, an empty cache, a machine measured at once, and a wide terminal."""
+    monkeypatch.setattr(ceiling, "measure", lambda threads, *_: made_ceiling(threads))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "2000")
+
+
+def made_ceiling(threads):
+    speeds = {"fp32": 170e9, "int8": 3400e9}
+    rates = {name: Rate(speed, 0.01, "product, 8x8") for name, speed in speeds.items()}
+    stream = Rate(46e9, 0.02, "a += s b, 4 MB each")
+    return ceiling.Ceiling(rates, stream, threads, ceiling.facts(threads), "2026-01-01")
 
 
 def invoke(*arguments):
@@ -92,7 +102,7 @@ COMMANDS = list(commands(typer.main.get_command(cli.app)))
 
 def test_the_commands_are_the_documented_ones():
     assert {" ".join(words) for words in COMMANDS} == {
-        *("", "list", "run", "report", "recommend", "compare"),
+        *("", "list", "run", "machine", "tune", "report", "recommend", "compare", "export"),
         *("weights", "weights list", "weights import", "weights fetch"),
     }
 
@@ -132,6 +142,57 @@ def parameters(command):
 
 def test_the_version_is_the_packages():
     assert invoke("--version")[0].strip() == posemark.__version__
+
+
+# --- what the machine attains -------------------------------------------------------------------
+
+
+def test_machine_prints_what_it_attains_and_what_that_would_give():
+    out, _ = invoke("machine", "--threads", 2)
+    assert re.search(r"fp32 +170 GMAC/s +1.0 % +product, 8x8", out)
+    assert re.search(r"memory +46.0 GB/s", out)
+    persons = 170e9 / spec_of("hrnet-w32-256x192").macs
+    assert f"at best run {persons:.1f} persons/s at fp32" in out
+    assert ceiling.load(2) == made_ceiling(2)
+    assert ceiling.load(1) is None
+
+
+def test_machine_as_json_is_what_is_kept():
+    out, err = invoke("machine", "--threads", 2, "--json")
+    assert json.loads(out) == json.loads(ceiling.path_of(2).read_bytes())
+    assert err == ""
+
+
+def test_a_run_measures_the_machine_once_and_tells_the_share(monkeypatch, tmp_path):
+    _, err = measure(SMALL, "--out", tmp_path / "first")
+    assert "this machine attains 170 fp32, 3,400 int8 GMAC/s and 46.0 GB/s with 1 thread" in err
+    monkeypatch.setattr(ceiling, "measure", None)
+    out, err = measure(SMALL, "--json", "--out", tmp_path / "second")
+    assert "attains" not in err
+    record = files.read(next((tmp_path / "second").glob("*.jsonl")))
+    assert record.header.environment["ceiling"] == made_ceiling(1).figures()
+    (frame,) = record.good
+    done = spec_of(SMALL).macs * frame.boxes / (frame.stages["infer"] / 1e9)
+    assert json.loads(out)["share"] == pytest.approx(done / 170e9)
+
+
+def test_a_damaged_file_is_named_and_measured_anew(tmp_path):
+    ceiling.save(made_ceiling(1))
+    ceiling.path_of(1).write_text("{")
+    _, err = measure(SMALL, "--json", "--out", tmp_path / "run")
+    assert str(ceiling.path_of(1)) in err
+    assert "Measuring anew" in err
+    assert ceiling.load(1) == made_ceiling(1)
+
+
+def test_a_run_goes_on_where_the_machine_cannot_be_measured(monkeypatch, tmp_path):
+    def fails(*_):
+        raise RunError("what this machine attains could not be measured: no memory.")
+
+    monkeypatch.setattr(ceiling, "measure", fails)
+    out, err = measure(SMALL, "--json", "--out", tmp_path / "run")
+    assert "no memory. Results will not tell their share" in err
+    assert json.loads(out)["share"] is None
 
 
 # --- what a command imports ---------------------------------------------------------------------
@@ -422,3 +483,27 @@ def test_options_that_do_not_exist_are_answered_without_a_traceback(monkeypatch,
     assert said.out == ""
     assert "Traceback" not in said.err
     assert arguments[-1] in said.err or arguments[-2] in said.err
+
+
+# --- export -------------------------------------------------------------------------------------
+
+
+def test_export_writes_a_checked_onnx_file_and_says_what_goes_in_and_out(tmp_path):
+    path = tmp_path / "net.onnx"
+    said, _ = invoke("export", SMALL, "-o", path)
+    assert path.stat().st_size > 1e6
+    assert list(tmp_path.glob(".exporting*")) == []
+    assert "in   images: float32 (batch, 3, 256, 192), RGB, normalised" in said
+    assert "out  heatmaps" in said
+    assert float(re.search(r"at most ([\d.e-]+) of", said)[1]) < 1e-4
+
+
+def test_export_refuses_what_it_cannot_write(mistake, tmp_path):
+    assert "expected a file name that ends in .onnx" in mistake("export", SMALL, "-o", "net.pb")
+    assert "there is no folder" in mistake("export", SMALL, "-o", tmp_path / "no" / "net.onnx")
+    assert "no model is called" in mistake("export", "hrnet", "-o", tmp_path / "net.onnx")
+
+
+def test_options_that_belong_together_are_asked_for_together(mistake):
+    assert "--persons batched" in mistake("run", SMALL, "--max-batch", 4)
+    assert "--precision int8" in mistake("run", SMALL, "--calibrate", "sample")

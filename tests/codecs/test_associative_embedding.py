@@ -111,7 +111,7 @@ def test_official_loop(file):
     expected = golden["final_heatmaps_stride4"][0]
     np.testing.assert_allclose(heatmaps[:, ::4, ::4], expected, rtol=0, atol=1e-6)
     np.testing.assert_allclose(heatmaps.max((1, 2)), golden["final_heatmap_max"][0], atol=1e-6)
-    everywhere = ae._enlarged(tags, golden["base_size_w_h"])[..., ::4, ::4]
+    everywhere = ae.enlarged(tags, golden["base_size_w_h"])[..., ::4, ::4]
     expected = np.moveaxis(golden["final_tags_stride4"][0], -1, 0)
     np.testing.assert_allclose(everywhere, expected, rtol=1e-5, atol=1e-5)
 
@@ -180,7 +180,7 @@ def crowd(seed, size_hw, tags_hw, kinds):
 @pytest.mark.parametrize("seed", range(5))
 def test_group_equals_the_plain_loops(seed, kinds):
     heatmaps, tags = crowd(seed, (96, 120), (48, 60), kinds)
-    full = ae._enlarged(tags, (120, 96))
+    full = ae.enlarged(tags, (120, 96))
     expected_peaks = oracle_peaks(heatmaps, full, CODEC)
     for ours, theirs in zip(CODEC._peaks(ae._Field(heatmaps, tags)), expected_peaks, strict=True):
         np.testing.assert_array_equal(ours.reshape(-1, 3 + kinds), np.reshape(theirs, ours.shape))
@@ -205,7 +205,7 @@ def test_enlarging_equals_torch(size):
     torchs = functional.interpolate(
         torch.from_numpy(maps)[None], size, mode="bilinear", align_corners=False
     )
-    ours = ae._enlarged(maps, size[::-1])
+    ours = ae.enlarged(maps, size[::-1])
     np.testing.assert_allclose(ours, torchs[0].numpy(), rtol=1e-5, atol=1e-5 * np.abs(maps).max())
     ys, xs = np.mgrid[: size[0], : size[1]]
     read = ae._Field(np.zeros((3, *size), np.float32), maps[None]).tags_at(1, ys, xs)

@@ -7,7 +7,7 @@ from importlib.metadata import version
 import pytest
 
 from posemark.measure import environment as module
-from posemark.measure.environment import cpu_model, environment, usable_cores
+from posemark.measure.environment import cpu_model, environment, last_level_cache, usable_cores
 
 
 def test_it_names_the_machine_and_the_software_and_can_be_written_as_json():
@@ -41,3 +41,22 @@ def test_a_library_that_is_not_installed_is_none(monkeypatch):
     monkeypatch.setattr(module, "LIBRARIES", ("numpy", "no-such-library-anywhere"))
     found = environment()["libraries"]
     assert found == {"numpy": version("numpy"), "no-such-library-anywhere": None}
+
+
+def cache(folder, cpu, index, level, shared, kib):
+    place = folder / f"cpu{cpu}" / "cache" / f"index{index}"
+    place.mkdir(parents=True)
+    for name, text in (("level", level), ("shared_cpu_list", shared), ("size", f"{kib}K")):
+        (place / name).write_text(f"{text}\n")
+
+
+def test_the_last_caches_are_added_up_and_each_counts_once(tmp_path):
+    for cpu, shared in enumerate(("0-1", "0-1", "2-3", "2-3")):
+        cache(tmp_path, cpu, 2, 2, cpu, 1024)
+        cache(tmp_path, cpu, 3, 3, shared, 32768)
+    assert last_level_cache(tmp_path) == 2 * 32 * 2**20
+
+
+def test_caches_that_are_not_told_are_none(tmp_path):
+    (tmp_path / "cpu0" / "cache" / "index0").mkdir(parents=True)
+    assert last_level_cache(tmp_path) is None

@@ -279,6 +279,11 @@ def test_a_run_resumed_elsewhere_is_compared_with_nothing():
     )
 
 
+def test_what_the_machine_attains_is_measured_and_no_part_of_the_environment():
+    other = made_records.ENVIRONMENT | {"ceiling": {"fp32": 1.7e11, "threads": 2}}
+    assert kind(resumed=[Resumed(other, "later")]) == "valid"
+
+
 def test_a_run_resumed_where_it_was_begun_is_one_run():
     assert kind(resumed=[Resumed(dict(made_records.ENVIRONMENT), "later")]) == "valid"
 

@@ -4,7 +4,17 @@ import sys
 
 import typer
 
-from posemark.cli import comparing, listing, recommending, reporting, running, tuning, weighing
+from posemark.cli import (
+    comparing,
+    exporting,
+    listing,
+    machine,
+    recommending,
+    reporting,
+    running,
+    tuning,
+    weighing,
+)
 from posemark.core.errors import PoseMarkError
 
 app = typer.Typer(
@@ -52,6 +62,8 @@ app.command("tune", no_args_is_help=True)(tuning.tune)
 app.command("report", no_args_is_help=True)(reporting.report)
 app.command("recommend", no_args_is_help=True)(recommending.recommend)
 app.command("compare", no_args_is_help=True)(comparing.compare)
+app.command("machine")(machine.machine)
+app.command("export", no_args_is_help=True)(exporting.export)
 app.add_typer(weighing.app, name="weights")
 
 

@@ -289,6 +289,7 @@ def _run_all(
 ) -> None:
     """All inputs are checked before the first frame is measured, then the rounds begin."""
     from posemark.cli.console import print_rows
+    from posemark.cli.machine import attained
     from posemark.datasets import open_dataset
     from posemark.jobs.measurement import existing_record
     from posemark.jobs.prepare import prepare_job
@@ -302,9 +303,11 @@ def _run_all(
     for each in prepared:
         existing_record(each, out, resume)
     turns = groups(prepared, interleave, isolate, free_memory())
+    options = jobs[0].options
+    ceiling = attained(options.threads, quiet=json) if options.device == "cpu" else None
     with progress_bar(quiet=json) as progress, _hint_on_stop(out):
         display = _Display(progress, prepared, json)
-        run_jobs(turns, out, resume, isolate, display)
+        run_jobs(turns, out, resume, isolate, display, ceiling)
     if not json:
         print_rows(in_order(display.rows))
         typer.echo(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")

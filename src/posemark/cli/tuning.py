@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from posemark.jobs.measurement import Step
     from posemark.jobs.plan import Job, Options
+    from posemark.jobs.steps import Subject
     from posemark.jobs.tune import Cost, Ladder, Rung
     from posemark.measure.interval import Interval
 
@@ -100,16 +101,14 @@ def tune(
     from posemark.jobs.bench import Bench, first_runnable
     from posemark.jobs.plan import Options
     from posemark.jobs.setting import require_name
-    from posemark.jobs.steps import Subject
     from posemark.jobs.tune import climb
     from posemark.measure.environment import usable_cores
-    from posemark.models import spec_of
 
     require_name(save)
     wanted = _runtimes(runtimes)
     options = Options(data, usable_cores(), boxes, weights, flip=flip, device=device)
     job = _only(entry, replace(options, runtime=first_runnable(wanted, device)))
-    subject = Subject(spec_of(job.entry.model), wanted, calibrate, usable_cores())
+    subject = _subject(job, wanted, calibrate)
     folder = out or fresh_folder("tune-")
     with progress_bar(quiet=json) as bar, _hint_on_stop(folder):
         display = _Display(bar, quiet=json)
@@ -121,6 +120,13 @@ def tune(
     else:
         _print(ladder, bench.name)
         typer.echo(f"\n{_command(entry, job, save)}\nsetting: {path}\nrecords: {folder}")
+
+
+def _subject(job: "Job", runtimes: tuple[str, ...], calibrate: str | None) -> "Subject":
+    from posemark.jobs.steps import Subject
+    from posemark.models import spec_of
+
+    return Subject(spec_of(job.entry.model), runtimes, calibrate, job.options.threads)
 
 
 def _runtimes(text: str | None) -> tuple[str, ...]:

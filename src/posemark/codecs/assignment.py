@@ -41,17 +41,27 @@ class _Assignment:
         self._zero = self._cost == 0
 
     def solved(self) -> Indices:
-        for row, zero in enumerate(self._zero):
-            free = zero & (self._star_in_column < 0)
-            column = int(free.argmax())
-            if free[column]:
-                self._star(row, column)
+        self._star_first_zeros()
         while (self._star_in_row < 0).any():
             self._covered_rows[:] = False
             self._covered_columns[:] = self._star_in_column >= 0
             self._prime_in_row[:] = -1
             self._augment(*self._unstarred_prime())
         return self._star_in_row[: self._rows]
+
+    def _star_first_zeros(self) -> None:
+        """In every row the first zero whose column is still free."""
+        taken = set[int]()
+        latest = -1
+        for row, column in np.argwhere(self._zero[: self._rows]).tolist():
+            if row != latest and column not in taken:
+                latest = row
+                taken.add(column)
+                self._star(row, column)
+        # All of the rows that make the matrix square is zero.
+        free = np.flatnonzero(self._star_in_column < 0)[: len(self._cost) - self._rows]
+        padding = self._rows + np.arange(len(free))
+        self._star_in_row[padding], self._star_in_column[free] = free, padding
 
     def _star(self, row: int, column: int) -> None:
         self._star_in_row[row] = column

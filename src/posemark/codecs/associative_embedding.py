@@ -137,7 +137,7 @@ class AssociativeEmbedding:
         """A (N, 3 + T) array of x, y, value, tags a joint, highest first, in float64."""
         found = field.local_maxima(self.detection_threshold, self.nms_kernel)
         rank = np.arange(len(found.joint)) - np.searchsorted(found.joint, found.joint)
-        joint, y, x, value = (column[rank < self.max_people] for column in found)
+        joint, y, x, value = found.at(np.flatnonzero(rank < self.max_people))
         rows = np.column_stack([x, y, value, field.tags_at(joint, y, x).T]).astype(np.float64)
         return np.split(rows, np.searchsorted(joint, np.arange(1, field.joints)))
 
@@ -284,7 +284,7 @@ def _size_wh(output: Maps) -> tuple[int, int]:
     return output.shape[3], output.shape[2]
 
 
-def _enlarged(maps: Maps, size_wh: tuple[int, int]) -> Maps:
+def enlarged(maps: Maps, size_wh: tuple[int, int]) -> Maps:
     """Maps (..., h, w) resampled to size_wh as lazy_maps.Enlarged does, all pixels of them."""
     flat = Stored(maps.reshape(-1, *maps.shape[-2:]))
     found = whole(Enlarged(flat, (int(size_wh[0]), int(size_wh[1]))))

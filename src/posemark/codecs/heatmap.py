@@ -14,6 +14,7 @@ from posemark.core.errors import UsageError
 from posemark.core.frame import Floats
 
 Maps = NDArray[np.float32]
+Indices = NDArray[np.intp]
 
 # Below this a Gaussian is cut to zero: products of two stay normal numbers, and denormals,
 # which slow arithmetic down many times, never reach a decoder under the clock.
@@ -69,51 +70,71 @@ class Heatmap:
         """
         n, joints, height, width = heatmaps.shape
         flat = np.ascontiguousarray(heatmaps).reshape(n * joints, height * width)
-        peaks = flat.argmax(1)
-        scores = flat[np.arange(len(flat)), peaks]
-        ys, xs = np.divmod(peaks, width)
-        cells = np.stack([xs, ys], 1).astype(np.float64)
+        peaks: Indices = flat.argmax(1)
+        at = peaks + _first_cells(*flat.shape)
+        scores: Maps = flat.reshape(-1).take(at)
+        cells: NDArray[np.float64] = _cells(width, height).take(peaks, 0)
         if self.refine == "quarter":
-            _add_quarter_offsets(cells, flat, peaks, (width, height))
+            _add_quarter_offsets(cells, flat.reshape(-1), at, peaks, (width, height))
         elif self.refine == "dark":
-            _add_newton_steps(cells, flat.reshape(-1, height, width), scores, self.kernel)
-        cells[scores <= 0] = missing_xy
+            _add_newton_steps(cells, flat.reshape(-1, height, width), at, peaks, self.kernel)
+        np.copyto(cells, missing_xy, where=(scores <= 0)[:, None])
         return cells.reshape(n, joints, 2), scores.reshape(n, joints)
 
 
-def _interior(cells: Floats, size_wh: tuple[int, int], margin: int) -> NDArray[np.intp]:
-    """Rows whose peak is more than one cell from the near and `margin` from the far border."""
-    far = np.subtract(size_wh, margin)
-    return np.flatnonzero(((cells > 1) & (cells < far)).all(1))
+# Tables of what depends on the maps' shape alone: a decoder runs for every person.
+
+
+@cache
+def _first_cells(maps: int, cells: int) -> Indices:
+    """(maps,) where each of so many maps begins."""
+    return np.arange(maps) * cells
+
+
+@cache
+def _cells(width: int, height: int) -> NDArray[np.float64]:
+    """(H * W, 2) x, y of all cells."""
+    return np.indices((height, width))[::-1].reshape(2, -1).T.astype(np.float64)
+
+
+@cache
+def _interior(width: int, height: int, margin: int) -> NDArray[np.bool_]:
+    """(H * W,) cells more than one from the near and `margin` from the far border."""
+    cells = _cells(width, height)
+    inside = (cells > 1) & (cells < (width - margin, height - margin))
+    return inside[:, 0] & inside[:, 1]
 
 
 def _add_quarter_offsets(
-    cells: Floats, flat: Maps, peaks: NDArray[np.intp], size_wh: tuple[int, int]
+    cells: Floats, values: Maps, at: Indices, peaks: Indices, size_wh: tuple[int, int]
 ) -> None:
-    rows = _interior(cells, size_wh, 1)
-    at, step = peaks[rows], size_wh[0]
-    cells[rows, 0] += 0.25 * np.sign(flat[rows, at + 1] - flat[rows, at - 1])
-    cells[rows, 1] += 0.25 * np.sign(flat[rows, at + step] - flat[rows, at - step])
+    """Move peaks, `at` among all values and each at a cell of its map."""
+    steps = np.array([[1], [size_wh[0]]])
+    # Beyond the ends of all maps there is nothing to be read, but no such peak is moved.
+    slopes = values.take(at + steps, mode="clip") - values.take(at - steps, mode="clip")
+    slopes = np.sign(slopes) * np.float32(0.25)
+    cells += (slopes * _interior(*size_wh, 1).take(peaks)).T
 
 
-def _add_newton_steps(cells: Floats, maps: Maps, scores: Floats, kernel: int) -> None:
+def _add_newton_steps(cells: Floats, maps: Maps, at: Indices, peaks: Indices, kernel: int) -> None:
     """Move peaks to the maximum of the parabola through the log of the blurred map.
 
-    The official code blurs whole maps and rescales each to its former maximum; only 5x5
-    cells around the peak are ever read, so only these are computed. The scale drops out of
-    the derivatives of a logarithm, except where the floor of 1e-10 acts: there, and only
-    there, the whole map is blurred to know it. (It may be negative: weak joints of real
-    networks have maps that are below zero all over once blurred.)
+    The official code blurs whole maps and rescales each to its former maximum; only 13 cells
+    around the peak are ever read, so only these are computed. The scale drops out of the
+    derivatives of a logarithm, except where the floor of 1e-10 acts: there, and only there,
+    the whole map is blurred to know it. (It may be negative: weak joints of real networks have
+    maps that are below zero all over once blurred.)
     """
-    rows = _interior(cells, (maps.shape[2], maps.shape[1]), 2)
-    rows = rows[scores[rows] > 0]
+    _, height, width = maps.shape
+    scores = maps.reshape(-1).take(at)
+    rows = np.flatnonzero(_interior(width, height, 2).take(peaks) & (scores > 0))
     if len(rows) == 0:
         return
-    around = _blurred_5x5(maps, rows, cells[rows].astype(np.intp), kernel)
-    floored = np.flatnonzero(around.min((1, 2)) < _FLOOR)
+    around = _blurred_around(maps, at[rows], peaks[rows], kernel)
+    floored = np.flatnonzero(around.min(0) < _FLOOR)
     if len(floored):
         weak = rows[floored]
-        around[floored] *= (scores[weak] / _blurred_maximum(maps[weak], kernel))[:, None, None]
+        around[:, floored] *= scores[weak] / _blurred_maximum(maps[weak], kernel)
     cells[rows] += _newton_step(np.log(np.maximum(around, _FLOOR)))
 
 
@@ -129,36 +150,52 @@ def _margin(kernel: int) -> tuple[tuple[int, int], ...]:
     return (0, 0), (kernel // 2, kernel // 2), (kernel // 2, kernel // 2)
 
 
-def _blurred_5x5(
-    maps: Maps, rows: NDArray[np.intp], peaks_xy: NDArray[np.intp], kernel: int
-) -> NDArray[np.float64]:
-    """(M, 5, 5) values of the zero-padded, Gaussian-blurred maps around each peak."""
+# Where DARK reads the blurred map: (x, y) from the peak. The peak; one and two cells along
+# either axis; the diagonals.
+_PLACES = (
+    *((0, 0), (1, 0), (0, 1), (-1, 0), (0, -1)),
+    *((2, 0), (0, 2), (-2, 0), (0, -2), (1, 1), (1, -1), (-1, 1), (-1, -1)),
+)
+
+
+def _blurred_around(maps: Maps, at: Indices, peaks: Indices, kernel: int) -> NDArray[np.float64]:
+    """(13, M) values of the zero-padded, Gaussian-blurred maps at _PLACES of each peak."""
+    _, height, width = maps.shape
+    side = kernel + 4
+    steps, blur = _patch(width, kernel)
+    y, x = np.divmod(peaks, width)
+    values = maps.reshape(-1).take(at[:, None] + steps, mode="clip").reshape(-1, side, side)
+    values = values * _on_map(height, side).take(y, 0)[:, :, None]
+    values *= _on_map(width, side).take(x, 0)[:, None]
+    return (values.reshape(-1, side**2) @ blur).T
+
+
+@cache
+def _patch(width: int, kernel: int) -> tuple[Indices, NDArray[np.float64]]:
+    """Steps (n,) to the cells around a peak, and (n, 13) their weights in the blurred ones."""
     reach = 2 + kernel // 2
     span = np.arange(-reach, reach + 1)
-    xs, ys = peaks_xy[:, :1] + span, peaks_xy[:, 1:] + span
-    inside_x, inside_y = _inside(xs, maps.shape[2]), _inside(ys, maps.shape[1])
-    patches = maps[rows[:, None, None], (ys * inside_y)[:, :, None], (xs * inside_x)[:, None, :]]
-    patches = patches * (inside_y[:, :, None] & inside_x[:, None, :])
-    blur = _blur_matrix(5, kernel)
-    return blur @ patches.astype(np.float64) @ blur.T
+    along = _blur_matrix(5, kernel)
+    weights = [np.outer(along[y + 2], along[x + 2]).ravel() for x, y in _PLACES]
+    return (span[:, None] * width + span).ravel(), np.stack(weights, 1)
 
 
-def _inside(index: NDArray[np.intp], size: int) -> NDArray[np.bool_]:
-    return (index >= 0) & (index < size)
+@cache
+def _on_map(size: int, side: int) -> Maps:
+    """(size, side) for every cell along one side of a map: 1 where those around it are on it."""
+    around = np.arange(size)[:, None] + np.arange(side) - side // 2
+    return ((around >= 0) & (around < size)).astype(np.float32)
 
 
 def _newton_step(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(M, 2) steps to the extremum, from (M, 5, 5) logarithms; zero where it is singular."""
-    dx = (logs[:, 2, 3] - logs[:, 2, 1]) / 2
-    dy = (logs[:, 3, 2] - logs[:, 1, 2]) / 2
-    dxx = (logs[:, 2, 4] - 2 * logs[:, 2, 2] + logs[:, 2, 0]) / 4
-    dyy = (logs[:, 4, 2] - 2 * logs[:, 2, 2] + logs[:, 0, 2]) / 4
-    dxy = (logs[:, 3, 3] - logs[:, 1, 3] - logs[:, 3, 1] + logs[:, 1, 1]) / 4
-    determinant = dxx * dyy - dxy**2
+    """(M, 2) steps to the extremum, from (13, M) logarithms; zero where it is singular."""
+    first = (logs[1:3] - logs[3:5]) / 2
+    second = (logs[5:7] - 2 * logs[0] + logs[7:9]) / 4
+    mixed = (logs[9] - logs[10] - logs[11] + logs[12]) / 4
+    determinant = second[0] * second[1] - mixed * mixed
+    step = mixed * first[::-1] - second[::-1] * first
     regular = determinant != 0
-    safe = np.where(regular, determinant, 1)
-    step = np.stack([dxy * dy - dyy * dx, dxy * dx - dxx * dy], 1) / safe[:, None]
-    return np.where(regular[:, None], step, 0)
+    return np.divide(step, determinant, out=np.zeros_like(step), where=regular).T
 
 
 # OpenCV's fixed kernels for these sizes when no sigma is given (getGaussianKernel).

@@ -25,6 +25,9 @@ _CUBIC = {"gpu": -0.5, "cpu": -0.75}
 _TILE = 4 * STRIDE
 """Side of the squares that are searched for peaks, in pixels."""
 
+_LINE = _TILE + 2
+"""The same with the pixels around them."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -242,21 +245,31 @@ def _first_in_order(found: Floats) -> Ints:
 
 def _maxima(surface: Surface, parts: int, limit: float) -> Iterator[Floats]:
     """Rows (part, y, x, value) of the peaks, a batch of tiles at a time."""
-    limit32 = np.float32(limit)
     tiles = surface.tiles_above(parts, limit)
     for first in range(0, len(tiles[0]), _TILES_AT_ONCE):
         part, row, column = (t[first : first + _TILES_AT_ONCE] for t in tiles)
         ys, xs = row * _TILE - 1, column * _TILE - 1
-        pixels = surface.windows(part, ys, xs, _TILE + 2)
-        high = pixels[:, 1:-1, 1:-1] > limit32
-        tile, y, x = np.unravel_index(np.flatnonzero(high), high.shape)
-        at = (tile * (_TILE + 2) + y + 1) * (_TILE + 2) + x + 1
-        y, x = ys[tile] + y + 1, xs[tile] + x + 1
+        flat = surface.windows(part, ys, xs, _LINE).reshape(-1)
+        at = _ridges(flat, np.float32(limit))
+        tile, rest = np.divmod(at, _LINE**2)
+        y, x = np.divmod(rest, _LINE)
+        inner = (y >= 1) & (y <= _TILE) & (x >= 1) & (x <= _TILE)
+        y, x = ys[tile] + y, xs[tile] + x
         may, may_tie = _allowed(y, x, surface.size_wh, surface.build)
-        flat = pixels.reshape(-1)
-        kept = _highest(flat, at, np.flatnonzero(may), may_tie)
+        kept = _highest(flat, at, np.flatnonzero(inner & may), may_tie)
         place = np.stack([part[tile[kept]], y[kept], x[kept]], 1).astype(np.float64)
         yield np.concatenate([place, flat[at[kept], None]], 1)
+
+
+def _ridges(flat: Maps, limit: np.float32) -> Ints:
+    """Where values exceed the limit and neither the one before nor the one after is higher.
+
+    Long comparisons of all pixels leave few to be looked at singly.
+    """
+    may = flat[1:-1] > limit
+    may &= flat[1:-1] >= flat[:-2]
+    may &= flat[1:-1] >= flat[2:]
+    return np.flatnonzero(may) + 1
 
 
 def _allowed(y: Ints, x: Ints, size_wh: tuple[int, int], build: Build) -> tuple[Flags, Flags]:
@@ -275,8 +288,7 @@ def _allowed(y: Ints, x: Ints, size_wh: tuple[int, int], build: Build) -> tuple[
 
 def _highest(flat: Maps, at: Ints, rows: Ints, may_tie: Flags) -> Ints:
     """Those of the rows whose value exceeds that of all eight neighbours."""
-    line = _TILE + 2
-    for step in (1, -1, line, -line, line + 1, line - 1, -line + 1, -line - 1):
+    for step in (1, -1, _LINE, -_LINE, _LINE + 1, _LINE - 1, -_LINE + 1, -_LINE - 1):
         own, other = flat[at[rows]], flat[at[rows] + step]
         rows = rows[(own > other) | (may_tie[rows] & (own == other))]
     return rows

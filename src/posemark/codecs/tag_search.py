@@ -43,28 +43,30 @@ class TagSearch:
         """(N,) flat pixels, the first in reading order on ties.
 
         Most of the squares that promise most do not keep it. Each look raises the bar for the
-        next: the best square of all, the best one in each column of squares, all others.
+        next: the best square of all, the best one in each row of squares, all others.
         """
         _, rows, columns = self._highest.shape
-        flat = self._bounds()
-        bounds = flat.reshape(-1, rows, columns)
-        in_column = bounds.max(1)
-        wish, column = np.arange(len(bounds)), in_column.argmax(1)
-        square = bounds[wish, :, column].argmax(1) * columns + column
-        self._look(wish, square)
-        wish, column = np.divmod(np.flatnonzero(in_column >= self._value[:, None]), columns)
-        square = bounds[wish, :, column].argmax(1) * columns + column
-        self._look(wish, square)
-        flat[wish, square] = -np.inf
-        self._look(*np.divmod(np.flatnonzero(flat >= self._value[:, None]), rows * columns))
+        bounds = self._bounds()
+        best, of_row = _highest(bounds.reshape(-1, columns))
+        of_row = of_row.reshape(-1, rows)
+        best += np.arange(len(best)) % rows * columns
+        square = best.reshape(-1, rows)
+        wish, row = np.arange(len(square)), of_row.argmax(1)
+        self._look(wish, square[wish, row])
+        wish, row = np.nonzero(of_row >= self._value[:, None])
+        self._look(wish, square[wish, row])
+        bounds[wish, square[wish, row]] = -np.inf
+        # Several times as fast as nonzero in two dimensions.
+        others = np.flatnonzero(bounds >= self._value[:, None])
+        self._look(*np.divmod(others, bounds.shape[1]))
         return self._pixel
 
     def _bounds(self) -> Maps:
         """(N, S) above what a pixel of a square can reach."""
-        blocks = [Spans.blocks(side, BLOCK) for side in self._heatmaps.shape[1:]]
         shape = len(self._tags), len(self._highest), -1
+        rows, columns = (Spans.blocks(side, BLOCK) for side in self._heatmaps.shape[1:])
         low, high = (
-            np.stack([tags.extremes(*blocks, pick) for tags in self._tags]).reshape(shape)
+            np.stack([tags.extremes(rows, columns, pick) for tags in self._tags]).reshape(shape)
             for pick in (np.minimum, np.maximum)
         )
         low -= _MARGIN
@@ -92,8 +94,8 @@ class TagSearch:
         values, at = np.empty(len(wish), np.float32), np.empty(len(wish), np.intp)
         for part in portions(len(wish)):
             reached = heat.take(place[part], 0)
-            reached -= self._away(tags, which[rows[part]], wish[part])
-            at[part], values[part] = _first_highest(reached)
+            reached -= np.rint(self._away(tags, which[rows[part]], wish[part]))
+            at[part], values[part] = _highest(reached)
         self._improve(wish, values, self._flat(square, at))
 
     def _in_reach(self, wish: Indices, squares: Indices, tags: Maps, which: Indices) -> Indices:
@@ -101,14 +103,15 @@ class TagSearch:
         least = np.empty(len(wish), np.float32)
         for part in portions(len(wish)):
             away = self._away(tags, which[part], wish[part])
-            least[part] = -_first_highest(np.negative(away, out=away))[1]
-        return np.flatnonzero(self._highest.reshape(-1)[squares] - least >= self._value[wish])
+            least[part] = away[np.arange(len(away)), away.argmin(1)]
+        reach = self._highest.reshape(-1)[squares] - np.rint(least)
+        return np.flatnonzero(reach >= self._value[wish])
 
     def _away(self, tags: Maps, which: Indices, wish: Indices) -> Maps:
-        """(M, 64) rounded distances of tags (T, squares, 64) from those of wishes."""
+        """(M, 64) distances of tags (T, squares, 64) from those of wishes."""
         away = tags.take(which, 1)
         away -= self._means[:, wish, None]
-        return _rounded_norm(away)
+        return _norm(away)
 
     def _read(self, surface: Surface, squares: Indices) -> Maps:
         """(64, M) pixels of squares, which are flat indices into (K, R, C)."""
@@ -144,9 +147,10 @@ def _distinct(values: Indices, size: int) -> tuple[Indices, Indices]:
     return np.flatnonzero(seen), (np.cumsum(seen) - 1)[values]
 
 
-def _first_highest(values: Maps) -> tuple[Indices, Maps]:
-    """For each row (M, 64) where its maximum is first, and the maximum."""
-    at = values.argmax(1)
+def _highest(values: Maps) -> tuple[Indices, Maps]:
+    """For each row (M, n) where its maximum is first, and the maximum."""
+    # For short rows argmax is several times as fast as max.
+    at: Indices = values.argmax(1)
     return at, values[np.arange(len(values)), at]
 
 
@@ -154,17 +158,16 @@ def _apart(low: Maps, high: Maps, tags: Maps) -> Maps:
     """The least rounded distance of tags (T, ...) from any between low and high."""
     gaps = low - tags
     np.maximum(gaps, tags - high, out=gaps)
-    return _rounded_norm(np.maximum(gaps, 0, out=gaps))
+    away = _norm(np.maximum(gaps, 0, out=gaps))
+    return np.rint(away, out=away)
 
 
-def _rounded_norm(vectors: Maps) -> Maps:
-    """The length along the first axis, rounded; in the memory of the vectors."""
+def _norm(vectors: Maps) -> Maps:
+    """The length along the first axis; in the memory of the vectors."""
     first = vectors[0]
     if len(vectors) == 1:
-        np.abs(first, out=first)
-    else:
-        vectors *= vectors
-        for other in vectors[1:]:
-            first += other
-        np.sqrt(first, out=first)
-    return np.rint(first, out=first)
+        return np.abs(first, out=first)
+    vectors *= vectors
+    for other in vectors[1:]:
+        first += other
+    return np.sqrt(first, out=first)

@@ -7,6 +7,7 @@ at squares that matter. Shapes: K joints, T tags a joint, (H, W) the base size.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posemark.codecs.lazy_maps import BLOCK, Enlarged, Indices, Spans, Stored, Surface, portions
 from posemark.codecs.tag_search import TagSearch
@@ -44,7 +45,7 @@ class Field:
         self._squares = Spans.blocks(height, BLOCK), Spans.blocks(width, BLOCK)
         highest = self.heatmaps.extremes(*self._squares, np.maximum)
         # (K,) whether any pixel of a joint is positive.
-        self.has_heat = (highest > 0).any((1, 2))
+        self.has_heat: NDArray[np.bool_] = np.array((highest > 0).any((1, 2)), np.bool_)
         # Where no cell is positive no pixel is, to the last bit. Perfect maps are mostly 0.
         self._highest = np.where(highest == 0, 0, highest + _MARGIN)
 
@@ -83,25 +84,26 @@ class Field:
         equals in reading order.
         """
         squares = np.flatnonzero(self._highest > threshold)
-        found = [self._maxima(squares[part], threshold, kernel) for part in portions(len(squares))]
-        joint, y, x = (np.concatenate([each[i] for each in found]) for i in range(3))
-        pixels = Pixels(joint, y, x, np.concatenate([each.value for each in found]))
-        return pixels.at(np.lexsort((x, y, -pixels.value, joint)))
+        near = [self._maxima(squares[part], threshold) for part in portions(len(squares))]
+        joint = np.concatenate([each.joint for each in near])
+        y, x = (np.concatenate([getattr(each, i) for each in near]) for i in "yx")
+        value = np.concatenate([each.value for each in near])
+        # The eight neighbours have ruled out almost all; few windows are left to be read.
+        window = self.heatmaps.read(joint, y - kernel // 2, x - kernel // 2, (kernel, kernel))
+        kept = np.flatnonzero(value == window.max((0, 1)))
+        order = np.lexsort((x[kept], y[kept], -value[kept], joint[kept]))
+        return Pixels(joint, y, x, value).at(kept[order])
 
-    def _maxima(self, squares: Indices, threshold: float, kernel: int) -> Pixels:
+    def _maxima(self, squares: Indices, threshold: float) -> Pixels:
+        """The pixels above the threshold that none of their eight neighbours exceeds."""
         joint, rows, columns = np.unravel_index(squares, self._highest.shape)
         ys, xs = rows * BLOCK, columns * BLOCK
         values = self.heatmaps.read(joint, ys - 1, xs - 1, (BLOCK + 2, BLOCK + 2))
         inner = values[1:-1, 1:-1]
-        # The eight neighbours rule out almost all; then few windows are left to be read.
         high = (inner == _highest_of_3x3(values)) & (inner > threshold)
         y, x, square = np.unravel_index(np.flatnonzero(high), high.shape)
         found = Pixels(joint[square], ys[square] + y, xs[square] + x, inner[y, x, square])
-        corner = found.y - kernel // 2, found.x - kernel // 2
-        window = self.heatmaps.read(found.joint, *corner, (kernel, kernel)).max((0, 1))
-        inside = (found.y < self.size_wh[1]) & (found.x < self.size_wh[0])
-        highest = np.flatnonzero(inside & (found.value == window))
-        return found.at(highest)
+        return found.at(np.flatnonzero((found.y < self.size_wh[1]) & (found.x < self.size_wh[0])))
 
 
 def _highest_of_3x3(values: Maps) -> Maps:

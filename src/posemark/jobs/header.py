@@ -19,8 +19,16 @@ FLOAT_BYTES = 4
 """Of a parameter as float32."""
 
 
-def make_header(prepared: Prepared, own_process: bool, turns: int) -> schema.Header:
-    """What this job will be, on this machine, now; own_process, turns: as in the schema."""
+def make_header(
+    prepared: Prepared,
+    own_process: bool,
+    turns: int,
+    ceiling: dict[str, float] | None = None,
+) -> schema.Header:
+    """What this job will be, on this machine, now; own_process, turns: as in the schema.
+
+    ceiling: what the machine attains (jobs/ceiling.py), if that was measured.
+    """
     job, spec = prepared.job, prepared.spec
     boxes, options = prepared.boxes, job.options
     return schema.Header(
@@ -55,7 +63,7 @@ def make_header(prepared: Prepared, own_process: bool, turns: int) -> schema.Hea
             max_batch=options.max_batch if options.persons == "batched" else 1,
         ),
         published=_published(prepared),
-        environment=environment(),
+        environment=environment() | ({"ceiling": ceiling} if ceiling else {}),
         posemark=posemark.__version__,
         protocol=PROTOCOL,
         truth=f"truth-{prepared.dataset.name}-{prepared.dataset.fingerprint}.json",

@@ -32,6 +32,16 @@ class _Task:
     circumstances: Circumstances
 
 
+def process_context() -> Any:
+    """How processes start: forked from a server that has the libraries loaded."""
+    # "spawn" where there is no fork server (Windows): slower, the same otherwise.
+    has_server = "forkserver" in multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context("forkserver" if has_server else "spawn")
+    if has_server:
+        context.set_forkserver_preload(_PRELOADED)
+    return context
+
+
 class Isolated:
     """Measurement's twin on this side of the pipe: open(), block(), close()."""
 
@@ -55,11 +65,7 @@ class Isolated:
         Raises:
             PoseMarkError: what the worker ran into; RunError if it died.
         """
-        # "spawn" where there is no fork server (Windows): slower, the same otherwise.
-        has_server = "forkserver" in multiprocessing.get_all_start_methods()
-        context: Any = multiprocessing.get_context("forkserver" if has_server else "spawn")
-        if has_server:
-            context.set_forkserver_preload(_PRELOADED)
+        context = process_context()
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, self._task), daemon=True)
         self._process.start()

@@ -48,12 +48,14 @@ class Step:
 class Circumstances:
     """How a job is run beside others; changes no figure's meaning.
 
-    own_process: nothing else ran in this process. turns: entries that take turns. perfect:
-    decode perfect outputs for the codec ceiling. fewest_blocks: that a budget leaves at least.
+    own_process: nothing else ran in this process. turns: entries that take turns. ceiling: what
+    the machine attains, for the record. perfect: decode perfect outputs for the codec ceiling.
+    fewest_blocks: that a budget leaves at least.
     """
 
     own_process: bool = True
     turns: int = 1
+    ceiling: dict[str, float] | None = None
     perfect: bool = True
     fewest_blocks: int = 1
 
@@ -99,8 +101,9 @@ class Measurement:
     ) -> None:
         self._prepared, self._options, self._on_step = prepared, prepared.job.options, on_step
         self._record = existing_record(prepared, out, resume)
-        self._header = make_header(prepared, circumstances.own_process, circumstances.turns)
         self._perfect, self._fewest_blocks = circumstances.perfect, circumstances.fewest_blocks
+        own_process, turns = circumstances.own_process, circumstances.turns
+        self._header = make_header(prepared, own_process, turns, circumstances.ceiling)
         self._out, self.path = out, record_path(prepared, out)
         self._all = prepared.frames[: self._options.limit]
         self._left = self._unfinished()

@@ -47,12 +47,17 @@ class Lane(Protocol):
 
 
 def run_jobs(
-    turns: Sequence[Sequence[Prepared]], out: Path, resume: bool, isolate: bool, watcher: Watcher
+    turns: Sequence[Sequence[Prepared]],
+    out: Path,
+    resume: bool,
+    isolate: bool,
+    watcher: Watcher,
+    ceiling: dict[str, float] | None = None,
 ) -> None:
     """Measure every job into its record in `out`; with resume, go on where each stopped.
 
     turns: groups of jobs, see groups(). isolate: a process of its own for every job; a single
-    job has this one for itself anyhow.
+    job has this one for itself anyhow. ceiling: what the machine attains, for the records.
 
     Raises:
         RecordError, DataError, RunError: as Measurement does. What other entries have finished
@@ -60,7 +65,7 @@ def run_jobs(
     """
     entries, place = sum(map(len, turns)), 0
     for group in turns:
-        circumstances = Circumstances(own_process=isolate or entries == 1, turns=len(group))
+        circumstances = Circumstances(isolate or entries == 1, len(group), ceiling)
         kind = Isolated if isolate and entries > 1 else Measurement
         lanes = [
             kind(job, out, resume, partial(watcher.step, number), circumstances)

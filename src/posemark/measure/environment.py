@@ -54,6 +54,21 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def last_level_cache(cpus: Path = Path("/sys/devices/system/cpu")) -> int | None:
+    """Bytes of all caches of the highest level together; None where Linux does not tell."""
+    found: dict[int, dict[str, int]] = {}
+    for cache in cpus.glob("cpu[0-9]*/cache/index[0-9]*"):
+        try:
+            level, shared, size = (
+                (cache / name).read_text(encoding="ascii").strip()
+                for name in ("level", "shared_cpu_list", "size")
+            )
+        except OSError:
+            continue
+        found.setdefault(int(level), {})[shared] = int(size.removesuffix("K")) * 1024
+    return sum(found[max(found)].values()) if found else None
+
+
 def cpu_model() -> str:
     """The processor's own name, where the system tells it."""
     info = Path("/proc/cpuinfo")

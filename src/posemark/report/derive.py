@@ -15,7 +15,7 @@ from posemark.measure.fit import Line, fit
 from posemark.measure.interval import pose_interval
 from posemark.measure.pairing import pose_ns
 from posemark.records import files, schema
-from posemark.report import figures
+from posemark.report import ceiling, figures
 from posemark.report.expected import expectation
 from posemark.report.latency import histogram, percentiles
 from posemark.report.rows import POSE_STAGES, STAGES, Published, Row
@@ -146,6 +146,7 @@ def _with_speed(row: Row, record: files.Record) -> Row:
         histogram=histogram(late),
         sustainable_fps=sustainable_fps([f.frame_ns for f in good]),
         dropped_share=_dropped_share(record),
+        share=ceiling.share(record.header, good),
         failed_frames=len(record.failed),
         dropped_boxes=sum(f.dropped for f in record.frames),
         complete=record.complete,
@@ -276,7 +277,7 @@ def _with_accuracy(row: Row, record: files.Record, truth: dict[str, Any]) -> Row
     """What the poses tell."""
     scored = [f for f in record.frames if f.error is None]
     measured = _judged(truth, [(f.image_id, f.poses) for f in scored])
-    ceiling = _judged(truth, [(p.image_id, p.people) for p in record.perfect])
+    perfect = _judged(truth, [(p.image_id, p.people) for p in record.perfect])
     ap = measured.figures if measured else None
     images = _short_hash(sorted(f.image_id for f in scored))
     return replace(
@@ -284,7 +285,7 @@ def _with_accuracy(row: Row, record: files.Record, truth: dict[str, Any]) -> Row
         ap=ap,
         ap_interval=ap_interval(measured) if measured else None,
         keypoint_accuracy=keypoint_accuracy(measured) if measured else None,
-        codec_ceiling=ceiling.figures["AP"] if ceiling else None,
+        codec_ceiling=perfect.figures["AP"] if perfect else None,
         images=images if measured else "",
         fingerprint=_fingerprint(record.header, images),
         expected=expectation(record.header, len(scored), ap["AP"] if ap else None),

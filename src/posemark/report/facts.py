@@ -1,6 +1,6 @@
 """What the card of a chosen entry says, in words."""
 
-from posemark.report import figures
+from posemark.report import ceiling, figures
 from posemark.report.rows import Row
 
 
@@ -10,6 +10,7 @@ def facts(row: Row) -> list[tuple[str, str]]:
         ("pose FPS", _fps(row)),
         ("pipeline FPS", figures.three_digits(row.fps_pipeline)),
         ("a frame takes", figures.cost(row)),
+        ("infer reaches", _share(row)),
         ("latency", _latency(row)),
         ("camera", _camera(row)),
         ("AP", _ap(row)),
@@ -60,6 +61,13 @@ def _latency(row: Row) -> str:
         return ""
     told = (f"{name} {figures.three_digits(ms)}" for name, ms in row.latency_ms.items())
     return f"{' · '.join(told)} ms"
+
+
+def _share(row: Row) -> str:
+    if row.share is None:
+        return ""
+    reached = figures.short_percent(row.share)
+    return f"{reached} of the machine's {row.precision} rate: {ceiling.hint(row.share)}"
 
 
 def _camera(row: Row) -> str:

@@ -167,6 +167,11 @@ def percent(share: float | None) -> str:
     return DASH if share is None else f"{100 * share:.1f} %"
 
 
+def short_percent(share: float | None) -> str:
+    """The same in whole per cent, with a digit below ten: "61 %", "4.3 %"."""
+    return DASH if share is None else f"{100 * share:.{0 if share >= 0.0995 else 1}f} %"
+
+
 def fps_at(row: Row, people: int) -> float | None:
     """Pose FPS of a frame with so many people, by the row's line; None without one."""
     if row.intercept_ms is None or row.ms_per_person is None:

@@ -57,6 +57,8 @@ class Row:
     peak_memory: bytes, where the entry had a process of its own. energy_mj: millijoules a
         frame by counter, where the platform has one. weights_bytes: of the checkpoint, or of
         the parameters.
+    share: multiply-accumulates that infer did a second, over those that this machine attains at
+        the same precision and number of threads; None where one is not known.
     keypoint_accuracy: mean OKS similarity by key point, 0..1. ap_interval: 95 % of AP, images
         resampled.
     images: hash of the images that AP rests on. fingerprint: what else decides whether two
@@ -123,3 +125,4 @@ class Row:
     device: str = "cpu"
     started: str = ""
     expected: str = ""
+    share: float | None = None

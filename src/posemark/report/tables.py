@@ -101,6 +101,7 @@ COLUMNS = (
     Column("±", figures.half_width, figures.plus_minus, brief=True),
     Column("verdict", lambda row: row.verdict.kind, brief=True),
     Column("pipeline FPS", lambda row: row.fps_pipeline, figures.three_digits, brief=True),
+    Column("of peak", lambda row: row.share, figures.short_percent, brief=True),
     Column("base ms", lambda row: row.intercept_ms, figures.three_digits, brief=True),
     Column("ms / person", lambda row: row.ms_per_person, figures.three_digits, brief=True),
     _metric("AP"),
@@ -244,7 +245,9 @@ def json_lines(rows: list[Row]) -> str:
 def console(rows: list[Row], width: int = 100) -> Table:
     """The main columns for a terminal of so many characters."""
     untrained = all(row.weights == "none" for row in rows)
-    columns = [each for each in _CONSOLE if not (untrained and each.title == "weights")]
+    empty = {"weights"} if untrained else set[str]()
+    empty |= {"of peak"} if all(row.share is None for row in rows) else set()
+    columns = [each for each in _CONSOLE if each.title not in empty]
     notes = [*([_UNTRAINED] if untrained and rows else []), *captions(rows)]
     table = Table(
         box=None,
@@ -319,5 +322,6 @@ _CONSOLE = tuple(column for each in BRIEF if (column := _MERGED.get(each.title, 
 _CONSOLE_TITLES = {
     "letter": "",
     "people / frame": "people\n/frame",
+    "of peak": "of\npeak",
     "line": "ms = base\n+ per person",
 }

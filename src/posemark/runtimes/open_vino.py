@@ -5,6 +5,7 @@ told, and what it compiled is read back. Networks are compiled for each input sh
 to SHAPES of them, which is up to a third faster than one graph for all shapes.
 """
 
+import logging
 import xml.etree.ElementTree as ET  # of a file made here
 from collections import Counter
 from pathlib import Path
@@ -17,7 +18,7 @@ from posemark import export
 from posemark.core.errors import UsageError
 from posemark.runtimes import Maps, Session, Source, Target
 from posemark.runtimes.exported import calibration_of, onnx_folder, require_parity
-from posemark.runtimes.open_vino_deform import NAME, deform_conv
+from posemark.runtimes.open_vino_deform import NAME, PRODUCT, deform_conv
 from posemark.runtimes.opening import unknown_device
 
 MODEL = "model.xml"
@@ -81,7 +82,7 @@ def _converted(source: Source) -> Path:
     return source.store.get(f"{source.spec.name}-openvino", facts, make)
 
 
-_FORM = 1
+_FORM = 2
 """Counts changes of what `_converted` makes."""
 
 
@@ -182,7 +183,8 @@ def _info(node: Any, key: str) -> str:
 def quantise(folder: Path, source: Source) -> Path:
     """The folder of the network in int8 by NNCF, calibrated with the source's batches.
 
-    folder: of the float32 network. Deformable convolutions keep their float positions.
+    folder: of the float32 network. Deformable convolutions stay in float: NNCF cannot tell
+    the channels of a product whose weights come first.
 
     Raises:
         UsageError: if nncf is not installed, or the source has no calibration.
@@ -202,7 +204,9 @@ def quantise(folder: Path, source: Source) -> Path:
             nncf.Dataset(batches),
             subset_size=len(batches),
             model_type=nncf.ModelType.TRANSFORMER if attends else None,
-            ignored_scope=nncf.IgnoredScope(patterns=[f"{NAME}.*"]) if deforms else None,
+            ignored_scope=nncf.IgnoredScope(patterns=[f"{NAME}.*", f"{PRODUCT}.*"])
+            if deforms
+            else None,
         )
         openvino.save_model(quantised, made / MODEL, compress_to_fp16=False)
 
@@ -218,4 +222,5 @@ def _nncf() -> Any:
             "openvino at int8 needs nncf to choose ranges, which is not installed. Run `pip "
             "install 'posemark[openvino-int8]'`."
         ) from error
+    nncf.set_log_level(logging.ERROR)
     return nncf

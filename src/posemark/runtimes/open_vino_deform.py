@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 NAME = "posemark_deform_"
-"""How the names of all operators made here begin."""
+"""How the names of the operators begin that compute where to look, and look there."""
+
+PRODUCT = "posemark_product_"
+"""How the names of the products with the weights begin."""
 
 _numbers = count()
 
@@ -38,6 +41,7 @@ def deform_conv(node: Any) -> Any:
     seen = _op("reshape", seen, _ints(0, inputs * CELLS, -1), True)
     kernel = _opset().reshape(weight, _ints(outputs, inputs * CELLS), False)
     summed = _opset().matmul(kernel, seen, False, False)
+    summed.set_friendly_name(f"{PRODUCT}{next(_numbers)}")
     shape = _op("concat", [_ints(0, outputs), height, width], 0)
     return _opset().reshape(summed, shape, True).outputs()
 

@@ -8,6 +8,7 @@ import itertools
 import os
 import platform
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +100,14 @@ class CompiledSession:
 
 def _package(network: nn.Module, batch: torch.Tensor, path: Path) -> None:
     _fold_transposed(network)
-    program = torch.export.export(network, (batch,))
     # Freezing folds norms into convolutions and lays out weights as the kernels want them.
     settings = {"freezing": True}
-    torch._inductor.aoti_compile_and_package(
-        program, package_path=str(path), inductor_configs=settings
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of torch, within torch
+        program = torch.export.export(network, (batch,))
+        torch._inductor.aoti_compile_and_package(
+            program, package_path=str(path), inductor_configs=settings
+        )
 
 
 def _fold_transposed(network: nn.Module) -> None:

@@ -1,0 +1,156 @@
+"""What the CPU of this machine can attain: measured once, kept, and noted in every record."""
+
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from posemark.artefacts import fingerprint
+from posemark.core.errors import DataError, RunError
+from posemark.core.places import user_cache
+from posemark.jobs.isolated import process_context
+from posemark.measure.ceiling import Rate, fastest, rates
+from posemark.measure.clock import utc_now
+from posemark.measure.environment import environment, free_memory, last_level_cache
+from posemark.runtimes import ceiling as work
+
+VERSION = 1
+"""Of the way to measure; files of another one are not used."""
+
+SECONDS, SHORT_SECONDS = 10.0, 1.5
+"""Of sampling, for the command and before a run; choosing the work takes another 2."""
+
+SMALLEST_ARRAY = 128 * 2**20
+LARGEST_SHARE = 1 / 8
+"""Of the free memory, an array; there are two."""
+
+BANDWIDTH = "bandwidth"
+
+
+class Ceiling(msgspec.Struct, frozen=True):
+    """What so many threads of a processor attain.
+
+    rates: multiply-accumulates a second (one is two floating-point operations), by precision;
+    one that torch has no kernels for is absent. bandwidth: bytes a second. facts: what it
+    depends on. measured: when.
+    """
+
+    rates: dict[str, Rate]
+    bandwidth: Rate
+    threads: int
+    facts: dict[str, str | int]
+    measured: str
+
+    def figures(self) -> dict[str, float]:
+        """What a record keeps of it."""
+        found = {name: rate.per_second for name, rate in self.rates.items()}
+        return {**found, BANDWIDTH: self.bandwidth.per_second, "threads": self.threads}
+
+
+def measure(
+    threads: int, seconds: float, told: Callable[[float], object] = lambda _: None
+) -> Ceiling:
+    """Measure in a process of its own, which gives all its memory back.
+
+    In this one, the long arrays would count into the peak memory of an entry that runs here.
+    told: is given the share that is done, 0..1.
+
+    Raises:
+        RunError: if that process fails.
+    """
+    context = process_context()
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(theirs, threads, seconds), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        while isinstance(answer := ours.recv(), float):
+            told(answer)
+    except EOFError:
+        answer = "its process ended, out of memory as a rule"
+    finally:
+        ours.close()
+        process.terminate()
+        process.join()
+    if isinstance(answer, str):
+        raise RunError(
+            f"what this machine attains could not be measured: {answer}. Close other programs "
+            "and run `posemark machine`."
+        )
+    return answer
+
+
+def _work(pipe: Connection, threads: int, seconds: float) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side decides what Ctrl-C means
+    try:
+        pipe.send(measure_here(threads, seconds, pipe.send, array_bytes()))
+    except Exception as error:  # told on the other side
+        pipe.send(f"{type(error).__name__}: {error}")
+
+
+def measure_here(
+    threads: int, seconds: float, told: Callable[[float], object], array: int
+) -> Ceiling:
+    """The same in this process. array: bytes of each long array."""
+    work.use_threads(threads)
+    chosen = {name: fastest(work.sums(name)) for name in work.PRECISIONS}
+    works = {name: each for name, each in chosen.items() if each}
+    found = rates(works | {BANDWIDTH: work.stream(array)}, seconds, told)
+    return Ceiling(
+        {name: found[name] for name in works}, found[BANDWIDTH], threads, facts(threads), utc_now()
+    )
+
+
+def array_bytes() -> int:
+    """As large as all last-level caches together, so that two arrays never fit into them."""
+    wanted = max(SMALLEST_ARRAY, last_level_cache() or 0)
+    return int(min(wanted, free_memory() * LARGEST_SHARE))
+
+
+def facts(threads: int) -> dict[str, str | int]:
+    """What a ceiling depends on: measured under others, it is of no use."""
+    here: dict[str, Any] = environment()
+    kept = {name: here[name] for name in ("cpu", "cores", "cpus", "machine")}
+    return kept | {
+        "torch": here["libraries"]["torch"] or "",
+        "threads": threads,
+        "version": VERSION,
+    }
+
+
+def path_of(threads: int) -> Path:
+    """Where the ceiling of this machine is kept."""
+    return user_cache() / "machine" / f"ceiling-{fingerprint(facts(threads))}.json"
+
+
+def load(threads: int) -> Ceiling | None:
+    """The ceiling kept for this machine and so many threads; None if there is none.
+
+    Raises:
+        DataError: if its file is damaged.
+    """
+    path = path_of(threads)
+    if not path.is_file():
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Ceiling)
+    except (OSError, msgspec.DecodeError) as error:
+        raise DataError(
+            f"{path}: expected what `posemark machine` keeps, but it cannot be read ({error})."
+        ) from error
+
+
+def save(ceiling: Ceiling) -> None:
+    """Keep it for later runs; the file appears whole or not at all.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    path = path_of(ceiling.threads)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(ceiling), indent=1))
+    partial.replace(path)

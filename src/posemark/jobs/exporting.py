@@ -1,0 +1,70 @@
+"""A network with its weights as an ONNX file that has been shown to give what torch gives."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import posemark
+from posemark import export
+from posemark.core.errors import UsageError
+from posemark.core.spec import ModelSpec
+from posemark.jobs.build import network_of
+from posemark.models import spec_of
+from posemark.nn import formula
+from posemark.runtimes import Target
+from posemark.runtimes.onnx_runtime import OnnxRuntimeSession
+from posemark.runtimes.opening import require
+from posemark.weights import Checkpoint, resolve
+
+SUFFIX = ".onnx"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written. error: the largest of any output, in shares of its largest value."""
+
+    path: Path
+    spec: ModelSpec
+    weights: str
+    outputs: tuple[str, ...]
+    error: float
+
+
+def export_model(name: str, weights: str, path: Path, threads: int) -> Exported:
+    """Write a model as ONNX, float32, any batch size; bottom-up models: any image size.
+
+    The file appears only after ONNX Runtime has given torch's outputs for two batches of
+    different sizes, within export.TOLERANCE.
+
+    Raises:
+        UsageError: for an unknown model, a path that is not *.onnx or whose folder is not
+            there, missing packages.
+        CheckpointError: as weights.resolve. ExportError: if the outputs differ.
+    """
+    _require_path(path)
+    target = Target("onnxruntime")
+    require(target)
+    spec = spec_of(name)
+    checkpoint = resolve(spec, weights)
+    facts = export.facts(spec, _identity(checkpoint), posemark.__version__, "fp32")
+    with tempfile.TemporaryDirectory(prefix=".exporting-", dir=path.parent) as scratch:
+        folder = Path(scratch)
+        export.write(network_of(spec, checkpoint), spec, folder, facts)
+        session = OnnxRuntimeSession(folder / export.MODEL, threads, target)
+        error = export.require_parity(spec.name, session.infer, spec, folder)
+        outputs = tuple(session.infer(next(iter(export.examples(spec)))))
+        shutil.move(folder / export.MODEL, path)
+    label = checkpoint.label if checkpoint else "by formula"
+    return Exported(path, spec, label, outputs, error)
+
+
+def _identity(checkpoint: Checkpoint | None) -> str:
+    return checkpoint.sha256 if checkpoint else formula.VERSION
+
+
+def _require_path(path: Path) -> None:
+    if path.suffix != SUFFIX:
+        raise UsageError(f"-o {path}: expected a file name that ends in {SUFFIX}.")
+    if not path.parent.is_dir():
+        raise UsageError(f"-o {path}: there is no folder {path.parent}. Make it first.")
