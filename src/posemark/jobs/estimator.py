@@ -102,8 +102,8 @@ def _require_weights(job: Job, weights: str | None) -> None:
 def _require_image(image: Any) -> None:
     """What comes from outside is anything."""
     shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", type(image).__name__)
-    right = shape is not None and len(shape) == 3 and shape[2] == 3 and dtype == np.uint8
-    if not right or 0 in shape:
+    right = shape is not None and len(shape) == 3 and shape[2] == 3 and 0 not in shape
+    if not right or dtype != np.uint8:
         raise UsageError(
             f"expected an image (H, W, 3) of uint8 in BGR order, got shape {shape} of {dtype}. "
             "Bytes of a file are decoded with cv2.imdecode first."
