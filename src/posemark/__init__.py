@@ -5,9 +5,35 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
+    from posemark.jobs.estimator import Estimator
+
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "network"]
+__all__ = ["__version__", "load", "network"]
+
+
+def load(name: str, weights: str | None = None, setting: str | None = None) -> "Estimator":
+    """A model ready to find people in images, with the processing that `posemark run` measures.
+
+    Args:
+        name: an entry as `posemark run` takes it: a model, MODEL.TAG with imported weights, for
+            bottom-up models also MODEL@multi.
+        weights: a checkpoint file, an imported tag, or "none" for untrained weights, which must
+            be asked for.
+        setting: a name that `posemark tune` saved for this entry, or a .toml file.
+
+    Returns:
+        An Estimator: called with an image (H, W, 3) uint8 BGR and, for top-down models,
+        boxes_xywh (N, 4), it gives posemark.core.frame.Poses.
+
+    Raises:
+        posemark.core.errors.UsageError: for a name, a setting or a runtime that is not here, or
+            where no weights are named.
+        posemark.core.errors.CheckpointError: for weights that are not here or do not fit.
+    """
+    from posemark.jobs import estimator
+
+    return estimator.load(name, weights, setting)
 
 
 def network(name: str) -> "nn.Module":

@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 import posemark
-from posemark import cli
+from posemark import cards, cli
 from posemark.core.errors import RunError
 from posemark.jobs import ceiling, rounds
 from posemark.measure.ceiling import Rate
@@ -102,7 +102,8 @@ COMMANDS = list(commands(typer.main.get_command(cli.app)))
 
 def test_the_commands_are_the_documented_ones():
     assert {" ".join(words) for words in COMMANDS} == {
-        *("", "list", "run", "machine", "report", "recommend", "compare", "export"),
+        *("", "list", "run", "check", "machine", "tune", "report", "recommend", "compare"),
+        "export",
         *("weights", "weights list", "weights import", "weights fetch"),
     }
 
@@ -131,7 +132,7 @@ def test_the_examples_name_existing_commands_options_and_models():
         assert tuple(words[:1]) in COMMANDS
         assert {w for w in words if w.startswith("-")} <= options
         models = {w.split(".")[0] for w in words if re.match(r"[a-z0-9-]+-\d+x\d+", w)}
-        assert models <= set(all_models())
+        assert models <= set(all_models()) | set(cards.built_in())
 
 
 def parameters(command):

@@ -114,7 +114,6 @@ def test_calibration_shows_the_network_what_a_run_would(model, monkeypatch):
     assert all(np.ptp(batch) > 0.5 for batch in batches)
 
 
-def test_calibration_frames_are_spread_over_the_whole_set(monkeypatch):
-    monkeypatch.setattr(calibrate, "FRAMES", 4)
-    assert calibrate._spread(list(range(10))) == [0, 2, 5, 7]
-    assert calibrate._spread([1, 2]) == [1, 2]
+def test_calibration_frames_are_spread_over_the_whole_set():
+    assert calibrate.spread(list(range(10)), 4) == [0, 2, 5, 7]
+    assert calibrate.spread([1, 2], 4) == [1, 2]

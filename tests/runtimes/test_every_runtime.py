@@ -26,6 +26,7 @@ class Network(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv = nn.Conv2d(3, 16, 3, 2, 1)
+        self.body = nn.Sequential(*(nn.Conv2d(16, 16, 3, 1, 1) for _ in range(6)))
         self.steer = nn.Conv2d(16, 18, 1)
         self.bent = nn.Conv2d(16, 16, 3, bias=False)
         self.up = nn.Sequential(
@@ -35,7 +36,7 @@ class Network(nn.Module):
 
     def forward(self, x):
         x = self.conv(x).relu()
-        x = deform_conv(x, self.steer(x), self.bent.weight)
+        x = self.body(deform_conv(x, self.steer(x), self.bent.weight))
         return {"heatmaps": self.heatmaps(self.up(x)), "offsets": self.offsets(x)}
 
 

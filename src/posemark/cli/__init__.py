@@ -13,6 +13,7 @@ from posemark.cli import (
     recommending,
     reporting,
     running,
+    tuning,
     weighing,
 )
 from posemark.core.errors import PoseMarkError
@@ -59,6 +60,7 @@ def _root(
 app.command("list")(listing.list_entries)
 app.command("run", no_args_is_help=True)(running.run)
 app.command("check", no_args_is_help=True)(checking.check)
+app.command("tune", no_args_is_help=True)(tuning.tune)
 app.command("report", no_args_is_help=True)(reporting.report)
 app.command("recommend", no_args_is_help=True)(recommending.recommend)
 app.command("compare", no_args_is_help=True)(comparing.compare)

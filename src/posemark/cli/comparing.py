@@ -67,7 +67,7 @@ def compare(
 
 def _require_gate(gate: float | None) -> None:
     from posemark.core.errors import UsageError
-    from posemark.report.compare import SMALLEST
+    from posemark.measure.pairing import SMALLEST
 
     if gate is not None and gate < SMALLEST:
         raise UsageError(

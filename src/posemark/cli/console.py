@@ -10,6 +10,7 @@ from posemark.report.rows import Row
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
 
 def percentage(text: str) -> float:
@@ -58,3 +59,27 @@ def print_indented(console: "Console", text: str, indent: int = 2) -> None:
     from rich.text import Text
 
     console.print(Padding(Text(text), (0, 0, 0, indent), expand=False))
+
+
+def fresh_folder(prefix: str = "") -> Path:
+    """Where the records of this very run go: runs/DATE-TIME."""
+    from posemark.measure.clock import utc_now
+
+    return Path("runs") / (prefix + utc_now()[:19].replace(":", "").replace("T", "-"))
+
+
+def progress_bar(quiet: bool) -> "Progress":
+    """On the terminal only: lines printed through it go to stderr, above the bar."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    terminal = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=16),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[text]}"),
+        console=terminal,
+        disable=quiet or not terminal.is_terminal,
+        transient=True,
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from posemark.cli.console import percentage
+from posemark.cli.console import fresh_folder, percentage, progress_bar
 from posemark.measure.clock import POSE_STAGES
 
 if TYPE_CHECKING:
@@ -152,12 +152,20 @@ Isolate = Annotated[
         "other down, and none's memory is known.",
     ),
 ]
+SettingOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE.toml",
+        help="Run as `posemark tune` found best: a name that it saved for the entry, or a file.",
+    ),
+]
 Out = Annotated[Path | None, typer.Option(help="Folder for the records. Default: runs/DATE-TIME.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with stopped records in --out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object an entry, nothing else.")]
 
 
 def run(
+    context: typer.Context,
     entries: Entries,
     data: Data = "sample",
     boxes: BoxesOption = None,
@@ -171,6 +179,7 @@ def run(
     device: Device = "cpu",
     layout: Layout = None,
     calibrate: Calibrate = None,
+    setting: SettingOption = None,
     min_score: MinScore = 0.0,
     threads: Threads = None,
     limit: Limit = None,
@@ -203,6 +212,8 @@ def run(
 
         posemark run hrnet-w32-256x192 --runtime openvino --precision bf16
 
+        posemark run hrnet-w32-256x192 --setting best
+
         posemark run litehrnet-18-256x192 --mode paced --fps 30
     """
     from posemark.jobs.plan import MAX_BATCH, Options, plan
@@ -230,8 +241,24 @@ def run(
         camera_fps=_camera(mode, fps),
         until=until,
     )
-    jobs = plan(entries, options)
+    jobs = _with_setting(plan(entries, options), setting, context)
     _run_all(jobs, out or _fresh_folder(resume), resume, json, interleave, isolate)
+
+
+def _with_setting(jobs: "list[Job]", setting: str | None, context: typer.Context) -> "list[Job]":
+    """The jobs, each under its own setting of that name."""
+    from posemark.jobs.setting import FIELDS, with_setting
+
+    if setting is None:
+        return jobs
+    given = {name for name in FIELDS if _typed(context, name)}
+    return [with_setting(job, setting, given) for job in jobs]
+
+
+def _typed(context: typer.Context, name: str) -> bool:
+    """Whether the user gave an option, and not its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _require_together(
@@ -258,11 +285,10 @@ def _camera(mode: Mode, fps: float | None) -> float | None:
 
 def _fresh_folder(resume: bool) -> Path:
     from posemark.core.errors import UsageError
-    from posemark.measure.clock import utc_now
 
     if resume:
         raise UsageError("--resume needs --out DIR, the folder of the run to go on with.")
-    return Path("runs") / utc_now()[:19].replace(":", "").replace("T", "-")
+    return fresh_folder()
 
 
 def _run_all(
@@ -286,7 +312,7 @@ def _run_all(
     turns = groups(prepared, interleave, isolate, free_memory())
     options = jobs[0].options
     ceiling = attained(options.threads, quiet=json) if options.device == "cpu" else None
-    with _progress(quiet=json) as progress, _hint_on_stop(out):
+    with progress_bar(quiet=json) as progress, _hint_on_stop(out):
         display = _Display(progress, prepared, json)
         run_jobs(turns, out, resume, isolate, display, ceiling)
     if not json:
@@ -351,19 +377,3 @@ class _Display:
             frames, speed = figures.counted(row.frames, "frame"), figures.fps(row)
             said = f"{row.entry}: {frames}, {speed} pose FPS, {row.verdict.kind}"
             self._progress.console.print(said, markup=False, highlight=False)
-
-
-def _progress(quiet: bool) -> "Progress":
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    terminal = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=16),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[text]}"),
-        console=terminal,
-        disable=quiet or not terminal.is_terminal,
-        transient=True,
-    )

@@ -24,7 +24,7 @@ def calibration(spec: ModelSpec, entry: Entry, data: str) -> Calibration:
         DataError: as the data set does.
     """
     dataset = open_dataset(data)
-    frames = _spread([frame for frame in dataset.frames() if len(frame.truth)])
+    frames = spread([frame for frame in dataset.frames() if len(frame.truth)], FRAMES)
     if not frames:
         raise UsageError(
             f"--calibrate {data}: expected images with annotated people, and there are none."
@@ -33,8 +33,9 @@ def calibration(spec: ModelSpec, entry: Entry, data: str) -> Calibration:
     return Calibration(name, lambda: _inputs(spec, entry, dataset, frames))
 
 
-def _spread(frames: list[Frame]) -> list[Frame]:
-    count = min(FRAMES, len(frames))
+def spread(frames: list[Frame], most: int) -> list[Frame]:
+    """At most so many of the frames, evenly."""
+    count = min(most, len(frames))
     return [frames[i * len(frames) // count] for i in range(count)]
 
 

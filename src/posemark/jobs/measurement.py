@@ -49,12 +49,15 @@ class Circumstances:
     """How a job is run beside others; changes no figure's meaning.
 
     own_process: nothing else ran in this process. turns: entries that take turns. ceiling: what
-    the machine attains, for the record.
+    the machine attains, for the record. perfect: decode perfect outputs for the codec ceiling.
+    fewest_blocks: that a budget leaves at least.
     """
 
     own_process: bool = True
     turns: int = 1
     ceiling: dict[str, float] | None = None
+    perfect: bool = True
+    fewest_blocks: int = 1
 
 
 ALONE = Circumstances()
@@ -98,6 +101,7 @@ class Measurement:
     ) -> None:
         self._prepared, self._options, self._on_step = prepared, prepared.job.options, on_step
         self._record = existing_record(prepared, out, resume)
+        self._perfect, self._fewest_blocks = circumstances.perfect, circumstances.fewest_blocks
         own_process, turns = circumstances.own_process, circumstances.turns
         self._header = make_header(prepared, own_process, turns, circumstances.ceiling)
         self._out, self.path = out, record_path(prepared, out)
@@ -125,8 +129,9 @@ class Measurement:
         if self._left:
             self._header = with_device(self._header, self._pipeline.session.device)
         self._writer = self._open_record()
-        if self._left:
+        if self._left and self._perfect:
             self._write_perfect(self._writer)
+        if self._left:
             _warm_up(self._pipeline, self._prepared.boxes, self._left)
 
     def _open_record(self) -> files.Writer:
@@ -217,7 +222,8 @@ class Measurement:
         budget = self._options.budget
         if not self._left or self._feed.over:
             return "limit" if self._options.limit else "all frames"
-        if budget and self._spent_ns >= budget * 1e9 and self._done >= FEWEST_FRAMES:
+        enough = self._done >= FEWEST_FRAMES and len(self._timed) >= self._fewest_blocks
+        if budget and self._spent_ns >= budget * 1e9 and enough:
             return "budget"
         return "precision" if self._precise() else ""
 

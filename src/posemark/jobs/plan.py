@@ -91,14 +91,17 @@ class Job:
     boxes: str
     options: Options
 
+    def name(self, weights: str | None) -> str:
+        """The entry's name with its weights: "hrnet-w32-256x192.official@gt"."""
+        tag = f".{weights}" if weights else ""
+        return f"{self.entry.model}{tag}@{self.entry.variant}"
+
     def key(self, weights: str | None) -> str:
         """The entry's name with everything that differs from its defaults.
 
         weights: the tag or file stem really loaded, None for formula weights.
         """
-        options = self.options
-        tag = f".{weights}" if weights else ""
-        parts = [f"{self.entry.model}{tag}@{self.entry.variant}"]
+        options, parts = self.options, [self.name(weights)]
         parts += [options.codec.replace(":", "")] if options.codec else []
         parts += ["flip"] if options.flip else []
         parts += _batching(options)

@@ -11,7 +11,7 @@ from posemark.codecs.paf import Paf
 from posemark.core.errors import UsageError
 from posemark.core.frame import Frame
 from posemark.core.grouping import GroupCodec, Rescorer
-from posemark.core.spec import Codec, ModelSpec
+from posemark.core.spec import Codec, Entry, ModelSpec
 from posemark.datasets import Dataset
 from posemark.datasets.boxes import BoxSource, open_boxes
 from posemark.jobs.plan import Job
@@ -44,9 +44,12 @@ class Prepared:
     @property
     def key(self) -> str:
         """The name of the record and of the point on the chart."""
-        # An exported model is its weights: naming both would say the same twice.
-        tagged = self.checkpoint and not self.spec.artefact
-        return self.job.key(self.checkpoint.label if tagged else None)
+        return self.job.key(tag_of(self.spec, self.checkpoint))
+
+
+def tag_of(spec: ModelSpec, checkpoint: Checkpoint | None) -> str | None:
+    """What names the weights; an exported model is its weights, which needs no saying twice."""
+    return checkpoint.label if checkpoint and not spec.artefact else None
 
 
 def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
@@ -57,16 +60,30 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
             or the precision is not to be had here.
     """
     entry, options = job.entry, job.options
-    spec = model_of(Path(entry.card)) if entry.card else spec_of(entry.model)
+    spec = spec_of_entry(entry)
     require(options.target, options.calibrate is not None, spec.artefact)
     codec = _codec(spec, job)
     boxes = open_boxes(job.boxes, spec.convention, options.min_score, dataset.name, frames)
-    checkpoint = _checkpoint(spec, options.weights)
+    checkpoint = weights_of(spec, options.weights)
     rescorer = rescorer_of(spec) if checkpoint else None
     return Prepared(job, spec, codec, boxes, checkpoint, dataset, frames, rescorer)
 
 
-def _checkpoint(spec: ModelSpec, weights: str) -> Checkpoint | None:
+def spec_of_entry(entry: Entry) -> ModelSpec:
+    """The model of an entry: one of the zoo, or what a card describes.
+
+    Raises:
+        UsageError, CardError: if there is none.
+    """
+    return model_of(Path(entry.card)) if entry.card else spec_of(entry.model)
+
+
+def weights_of(spec: ModelSpec, weights: str) -> Checkpoint | None:
+    """The checkpoint that a user's choice names; of an exported model its own file.
+
+    Raises:
+        UsageError: for a choice where the card has made it. CheckpointError: as resolve.
+    """
     if spec.artefact is None:
         return resolve(spec, weights)
     if weights != NONE:

@@ -12,9 +12,9 @@ from posemark.core.frame import Boxes, Frame, Poses
 from posemark.core.grouping import GroupCodec, Maps, Pass, Rescorer, ScaledInput, Sizing
 from posemark.core.spec import ModelSpec
 from posemark.geometry.affine import apply
-from posemark.geometry.crop import Image, crop_batch, decode_bgr
+from posemark.geometry.crop import Image, crop_batch
 from posemark.geometry.flip import mirrored_image
-from posemark.pipelines import Lap, Timed
+from posemark.pipelines import Lap, Staged
 from posemark.runtimes import Session
 
 
@@ -22,17 +22,18 @@ from posemark.runtimes import Session
 class Work:
     """One frame ready for the clock.
 
-    perfect: without trained weights the oracle passes that the codec reads, one a scale.
+    perfect: without trained weights the oracle passes that the codec reads, one a scale; else
+    None.
     """
 
     frame: Frame
     encoded: bytes
     boxes: Boxes
-    perfect: tuple[Pass, ...]
+    perfect: tuple[Pass, ...] | None
 
 
 @dataclass(frozen=True)
-class BottomUp(Timed):
+class BottomUp(Staged):
     """The pipeline of one entry.
 
     scales: of the input, 1 among them. flip: average with the mirrored image. trained: False
@@ -51,22 +52,29 @@ class BottomUp(Timed):
     def prepare(self, frame: Frame, boxes: Boxes) -> Work:
         """Everything that a camera application would not do; runs outside the clock."""
         encoded = frame.read()
-        for scaled in self.sizing.inputs(frame.size_wh, self.scales):
-            self.session.prepare((1, 3, *reversed(scaled.size_wh)))
-        perfect = () if self.trained else self._perfect_passes(frame)
+        self._ready(frame.size_wh, len(boxes))
+        perfect = None if self.trained else self._perfect_passes(frame)
         return Work(frame, encoded, boxes, perfect)
 
-    def _find(self, work: Work, lap: Lap) -> Poses:
-        image = decode_bgr(work.encoded, work.frame.size_wh, work.frame.name)
-        lap("decode")
-        lap("detect")
-        inputs = self.sizing.inputs(work.frame.size_wh, self.scales)
+    def _ready(self, size_wh: tuple[int, int], people: int) -> None:  # noqa: ARG002 (top-down)
+        for scaled in self.sizing.inputs(size_wh, self.scales):
+            self.session.prepare((1, 3, *reversed(scaled.size_wh)))
+
+    def _find(
+        self,
+        image: Image,
+        boxes: Boxes,  # noqa: ARG002 (top-down needs them)
+        perfect: tuple[Pass, ...] | None,
+        lap: Lap,
+    ) -> Poses:
+        height, width = image.shape[:2]
+        inputs = self.sizing.inputs((width, height), self.scales)
         passes = tuple(self._passes(image, inputs, lap))
-        return self._poses(passes if self.trained else work.perfect, work.frame.size_wh)
+        return self._located(passes if perfect is None else perfect, (width, height))
 
     def perfect(self, frame: Frame, boxes: Boxes) -> Poses:  # noqa: ARG002 (top-down needs them)
         """The poses that perfect outputs decode to; not timed."""
-        return self._poses(self._perfect_passes(frame), frame.size_wh)
+        return self._located(self._perfect_passes(frame), frame.size_wh)
 
     def people(self, work: Work, poses: Poses) -> int:  # noqa: ARG002 (top-down needs it)
         """How many people the frame's time went to: those found."""
@@ -97,7 +105,7 @@ class BottomUp(Timed):
             for scaled in self.sizing.inputs(frame.size_wh, self.scales)
         )
 
-    def _poses(self, passes: tuple[Pass, ...], size_wh: tuple[int, int]) -> Poses:
+    def _located(self, passes: tuple[Pass, ...], size_wh: tuple[int, int]) -> Poses:
         people, scores = self.codec.decode(passes)
         back = self.sizing.to_image(size_wh, [each.input for each in passes])
         points = apply(np.broadcast_to(back, (len(people), 2, 3)), people[..., :2])

@@ -15,10 +15,10 @@ from posemark.core.frame import Boxes, Floats, Frame, Poses, Truth
 from posemark.core.spec import Codec, ModelSpec
 from posemark.geometry.affine import apply, crop_affines, invert
 from posemark.geometry.boxes import centre_scale, crop_areas
-from posemark.geometry.crop import Image, crop_batch, decode_bgr
+from posemark.geometry.crop import Image, crop_batch
 from posemark.geometry.flip import flip_back
 from posemark.geometry.oks import oks_nms
-from posemark.pipelines import Lap, Timed
+from posemark.pipelines import Lap, Staged
 from posemark.pipelines.oracle import matched_people, perfect_maps
 from posemark.runtimes import Session
 
@@ -35,17 +35,17 @@ Maps = NDArray[np.float32]
 class Work:
     """One frame ready for the clock.
 
-    perfect: without trained weights its oracle maps, one array a pass.
+    perfect: without trained weights its oracle maps, one array a pass; else None.
     """
 
     frame: Frame
     encoded: bytes
     boxes: Boxes
-    perfect: tuple[Maps, ...]
+    perfect: tuple[Maps, ...] | None
 
 
 @dataclass(frozen=True)
-class TopDown(Timed):
+class TopDown(Staged):
     """The pipeline of one entry.
 
     codec: reads the network's output. flip: average with the mirrored crop.
@@ -63,27 +63,30 @@ class TopDown(Timed):
     def prepare(self, frame: Frame, boxes: Boxes) -> Work:
         """Everything that a camera application would not do; runs outside the clock."""
         encoded = frame.read()
-        for group in self._groups(len(boxes)):
-            self.session.prepare((group.stop - group.start, 3, *self.spec.input_hw))
-        perfect = () if self.trained else self._perfect_maps(frame.truth, boxes)
+        self._ready(frame.size_wh, len(boxes))
+        perfect = None if self.trained else self._perfect_maps(frame.truth, boxes)
         return Work(frame, encoded, boxes, perfect)
 
-    def _find(self, work: Work, lap: Lap) -> Poses:
-        image = decode_bgr(work.encoded, work.frame.size_wh, work.frame.name)
-        lap("decode")
-        lap("detect")
-        found, crops = [], _Crops.of(work.boxes, self.spec)
-        for group in self._groups(len(work.boxes)):
+    def _ready(self, size_wh: tuple[int, int], people: int) -> None:  # noqa: ARG002
+        """Crops have one size, whatever the image's."""
+        for group in self._groups(people):
+            self.session.prepare((group.stop - group.start, 3, *self.spec.input_hw))
+
+    def _find(
+        self, image: Image, boxes: Boxes, perfect: tuple[Maps, ...] | None, lap: Lap
+    ) -> Poses:
+        found, crops = [], _Crops.of(boxes, self.spec)
+        for group in self._groups(len(boxes)):
             batch = crop_batch(image, crops.to_input[group], self._input_wh, self.spec.pixels)
             lap("preprocess")
             passes = self._infer(batch)
             lap("infer")
-            if not self.trained:
-                passes = tuple(maps[group] for maps in work.perfect)
+            if perfect is not None:
+                passes = tuple(maps[group] for maps in perfect)
             found.append(self._locate(passes, crops.to_maps[group]))
             lap("postprocess")
         joints = len(self.spec.skeleton.keypoints)
-        return self._suppress(_joined(found, joints), work.boxes, crops)
+        return self._suppress(_joined(found, joints), boxes, crops)
 
     def perfect(self, frame: Frame, boxes: Boxes) -> Poses:
         """The poses that perfect outputs for these boxes decode to; not timed."""

@@ -5,10 +5,8 @@ their times decides, not the ratio alone. A change is called only where it is pr
 enough to mean something, and only where the machine itself was in the same state.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,16 +14,12 @@ from typing import Any
 import msgspec
 
 from posemark.measure.interval import FEWEST_BLOCKS, Interval, ratio_interval
+from posemark.measure.pairing import SMALLEST, paired
 from posemark.records import files
 from posemark.records.files import Record
-from posemark.records.schema import FrameLine, Header, Source
+from posemark.records.schema import Header, Source
 from posemark.report import comparable, derive, figures
 from posemark.report.rows import Row, Verdict
-from posemark.report.verdict import pose_ns
-
-SMALLEST = 0.02
-"""Smaller changes are not called, however narrow the interval: where a process happens to lie in
-memory moves its speed by 1 to 2 % (Mytkowicz et al. 2009), and a run is one process."""
 
 ALIKE = 0.05
 """An interval within this of no change says "no change", unless a gate says how near it must be."""
@@ -157,28 +151,6 @@ def _change(base: Record, new: Record, truths: dict[Path, dict[str, Any]], margi
         ap=(figures.measured_ap(rows[0]), figures.measured_ap(rows[1])),
         ap_difference=_ap_difference(*rows),
     )
-
-
-def paired(base: Record, new: Record) -> list[list[tuple[int, int]]]:
-    """Pose nanoseconds (base, new) of the frames that both measured, by block of base.
-
-    The k-th measurement of an image belongs to the k-th one of the other run. Blocks without
-    any pair are left out.
-    """
-    partners, ours = dict(_numbered(new.good)), iter(_numbered(base.good))
-    found: list[list[tuple[int, int]]] = []
-    for block in base.blocks:
-        good = sum(frame.error is None for frame in block.frames)
-        found.append([(ns, partners[key]) for key, ns in islice(ours, good) if key in partners])
-    return [block for block in found if block]
-
-
-def _numbered(frames: list[FrameLine]) -> Iterable[tuple[tuple[int, int], int]]:
-    """((image, how often it came before), pose nanoseconds) of each frame."""
-    seen: Counter[int] = Counter()
-    for frame in frames:
-        yield (frame.image_id, seen[frame.image_id]), pose_ns(frame)
-        seen[frame.image_id] += 1
 
 
 def _refusals(rows: tuple[Row, Row], pairs: int) -> list[str]:

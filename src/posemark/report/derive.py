@@ -13,12 +13,13 @@ from posemark.core.errors import RecordError
 from posemark.measure.camera import sustainable_fps
 from posemark.measure.fit import Line, fit
 from posemark.measure.interval import pose_interval
+from posemark.measure.pairing import pose_ns
 from posemark.records import files, schema
 from posemark.report import ceiling, figures
 from posemark.report.expected import expectation
 from posemark.report.latency import histogram, percentiles
 from posemark.report.rows import POSE_STAGES, STAGES, Published, Row
-from posemark.report.verdict import judge, pose_ns, timed_blocks
+from posemark.report.verdict import judge, timed_blocks
 from posemark.score.coco import Judged, Results
 from posemark.score.coco import judge as evaluation
 from posemark.score.interval import ap_interval

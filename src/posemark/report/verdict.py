@@ -8,21 +8,13 @@ from statistics import median
 from typing import Any
 
 from posemark.measure import PROTOCOL
-from posemark.measure.clock import POSE_STAGES
+from posemark.measure.contention import MOST_TAKEN, share
 from posemark.measure.interval import FEWEST_BLOCKS, Interval, block_times, student_t
+from posemark.measure.pairing import pose_ns
 from posemark.records.files import Record
-from posemark.records.schema import BlockLine, FrameLine
+from posemark.records.schema import BlockLine
 from posemark.report.figures import counted, percent, plus_minus, three_digits
 from posemark.report.rows import Verdict
-
-MOST_OTHER_CPU = 0.05
-"""Of the machine's CPU time. The services of an idle desktop take 1 to 2 %."""
-
-MOST_STOLEN = 0.02
-"""Of the machine's CPU time. A hypervisor takes it in pieces of milliseconds, which reach p99."""
-
-MOST_HELD = 0.01
-"""Of the machine's CPU time. A quota that does not bite holds nothing back at all."""
 
 MOST_SENTINEL_SPREAD = 0.25
 """Of the sentinel's p90 over its median. It does the same work each time: a few per cent."""
@@ -103,12 +95,6 @@ class _Run:
         values = (getattr(each, name) for each in self.readings)
         return [value for value in values if value is not None]
 
-    def share(self, name: str) -> float | None:
-        """Of the machine's CPU time over the blocks that tell."""
-        told = [each for each in self.readings if getattr(each, name) is not None]
-        machine_ns = self.record.header.environment["cpus"] * sum(b.wall_ns for b in told)
-        return sum(getattr(each, name) for each in told) / machine_ns if machine_ns else None
-
 
 def judge(record: Record, interval: Interval | None) -> Verdict:
     """The verdict on the speed of a record: the first of the checks below that it fails.
@@ -128,11 +114,6 @@ def timed_blocks(record: Record) -> list[list[tuple[int, int]]]:
     """(load, pose nanoseconds) of every measured frame, by block, as pose_interval takes them."""
     blocks = ([f for f in block.frames if f.error is None] for block in record.blocks)
     return [[(f.load, pose_ns(f)) for f in frames] for frames in blocks if frames]
-
-
-def pose_ns(frame: FrameLine) -> int:
-    """What pose FPS counts of a frame."""
-    return sum(frame.stages[stage] for stage in POSE_STAGES)
 
 
 def _comparability(run: _Run) -> Iterable[_Finding]:
@@ -172,14 +153,14 @@ def _heat(run: _Run) -> Iterable[_Finding]:
 
 
 def _contention(run: _Run) -> Iterable[_Finding]:
-    for name, text, most in (
-        ("other_cpu_ns", "other processes took {} of the machine", MOST_OTHER_CPU),
-        ("stolen_ns", "the hypervisor took {} of the machine", MOST_STOLEN),
-        ("held_ns", "a CPU quota held back {} of the machine", MOST_HELD),
+    for name, text in (
+        ("other_cpu_ns", "other processes took {} of the machine"),
+        ("stolen_ns", "the hypervisor took {} of the machine"),
+        ("held_ns", "a CPU quota held back {} of the machine"),
     ):
-        share = run.share(name)
-        if share is not None:
-            yield _within("contended", text.format(percent(share)), share, most)
+        taken = share(run.record, name)
+        if taken is not None:
+            yield _within("contended", text.format(percent(taken)), taken, MOST_TAKEN[name])
     if run.readings:
         yield _sentinel_spread([each.sentinel_ns for each in run.readings])
 

@@ -277,7 +277,7 @@ def _ends(model: Any) -> list[str]:
 
 
 def _producer(node: Any) -> Any:
-    """The nearest convolution before an output; a bias or a product may stand between."""
+    """The nearest convolution before an output; a bias may stand between."""
     while node.get_type_name() != "Convolution" and node.get_input_size():
         node = node.input_value(0).get_node()
     return node

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.core.frame import Floats, Frame
+from posemark.core.frame import Floats, Frame, Poses
 from posemark.core.skeleton import COCO_17
 
 Results = list[dict[str, Any]]
@@ -43,6 +43,15 @@ def _annotations(frame: Frame) -> list[dict[str, Any]]:
             "num_keypoints": int((truth.keypoints_xyv[i, :, 2] > 0).sum()),
         }
         for i in range(len(truth))
+    ]
+
+
+def results_of(image_id: int, poses: Poses) -> Results:
+    """The poses found in one image in COCO's format."""
+    scored = np.concatenate([poses.keypoints_xy, poses.keypoint_scores[..., None]], -1)
+    return [
+        {"image_id": image_id, "category_id": 1, "keypoints": points.ravel().tolist(), "score": s}
+        for points, s in zip(scored, poses.scores.tolist(), strict=True)
     ]
 
 

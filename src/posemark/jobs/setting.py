@@ -1,0 +1,145 @@
+"""Named settings: what `tune` found, as a file that `run` and `load` accept."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from posemark.core.errors import UsageError
+from posemark.core.places import user_cache
+from posemark.jobs.plan import Job, Options
+from posemark.jobs.prepare import spec_of_entry, tag_of, weights_of
+from posemark.runtimes.opening import CHANNELS_LAST, RUNTIMES
+
+SUFFIX = ".toml"
+
+
+class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The options that a setting chooses, under their names in Options; None leaves one alone."""
+
+    runtime: str | None = None
+    precision: Literal["fp32", "bf16", "fp16", "int8"] | None = None
+    device: str | None = None
+    layout: str | None = None
+    calibrate: str | None = None
+    threads: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    persons: Literal["serial", "batched"] | None = None
+    max_batch: Annotated[int, msgspec.Meta(ge=2)] | None = None
+    codec: str | None = None
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The options that it does not leave alone."""
+        return {name: value for name in FIELDS if (value := getattr(self, name)) is not None}
+
+
+FIELDS: tuple[str, ...] = Setting.__struct_fields__
+
+
+def setting_of(options: Options, cores: int) -> Setting:
+    """What these options have beyond the defaults on a machine with so many usable cores."""
+    usual = Options(options.data, cores)
+    changed = {
+        name: value for name in FIELDS if (value := getattr(options, name)) != getattr(usual, name)
+    }
+    return Setting(**changed)
+
+
+def require_name(name: str) -> None:
+    """Check that a setting can be called so.
+
+    Raises:
+        UsageError: if not.
+    """
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise UsageError(f"{name!r} cannot name a setting: use letters, digits, '-' and '_'.")
+
+
+def folder_of(entry: str) -> Path:
+    """Where the settings of an entry (Job.name) lie."""
+    return user_cache() / "settings" / entry
+
+
+def write(path: Path, setting: Setting, remarks: Sequence[str]) -> None:
+    """Keep a setting, in place of one of that name; remarks: one comment line each."""
+    lines = [f"# {remark}" for remark in remarks]
+    # TOML writes these strings and whole numbers as JSON does.
+    lines += [f"{name} = {json.dumps(value)}" for name, value in setting.chosen.items()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    partial.replace(path)
+
+
+def read(path: Path) -> Setting:
+    """The setting in a file.
+
+    Raises:
+        UsageError: if there is none, or a key or value is unknown; names file and key.
+    """
+    try:
+        setting = msgspec.toml.decode(path.read_bytes(), type=Setting)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: no such setting ({error.strerror}). Give a name that `posemark tune` "
+            f"saved, or the path of a {SUFFIX} file."
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{path}: this is no setting: {error}. A setting is TOML with some of the keys "
+            f"{', '.join(FIELDS)}."
+        ) from error
+    _require_known(path, setting)
+    return setting
+
+
+def _require_known(path: Path, setting: Setting) -> None:
+    for key, known in (("runtime", RUNTIMES), ("layout", (CHANNELS_LAST,))):
+        value = getattr(setting, key)
+        if value is not None and value not in known:
+            raise UsageError(
+                f"{path}: {key} = {value!r} is unknown; expected {' or '.join(known)}."
+            )
+
+
+def find(text: str, entry: str) -> Path:
+    """The file of a setting: a path (ends in .toml), or a name that tune saved for an entry.
+
+    Raises:
+        UsageError: if no setting of that name is kept for the entry.
+    """
+    if text.endswith(SUFFIX):
+        return Path(text).expanduser()
+    path = folder_of(entry) / f"{text}{SUFFIX}"
+    if path.is_file():
+        return path
+    here = sorted(each.stem for each in folder_of(entry).glob(f"*{SUFFIX}"))
+    known = f"It has {', '.join(here)}." if here else "It has none so far."
+    raise UsageError(
+        f"no setting {text!r} is kept for {entry}. {known} `posemark tune {entry}` makes one; a "
+        f"file is named with its ending {SUFFIX}."
+    )
+
+
+def with_setting(job: Job, text: str, explicit: Collection[str] = ()) -> Job:
+    """The job under a setting. explicit: options that the user gave, which must not contradict.
+
+    Raises:
+        UsageError: as find and read, or where an explicit option contradicts the setting.
+        CheckpointError: if the job's weights are not here.
+    """
+    spec = spec_of_entry(job.entry)
+    path = find(text, job.name(tag_of(spec, weights_of(spec, job.options.weights))))
+    chosen = read(path).chosen
+    for name in chosen:
+        given = getattr(job.options, name)
+        if name in explicit and given != chosen[name]:
+            option = name.replace("_", "-")
+            raise UsageError(
+                f"--{option} {given} contradicts the setting {path}, which has {name} = "
+                f"{chosen[name]!r}. Leave --{option} or --setting out."
+            )
+    return replace(job, options=replace(job.options, **chosen))
