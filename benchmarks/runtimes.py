@@ -1,42 +1,37 @@
-"""What runtimes and precisions gain over eager torch, network alone, as a Markdown table.
+"""What runtimes and precisions gain over eager torch, network alone, a Markdown row a network.
 
-Rounds run every session once, one after the other, so that what slows the machine slows all;
-a gain is the median over rounds of torch's time by the session's, with its 10 % and 90 %
-quantiles. Weights by formula: errors, in shares of the largest value, say nothing about AP.
+Rounds run every session once, one after the other, so that what slows the machine slows all. A
+gain is the median over rounds of eager torch's time by the session's, with its 10 % and 90 %
+quantiles; "of peak" is the share of what the machine attains at that precision (`posemark
+machine`, measured at the start). Weights by formula: errors, in shares of the output's largest
+value, say nothing about AP. One crop, or for bottom-up models what a 640x480 image becomes.
+Fifteen minutes for the whole zoo on two cores.
 
-    python benchmarks/runtimes.py MODEL [RUNTIME:PRECISION ...]
+    python benchmarks/runtimes.py [MODEL ...] [--kinds RUNTIME:PRECISION,...]
 """
 
-import sys
+import argparse
 import time
 from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
 
 import numpy as np
 
 import posemark
-from posemark.artefacts import Store
 from posemark.export import example
+from posemark.jobs import ceiling
+from posemark.jobs.build import artefacts, network_of
 from posemark.measure.environment import usable_cores
-from posemark.models import spec_of
+from posemark.models import all_models, spec_of
 from posemark.nn import formula
 from posemark.runtimes import Calibration, Session, Source, Target
 from posemark.runtimes.opening import open_session
-from posemark.weights import cache_dir
 
-ROUNDS = 12
-WHOLE_IMAGE_HW = (512, 704)
-"""What a 640x480 image becomes in DEKR and HigherHRNet."""
+SECONDS, FEWEST = 8.0, 5
+"""Of rounds, a network; rounds at least."""
 
-KINDS = (
-    "torch:bf16",
-    "torch-compile:fp32",
-    "torch-compile:bf16",
-    "onnxruntime:fp32",
-    "onnxruntime:int8",
-    "openvino:fp32",
-    "openvino:bf16",
-    "openvino:int8",
-)
+KINDS = "onnxruntime:fp32,openvino:fp32,openvino:bf16"
 
 
 @dataclass
@@ -45,52 +40,90 @@ class Runner:
 
     kind: str
     session: Session
-    ready_s: float
     times: list[float] = field(default_factory=list)
+
+    @property
+    def precision(self):
+        return self.kind.split(":")[1]
 
 
 def opened(kind, spec, shape):
-    def build():
-        network = posemark.network(spec.name)
-        formula.initialise(network)
-        return network
-
     runtime, precision = kind.split(":")
     calibration = Calibration("noise:4", lambda: example(spec, 4, shape[2:])[:, None])
-    store = Store(cache_dir().parent / "artefacts")
-    facts = (formula.VERSION, posemark.__version__, store, usable_cores(), calibration)
-    start = time.perf_counter()
-    session = open_session(Target(runtime, precision), Source(spec, build, *facts))
+    source = Source(
+        spec=spec,
+        build=partial(network_of, spec, None),
+        weights=formula.VERSION,
+        version=posemark.__version__,
+        store=artefacts(),
+        threads=usable_cores(),
+        calibration=calibration,
+    )
+    session = open_session(Target(runtime, precision), source)
     session.prepare(shape)
-    return Runner(kind, session, time.perf_counter() - start)
+    return Runner(kind, session)
 
 
-def row(runner, reference, batch, expected):
+def batch_of(spec):
+    if spec.codec:
+        return example(spec, 1)
+    (scaled,) = spec.sizing.inputs((640, 480), (1.0,))
+    return example(spec, 1, scaled.size_wh[::-1])
+
+
+def run(runners, batch):
+    """Rounds; the first, which warms up, does not count."""
+    until = time.monotonic() + SECONDS
+    for count in range(1000):
+        for runner in runners:
+            begin = time.perf_counter()
+            runner.session.infer(batch)
+            if count:
+                runner.times.append(time.perf_counter() - begin)
+        if count >= FEWEST and time.monotonic() > until:
+            return
+
+
+def cell(runner, eager, macs, attained, expected, batch):
+    gains = np.divide(eager.times, runner.times)
+    low, middle, high = np.quantile(gains, (0.1, 0.5, 0.9))
+    share = macs / median(runner.times) / attained.rates[runner.precision].per_second
     ours = runner.session.infer(batch)
     error = max(np.abs(ours[n] - m).max() / np.abs(m).max() for n, m in expected.items())
-    gains = np.divide(reference.times, runner.times)
-    low, middle, high = np.quantile(gains, (0.1, 0.5, 0.9))
-    wall = np.median(runner.times) * 1e3
-    gain = f"{middle:.2f} ({low:.2f}-{high:.2f})"
-    return f"| {runner.kind} | {wall:.1f} | {gain} | {error:.0e} | {runner.ready_s:.1f} |"
+    return f"{middle:.2f} ({low:.2f} to {high:.2f}), {share:.0%}, {error:.0e}"
 
 
-def main(model, kinds):
-    spec = spec_of(model)
-    batch = example(spec, 1, None if spec.codec else WHOLE_IMAGE_HW)
+def row(spec, kinds, attained):
+    batch = batch_of(spec)
     runners = [opened(kind, spec, batch.shape) for kind in ("torch:fp32", *kinds)]
-    expected = runners[0].session.infer(batch)
-    for count in range(ROUNDS + 1):
-        for runner in runners:
-            start = time.perf_counter()
-            runner.session.infer(batch)
-            if count:  # the first round warms up
-                runner.times.append(time.perf_counter() - start)
-    print(f"| {model} {batch.shape[2]}x{batch.shape[3]} | ms | gain | error | ready after s |")
-    print("| :--- | ---: | :--- | ---: | ---: |")
-    for runner in runners:
-        print(row(runner, runners[0], batch, expected))
+    eager, *others = runners
+    run(runners, batch)
+    expected = eager.session.infer(batch)
+    height, width = batch.shape[2:]
+    macs = spec.macs * height * width / (spec.input_hw[0] * spec.input_hw[1])
+    rate = attained.rates["fp32"].per_second
+    own = f"{median(eager.times) * 1e3:.1f} ms, {macs / median(eager.times) / rate:.0%}"
+    cells = [cell(runner, eager, macs, attained, expected, batch) for runner in others]
+    best = min(runners, key=lambda runner: median(runner.times))
+    ms = f"{median(best.times) * 1e3:.1f} ms ({best.kind})"
+    return " | ".join([f"| {spec.name} {height}x{width}", own, *cells, ms]) + " |"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", help="default: every network of the zoo")
+    parser.add_argument("--kinds", default=KINDS, help=f"default: {KINDS}")
+    given = parser.parse_args()
+    kinds = given.kinds.split(",")
+    attained = ceiling.measure(usable_cores(), ceiling.SECONDS)
+    for name, rate in attained.rates.items():
+        print(f"attained at {name}: {rate.per_second / 1e9:.0f} GMAC/s")
+    print("\nEach: gain (10 % to 90 %), share of peak, largest error.\n")
+    print("| " + " | ".join(["network", "eager torch, of peak", *kinds, "best"]) + " |")
+    print("| :--- | ---: |" + " :--- |" * (len(kinds) + 1))
+    for name in given.models or all_models():
+        print(row(spec_of(name), kinds, attained), flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:] or KINDS)
+    main()
