@@ -151,10 +151,15 @@ class Coded:
     def infer(self, batch):
         right, ours = self._reference.infer(batch), self._other.infer(batch)
         return {
-            name: maps
-            + (ours[name] - right[name]) * (np.abs(maps).max() / np.abs(right[name]).max())
+            name: maps + deviation(maps, right[name], ours[name])
             for name, maps in next(self._perfect).items()
         }
+
+
+def deviation(perfect, right, ours):
+    """Of ours from right, in the scale of perfect maps; none in maps of what is not there."""
+    scale = np.abs(perfect).max() / np.abs(right).max()
+    return (ours - right) * scale * (perfect != 0).any((-2, -1), keepdims=True)
 
 
 def perfect_outputs(pipeline, work):
