@@ -11,7 +11,7 @@ as the official code), OpenVINO in float32 and in bfloat16, one crop a forward a
 frame is a built-in scene at 640 x 480, decoded before the clock starts. Networks have formula
 weights; the decoder reads perfect maps. OKS compares a setting's poses with eager float32's: on
 the network's own outputs (noise), and on perfect maps to which the setting's deviation is added,
-in the same share of the largest value ("coded"). Half an hour.
+channel by channel in the same share of its largest value ("coded"). Half an hour.
 
     python benchmarks/official.py [--only WORD] [--seconds N]
 """
@@ -157,9 +157,9 @@ class Coded:
 
 
 def deviation(perfect, right, ours):
-    """Of ours from right, in the scale of perfect maps; none in maps of what is not there."""
-    scale = np.abs(perfect).max() / np.abs(right).max()
-    return (ours - right) * scale * (perfect != 0).any((-2, -1), keepdims=True)
+    """Of ours from right, channel by channel in the scale of perfect maps."""
+    sizes = [np.abs(maps).max((-2, -1), keepdims=True) for maps in (perfect, right)]
+    return (ours - right) * sizes[0] / np.maximum(sizes[1], 1e-12)
 
 
 def perfect_outputs(pipeline, work):
