@@ -5,6 +5,7 @@ import json
 import pytest
 
 from posemark.artefacts import Store, fingerprint
+from posemark.core.errors import UsageError
 
 
 def test_an_artefact_is_made_once_and_found_by_all_its_facts(tmp_path):
@@ -45,3 +46,9 @@ def test_of_two_makers_the_first_wins(tmp_path):
 
     assert (store.get("net", {}, slow) / "who").read_text() == "first"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"file.new: this folder cannot be made"):
+        Store(tmp_path / "file" / "new").get("net", {}, lambda _: None)

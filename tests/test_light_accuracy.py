@@ -5,8 +5,6 @@ On all 600 images of ../shared/coco the six reach the APs that an independent ev
 runs had on them.
 """
 
-from importlib.util import find_spec
-
 import pytest
 
 import goldens
@@ -16,7 +14,6 @@ from posemark.jobs.plan import Options, plan
 from posemark.jobs.prepare import prepare_job
 from posemark.records import files
 from posemark.report.derive import row_of
-from posemark.runtimes import opening
 from runs import run_one
 
 AP = {
@@ -35,9 +32,6 @@ def test_a_card_of_the_suite_light_reaches_its_ap(name, tmp_path, monkeypatch):
     folder, weights = goldens.shared("coco"), goldens.shared("weights")
     monkeypatch.setenv(FOLDERS, str(weights))
     (job,) = plan([name], Options(data=f"coco:{folder}", threads=1, limit=150))
-    needed = opening.packages_of(job.options.runtime, makes=False)
-    if not all(map(find_spec, needed)):
-        pytest.skip(f"{' and '.join(needed)} not installed")
     dataset = open_dataset(job.options.data)
     prepared = prepare_job(job, dataset, dataset.frames())
     row = row_of(files.read(run_one(prepared, tmp_path)[0]), {})

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from posemark.core.places import make_folder
+
 DIGITS = 16
 """Of the hash in a name: 64 bits, ample for the artefacts of one machine."""
 
@@ -28,6 +30,9 @@ class Store:
         can tell it. make: fills an empty folder. A folder appears under its name only when
         make has returned, by one renaming: whoever is killed leaves no half of it, and of
         two processes that make the same one, one comes first and both use that.
+
+        Raises:
+            UsageError: if the folder cannot be made.
         """
         target = self.folder / f"{kind}-{fingerprint(facts)}"
         if not target.is_dir():
@@ -37,7 +42,7 @@ class Store:
     def _make(
         self, target: Path, facts: Mapping[str, object], make: Callable[[Path], object]
     ) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with tempfile.TemporaryDirectory(prefix=".making-", dir=self.folder) as scratch:
             made = Path(scratch) / "made"
             made.mkdir()

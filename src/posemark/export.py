@@ -58,10 +58,10 @@ def facts(spec: ModelSpec, weights: str, version: str, precision: str) -> dict[s
 
 
 def _code() -> str:
-    """A hash of the networks' source: they may change between two releases, too."""
-    digest = hashlib.sha256()
+    """A hash of all source that makes artefacts: it may change between two releases, too."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
     package = Path(__file__).parent
-    for folder in ("models", "nn"):
+    for folder in ("models", "nn", "runtimes"):
         for path in sorted((package / folder).glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -14,6 +14,7 @@ import goldens
 from posemark.codecs import associative_embedding as ae
 from posemark.codecs.assignment import assign
 from posemark.codecs.associative_embedding import AssociativeEmbedding
+from posemark.codecs.lazy_maps import Enlarged, Stored, whole
 from posemark.core.errors import UsageError
 from posemark.core.frame import Truth
 from posemark.core.grouping import Pass, ScaledInput
@@ -38,6 +39,13 @@ def parser_maps(golden):
     heatmaps = dequantised(golden, "heatmaps_q", "heatmaps_scale")
     tags = dequantised(golden, "tags_q", "tags_scale")
     return heatmaps, np.ascontiguousarray(np.moveaxis(tags, -1, 0))
+
+
+def enlarged(maps, size_wh):
+    """Maps (..., h, w) resampled as lazy_maps.Enlarged does, all pixels of them."""
+    flat = Stored(maps.reshape(-1, *maps.shape[-2:]))
+    found = whole(Enlarged(flat, (int(size_wh[0]), int(size_wh[1]))))
+    return found.reshape(*maps.shape[:-2], *found.shape[1:])
 
 
 @pytest.mark.parametrize("file", PARSED)
@@ -111,7 +119,7 @@ def test_official_loop(file):
     expected = golden["final_heatmaps_stride4"][0]
     np.testing.assert_allclose(heatmaps[:, ::4, ::4], expected, rtol=0, atol=1e-6)
     np.testing.assert_allclose(heatmaps.max((1, 2)), golden["final_heatmap_max"][0], atol=1e-6)
-    everywhere = ae.enlarged(tags, golden["base_size_w_h"])[..., ::4, ::4]
+    everywhere = enlarged(tags, golden["base_size_w_h"])[..., ::4, ::4]
     expected = np.moveaxis(golden["final_tags_stride4"][0], -1, 0)
     np.testing.assert_allclose(everywhere, expected, rtol=1e-5, atol=1e-5)
 
@@ -180,7 +188,7 @@ def crowd(seed, size_hw, tags_hw, kinds):
 @pytest.mark.parametrize("seed", range(5))
 def test_group_equals_the_plain_loops(seed, kinds):
     heatmaps, tags = crowd(seed, (96, 120), (48, 60), kinds)
-    full = ae.enlarged(tags, (120, 96))
+    full = enlarged(tags, (120, 96))
     expected_peaks = oracle_peaks(heatmaps, full, CODEC)
     for ours, theirs in zip(CODEC._peaks(ae._Field(heatmaps, tags)), expected_peaks, strict=True):
         np.testing.assert_array_equal(ours.reshape(-1, 3 + kinds), np.reshape(theirs, ours.shape))
@@ -205,7 +213,7 @@ def test_enlarging_equals_torch(size):
     torchs = functional.interpolate(
         torch.from_numpy(maps)[None], size, mode="bilinear", align_corners=False
     )
-    ours = ae.enlarged(maps, size[::-1])
+    ours = enlarged(maps, size[::-1])
     np.testing.assert_allclose(ours, torchs[0].numpy(), rtol=1e-5, atol=1e-5 * np.abs(maps).max())
     ys, xs = np.mgrid[: size[0], : size[1]]
     read = ae._Field(np.zeros((3, *size), np.float32), maps[None]).tags_at(1, ys, xs)

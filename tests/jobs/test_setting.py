@@ -97,3 +97,17 @@ def test_names_that_could_leave_the_folder_are_refused():
     for name in ("../best", "", "a b", "best.toml"):
         with pytest.raises(UsageError, match="cannot name a setting"):
             setting.require_name(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("max_batch = 4", 'max_batch is about persons = "batched"'),
+        ('calibrate = "sample"\nprecision = "bf16"', 'calibrate is about precision = "int8"'),
+    ],
+)
+def test_keys_that_belong_together_come_together(text, message, tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        read(path)

@@ -51,7 +51,15 @@ def build():
 
 def installed():
     """Names of the runtimes whose packages are all here."""
-    return [name for name in RUNTIMES if all(map(find_spec, opening.packages_of(name)))]
+    return [name for name in RUNTIMES if here(name)]
+
+
+def here(name):
+    try:
+        require(Target(name))
+    except UsageError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="module")
@@ -155,3 +163,14 @@ def test_positions_of_deformable_convolutions_stay_float_in_bf16(store):
     session = open_session(Target("openvino", "bf16"), source(store))
     wide = np.random.default_rng(2).standard_normal((1, 3, 32, 2048), np.float32)
     assert max(errors(session, wide)) < 0.05
+
+
+def test_what_a_runtime_cannot_carry_over_is_one_error(store):
+    def broken():
+        raise TypeError("operator 'roll' is not known\nand more lines")
+
+    empty = Store(store.folder / "broken")
+    with pytest.raises(
+        ExportError, match=r"toy cannot be carried over to torch at fp32 on cpu: .*roll"
+    ):
+        open_session(Target(), source(empty, broken))

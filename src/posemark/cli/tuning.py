@@ -116,11 +116,12 @@ def tune(
         display = _Display(bar, quiet=json)
         bench = Bench(job, open_dataset(data), folder, budget, frames, display)
         ladder = climb(job.options, subject, bench, max_ap_loss, display.told)
+    if not json:
+        _print(ladder, bench.name)
     path = _keep(ladder, bench.name, save)
     if json:
         _print_json(ladder, bench.name, path)
     else:
-        _print(ladder, bench.name)
         typer.echo(f"\n{_command(entry, job, save)}\nsetting: {path}\nrecords: {folder}")
 
 

@@ -282,10 +282,3 @@ def _fill_missing(people: Maps, field: _Field) -> None:
 
 def _size_wh(output: Maps) -> tuple[int, int]:
     return output.shape[3], output.shape[2]
-
-
-def enlarged(maps: Maps, size_wh: tuple[int, int]) -> Maps:
-    """Maps (..., h, w) resampled to size_wh as lazy_maps.Enlarged does, all pixels of them."""
-    flat = Stored(maps.reshape(-1, *maps.shape[-2:]))
-    found = whole(Enlarged(flat, (int(size_wh[0]), int(size_wh[1]))))
-    return found.reshape(*maps.shape[:-2], *found.shape[1:])

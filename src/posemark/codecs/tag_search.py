@@ -13,8 +13,8 @@ import numpy as np
 from posemark.codecs.lazy_maps import BLOCK, Indices, Spans, Surface, portions
 from posemark.core.grouping import Maps
 
-_MARGIN = np.float32(1e-4)
-"""Added to bounds of tags, for the rounding of interpolated values up to some hundreds."""
+MARGIN = np.float32(1e-4)
+"""Added to bounds, for the rounding of interpolated values up to some hundreds."""
 
 _BEYOND = np.iinfo(np.intp).max
 
@@ -69,8 +69,8 @@ class TagSearch:
             np.stack([tags.extremes(rows, columns, pick) for tags in self._tags]).reshape(shape)
             for pick in (np.minimum, np.maximum)
         )
-        low -= _MARGIN
-        high += _MARGIN
+        low -= MARGIN
+        high += MARGIN
         bounds = np.empty((len(self._joint), low.shape[2]), np.float32)
         ends = np.searchsorted(self._joint, np.arange(len(self._highest) + 1))
         for joint, rows in enumerate(map(slice, ends[:-1], ends[1:])):

@@ -10,11 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark.codecs.lazy_maps import BLOCK, Enlarged, Indices, Spans, Stored, Surface, portions
-from posemark.codecs.tag_search import TagSearch
+from posemark.codecs.tag_search import MARGIN, TagSearch
 from posemark.core.grouping import Maps
-
-_MARGIN = np.float32(1e-4)
-"""Added to bounds, for the rounding of interpolated values up to some hundreds."""
 
 
 class Pixels(NamedTuple):
@@ -47,7 +44,7 @@ class Field:
         # (K,) whether any pixel of a joint is positive.
         self.has_heat: NDArray[np.bool_] = np.array((highest > 0).any((1, 2)), np.bool_)
         # Where no cell is positive no pixel is, to the last bit. Perfect maps are mostly 0.
-        self._highest = np.where(highest == 0, 0, highest + _MARGIN)
+        self._highest = np.where(highest == 0, 0, highest + MARGIN)
 
     # ---------------------------------------------------------------------------- some pixels
 

@@ -151,7 +151,8 @@ class Bench:
         """What tried loses against the reference, on the same frames, outside the clock."""
         self.watcher.about("accuracy")
         frames, ours = self._reference_poses
-        theirs = [poses for _, poses in _poses(self._prepared(tried), frames)]
+        found = _or_failed(lambda: list(_poses(self._prepared(tried), frames)))
+        theirs = [poses for _, poses in found]
         sigmas = self._reference_prepared.spec.skeleton.sigmas
         oks = agreement(zip(ours, theirs, strict=True), sigmas)
         if self.unjudged:

@@ -1,6 +1,6 @@
 """A network with its weights as an ONNX file that has been shown to give what torch gives."""
 
-import shutil
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ def export_model(name: str, weights: str, path: Path, threads: int) -> Exported:
         session = OnnxRuntimeSession(folder / export.MODEL, threads, target)
         error = export.require_parity(spec.name, session.infer, spec, folder)
         outputs = tuple(session.infer(next(iter(export.examples(spec)))))
-        shutil.move(folder / export.MODEL, path)
+        (folder / export.MODEL).replace(path)
     label = checkpoint.label if checkpoint else "by formula"
     return Exported(path, spec, label, outputs, error)
 
@@ -66,5 +66,10 @@ def _identity(checkpoint: Checkpoint | None) -> str:
 def _require_path(path: Path) -> None:
     if path.suffix != SUFFIX:
         raise UsageError(f"-o {path}: expected a file name that ends in {SUFFIX}.")
-    if not path.parent.is_dir():
-        raise UsageError(f"-o {path}: there is no folder {path.parent}. Make it first.")
+    if not path.parent.is_dir() or path.is_dir():
+        raise UsageError(
+            f"-o {path}: expected a file in a folder that is there. Make {path.parent}, or give "
+            "another name."
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"-o {path}: {path.parent} cannot be written to. Choose another folder.")

@@ -7,6 +7,7 @@ from msgspec import structs
 import posemark
 from posemark.codecs import VERSION as DECODERS
 from posemark.core.errors import RecordError
+from posemark.jobs.calibrate import calibration
 from posemark.jobs.prepare import Prepared
 from posemark.measure import PROTOCOL
 from posemark.measure.clock import utc_now
@@ -59,7 +60,7 @@ def make_header(
             camera_fps=options.camera_fps,
             device=options.device,
             layout=options.layout,
-            calibrated_on=options.calibrate if options.precision == "int8" else None,
+            calibrated_on=_calibrated_on(prepared),
             max_batch=options.max_batch if options.persons == "batched" else 1,
         ),
         published=_published(prepared),
@@ -83,6 +84,14 @@ def weights_bytes(prepared: Prepared) -> int:
     if prepared.checkpoint:
         return prepared.checkpoint.path.stat().st_size
     return prepared.spec.parameters * FLOAT_BYTES
+
+
+def _calibrated_on(prepared: Prepared) -> str | None:
+    """The data of int8 ranges with its fingerprint: other data, other network."""
+    options = prepared.job.options
+    if options.precision != "int8" or options.calibrate is None:
+        return None
+    return calibration(prepared.spec, prepared.job.entry, options.calibrate).name
 
 
 def _weights_source(checkpoint: Checkpoint | None) -> schema.Source:

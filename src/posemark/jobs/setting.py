@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from posemark.core.errors import UsageError
-from posemark.core.places import user_cache
+from posemark.core.places import make_folder, user_cache
 from posemark.jobs.plan import Job, Options
 from posemark.jobs.prepare import spec_of_entry, tag_of, weights_of
 from posemark.runtimes.opening import CHANNELS_LAST, RUNTIMES
@@ -68,7 +68,7 @@ def write(path: Path, setting: Setting, remarks: Sequence[str]) -> None:
     lines = [f"# {remark}" for remark in remarks]
     # TOML writes these strings and whole numbers as JSON does.
     lines += [f"{name} = {json.dumps(value)}" for name, value in setting.chosen.items()]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     partial = path.with_suffix(".part")
     partial.write_text("\n".join([*lines, ""]), encoding="utf-8")
     partial.replace(path)
@@ -93,6 +93,7 @@ def read(path: Path) -> Setting:
             f"{', '.join(FIELDS)}."
         ) from error
     _require_known(path, setting)
+    _require_together(path, setting)
     return setting
 
 
@@ -103,6 +104,13 @@ def _require_known(path: Path, setting: Setting) -> None:
             raise UsageError(
                 f"{path}: {key} = {value!r} is unknown; expected {' or '.join(known)}."
             )
+
+
+def _require_together(path: Path, setting: Setting) -> None:
+    if setting.max_batch and setting.persons != "batched":
+        raise UsageError(f'{path}: max_batch is about persons = "batched"; add that.')
+    if setting.calibrate and setting.precision != "int8":
+        raise UsageError(f'{path}: calibrate is about precision = "int8"; add that.')
 
 
 def find(text: str, entry: str) -> Path:

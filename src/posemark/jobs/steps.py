@@ -60,8 +60,10 @@ def runtimes(subject: Subject, _: Sequence[str]) -> list[Step]:
 
 def precisions(subject: Subject, fastest: Sequence[str]) -> list[Step]:
     """Every lower precision of the fastest runtimes."""
+    # A file runs in the precision that it is in: nothing of it is calibrated.
+    data = None if subject.spec.artefact else subject.calibrate
     return [
-        Step(f"{runtime} {precision}", _with_precision(runtime, precision, subject.calibrate))
+        Step(f"{runtime} {precision}", _with_precision(runtime, precision, data))
         for runtime in fastest[:FASTEST]
         for precision in PRECISIONS[1:]
     ]

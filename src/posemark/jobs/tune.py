@@ -85,7 +85,11 @@ class Bench(Protocol):
         ...
 
     def cost(self, tried: Options) -> Cost:
-        """What tried loses against the reference."""
+        """What tried loses against the reference.
+
+        Raises:
+            StepError: if tried does not run on a frame.
+        """
         ...
 
 
@@ -149,7 +153,10 @@ class _Climber:
         why = why or slow(gain)
         if gain is None or why:
             return Rung(step.name, options, False, self._total, gain, None, why)
-        cost = self._bench.cost(options)
+        try:
+            cost = self._bench.cost(options)
+        except StepError as error:
+            return Rung(step.name, options, False, self._total, gain, None, str(error))
         if cost.ap_loss is not None and cost.ap_loss > self._most_loss:
             why = f"costs more than {self._most_loss:g} AP"
             return Rung(step.name, options, False, self._total, gain, cost, why)

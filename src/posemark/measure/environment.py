@@ -13,10 +13,13 @@ LIBRARIES = (
     "opencv-python-headless",
     "torch",
     "faster-coco-eval",
+    "onnx",
     "onnxruntime",
+    "onnxruntime-gpu",
     "openvino",
     "nncf",
     "ai-edge-litert",
+    "litert-torch",
 )
 """Of those that are not installed the version is None."""
 

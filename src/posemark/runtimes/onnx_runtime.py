@@ -16,9 +16,6 @@ from posemark.runtimes.opening import unknown_device
 
 SUFFIX = "ExecutionProvider"
 
-RECIPE = 2
-"""Counts changes of how `quantise` works."""
-
 HEAVY = ("Conv", "FusedConv", "ConvTranspose", "DeformConv", "MatMul", "Gemm", "QLinearConv")
 """Operators that hold a network's work. Shapes may be computed on the CPU, these may not."""
 
@@ -32,7 +29,8 @@ def supported(device: str) -> tuple[str, ...]:
     provider = _provider(device)
     if provider.startswith("CPU"):
         return ("fp32", "int8")
-    return ("fp32", "fp16")
+    # TensorRT takes TF32 for fp32, and ONNX Runtime has no option against it.
+    return ("fp16",) if provider.startswith("Tensorrt") else ("fp32", "fp16")
 
 
 def _provider(device: str) -> str:
@@ -85,7 +83,9 @@ class OnnxRuntimeSession:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(path, options, providers=[provider])
+        # CUDA would take TF32 for fp32, unasked.
+        chosen = (provider, {"use_tf32": "0"}) if provider.startswith("CUDA") else provider
+        self._session = onnxruntime.InferenceSession(path, options, providers=[chosen])
         self._input = self._session.get_inputs()[0].name
         self._half = self._session.get_inputs()[0].type == "tensor(float16)"
         self._names = [output.name for output in self._session.get_outputs()]
@@ -191,7 +191,6 @@ def quantise(folder: Path, source: Source) -> Path:
         "from": folder.name,
         "calibration": calibration.name,
         "onnxruntime": onnxruntime.__version__,
-        "recipe": RECIPE,
     }
     return source.store.get(f"{source.spec.name}-ort-int8", facts, make)
 

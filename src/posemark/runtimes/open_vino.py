@@ -38,9 +38,6 @@ KEPT = ("GroupConvolution", "Add", "Multiply", "Concat", "Interpolate")
 """Not quantised: depthwise convolutions, sums of branches. On TinyPose their rounding moves
 many times as many key points, for no speed."""
 
-RECIPE = 2
-"""Counts changes of how `quantise` works."""
-
 HEAVY = ("Convolution", "GroupConvolution", "Deconvolution", "FullyConnected", "MatMul")
 
 
@@ -67,6 +64,8 @@ def open_session(target: Target, source: Source) -> Session:
         folder = quantise(folder, source)
     session = OpenVinoSession(folder / MODEL, source.threads, target)
     session.prepare((1, *export.example(source.spec, 1).shape[1:]))
+    if target.precision == "fp32" and target.device != "cpu":  # on the CPU it was checked when made
+        require_parity(session, source, onnx_folder(source))
     return session
 
 
@@ -84,7 +83,7 @@ def _converted(source: Source) -> Path:
     import openvino
 
     exported = onnx_folder(source)
-    facts = {"from": exported.name, "openvino": openvino.__version__, "form": _FORM}
+    facts = {"from": exported.name, "openvino": openvino.__version__}
 
     def make(folder: Path) -> None:
         from openvino.frontend.onnx import ConversionExtension
@@ -98,10 +97,6 @@ def _converted(source: Source) -> Path:
         require_parity(session, source, exported)
 
     return source.store.get(f"{source.spec.name}-openvino", facts, make)
-
-
-_FORM = 2
-"""Counts changes of what `_converted` makes."""
 
 
 def _keep_positions_precise(path: Path) -> None:
@@ -137,6 +132,7 @@ class OpenVinoSession:
     ) -> None:
         import openvino
 
+        self._target = target
         self.precision = target.precision
         self.device = target.device
         self._core = openvino.Core()
@@ -173,8 +169,9 @@ class OpenVinoSession:
         if shape or self._free_shape:
             model = model.clone()
             model.reshape(list(shape or self._free_shape))
-        compiled = self._core.compile_model(model, self.device.upper(), self._config)
-        _require_precision(compiled, self.precision, self.device)
+        compiled = self._core.compile_model(model, self._target.device.upper(), self._config)
+        others = _require_precision(compiled, self.precision, self._target.device)
+        self.device = ", ".join((self._target.device, *others))
         return compiled
 
     def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
@@ -190,20 +187,23 @@ def _tensor(port: Any) -> Tensor:
     return Tensor(port.get_any_name(), tuple(sides), port.element_type.to_dtype().name)
 
 
-def _require_precision(compiled: Any, precision: str, device: str) -> None:
+def _require_precision(compiled: Any, precision: str, device: str) -> list[str]:
     """Read back in what types the heavy operators run.
 
     All at fp32. At lower precisions at least half: the device may have no kernel for some.
+    Returns what runs otherwise, in words.
     """
     ran = Counter(_ran_in(node) for node in _heavy(compiled))
     right = sum(count for kind, count in ran.items() if kind in RUNS_AS[precision])
     enough = ran.total() if precision == "fp32" else ran.total() / 2
-    if right < enough:
-        came = ", ".join(f"{count} in {kind}" for kind, count in ran.most_common())
+    if not ran or right < enough:
+        came = ", ".join(f"{count} in {kind}" for kind, count in ran.most_common()) or "unknown"
         raise UsageError(
             f"openvino was asked for {precision} on {device}, but would run the network's "
             f"convolutions and products otherwise: {came}. Ask for another precision."
         )
+    others = ((kind, count) for kind, count in ran.items() if kind not in RUNS_AS[precision])
+    return [f"{count} of {ran.total()} convolutions in {kind}" for kind, count in others]
 
 
 def _heavy(compiled: Any) -> list[Any]:
@@ -264,7 +264,6 @@ def quantise(folder: Path, source: Source) -> Path:
         "from": folder.name,
         "calibration": calibration.name,
         "nncf": nncf.__version__,
-        "recipe": RECIPE,
     }
     return source.store.get(f"{source.spec.name}-openvino-int8", facts, make)
 

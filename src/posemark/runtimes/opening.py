@@ -9,6 +9,7 @@ from posemark.core.artefact import Artefact
 from posemark.core.errors import UsageError
 from posemark.runtimes import Session, Source, Target
 from posemark.runtimes.files import FileSession
+from posemark.runtimes.making import making
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def require(target: Target, calibrated: bool = False, artefact: Artefact | None 
     _require_layout(target)
     if artefact:
         _require_kept(target, artefact)
+        _require_uncalibrated(artefact, calibrated)
     elif target.precision == "int8" and not calibrated:
         raise UsageError(
             f"{target.runtime} at int8 chooses ranges from real images; give a data set to "
@@ -119,12 +121,12 @@ def _require_kept(target: Target, artefact: Artefact) -> None:
         )
 
 
-def packages_of(runtime: str, makes: bool = True) -> tuple[str, ...]:
-    """What a runtime imports beyond the package's own requirements.
-
-    makes: to carry over networks of torch; False: to open files.
-    """
-    return _MODULES[runtime].packages + (_MODULES[runtime].makes_with if makes else ())
+def _require_uncalibrated(artefact: Artefact, calibrated: bool) -> None:
+    if calibrated:
+        raise UsageError(
+            f"{artefact.path.name} is an exported model and runs as it is: there is nothing to "
+            "calibrate. Leave the data to calibrate with out."
+        )
 
 
 def supported(runtime: str, device: str) -> tuple[str, ...]:
@@ -150,11 +152,13 @@ def _require_precision(target: Target, supported: tuple[str, ...]) -> None:
 
 
 def _require_layout(target: Target) -> None:
-    if target.layout is None or (target.layout == CHANNELS_LAST and target.runtime == "torch"):
+    chosen = Target("torch", "fp32", "cpu", CHANNELS_LAST)
+    if target.layout is None or target == chosen:
         return
     raise UsageError(
-        f"{target.runtime} has no layout {target.layout!r} to choose. Only the runtime torch has "
-        f"one, {CHANNELS_LAST}; the others choose their own. Leave it out."
+        f"{target.runtime} in {target.precision} on {target.device} has no layout "
+        f"{target.layout!r} to choose: only torch in fp32 on the CPU has one, {CHANNELS_LAST}; "
+        "all others keep maps as suits them best. Leave it out."
     )
 
 
@@ -163,14 +167,16 @@ def open_session(target: Target, source: Source) -> Session:
 
     Raises:
         UsageError: as `require`.
-        ExportError: if the exported network does not give what the original gives.
+        ExportError: if the network cannot be carried over, or then does not give what the
+            original gives.
         CheckpointError: if the artefact of an exported model cannot be read.
     """
     artefact = source.spec.artefact
     require(target, source.calibration is not None, artefact)
     if artefact:
         return open_file(target, artefact, source.threads)
-    return _module(target.runtime).open_session(target, source)
+    with making(source.spec.name, target):
+        return _module(target.runtime).open_session(target, source)
 
 
 def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:

@@ -15,6 +15,7 @@ from posemark import export
 from posemark.core.artefact import Artefact
 from posemark.runtimes import Maps, Session, Source, Target, Tensor
 from posemark.runtimes.files import FileSession, reading
+from posemark.runtimes.making import making
 from posemark.runtimes.opening import unknown_device
 
 MODEL = "model.tflite"
@@ -92,7 +93,7 @@ class TfliteSession:
 
     def __init__(self, source: Source, target: Target) -> None:
         self.precision = target.precision
-        self._source = source
+        self._source, self._target = source, target
         self._runners: dict[tuple[int, ...], tuple[Any, list[str]]] = {}
 
     def prepare(self, shape: tuple[int, ...]) -> None:
@@ -100,7 +101,10 @@ class TfliteSession:
         if shape not in self._runners:
             facts = {**self._facts(), "shape": shape}
             name = f"{self._source.spec.name}-tflite"
-            folder = self._source.store.get(name, facts, lambda made: self._convert(shape, made))
+            with making(self._source.spec.name, self._target):
+                folder = self._source.store.get(
+                    name, facts, lambda made: self._convert(shape, made)
+                )
             self._runners[shape] = _runner(folder, self._source.threads)
             self.infer(np.zeros(shape, np.float32))
 

@@ -21,6 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from posemark import export
 from posemark.core.errors import UsageError
 from posemark.runtimes import Maps, Session, Source, Target, torch_eager
+from posemark.runtimes.making import making
 from posemark.runtimes.torch_eager import DTYPES
 
 PACKAGE = "network.pt2"
@@ -50,6 +51,7 @@ class CompiledSession:
 
     def __init__(self, source: Source, target: Target) -> None:
         torch.set_num_threads(source.threads)
+        torch_eager.refuse_tf32()
         self._source = source
         self._target = target
         self._packages: dict[tuple[int, ...], Any] = {}
@@ -67,7 +69,8 @@ class CompiledSession:
             return
         facts = self._facts(shape)
         name = f"{self._source.spec.name}-torch-compile"
-        folder = self._source.store.get(name, facts, lambda made: self._compile(shape, made))
+        with making(self._source.spec.name, self._target):
+            folder = self._source.store.get(name, facts, lambda made: self._compile(shape, made))
         self._packages[shape] = torch._inductor.aoti_load_package(str(folder / PACKAGE))
         self.infer(np.zeros(shape, np.float32))
 

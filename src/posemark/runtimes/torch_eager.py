@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from posemark.runtimes import Maps, Session, Source, Target
 from posemark.runtimes.opening import unknown_device
 
+GRAPHS = 8
+"""Shapes with a CUDA graph, which holds memory of its own; others run kernel by kernel."""
+
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -72,6 +75,12 @@ class TorchSession:
         return {name: tensor.float().numpy() for name, tensor in outputs.items()}
 
 
+def refuse_tf32() -> None:
+    """TF32 is neither fp32 nor asked for; cuDNN would take it unasked."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
 class CudaSession:
     """Runs a torch module on a CUDA device, weights in the precision's own type."""
 
@@ -79,9 +88,7 @@ class CudaSession:
 
     def __init__(self, network: nn.Module, threads: int, precision: str, device: str) -> None:
         torch.set_num_threads(threads)
-        # TF32 is neither fp32 nor asked for; cuDNN would take it unasked.
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
+        refuse_tf32()
         # Times convolutions of a shape when it is first seen, and takes the fastest.
         torch.backends.cudnn.benchmark = True
         self._on = torch.device(device)
@@ -93,7 +100,7 @@ class CudaSession:
 
     def prepare(self, shape: tuple[int, ...]) -> None:
         """Capture the graph of a batch of one image."""
-        if shape[0] == 1 and shape not in self._graphs:
+        if shape[0] == 1 and shape not in self._graphs and len(self._graphs) < GRAPHS:
             self._graphs[shape] = _Graph(self._network, self._moved(np.zeros(shape, np.float32)))
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
