@@ -45,7 +45,7 @@ Entries = Annotated[
         metavar="ENTRY|GLOB|SUITE...",
         help="A model (hrnet-w32-256x192), with weights (MODEL.TAG), with boxes "
         "(MODEL@gt, MODEL@detected) or scales (MODEL@single, MODEL@multi), a glob ('lite*'), "
-        "a letter of the blog post, or a suite (seed, all).",
+        "a letter of the blog post, a suite (seed, light, all), or an exported model's card.toml.",
     ),
 ]
 Data = Annotated[str, typer.Option(help="sample (built-in scenes) or coco:DIR (standard layout).")]

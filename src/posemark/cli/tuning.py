@@ -28,7 +28,7 @@ EntryName = Annotated[
     str,
     typer.Argument(
         metavar="ENTRY",
-        help="One entry: MODEL, MODEL.TAG, MODEL@detected, MODEL@multi, or a letter.",
+        help="One entry: MODEL, MODEL.TAG, MODEL@detected, MODEL@multi, a letter, or a card.toml.",
     ),
 ]
 Runtimes = Annotated[
