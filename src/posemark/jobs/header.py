@@ -61,6 +61,7 @@ def make_header(
             layout=options.layout,
             calibrated_on=options.calibrate if options.precision == "int8" else None,
             max_batch=options.max_batch if options.persons == "batched" else 1,
+            card=spec.card,
         ),
         published=_published(prepared),
         environment=environment() | ({"ceiling": ceiling} if ceiling else {}),

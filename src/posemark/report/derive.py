@@ -309,7 +309,7 @@ def _fingerprint(header: schema.Header, images: str) -> dict[str, str]:
     """What decides, beside the machine, whether two results measured the same."""
     settings = header.settings
     at_least = f", scores from {settings.min_score:g}" if settings.min_score else ""
-    return {
+    found = {
         "images": images,
         "data": header.data.sha256[:_DIGITS],
         "boxes": header.boxes.sha256[:_DIGITS] + at_least,
@@ -319,6 +319,7 @@ def _fingerprint(header: schema.Header, images: str) -> dict[str, str]:
         "precision": settings.precision,
         "protocol": str(header.protocol),
     }
+    return found | ({"card": settings.card} if settings.card else {})
 
 
 _DIGITS = 16
