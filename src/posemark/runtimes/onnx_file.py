@@ -12,9 +12,15 @@ from pathlib import Path
 from posemark.core.errors import CheckpointError
 from posemark.runtimes.files import reading
 
-_FLOAT, _INT8, _UINT8, _HALF, _BFLOAT = 1, 3, 2, 10, 16
-_TYPES = {_FLOAT: "fp32", _HALF: "fp16", _BFLOAT: "bf16"}
-"""TensorProto.DataType of weights."""
+# Of ModelProto, GraphProto, NodeProto, AttributeProto (a tensor, a graph, graphs), TensorProto.
+_GRAPH = 7
+_NODE, _INITIALISER = 1, 5
+_OPERATOR, _ATTRIBUTE = 4, 5
+_TENSOR, _BRANCH, _BRANCHES = 5, 6, 11
+_SIDES, _TYPE, _ELSEWHERE = 1, 2, 13
+
+_TYPES = {1: "fp32", 10: "fp16", 16: "bf16"}
+"""TensorProto.DataType of weights that are no integers."""
 
 _INTEGER = ("QLinear", "QuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger")
 """What names of operators begin with where products are in 8 bits."""
@@ -32,7 +38,7 @@ def precision(path: Path) -> str:
             return "int8"
         numbers: Counter[str] = Counter()
         for tensor in _tensors(graph):
-            kind = next((kind for number, kind in _fields(tensor) if number == 2), 0)
+            kind = next((kind for number, kind in _fields(tensor) if number == _TYPE), 0)
             numbers[_TYPES.get(kind, "")] += _count(tensor)
     del numbers[""]  # shapes, indices
     return max(numbers, key=lambda kind: numbers[kind], default="fp32")
@@ -45,7 +51,8 @@ def require_whole(path: Path) -> None:
         CheckpointError: naming one of these; or if it is no ONNX file.
     """
     with reading(path, "PoseMark"):
-        pairs = [_pair(entry) for tensor in _tensors(_graph(path)) for entry in _of(tensor, 13)]
+        tensors = _tensors(_graph(path))
+        pairs = [_pair(entry) for tensor in tensors for entry in _of(tensor, _ELSEWHERE)]
     if pairs:
         other = dict(pairs).get("location", "another file")
         raise CheckpointError(
@@ -56,45 +63,45 @@ def require_whole(path: Path) -> None:
 
 
 def _graph(path: Path) -> memoryview:
-    graph = next(_of(memoryview(path.read_bytes()), 7), None)
-    if graph is None:
+    graphs = list(_of(memoryview(path.read_bytes()), _GRAPH))  # to the end: it may be cut short
+    if not graphs:
         raise ValueError("it has no graph")
-    return graph
+    return graphs[0]
 
 
 def _graphs(graph: memoryview) -> Iterator[memoryview]:
     """It and those inside its nodes: branches, loops."""
     yield graph
-    for number, node in _fields(graph):
-        if number == 1:
-            for attribute in _of(node, 5):
-                for inner in (*_of(attribute, 6), *_of(attribute, 11)):
-                    yield from _graphs(inner)
+    for node in _of(graph, _NODE):
+        for attribute in _of(node, _ATTRIBUTE):
+            for inner in (*_of(attribute, _BRANCH), *_of(attribute, _BRANCHES)):
+                yield from _graphs(inner)
 
 
 def _operators(graph: memoryview) -> Iterator[str]:
     for each in _graphs(graph):
-        for node in _of(each, 1):
-            yield from (bytes(kind).decode() for kind in _of(node, 4))
+        for node in _of(each, _NODE):
+            yield from (bytes(kind).decode() for kind in _of(node, _OPERATOR))
 
 
 def _tensors(graph: memoryview) -> Iterator[memoryview]:
     """Initialisers, and the values of constants."""
     for each in _graphs(graph):
-        yield from _of(each, 5)
-        for node in _of(each, 1):
-            for attribute in _of(node, 5):
-                yield from _of(attribute, 5)
+        yield from _of(each, _INITIALISER)
+        for node in _of(each, _NODE):
+            for attribute in _of(node, _ATTRIBUTE):
+                yield from _of(attribute, _TENSOR)
 
 
 def _count(tensor: memoryview) -> int:
     """Of its numbers. Sides come one by one, or several in one field."""
-    sides = [side for number, side in _fields(tensor) if number == 1]
+    sides = [side for number, side in _fields(tensor) if number == _SIDES]
     return prod(one for side in sides for one in ([side] if isinstance(side, int) else _all(side)))
 
 
 def _pair(entry: memoryview) -> tuple[str, str]:
-    key, value = (b"".join(map(bytes, _of(entry, number))).decode() for number in (1, 2))
+    """A StringStringEntryProto."""
+    key, value = (b"".join(_of(entry, number)).decode() for number in (1, 2))
     return key, value
 
 
