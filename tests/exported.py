@@ -90,6 +90,23 @@ def rows(values):
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
 
+def in_bytes():
+    """`graph`, its pixels rounded to bytes and back as quantised networks do everywhere."""
+    model = graph()
+    values = [numpy_helper.from_array(np.float32(1 / 64), "step")]
+    values.append(numpy_helper.from_array(np.uint8(128), "middle"))
+    model.graph.initializer.extend(values)
+    rounding = [
+        helper.make_node("QuantizeLinear", ["floats", "step", "middle"], ["bytes"]),
+        helper.make_node("DequantizeLinear", ["bytes", "step", "middle"], ["rounded"]),
+    ]
+    nodes = [*model.graph.node]
+    nodes[1].input[0] = "rounded"
+    del model.graph.node[:]
+    model.graph.node.extend([nodes[0], *rounding, *nodes[1:]])
+    return model
+
+
 def save(model, folder):
     onnx.checker.check_model(model)
     onnx.save(model, folder / "tiny.onnx")

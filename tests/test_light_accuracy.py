@@ -8,7 +8,9 @@ runs had on them.
 import pytest
 
 import goldens
-from posemark.cards.model import FOLDERS
+from posemark import cards
+from posemark.cards.check import check
+from posemark.cards.model import FOLDERS, default_runtime
 from posemark.datasets import open_dataset
 from posemark.jobs.plan import Options, plan
 from posemark.jobs.prepare import prepare_job
@@ -26,12 +28,37 @@ AP = {
 }
 
 
+PACKAGES = {"tflite": "ai_edge_litert"}  # others are called as their runtime
+
+
+def require_runtime(name):
+    pytest.importorskip(PACKAGES.get(name, name), reason=f"the runtime {name} is not installed")
+
+
+@pytest.mark.parametrize("name", AP)
+def test_check_finds_nothing_wrong_or_strange_with_the_suite_light(name, monkeypatch):
+    monkeypatch.setenv(FOLDERS, str(goldens.shared("weights")))
+    path = cards.built_in()[name]
+    require_runtime(default_runtime(cards.read(path)))
+    assert [finding for finding in check(path, 1) if finding.verdict != "ok"] == []
+
+
+def test_a_tflite_file_is_in_the_precision_of_its_weights(tmp_path, monkeypatch):
+    monkeypatch.setenv(FOLDERS, str(goldens.shared("weights")))
+    require_runtime("tflite")
+    text = cards.built_in()["movenet-lightning"].read_text(encoding="utf-8")
+    path = tmp_path / "card.toml"
+    path.write_text(text.replace('precision = "int8"', 'precision = "fp32"'), encoding="utf-8")
+    assert "int8_4.tflite is in int8, by its operators" in list(check(path, 1))[-1].says
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", AP)
 def test_a_card_of_the_suite_light_reaches_its_ap(name, tmp_path, monkeypatch):
     folder, weights = goldens.shared("coco"), goldens.shared("weights")
     monkeypatch.setenv(FOLDERS, str(weights))
     (job,) = plan([name], Options(data=f"coco:{folder}", threads=1, limit=150))
+    require_runtime(job.options.runtime)
     dataset = open_dataset(job.options.data)
     prepared = prepare_job(job, dataset, dataset.frames())
     row = row_of(files.read(run_one(prepared, tmp_path)[0]), {})

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import exported
 from posemark import cli
-from posemark.cards.check import check
+from posemark.cards.check import Finding, check
 
 BYTES = {
     "divisor = 255": "divisor = 1",
@@ -140,8 +140,29 @@ def test_what_cannot_be_opened_is_one_finding(tmp_path):
     assert (card.verdict, reading.verdict) == ("ok", "wrong")
     assert "tiny.onnx is not here" in reading.says
     (tmp_path / "tiny.onnx").write_bytes(b"<html>")
-    assert "onnxruntime cannot read it" in list(check(path, 1))[-1].says
+    assert "tiny.onnx: PoseMark cannot read it" in list(check(path, 1))[-1].says
     assert "no such card" in next(check(tmp_path / "none.toml", 1)).says
+    assert "it cannot be read (Is a directory)" in next(check(tmp_path, 1)).says
+
+
+def test_another_precision_than_the_files(tmp_path):
+    card = {'"fp32"': '"int8"'}
+    says = (
+        'tiny.onnx is in fp32, by its operators and weights, but its card says file.precision = "'
+    )
+    assert declared(tmp_path, says, exported.graph(), replace=card) == "reading"
+    assert declared(tmp_path, "tiny.onnx is in int8", exported.in_bytes()) == "reading"
+
+
+def test_the_command_prints_each_finding_when_it_has_it(monkeypatch):
+    def findings(path, threads):
+        yield Finding("ok", "file", str(path))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("posemark.cards.check.check", findings)
+    stopped = CliRunner().invoke(cli.app, ["check", "some.toml"])
+    assert "file    some.toml" in stopped.output
+    assert stopped.exit_code
 
 
 def test_the_command_prints_a_line_a_check_and_its_status_tells(tmp_path, monkeypatch):

@@ -9,15 +9,18 @@ import pytest
 if not (find_spec("onnx") and find_spec("onnxruntime")):
     pytest.skip("onnx and onnxruntime are not installed", allow_module_level=True)
 
+from onnx import TensorProto
+
 import exported
+import posemark
 from posemark.cards.model import FOLDERS, model_of
 from posemark.core.artefact import Artefact, FileOutput
-from posemark.core.errors import CheckpointError, UsageError
+from posemark.core.errors import CheckpointError, RecordError, UsageError
 from posemark.datasets import open_dataset
 from posemark.jobs.plan import Options, plan
 from posemark.jobs.prepare import prepare_job
 from posemark.records import files
-from posemark.runtimes import Target
+from posemark.runtimes import Target, Tensor
 from posemark.runtimes.files import FileSession
 from posemark.runtimes.opening import default_target, open_file, require
 from runs import run_one
@@ -74,6 +77,21 @@ def test_another_content_than_the_card_names_is_refused(path):
                 model_of(card)
 
 
+def test_a_model_whose_weights_lie_in_another_file_is_refused(path):
+    import onnx
+
+    model = exported.graph()
+    places = {"location": "tiny.onnx.data", "size_threshold": 0}
+    onnx.save(model, path.parent / "tiny.onnx", save_as_external_data=True, **places)
+    assert (path.parent / "tiny.onnx.data").is_file()
+    with pytest.raises(CheckpointError, match=r"lie in tiny\.onnx\.data.*Save it as one"):
+        model_of(path)
+    whole = onnx.load(path.parent / "tiny.onnx")
+    (path.parent / "tiny.onnx").unlink()
+    onnx.save(whole, path.parent / "tiny.onnx")
+    assert model_of(path).artefact.files == (path.parent / "tiny.onnx",)
+
+
 # --- running it ---------------------------------------------------------------------------------
 
 
@@ -115,6 +133,35 @@ def test_openvino_reads_the_same_file_and_its_own_format(path):
         model_of(card)
 
 
+def test_another_card_is_another_run(path, tmp_path):
+    first = prepared(str(path), limit=1)
+    record, _ = run_one(first, tmp_path / "out")
+    assert files.read(record).header.settings.card == first.spec.card
+    text = path.read_text(encoding="utf-8")
+    path.write_text("# a remark\n" + text, encoding="utf-8")
+    run_one(prepared(str(path)), tmp_path / "out", resume=True)
+    path.write_text(text.replace('"rgb"', '"bgr"'), encoding="utf-8")
+    with pytest.raises(RecordError, match="another run: settings.card was"):
+        run_one(prepared(str(path)), tmp_path / "out", resume=True)
+
+
+@pytest.mark.skipif(not find_spec("openvino"), reason="openvino is not installed")
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        ({"kind": TensorProto.UINT8}, "input.dtype is float32, but the file takes uint8"),
+        ({"size": (96, 48)}, r"input.size is \[64, 48\].*but the file takes \[96, 48\]"),
+    ],
+)
+def test_no_runtime_turns_types_or_sizes_silently(made, says, path):
+    exported.save(exported.graph(**made), path.parent)
+    artefact = model_of(path).artefact
+    for runtime in ("openvino", "onnxruntime"):
+        session = open_file(Target(runtime, "fp32"), artefact, 1)
+        with pytest.raises(UsageError, match=f"tiny.onnx is not what its card says: {says}"):
+            session.prepare((1, 3, 64, 48))
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -133,6 +180,24 @@ def test_a_flip_test_of_coordinates_is_refused(path):
     card = exported.card(path.parent, replace={'"heatmap"': '"coordinates"'})
     with pytest.raises(UsageError, match="--flip averages maps, and tiny gives coordinates"):
         prepared(str(card), flip=True)
+
+
+def test_a_card_loads_without_naming_weights(path):
+    estimator = posemark.load(str(path))
+    image = np.random.default_rng(0).integers(0, 256, (90, 80, 3), np.uint8)
+    poses = estimator(image, [[10, 10, 40, 60]])
+    assert (estimator.spec.name, estimator.runtime, len(poses)) == ("tiny", "onnxruntime", 1)
+    with pytest.raises(UsageError, match="contradicts tiny, an exported model"):
+        posemark.load(str(path), weights="mine")
+
+
+def test_a_folder_of_cards_may_have_an_at(path):
+    folder = path.parent / "me@home"
+    folder.mkdir()
+    path.rename(folder / path.name)
+    for after, boxes in (("", "gt"), ("@detected", "detected")):
+        (job,) = plan([f"{folder / path.name}{after}"], OPTIONS)
+        assert (job.entry.model, job.entry.boxes) == ("tiny", boxes)
 
 
 def test_after_at_stands_a_kind_of_boxes(path):
@@ -158,6 +223,9 @@ class Raw:
 
     def __init__(self, **channels):
         self.channels, self.fed = channels, []
+
+    def tensors(self):
+        return [Tensor("images", (None, 16, 48, 3), "uint8")], []
 
     def infer(self, batch):
         self.fed.append(batch)

@@ -42,6 +42,13 @@ MISTAKES = [
         *("", "file.data_sha256 is of the .bin"),
     ),
     ({'family = "Tiny"': "family = "}, "", "expected TOML"),
+    (
+        {
+            '"heatmap"': '"paf"\nlayout = "coco"',
+            '[crop]\nconvention = "hrnet"': '[image]\nwidth = "pad"\nmultiple = 24',
+        },
+        *("", "the height in input.size is 64, which is no multiple of the 24 in image.multiple"),
+    ),
 ]
 
 
@@ -56,6 +63,11 @@ def test_every_mistake_names_the_file_the_key_and_what_came(changes, add, says, 
 def test_a_card_that_is_not_there_says_so(tmp_path):
     with pytest.raises(CardError, match="no such card"):
         cards.read(tmp_path / "none.toml")
+
+
+def test_a_folder_is_no_card(tmp_path):
+    with pytest.raises(CardError, match=r"it cannot be read \(Is a directory\)"):
+        cards.read(tmp_path)
 
 
 def test_the_cards_that_come_along_are_the_suite_light():

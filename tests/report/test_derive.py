@@ -277,6 +277,7 @@ def test_the_fingerprint_changes_with_whatever_changes_the_measurement(tmp_path)
         assert {key for key in known if known[key] != other[key]} == {name}
     assert fingerprint("h", decoder=2)["decoder"] == "quarter v2"
     assert fingerprint("i", settings={"codec": "argmax"})["decoder"] == "argmax v1"
+    assert fingerprint("k", settings={"card": "c" * 16}) == {**known, "card": "c" * 16}
     assert fingerprint("j", settings={"min_score": 0.3})["boxes"] == "gt, scores from 0.3"
 
 

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from posemark.cards import schema
 from posemark.cards.reading import read
 from posemark.codecs import paf
@@ -17,6 +19,7 @@ from posemark.core.errors import CardError, CheckpointError, UsageError
 from posemark.core.spec import Codec, Convention, ModelSpec, Pixels, Reported, Weights
 from posemark.geometry import conventions
 from posemark.geometry.fixed_height import FixedHeight
+from posemark.runtimes import onnx_file
 from posemark.runtimes.opening import FORMATS
 from posemark.weights import Checkpoint, cache_dir, sha256_of
 
@@ -76,7 +79,13 @@ def with_artefact(card: schema.Card, artefact: Artefact) -> ModelSpec:
         output=artefact.output.name,
         stride=_stride(card),
         artefact=artefact,
+        card=digest(card),
     )
+
+
+def digest(card: schema.Card) -> str:
+    """16 hex digits for all that a card says, whatever its spelling and its comments."""
+    return hashlib.sha256(msgspec.json.encode(card)).hexdigest()[:16]
 
 
 def checkpoint_of(model: ModelSpec) -> Checkpoint | None:
@@ -99,7 +108,8 @@ def find_artefact(card: schema.Card, path: Path) -> Artefact:
 
     Raises:
         CardError: if its format is unknown.
-        CheckpointError: if it is not on this machine, or is another one.
+        CheckpointError: if it is not on this machine, is another one, or (ONNX) keeps its
+            weights in further files.
     """
     default_runtime(card)
     artefact = Artefact(
@@ -111,6 +121,8 @@ def find_artefact(card: schema.Card, path: Path) -> Artefact:
         size_hw=card.input.size if card.crop else None,
         output=_output(card),
     )
+    if artefact.format == ".onnx":
+        onnx_file.require_whole(artefact.path)
     return replace(artefact, sha256=_digest(card, artefact))
 
 

@@ -36,9 +36,11 @@ def read(path: Path) -> Card:
 def _parsed(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except OSError as error:
+        absent = isinstance(error, FileNotFoundError)
+        why = "no such card" if absent else f"it cannot be read ({error.strerror})"
         raise CardError(
-            f"{path}: no such card. Give the path of a .toml file; docs/add-a-model.md has a "
+            f"{path}: {why}. Give the path of a .toml file; docs/add-a-model.md has a "
             "complete example."
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -123,7 +125,7 @@ def _value(fields: Any, key: str) -> Any:
 
 def _contradictions(card: Card) -> list[str]:
     """What no single key shows."""
-    problems = [_way_of_cropping(card), _bytes_are_bytes(card), _file_data(card)]
+    problems = [_way_of_cropping(card), _bytes_are_bytes(card), _file_data(card), _height(card)]
     return [problem for problem in problems if problem]
 
 
@@ -153,3 +155,13 @@ def _file_data(card: Card) -> str:
     if card.file.data_sha256 and not card.file.name.endswith(".xml"):
         return "file.data_sha256 is of the .bin beside an .xml file, and this is none: remove it."
     return ""
+
+
+def _height(card: Card) -> str:
+    """The width is brought to a multiple of pixels; a height of another kind would be, too."""
+    if card.image is None or card.input.size[0] % card.image.multiple == 0:
+        return ""
+    return (
+        f"the height in input.size is {card.input.size[0]}, which is no multiple of the "
+        f"{card.image.multiple} in image.multiple. Both sides have to be: correct one of them."
+    )

@@ -24,7 +24,10 @@ SCENES = 4
 _TALL = 200
 """Pixels that a person is high at least: small ones tell little."""
 
-FOUND_OKS = 0.3
+FOUND_OKS = {"top-down": 0.5, "bottom-up": 0.2}
+"""Less is worth a look. The suite `light` reaches 0.70 to 0.89 top-down; with left and right or
+all key points exchanged, which stay inside their box, 0.12 to 0.38. Bottom-up, where a person who
+is not found counts 0, it reaches 0.82 and 0.27, and with either mistake 0.00."""
 
 _HIGHEST = 1.5
 _LOWEST = 0.02

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 _MARKS = {"ok": ("✓", "green"), "wrong": ("✗", "red"), "hint": ("!", "yellow")}
+_WIDTH = 7
+"""Of the longest name of a check."""
 
 
 def check(
@@ -33,12 +35,14 @@ def check(
     from posemark.measure.environment import usable_cores
 
     path = cards.built_in().get(card, Path(card))
-    table = Table(box=None, show_header=False, pad_edge=False)
-    verdicts: set[str] = set()
+    console, verdicts = Console(highlight=False), set[str]()
     for finding in findings_of(path, usable_cores()):
         mark, colour = _MARKS[finding.verdict]
-        table.add_row(Text(mark, style=colour), finding.check, Text(finding.says))
+        line = Table.grid(padding=(0, 1))
+        line.add_column(width=1)
+        line.add_column(width=_WIDTH)
+        line.add_row(Text(mark, style=colour), finding.check, Text(finding.says))
+        console.print(line)  # at once: opening a file may take long
         verdicts.add(finding.verdict)
-    Console(highlight=False).print(table)
     if "wrong" in verdicts:
         raise typer.Exit(1)

@@ -117,7 +117,8 @@ class ModelSpec:
     parameters: learnable numbers. macs: multiply-accumulates of convolutions and matrix
         products for one input of input_hw. Both are recounted by a test; of an exported model
         they may be unknown.
-    artefact: the file of an exported model, which has no torch module: build() raises.
+    artefact: the file of an exported model, which has no torch module: build() raises. card:
+        hash of the card that describes it; with another card it is another model.
     origin, licence: the official repository and the licence of its code.
     """
 
@@ -144,6 +145,7 @@ class ModelSpec:
     stride: int = 4
     skeleton: Skeleton = COCO_17
     artefact: Artefact | None = None
+    card: str | None = None
 
     @property
     def approach(self) -> Approach:

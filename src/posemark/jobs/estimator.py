@@ -90,6 +90,8 @@ def load(name: str, weights: str | None = None, setting: str | None = None) -> E
 
 
 def _require_weights(job: Job, weights: str | None) -> None:
+    if job.entry.card:  # its file holds them
+        return
     if weights is None and job.options.weights == NONE:
         model = job.entry.model
         raise UsageError(

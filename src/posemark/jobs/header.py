@@ -62,6 +62,7 @@ def make_header(
             layout=options.layout,
             calibrated_on=_calibrated_on(prepared),
             max_batch=options.max_batch if options.persons == "batched" else 1,
+            card=spec.card,
         ),
         published=_published(prepared),
         environment=environment() | ({"ceiling": ceiling} if ceiling else {}),

@@ -184,9 +184,9 @@ def _settled(entry: Entry, tag: str, options: Options) -> Options:
 
 
 def _matches(name: str, options: Options) -> list[tuple[Entry, str]]:
-    path, _, variant = name.partition("@")
-    if path.endswith(cards.SUFFIX):
-        return [(entry, "") for entry in _of_card(Path(path), variant, options)]
+    folder, suffix, after = name.rpartition(cards.SUFFIX)
+    if suffix and (not after or after.startswith("@")):  # folders may have an "@", too
+        return [(entry, "") for entry in _of_card(Path(folder + suffix), after[1:], options)]
     if name in suites():
         return [(entry, "") for entry in suites()[name]]
     by_letter = [(entry, "") for entry in SEED if entry.letter == name]

@@ -37,7 +37,8 @@ class Settings(msgspec.Struct, frozen=True):
     precision, device: what the network ran on; a session that is anything else never opens.
     The runtime's own words for the device are in the environment, as ran_on. layout: of the
     maps, where another than the runtime's own was asked for. calibrated_on: the data that
-    int8 ranges were chosen from. max_batch: crops in one forward at most.
+    int8 ranges were chosen from. max_batch: crops in one forward at most. card: hash of the
+    card that describes an exported model; None for the zoo.
     """
 
     convention: str
@@ -55,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True):
     layout: str | None = None
     calibrated_on: str | None = None
     max_batch: int = 1
+    card: str | None = None
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):

@@ -308,17 +308,19 @@ def _judged(truth: dict[str, Any], poses: list[tuple[int, schema.People | None]]
 def _fingerprint(header: schema.Header, images: str) -> dict[str, str]:
     """What decides, beside the machine, whether two results measured the same."""
     settings = header.settings
+    calibrated = f", ranges from {settings.calibrated_on}" if settings.calibrated_on else ""
     at_least = f", scores from {settings.min_score:g}" if settings.min_score else ""
-    return {
+    found = {
         "images": images,
         "data": header.data.sha256[:_DIGITS],
         "boxes": header.boxes.sha256[:_DIGITS] + at_least,
         "sigmas": _short_hash(header.sigmas),
         "decoder": f"{settings.codec} v{header.decoder}",
         "weights": header.weights.sha256[:_DIGITS],
-        "precision": settings.precision,
+        "precision": settings.precision + calibrated,
         "protocol": str(header.protocol),
     }
+    return found | ({"card": settings.card} if settings.card else {})
 
 
 _DIGITS = 16

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from posemark.core.artefact import Artefact, FileOutput
 from posemark.core.errors import CheckpointError, PoseMarkError, UsageError
 from posemark.runtimes import Maps, Tensor
+from posemark.runtimes.declared import input_problems
 
 
 class Raw(Protocol):
@@ -42,7 +43,8 @@ class FileSession:
         """Run once.
 
         Raises:
-            UsageError: if the file does not take this shape, or lacks an output.
+            UsageError: if the file does not take this shape, takes another size or type than
+                its card says, or lacks an output.
         """
         if shape not in self._seen:
             self.infer(np.zeros(shape, np.float32))
@@ -70,6 +72,8 @@ class FileSession:
         self._first(as_fed(batch, self._artefact))
 
     def _first(self, fed: NDArray[Any]) -> Maps:
+        if not self._seen:
+            self._require_declared()
         try:
             outputs = self.raw.infer(fed)
         except PoseMarkError:
@@ -83,6 +87,15 @@ class FileSession:
             ) from error
         _require_sources(outputs, self._artefact)
         return outputs
+
+    def _require_declared(self) -> None:
+        """Some runtimes turn types and sizes silently, and what comes out is another network's."""
+        inputs, _ = self.raw.tensors()
+        problems = [text for given in inputs for text in input_problems(self._artefact, given)]
+        if problems:
+            raise UsageError(
+                f"{self._artefact.path.name} is not what its card says: {'; '.join(problems)}."
+            )
 
 
 def as_fed(batch: NDArray[np.float32], artefact: Artefact) -> NDArray[Any]:
@@ -124,6 +137,19 @@ def _require_sources(outputs: Maps, artefact: Artefact) -> None:
         raise UsageError(
             f"{artefact.path.name} has several outputs: {has}. Say in the card, under "
             f"[outputs], which is {artefact.output.name}."
+        )
+
+
+def require_precision(artefact: Artefact, found: str) -> None:
+    """Hold what a file was found to be in against its card.
+
+    Raises:
+        UsageError: if these differ.
+    """
+    if found != artefact.precision:
+        raise UsageError(
+            f"{artefact.path.name} is in {found}, by its operators and weights, but its card says "
+            f'file.precision = "{artefact.precision}": correct the card.'
         )
 
 

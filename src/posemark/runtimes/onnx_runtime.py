@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from posemark import export
 from posemark.core.artefact import Artefact
 from posemark.core.errors import UsageError
-from posemark.runtimes import Maps, Session, Source, Target, Tensor
+from posemark.runtimes import Maps, Session, Source, Target, Tensor, onnx_file
 from posemark.runtimes.exported import calibration_of, onnx_folder, require_parity
-from posemark.runtimes.files import FileSession, reading
+from posemark.runtimes.files import FileSession, reading, require_precision
 from posemark.runtimes.opening import unknown_device
 
 SUFFIX = "ExecutionProvider"
@@ -58,7 +58,12 @@ def open_session(target: Target, source: Source) -> Session:
 
 
 def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:
-    """A session on an ONNX file, on the provider that target.device names, and on no other."""
+    """A session on an ONNX file, on the provider that target.device names, and on no other.
+
+    Raises:
+        UsageError: if the file is in another precision than the one asked for.
+    """
+    require_precision(artefact, onnx_file.precision(artefact.path))
     with reading(artefact.path, "onnxruntime"):
         session = OnnxRuntimeSession(artefact.path, threads, target)
     return FileSession(session, artefact)

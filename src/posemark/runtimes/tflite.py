@@ -5,6 +5,7 @@ Networks are converted by litert-torch, once for each input shape; on CPUs XNNPA
 
 import json
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from posemark import export
 from posemark.core.artefact import Artefact
 from posemark.runtimes import Maps, Session, Source, Target, Tensor
-from posemark.runtimes.files import FileSession, reading
+from posemark.runtimes.files import FileSession, reading, require_precision
 from posemark.runtimes.making import making
 from posemark.runtimes.opening import unknown_device
 
@@ -38,24 +39,33 @@ def open_session(target: Target, source: Source) -> Session:
     return TfliteSession(source, target)
 
 
-def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:
-    """A session on a .tflite file, on the CPU, in the file's own precision."""
+def open_file(
+    target: Target,  # noqa: ARG001 (the CPU in the file's own precision is all there is)
+    artefact: Artefact,
+    threads: int,
+) -> FileSession:
+    """A session on a .tflite file, on the CPU, in the file's own precision.
+
+    Raises:
+        UsageError: if that is not the one asked for.
+    """
     with reading(artefact.path, "tflite"):
-        session = TfliteFile(artefact.path, threads, target)
+        session = TfliteFile(artefact.path, threads)
+    require_precision(artefact, session.precision)
     return FileSession(session, artefact)
 
 
 class TfliteFile:
-    """Runs a .tflite file as it is."""
+    """Runs a .tflite file as it is. precision: what its weights are multiplied in, read back."""
 
     runtime = "tflite"
     device = "cpu"
 
-    def __init__(self, path: Path, threads: int, target: Target) -> None:
+    def __init__(self, path: Path, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        self.precision = target.precision
         self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        self.precision = _multiplied_in(self._interpreter)
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
         self._shape: tuple[int, ...] = ()
@@ -78,6 +88,28 @@ class TfliteFile:
         details = self._interpreter.get_input_details(), self._outputs
         inputs, outputs = ([_tensor(each) for each in some] for some in details)
         return inputs, outputs
+
+
+def _multiplied_in(interpreter: Any) -> str:
+    """int8 where most weights are bytes, with or without bytes between operators; else fp32.
+
+    Weights of 16 bits are only stored so: on a CPU they are made float32 when a file is loaded.
+    """
+    numbers: Counter[str] = Counter()
+    for detail in interpreter.get_tensor_details():
+        if _is_constant(interpreter, detail["index"]):
+            numbers[np.dtype(detail["dtype"]).name] += int(np.prod(detail["shape"]))
+    whole = numbers["int8"] + numbers["uint8"]
+    return "int8" if whole > numbers["float32"] + numbers["float16"] else "fp32"
+
+
+def _is_constant(interpreter: Any, index: int) -> bool:
+    """Before memory is given to what is computed, only constants have any."""
+    try:
+        interpreter.get_tensor(index)
+    except ValueError:
+        return False
+    return True
 
 
 def _tensor(detail: dict[str, Any]) -> Tensor:
