@@ -234,7 +234,7 @@ def _y(field: str, plot: Plot) -> Spec:
 def _channel(field: str, title: str, axis: scales.Axis) -> Spec:
     kind = "log" if axis.log else "linear"
     scale = {"type": kind, "domain": [axis.low, axis.high], "nice": False}
-    drawn = {"title": title, "values": list(axis.ticks), "format": "~g"}
+    drawn = {"title": title, "values": list(axis.ticks), "format": ".6~f"}
     return {"field": field, "type": "quantitative", "scale": scale, "axis": drawn}
 
 

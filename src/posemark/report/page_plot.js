@@ -71,7 +71,7 @@ function ticks(low, high) {
 function setAxis(spec, channel, { scale, axis: drawn }) {
   for (const layer of spec.layer) {
     const encoding = layer.encoding?.[channel];
-    if (encoding?.field) Object.assign(encoding, { scale, axis: { format: "~g", ...drawn } });
+    if (encoding?.field) Object.assign(encoding, { scale, axis: { format: ".6~f", ...drawn } });
   }
 }
 

@@ -163,7 +163,7 @@ def devices() -> Spec:
     marks: name, fps, machine, text. ranges: name, fps, fastest, ratio.
     """
     row = _row("name")
-    fps = _value("fps", {"title": "pose FPS (log)", "format": "~g"}, {"type": "log"})
+    fps = _value("fps", {"title": "pose FPS (log)", "format": ".6~f"}, {"type": "log"})
     machines = {"field": "machine", "type": "nominal"}
     legend = {"title": None, "orient": "top", "direction": "vertical", "symbolOpacity": 1}
     return {
