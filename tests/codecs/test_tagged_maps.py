@@ -141,3 +141,12 @@ def test_the_likest_pixel_is_that_of_whole_maps(kind, kinds, seed, height, width
 def test_nobody_wishes_for_nothing():
     field = Field(np.zeros((3, 9, 9), np.float32), np.zeros((1, 3, 9, 9), np.float32))
     assert len(field.likest(np.zeros(0, np.intp), np.zeros((0, 1), np.float32)).y) == 0
+
+
+def test_a_square_that_only_the_last_look_takes_is_judged_by_its_rounded_distance():
+    """In the same row of squares another promises more and does not keep it."""
+    heat, tags = np.full((1, 8, 16), 0.2, np.float32), np.zeros((1, 8, 16), np.float32)
+    heat[0, 3, 3], tags[0, 3, 3] = 0.95, 5  # high where the tag is far
+    heat[0, 4, 12], tags[0, :, 8:] = 0.9, 0.3  # 0.3 rounds to no distance
+    found = Field(heat, tags[None]).likest(np.array([0]), np.zeros((1, 1)))
+    assert (found.y[0], found.x[0], found.value[0]) == (4, 12, np.float32(0.9))
