@@ -98,7 +98,7 @@ def tune(
         posemark tune higherhrnet-w32-512 --calibrate coco:~/coco --save small
     """
     from posemark.datasets import open_dataset
-    from posemark.jobs.bench import Bench, first_runnable
+    from posemark.jobs.bench import Bench
     from posemark.jobs.plan import Options
     from posemark.jobs.setting import require_name
     from posemark.jobs.tune import climb
@@ -107,9 +107,7 @@ def tune(
     require_name(save)
     wanted = _runtimes(runtimes)
     options = Options(data, usable_cores(), boxes, weights, flip=flip, device=device)
-    job = _only(entry, options)
-    runtime = first_runnable(job, wanted)
-    job = replace(job, options=replace(job.options, runtime=runtime))
+    job = _started(_only(entry, options), wanted)
     subject = _subject(job, wanted, calibrate)
     folder = out or fresh_folder("tune-")
     with progress_bar(quiet=json) as bar, _hint_on_stop(folder):
@@ -123,6 +121,13 @@ def tune(
         _print_json(ladder, bench.name, path)
     else:
         typer.echo(f"\n{_command(entry, job, save)}\nsetting: {path}\nrecords: {folder}")
+
+
+def _started(job: "Job", runtimes: tuple[str, ...]) -> "Job":
+    """The job on the runtime where the search starts."""
+    from posemark.jobs.bench import first_runnable
+
+    return replace(job, options=replace(job.options, runtime=first_runnable(job, runtimes)))
 
 
 def _subject(job: "Job", runtimes: tuple[str, ...], calibrate: str | None) -> "Subject":

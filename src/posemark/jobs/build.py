@@ -49,7 +49,7 @@ def _session(prepared: Prepared) -> Session:
     source = Source(
         spec=spec,
         build=partial(network_of, spec, checkpoint),
-        weights=checkpoint.sha256 if checkpoint else formula.VERSION,
+        weights=weights_identity(checkpoint),
         version=posemark.__version__,
         store=artefacts(),
         threads=options.threads,
@@ -58,6 +58,11 @@ def _session(prepared: Prepared) -> Session:
         else None,
     )
     return open_session(options.target, source)
+
+
+def weights_identity(checkpoint: Checkpoint | None) -> str:
+    """What tells a network's weights from others: their SHA-256, or the formula's version."""
+    return checkpoint.sha256 if checkpoint else formula.VERSION
 
 
 def network_of(spec: ModelSpec, checkpoint: Checkpoint | None) -> "nn.Module":

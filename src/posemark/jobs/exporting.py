@@ -9,13 +9,12 @@ import posemark
 from posemark import export
 from posemark.core.errors import UsageError
 from posemark.core.spec import ModelSpec
-from posemark.jobs.build import network_of
+from posemark.jobs.build import network_of, weights_identity
 from posemark.models import spec_of
-from posemark.nn import formula
 from posemark.runtimes import Target
 from posemark.runtimes.onnx_runtime import OnnxRuntimeSession
 from posemark.runtimes.opening import require
-from posemark.weights import Checkpoint, resolve
+from posemark.weights import resolve
 
 SUFFIX = ".onnx"
 
@@ -47,7 +46,7 @@ def export_model(name: str, weights: str, path: Path, threads: int) -> Exported:
     require(target)
     spec = spec_of(name)
     checkpoint = resolve(spec, weights)
-    facts = export.facts(spec, _identity(checkpoint), posemark.__version__, "fp32")
+    facts = export.facts(spec, weights_identity(checkpoint), posemark.__version__, "fp32")
     with tempfile.TemporaryDirectory(prefix=".exporting-", dir=path.parent) as scratch:
         folder = Path(scratch)
         export.write(network_of(spec, checkpoint), spec, folder, facts)
@@ -57,10 +56,6 @@ def export_model(name: str, weights: str, path: Path, threads: int) -> Exported:
         (folder / export.MODEL).replace(path)
     label = checkpoint.label if checkpoint else "by formula"
     return Exported(path, spec, label, outputs, error)
-
-
-def _identity(checkpoint: Checkpoint | None) -> str:
-    return checkpoint.sha256 if checkpoint else formula.VERSION
 
 
 def _require_path(path: Path) -> None:

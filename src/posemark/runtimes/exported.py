@@ -1,6 +1,8 @@
 """What the runtimes that start from an ONNX file share: where it is."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from posemark import export
 from posemark.core.errors import UsageError
@@ -29,6 +31,21 @@ def calibration_of(source: Source) -> Calibration:
     if source.calibration is None:
         raise UsageError("int8 needs batches to calibrate with, and none were given.")
     return source.calibration
+
+
+def quantised_folder(
+    source: Source, floats: Path, runtime: str, tool: Any, make: Callable[[Path], object]
+) -> Path:
+    """The folder of the int8 network that make fills.
+
+    floats: folder of the float32 network. tool: the package that chooses the ranges.
+    """
+    facts = {
+        "from": floats.name,
+        "calibration": calibration_of(source).name,
+        tool.__name__: tool.__version__,
+    }
+    return source.store.get(f"{source.spec.name}-{runtime}-int8", facts, make)
 
 
 def require_parity(session: Session, source: Source, folder: Path) -> None:

@@ -12,6 +12,7 @@ from posemark.core.artefact import Artefact, FileOutput
 from posemark.core.errors import CheckpointError, PoseMarkError, UsageError
 from posemark.runtimes import Maps, Tensor
 from posemark.runtimes.declared import input_problems
+from posemark.runtimes.making import first_line
 
 
 class Raw(Protocol):
@@ -81,7 +82,7 @@ class FileSession:
         except Exception as error:  # every runtime has its own kinds
             raise UsageError(
                 f"{self._artefact.path.name} does not run on a batch of shape {fed.shape} and "
-                f"type {fed.dtype} in {self.runtime} ({_first_line(error)}). `posemark check` on "
+                f"type {fed.dtype} in {self.runtime} ({first_line(error)}). `posemark check` on "
                 "its card compares both. A file made for one image at a time needs "
                 "--persons serial."
             ) from error
@@ -166,10 +167,6 @@ def reading(path: Path, runtime: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise CheckpointError(
-            f"{path}: {runtime} cannot read it ({_first_line(error)}). It is damaged, or not what "
+            f"{path}: {runtime} cannot read it ({first_line(error)}). It is damaged, or not what "
             "its name says: fetch it again."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)

@@ -19,9 +19,13 @@ def making(name: str, target: Target) -> Iterator[None]:
     except PoseMarkError:
         raise
     except Exception as error:  # every runtime has its own kinds
-        said = next(filter(None, map(str.strip, str(error).splitlines())), "no reason given")
         raise ExportError(
             f"{name} cannot be carried over to {target.runtime} at {target.precision} on "
-            f"{target.device}: {type(error).__name__}, {said}. Another version of that package may "
-            "do it; or use another runtime."
+            f"{target.device}: {type(error).__name__}, {first_line(error)}. Another version of that "
+            "package may do it; or use another runtime."
         ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Of what an error says, or its kind if it says nothing: runtimes say pages."""
+    return next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)

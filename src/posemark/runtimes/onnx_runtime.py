@@ -10,7 +10,12 @@ from posemark import export
 from posemark.core.artefact import Artefact
 from posemark.core.errors import UsageError
 from posemark.runtimes import Maps, Session, Source, Target, Tensor, onnx_file
-from posemark.runtimes.exported import calibration_of, onnx_folder, require_parity
+from posemark.runtimes.exported import (
+    calibration_of,
+    onnx_folder,
+    quantised_folder,
+    require_parity,
+)
 from posemark.runtimes.files import FileSession, reading, require_precision
 from posemark.runtimes.opening import unknown_device
 
@@ -192,12 +197,7 @@ def quantise(folder: Path, source: Source) -> Path:
         )
         prepared.unlink()
 
-    facts = {
-        "from": folder.name,
-        "calibration": calibration.name,
-        "onnxruntime": onnxruntime.__version__,
-    }
-    return source.store.get(f"{source.spec.name}-ort-int8", facts, make)
+    return quantised_folder(source, folder, "onnxruntime", onnxruntime, make)
 
 
 def _kept(path: Path) -> list[str]:

@@ -18,7 +18,12 @@ from posemark import export
 from posemark.core.artefact import Artefact
 from posemark.core.errors import UsageError
 from posemark.runtimes import Maps, Session, Source, Target, Tensor
-from posemark.runtimes.exported import calibration_of, onnx_folder, require_parity
+from posemark.runtimes.exported import (
+    calibration_of,
+    onnx_folder,
+    quantised_folder,
+    require_parity,
+)
 from posemark.runtimes.files import FileSession, reading
 from posemark.runtimes.open_vino_deform import NAME, PRODUCT, deform_conv
 from posemark.runtimes.opening import unknown_device
@@ -260,12 +265,7 @@ def quantise(folder: Path, source: Source) -> Path:
         )
         openvino.save_model(quantised, made / MODEL, compress_to_fp16=False)
 
-    facts = {
-        "from": folder.name,
-        "calibration": calibration.name,
-        "nncf": nncf.__version__,
-    }
-    return source.store.get(f"{source.spec.name}-openvino-int8", facts, make)
+    return quantised_folder(source, folder, "openvino", nncf, make)
 
 
 def _ends(model: Any) -> list[str]:
