@@ -21,8 +21,8 @@ def making(name: str, target: Target) -> Iterator[None]:
     except Exception as error:  # every runtime has its own kinds
         raise ExportError(
             f"{name} cannot be carried over to {target.runtime} at {target.precision} on "
-            f"{target.device}: {type(error).__name__}, {first_line(error)}. Another version of that "
-            "package may do it; or use another runtime."
+            f"{target.device}: {type(error).__name__}, {first_line(error)}. Another version of "
+            "that package may do it; or use another runtime."
         ) from error
 
 
