@@ -123,3 +123,15 @@ def test_two_models_of_one_name_are_refused():
 def test_an_unknown_model_names_the_nearest():
     with pytest.raises(UsageError, match="hrnet-w32-256x192"):
         posemark.network("hrnet-w32-256x129")
+
+
+def test_models_that_declare_one_network_have_the_same_layers_at_the_same_input_size():
+    by_network = {}
+    for name, spec in all_models().items():
+        with torch.device("meta"):
+            layers = [(k, v.shape) for k, v in posemark.network(name).state_dict().items()]
+        by_network.setdefault(spec.network, []).append((layers, spec.input_hw, spec.macs))
+    assert len(by_network["hrnet-w32"]) == 3
+    assert len(by_network["hrnet-w48"]) == 2
+    for alike in by_network.values():
+        assert all(each == alike[0] for each in alike)

@@ -119,6 +119,8 @@ class ModelSpec:
         they may be unknown.
     artefact: the file of an exported model, which has no torch module: build() raises. card:
         hash of the card that describes it; with another card it is another model.
+    shared_network: name of the network, where several models have the same one (the same
+        layers, whatever their weights) at the same input size.
     origin, licence: the official repository and the licence of its code.
     """
 
@@ -146,6 +148,12 @@ class ModelSpec:
     skeleton: Skeleton = COCO_17
     artefact: Artefact | None = None
     card: str | None = None
+    shared_network: str = ""
+
+    @property
+    def network(self) -> str:
+        """The name of the network, which several models may share; they infer equally fast."""
+        return self.shared_network or self.name
 
     @property
     def approach(self) -> Approach:

@@ -75,6 +75,7 @@ def make_header(
         decoder=DECODERS,
         own_process=own_process,
         turns=turns,
+        network=spec.network,
     )
 
 

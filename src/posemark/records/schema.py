@@ -67,7 +67,8 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     sigmas: the key points' OKS tolerances, in their order. decoder: version of the decoder's
     rules. truth: name of the file beside the record that holds the annotations scored against.
     own_process: no other entry ran in this process, so its peak memory is this entry's.
-    turns: how many entries took turns, block by block.
+    turns: how many entries took turns, block by block. network: name of the network; models that
+    share it infer equally fast at the same input size. Empty in records before it was written.
     """
 
     entry: str
@@ -96,6 +97,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     own_process: bool
     turns: int
     schema: int = SCHEMA
+    network: str = ""
 
     def identity(self) -> dict[str, Any]:
         """The part that must agree for a run to be resumed."""
@@ -103,7 +105,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
         return {k: v for k, v in fields.items() if k not in _CIRCUMSTANCES}
 
 
-_CIRCUMSTANCES = ("environment", "started", "own_process", "turns")
+_CIRCUMSTANCES = ("environment", "started", "own_process", "turns", "network")
 
 
 class People(msgspec.Struct, frozen=True, array_like=True):

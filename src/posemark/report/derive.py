@@ -83,6 +83,7 @@ def _of_header(header: schema.Header) -> Row:
         entry=header.entry,
         letter=header.letter,
         model=header.model,
+        network=header.network or header.model,
         weights=header.weights.name,
         runtime=settings.runtime,
         precision=settings.precision,

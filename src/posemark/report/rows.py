@@ -66,6 +66,7 @@ class Row:
         protocol. started: wall-clock time.
     expected: "expected 74.4 (detected, flip test), got 74.3", or why the published figure
         says nothing about this run; "" where none is published or nothing was measured.
+    network: its name; models that share one infer equally fast at the same input size.
     """
 
     entry: str
@@ -126,3 +127,4 @@ class Row:
     started: str = ""
     expected: str = ""
     share: float | None = None
+    network: str = ""
