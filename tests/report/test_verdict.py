@@ -7,7 +7,7 @@ import pytest
 
 import made_records
 from posemark.measure import PROTOCOL
-from posemark.measure.interval import pose_interval
+from posemark.measure.interval import FEWEST_BLOCKS, pose_interval
 from posemark.records.files import Block, Record
 from posemark.records.schema import BlockLine, FrameLine, Resumed
 from posemark.report import verdict
@@ -260,6 +260,25 @@ def test_few_blocks_are_noisy_however_alike(blocks):
     word = "block" if blocks == 1 else "blocks"
     assert found.kind == "noisy"
     assert found.evidence[0] == f"only {blocks} {word} (5 are needed for an interval)"
+
+
+@pytest.mark.parametrize("blocks", range(1, 9))
+@pytest.mark.parametrize("seed", range(5))
+def test_the_sentinel_has_no_quantile_of_few_blocks_and_never_one_below_its_median(blocks, seed):
+    chance = np.random.default_rng(seed)
+    found = judged(run(blocks, sentinel=lambda _: chance.uniform(0.5, 2)))
+    told = [text for text in found.evidence if "p90" in text]
+    assert len(told) == (blocks >= FEWEST_BLOCKS)
+    assert not any("-" in text for text in told)
+    assert sum("are needed" in text for text in found.evidence) == (blocks < FEWEST_BLOCKS)
+
+
+def test_two_blocks_are_too_few_and_that_is_said_once():
+    found = judged(run(2, sentinel=lambda share: 1.3 if share else 1))
+    assert found.kind == "noisy"
+    assert [text for text in found.evidence if "block" in text] == [
+        "only 2 blocks (5 are needed for an interval)"
+    ]
 
 
 def test_frames_that_took_no_time_have_no_speed_to_judge():

@@ -7,6 +7,13 @@ MOST_TAKEN = {"other_cpu_ns": 0.05, "stolen_ns": 0.02, "held_ns": 0.01}
 a hypervisor takes it in pieces of milliseconds, which reach p99; a quota that does not bite holds
 nothing back at all."""
 
+TAKEN = {
+    "other_cpu_ns": "other processes took {} of the machine",
+    "stolen_ns": "the hypervisor took {} of the machine",
+    "held_ns": "a CPU quota held back {} of the machine",
+}
+"""What each reading says, in words; {} is the share."""
+
 
 def share(record: Record, name: str) -> float | None:
     """Of the machine's CPU time over the blocks that tell this reading; None if none does."""

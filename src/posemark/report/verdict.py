@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from posemark.measure import PROTOCOL
-from posemark.measure.contention import MOST_TAKEN, share
+from posemark.measure.contention import MOST_TAKEN, TAKEN, share
 from posemark.measure.interval import FEWEST_BLOCKS, Interval, block_times, student_t
 from posemark.measure.pairing import pose_ns
 from posemark.records.files import Record
@@ -153,20 +153,19 @@ def _heat(run: _Run) -> Iterable[_Finding]:
 
 
 def _contention(run: _Run) -> Iterable[_Finding]:
-    for name, text in (
-        ("other_cpu_ns", "other processes took {} of the machine"),
-        ("stolen_ns", "the hypervisor took {} of the machine"),
-        ("held_ns", "a CPU quota held back {} of the machine"),
-    ):
+    for name, most in MOST_TAKEN.items():
         taken = share(run.record, name)
         if taken is not None:
-            yield _within("contended", text.format(percent(taken)), taken, MOST_TAKEN[name])
-    if run.readings:
+            yield _within("contended", TAKEN[name].format(percent(taken)), taken, most)
+    if len(run.readings) >= FEWEST_BLOCKS:  # _precision says that fewer are too few
         yield _sentinel_spread([each.sentinel_ns for each in run.readings])
 
 
 def _sentinel_spread(nanoseconds: Sequence[int]) -> _Finding:
-    """p90 is rounded down, so that a single stumble among few blocks says nothing."""
+    """p90 is rounded down, so that a single stumble among few blocks says nothing.
+
+    From FEWEST_BLOCKS values on it is never below the median.
+    """
     usual, ordered = median(nanoseconds), sorted(nanoseconds)
     spread = ordered[int(0.9 * (len(ordered) - 1))] / usual - 1
     text = (
