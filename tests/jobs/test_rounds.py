@@ -1,7 +1,7 @@
 """Taking turns, groups that fit into memory, and a process for every entry."""
 
-import json
 import os
+import pickle
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -186,4 +186,16 @@ def test_a_task_carries_no_images(tmp_path):
     (job,) = prepared(MODEL)
     lane = worker(job, tmp_path)
     assert isinstance(lane._task, isolated._Task)
-    assert len(json.dumps(str(lane._task))) < 2000
+    assert len(lane._task.frames) == 500
+    assert len(pickle.dumps(lane._task)) < 500 * 4000
+
+
+def test_a_worker_makes_no_frames_of_its_own(tmp_path):
+    """They are those of this side, in number and order."""
+    (job,) = prepared(MODEL, limit=2)
+    lane = worker(replace(job, frames=job.frames[5:]), tmp_path)
+    lane.open()
+    while lane.block():
+        pass
+    lane.close()
+    assert [f.image_id for f in files.read(lane.path).good] == [6, 7]

@@ -8,12 +8,13 @@ import multiprocessing
 import signal
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from posemark.core.errors import PoseMarkError, RunError
+from posemark.core.frame import Frame
 from posemark.datasets import open_dataset
 from posemark.jobs.measurement import Circumstances, Measurement, Step, record_path
 from posemark.jobs.plan import Job
@@ -24,9 +25,13 @@ _PRELOADED = ["torch", "cv2", "posemark.jobs.isolated"]
 
 @dataclass(frozen=True)
 class _Task:
-    """What a worker is told: everything it cannot find out for itself."""
+    """What a worker is told: everything it cannot find out for itself.
+
+    frames: still encoded and unread. Making them anew in each worker takes seconds.
+    """
 
     job: Job
+    frames: list[Frame] = field(repr=False)
     out: Path
     resume: bool
     circumstances: Circumstances
@@ -55,7 +60,7 @@ class Isolated:
     ) -> None:
         self.path = record_path(prepared, out)
         self._key, self._on_step = prepared.key, on_step
-        self._task = _Task(prepared.job, out, resume, circumstances)
+        self._task = _Task(prepared.job, prepared.frames, out, resume, circumstances)
         self._process: Any = None
         self._pipe: Connection | None = None
 
@@ -134,5 +139,5 @@ def _work(pipe: Connection, task: _Task) -> None:
 
 def _measurement(pipe: Connection, task: _Task) -> Measurement:
     dataset = open_dataset(task.job.options.data)
-    prepared = prepare_job(task.job, dataset, dataset.frames())
+    prepared = prepare_job(task.job, dataset, task.frames)
     return Measurement(prepared, task.out, task.resume, pipe.send, task.circumstances)
