@@ -16,7 +16,7 @@ from posemark.core.spec import ONE_SCALE
 from posemark.datasets import open_dataset
 from posemark.datasets.boxes import open_boxes
 from posemark.geometry.conventions import HRNET
-from posemark.jobs.measurement import CEILING_IMAGES
+from posemark.jobs.perfect import CEILING_IMAGES
 from posemark.models import spec_of
 from posemark.pipelines.bottomup import BottomUp
 from posemark.pipelines.topdown import TopDown

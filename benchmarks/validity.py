@@ -82,6 +82,9 @@ class Quiet:
     def step(self, place, step):
         pass
 
+    def ready(self, standings, unable):
+        pass
+
     def over(self, place, path):
         pass
 

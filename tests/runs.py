@@ -8,9 +8,14 @@ class Heard:
 
     def __init__(self):
         self.opened, self.steps, self.paths = [], [], []
+        self.standings, self.unable = {}, []
 
     def opening(self, place):
         self.opened.append(place)
+
+    def ready(self, standings, unable):
+        self.standings |= standings
+        self.unable += unable
 
     def step(self, place, step):
         self.steps.append((place, step))

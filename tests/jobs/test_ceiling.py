@@ -1,11 +1,14 @@
 """What this machine attains: sane figures, kept and found again. No speed is judged here."""
 
+import json
 import math
 
 import pytest
 
 from posemark.core.errors import DataError, RunError
 from posemark.jobs import ceiling
+from posemark.measure.ceiling import Rate
+from posemark.measure.contention import MOST_TAKEN
 from posemark.runtimes import ceiling as work
 
 
@@ -18,14 +21,28 @@ def small(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def found():
+def measured():
+    """Really measured, on a machine that may be busy."""
     told = []
     made = ceiling.measure_here(1, 0.0, told.append, 2**16)
     assert told[-1] == 1
     return made
 
 
-def test_every_rate_is_a_number_above_zero(found):
+@pytest.fixture
+def found():
+    return made()
+
+
+def made(spread=0.01, bandwidth_spread=0.01, **taken):
+    """A ceiling of one precision."""
+    rates = {"fp32": Rate(170e9, spread, "product, 8x8")}
+    stream = Rate(46e9, bandwidth_spread, "a += s b, 4 MB each")
+    return ceiling.Ceiling(rates, stream, 1, ceiling.facts(1), "2026-01-01", taken)
+
+
+def test_every_rate_is_a_number_above_zero(measured):
+    found = measured
     assert {"fp32", "bf16"} <= found.rates.keys() <= set(work.PRECISIONS)
     for rate in (*found.rates.values(), found.bandwidth):
         assert math.isfinite(rate.per_second)
@@ -33,6 +50,8 @@ def test_every_rate_is_a_number_above_zero(found):
         assert rate.spread >= 0
         assert rate.how
     assert found.threads == 1
+    assert found.taken.keys() <= set(MOST_TAKEN)
+    assert all(share >= 0 for share in found.taken.values())
 
 
 def test_the_record_gets_plain_numbers(found):
@@ -45,6 +64,48 @@ def test_what_is_kept_comes_back_for_the_same_number_of_threads(found):
     ceiling.save(found)
     assert ceiling.load(1) == found
     assert ceiling.load(2) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        ({"spread": 0.09, "other_cpu_ns": 0.04, "stolen_ns": 0.01}, ""),
+        ({"spread": 0.34}, "the rates of fp32 spread by 34 %, limit 10 %"),
+        ({"bandwidth_spread": 0.12}, "the rates of bandwidth spread by 12 %, limit 10 %"),
+        ({"other_cpu_ns": 0.3}, "other processes took 30 % of the machine, limit 5 %"),
+        ({"stolen_ns": 0.03}, "the hypervisor took 3 % of the machine, limit 2 %"),
+    ],
+)
+def test_a_busy_machine_is_noticed_and_nothing_of_it_is_kept(changes, said):
+    found = made(**changes)
+    assert found.disturbed == said
+    if said:
+        with pytest.raises(ValueError, match=said[:20]):
+            ceiling.save(found)
+    else:
+        ceiling.save(found)
+    assert ceiling.path_of(1).is_file() is not bool(said)
+
+
+@pytest.mark.parametrize(
+    ("spreads", "used"), [([0.01, 0.5], 1), ([0.3, 0.2, 0.01], 3), ([0.3, 0.2, 0.34, 0.01], 3)]
+)
+def test_measuring_is_tried_again_so_many_times_while_the_machine_is_busy(
+    spreads, used, monkeypatch
+):
+    each = iter(spreads)
+    monkeypatch.setattr(ceiling, "measure", lambda *_: made(next(each)))
+    found = list(ceiling.attempts(1, 0.0))
+    assert [one.rates["fp32"].spread for one in found] == spreads[:used]
+
+
+def test_a_file_of_before_others_were_looked_at_is_read(found):
+    ceiling.save(found)
+    fields = json.loads(ceiling.path_of(1).read_text())
+    del fields["taken"]
+    ceiling.path_of(1).write_text(json.dumps(fields))
+    assert ceiling.load(1) == found
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"rates": 1}'])

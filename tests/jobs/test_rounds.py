@@ -12,7 +12,7 @@ from posemark.core.errors import DataError, RecordError, RunError, UsageError
 from posemark.datasets.sample import Sample
 from posemark.jobs import isolated, measurement, rounds
 from posemark.jobs.isolated import Isolated
-from posemark.jobs.measurement import Circumstances
+from posemark.jobs.measurement import Circumstances, Standing
 from posemark.jobs.plan import Options, plan
 from posemark.jobs.prepare import prepare_job
 from posemark.jobs.rounds import groups, memory_need, take_turns
@@ -34,6 +34,8 @@ def prepared(*names, **changes):
 
 class Lane:
     """Says what it did into a common diary; is over after so many blocks."""
+
+    standing = Standing()
 
     def __init__(self, name, blocks, diary, fails_at=None):
         self.path, self.blocks, self.diary, self.fails_at = Path(name), blocks, diary, fails_at

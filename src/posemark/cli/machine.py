@@ -20,8 +20,9 @@ def machine(
 ) -> None:
     """Measure what this machine's CPU attains: arithmetic by precision, and memory.
 
-    Takes about 15 seconds, best with nothing else running. Kept for later runs, whose results
-    tell which share of it the network reaches.
+    Takes about 15 seconds, with nothing else running: while other programs use the machine it is
+    measured again, up to three times in all, and then not kept. What is kept serves later runs,
+    whose results tell which share of it the network reaches.
 
     Examples:
 
@@ -47,14 +48,10 @@ def attained(threads: int, quiet: bool) -> dict[str, float] | None:
     quiet: say and show nothing unless something is wrong. None, and a line that says so, where
     it cannot be measured: that is no reason not to measure networks.
     """
-    from posemark.core.errors import DataError, RunError
+    from posemark.core.errors import RunError
     from posemark.jobs import ceiling
 
-    try:
-        known = ceiling.load(threads)
-    except DataError as error:
-        typer.echo(f"{error} Measuring anew.", err=True)
-        known = None
+    known = _kept(threads)
     if known:
         return known.figures()
     try:
@@ -62,22 +59,62 @@ def attained(threads: int, quiet: bool) -> dict[str, float] | None:
     except RunError as error:
         typer.echo(f"{error} Results will not tell their share of it.", err=True)
         return None
+    if found.disturbed:
+        typer.echo("Results will not tell their share of what this machine attains.", err=True)
+        return None
     if not quiet:
         typer.echo(f"this machine attains {_sentence(found)}", err=True)
     return found.figures()
 
 
+def _kept(threads: int) -> "Ceiling | None":
+    """What is kept, if it can be used; why not, if not."""
+    from posemark.core.errors import DataError
+    from posemark.jobs import ceiling
+
+    try:
+        known = ceiling.load(threads)
+    except DataError as error:
+        typer.echo(f"{error} Measuring anew.", err=True)
+        return None
+    if known and known.disturbed:
+        path = ceiling.path_of(threads)
+        typer.echo(
+            f"{path}: measured while other programs used the machine ({known.disturbed}). "
+            "Measuring anew.",
+            err=True,
+        )
+        return None
+    return known
+
+
 def _measured(threads: int, seconds: float, quiet: bool) -> "Ceiling":
-    """Measured now, and kept."""
+    """Measured now; kept if the machine did nothing else meanwhile."""
     from posemark.jobs import ceiling
 
     with _bar(quiet) as told:
-        found = ceiling.measure(threads, seconds, told)
+        for number, found in enumerate(ceiling.attempts(threads, seconds, told), 1):
+            if found.disturbed:
+                attempt = f"attempt {number} of {ceiling.ATTEMPTS}"
+                typer.echo(f"measuring this machine, {attempt}: {found.disturbed}", err=True)
+    if found.disturbed:
+        typer.echo(
+            "what this machine attains was not kept. Close other programs and run "
+            f"`posemark machine{_threads_option(threads)}`.",
+            err=True,
+        )
+        return found
     try:
         ceiling.save(found)
     except OSError as error:
         typer.echo(f"{ceiling.path_of(threads)}: not kept for later runs ({error}).", err=True)
     return found
+
+
+def _threads_option(threads: int) -> str:
+    from posemark.measure.environment import usable_cores
+
+    return "" if threads == usable_cores() else f" --threads {threads}"
 
 
 @contextmanager

@@ -187,6 +187,9 @@ class _Display:
     def opening(self, place: int) -> None:
         self._show("building the " + ("network of the step" if place else "best so far"))
 
+    def ready(self, *_: object) -> None:
+        """How long a duel takes is no news: it has its budget."""
+
     def step(self, place: int, step: "Step") -> None:
         self._shares[place] = step.share
         self._show("best so far against the step, in turns")

@@ -14,7 +14,7 @@ from posemark.geometry.crop import decode_bgr
 from posemark.jobs.build import build_pipeline
 from posemark.jobs.calibrate import spread
 from posemark.jobs.isolated import Isolated
-from posemark.jobs.measurement import Circumstances
+from posemark.jobs.measurement import Circumstances, Standing
 from posemark.jobs.plan import Job, Options
 from posemark.jobs.prepare import Prepared, prepare_job, spec_of_entry, tag_of
 from posemark.jobs.rounds import Lane, Watcher, take_turns
@@ -48,6 +48,11 @@ class _Trial:
 
     def __init__(self, lane: Lane) -> None:
         self._lane, self.path = lane, lane.path
+
+    @property
+    def standing(self) -> Standing:
+        """As the lane's."""
+        return self._lane.standing
 
     def open(self) -> None:
         """As the lane's."""
@@ -127,7 +132,7 @@ class Bench:
 
     def _lane(self, options: Options, folder: Path, place: int) -> Lane:
         prepared = self._prepared(replace(options, budget=self.budget))
-        circumstances = Circumstances(turns=2, perfect=False, fewest_blocks=FEWEST_BLOCKS)
+        circumstances = Circumstances(turns=2, perfect_seconds=0, fewest_blocks=FEWEST_BLOCKS)
         return self.lane(prepared, folder, False, partial(self.watcher.step, place), circumstances)
 
     @property

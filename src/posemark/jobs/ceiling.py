@@ -1,7 +1,7 @@
 """What the CPU of this machine can attain: measured once, kept, and noted in every record."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from posemark.core.places import user_cache
 from posemark.jobs.isolated import process_context
 from posemark.measure.ceiling import Rate, fastest, rates
 from posemark.measure.clock import utc_now
+from posemark.measure.contention import MOST_TAKEN, TAKEN, shares
 from posemark.measure.environment import environment, free_memory, last_level_cache
+from posemark.measure.watch import Watch
 from posemark.runtimes import ceiling as work
 
 VERSION = 1
@@ -28,6 +30,13 @@ LARGEST_SHARE = 1 / 8
 """Of the free memory, an array; there are two."""
 
 BANDWIDTH = "bandwidth"
+
+MOST_SPREAD = 0.1
+"""Between the quartiles of a rate. Measured on a machine that did nothing else: 1 to 4 %; beside
+other programs up to 34 %, and then the median is that of a slower machine."""
+
+ATTEMPTS = 3
+"""At measuring while other programs use the machine, before it is given up."""
 
 
 class Ceiling(msgspec.Struct, frozen=True):
@@ -43,11 +52,43 @@ class Ceiling(msgspec.Struct, frozen=True):
     threads: int
     facts: dict[str, str | int]
     measured: str
+    taken: dict[str, float] = {}
+
+    @property
+    def disturbed(self) -> str:
+        """What shows that the machine did other things meanwhile; "" if nothing does."""
+        found = [
+            f"{TAKEN[name].format(f'{100 * share:.0f} %')}, limit {100 * MOST_TAKEN[name]:g} %"
+            for name, share in self.taken.items()
+            if share > MOST_TAKEN[name]
+        ]
+        name, rate = max(self._all_rates(), key=lambda pair: pair[1].spread)
+        if rate.spread > MOST_SPREAD:
+            spread = f"{100 * rate.spread:.0f} %"
+            found.append(f"the rates of {name} spread by {spread}, limit {100 * MOST_SPREAD:g} %")
+        return "; ".join(found)
+
+    def _all_rates(self) -> list[tuple[str, Rate]]:
+        return [*self.rates.items(), (BANDWIDTH, self.bandwidth)]
 
     def figures(self) -> dict[str, float]:
         """What a record keeps of it."""
         found = {name: rate.per_second for name, rate in self.rates.items()}
         return {**found, BANDWIDTH: self.bandwidth.per_second, "threads": self.threads}
+
+
+def attempts(
+    threads: int, seconds: float, told: Callable[[float], object] = lambda _: None
+) -> Iterator[Ceiling]:
+    """Measure until the machine did nothing else meanwhile, ATTEMPTS times at most.
+
+    All but the last one are disturbed; so may the last one be. Arguments and errors: as measure().
+    """
+    for _ in range(ATTEMPTS):
+        found = measure(threads, seconds, told)
+        yield found
+        if not found.disturbed:
+            return
 
 
 def measure(
@@ -98,10 +139,12 @@ def measure_here(
     work.use_threads(threads)
     chosen = {name: fastest(work.sums(name)) for name in work.PRECISIONS}
     works = {name: each for name, each in chosen.items() if each}
-    found = rates(works | {BANDWIDTH: work.stream(array)}, seconds, told)
-    return Ceiling(
-        {name: found[name] for name in works}, found[BANDWIDTH], threads, facts(threads), utc_now()
-    )
+    arrays = work.stream(array)
+    watch = Watch(counters=())
+    found = rates(works | {BANDWIDTH: arrays}, seconds, told)
+    taken = shares(watch.stop(), environment()["cpus"])
+    own = {name: found[name] for name in works}
+    return Ceiling(own, found[BANDWIDTH], threads, facts(threads), utc_now(), taken)
 
 
 def array_bytes() -> int:
@@ -129,6 +172,8 @@ def path_of(threads: int) -> Path:
 def load(threads: int) -> Ceiling | None:
     """The ceiling kept for this machine and so many threads; None if there is none.
 
+    One that an older version kept may be disturbed: it must not be used.
+
     Raises:
         DataError: if its file is damaged.
     """
@@ -148,7 +193,10 @@ def save(ceiling: Ceiling) -> None:
 
     Raises:
         OSError: if it cannot be written.
+        ValueError: for a disturbed one, which would be held against every later run.
     """
+    if ceiling.disturbed:
+        raise ValueError(ceiling.disturbed)
     path = path_of(ceiling.threads)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")

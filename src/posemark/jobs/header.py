@@ -63,6 +63,7 @@ def make_header(
             calibrated_on=_calibrated_on(prepared),
             max_batch=options.max_batch if options.persons == "batched" else 1,
             card=spec.card,
+            repeat=options.repeat,
         ),
         published=_published(prepared),
         environment=environment() | ({"ceiling": ceiling} if ceiling else {}),

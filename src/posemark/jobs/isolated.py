@@ -16,7 +16,7 @@ from typing import Any
 from posemark.core.errors import PoseMarkError, RunError
 from posemark.core.frame import Frame
 from posemark.datasets import open_dataset
-from posemark.jobs.measurement import Circumstances, Measurement, Step, record_path
+from posemark.jobs.measurement import Circumstances, Measurement, Standing, Step, record_path
 from posemark.jobs.plan import Job
 from posemark.jobs.prepare import Prepared, prepare_job
 
@@ -48,7 +48,10 @@ def process_context() -> Any:
 
 
 class Isolated:
-    """Measurement's twin on this side of the pipe: open(), block(), close()."""
+    """Measurement's twin on this side of the pipe, with the same methods.
+
+    standing: of the measurement after what it did last.
+    """
 
     def __init__(
         self,
@@ -58,7 +61,7 @@ class Isolated:
         on_step: Callable[[Step], None],
         circumstances: Circumstances,
     ) -> None:
-        self.path = record_path(prepared, out)
+        self.path, self.standing = record_path(prepared, out), Standing()
         self._key, self._on_step = prepared.key, on_step
         self._task = _Task(prepared.job, prepared.frames, out, resume, circumstances)
         self._process: Any = None
@@ -81,6 +84,18 @@ class Isolated:
         """As Measurement.block(); raises as open() does."""
         return self._ask("block")
 
+    def perfect(self, seconds: float | None) -> None:
+        """As Measurement.perfect(); raises as open() does."""
+        self._ask("perfect", seconds)
+
+    def half_width(self) -> float | None:
+        """As Measurement.half_width(); raises as open() does."""
+        return self._ask("half_width")
+
+    def end(self, reason: str) -> None:
+        """As Measurement.end(); raises as open() does."""
+        self._ask("end", reason)
+
     def close(self) -> None:
         """End the worker; its record is complete up to its last frame."""
         if self._process is None:
@@ -92,16 +107,22 @@ class Isolated:
             self._process.kill()
         self._process = None
 
-    def _ask(self, what: str) -> bool:
+    def _ask(self, method: str, *arguments: Any) -> Any:
         try:
-            self._pipe.send(what)
-            while isinstance(answer := self._pipe.recv(), Step):
-                self._on_step(answer)
+            self._pipe.send((method, arguments))
+            while isinstance(answer := self._pipe.recv(), Step | Standing):
+                self._heard(answer)
         except (EOFError, OSError) as error:
             raise RunError(self._obituary()) from error
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+    def _heard(self, news: Step | Standing) -> None:
+        if isinstance(news, Standing):
+            self.standing = news
+        else:
+            self._on_step(news)
 
     def _obituary(self) -> str:
         self._process.join(timeout=10)
@@ -120,11 +141,12 @@ def _work(pipe: Connection, task: _Task) -> None:
     measurement: Measurement | None = None
     try:
         while True:
-            order = pipe.recv()
+            method, arguments = pipe.recv()
             try:
                 if measurement is None:
                     measurement = _measurement(pipe, task)
-                answer = measurement.block() if order == "block" else measurement.open()
+                answer = getattr(measurement, method)(*arguments)
+                pipe.send(measurement.standing)
             except PoseMarkError as error:
                 answer = error
             except Exception:  # a bug: its place must reach the reader

@@ -1,10 +1,11 @@
 """Measuring one job into its record, block by block, so that several can take turns."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from posemark.core.errors import DataError, FrameError
@@ -12,14 +13,17 @@ from posemark.core.frame import Frame
 from posemark.datasets.boxes import BoxSource, open_boxes
 from posemark.geometry.conventions import HRNET
 from posemark.jobs.build import build_pipeline
+from posemark.jobs.calibrate import spread
 from posemark.jobs.feed import Feed
 from posemark.jobs.header import make_header, require_same_run, with_device
-from posemark.jobs.lines import block_line, frame_line, people, write_truth
+from posemark.jobs.lines import block_line, frame_line, write_truth
+from posemark.jobs.perfect import Perfect
 from posemark.jobs.prepare import Prepared
 from posemark.measure.camera import Camera
-from posemark.measure.clock import POSE_STAGES, now_ns
+from posemark.measure.clock import now_ns
 from posemark.measure.interval import pose_interval
 from posemark.measure.loop import BLOCK_SECONDS, FEWEST_FRAMES, run_block, time_of, warm_up
+from posemark.measure.pairing import pose_ns
 from posemark.measure.watch import Watch
 from posemark.pipelines import Pipeline
 from posemark.records import files, schema
@@ -28,8 +32,8 @@ from posemark.runtimes.sentinel import Sentinel
 WARM_UP_BOXES = 2
 """People in the warm-up frame: enough to reach every code path, few enough to be quick."""
 
-CEILING_IMAGES = 200
-"""Annotated images that the codec ceiling is made of; the same for every entry of a data set."""
+USUAL_FRAMES = 50
+"""Frames, evenly over the data, whose people say what the usual frame will take."""
 
 FEWEST_PRECISE = 10
 """Blocks before a run may call itself precise enough to stop: fewer are too easily lucky."""
@@ -37,11 +41,33 @@ FEWEST_PRECISE = 10
 
 @dataclass(frozen=True)
 class Step:
-    """Progress after a frame. done: frames so far. share: of the whole run, 0..1."""
+    """Progress after a frame.
+
+    done: frames so far. share: of the whole run, 0..1. seconds_left: as in Standing.
+    """
 
     done: int
     share: float
     line: schema.FrameLine
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an entry stands between two blocks.
+
+    blocks, frames: measured so far, those of a resumed record included. frame_seconds: that the
+    next frame is expected to take; guessed from the warm-up until frames have been measured.
+    over: it has reached its own end. seconds_left: until that end, as far as is known; None for
+    a run without one. perfect_seconds: that the perfect outputs not yet decoded will take.
+    """
+
+    blocks: int = 0
+    frames: int = 0
+    frame_seconds: float = 0.0
+    over: bool = False
+    seconds_left: float | None = None
+    perfect_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -49,14 +75,15 @@ class Circumstances:
     """How a job is run beside others; changes no figure's meaning.
 
     own_process: nothing else ran in this process. turns: entries that take turns. ceiling: what
-    the machine attains, for the record. perfect: decode perfect outputs for the codec ceiling.
+    the machine attains, for the record. perfect_seconds: that perfect outputs for the codec
+    ceiling may take before the first block, the rest is for perfect(); None: all; 0: none at all.
     fewest_blocks: that a budget leaves at least.
     """
 
     own_process: bool = True
     turns: int = 1
     ceiling: dict[str, float] | None = None
-    perfect: bool = True
+    perfect_seconds: float | None = None
     fewest_blocks: int = 1
 
 
@@ -88,7 +115,8 @@ class Measurement:
     """A job being measured into out/KEY.jsonl; with resume it goes on where it stopped.
 
     Use: open() once, block() until it says that the run is over, close(). Frames that failed
-    before are tried again. A resumed run has its whole budget again.
+    before are tried again. A resumed run has its whole budget again. Where several entries share
+    one time, perfect() decodes in between what open() had no time for, and end() ends it.
     """
 
     def __init__(
@@ -101,23 +129,28 @@ class Measurement:
     ) -> None:
         self._prepared, self._options, self._on_step = prepared, prepared.job.options, on_step
         self._record = existing_record(prepared, out, resume)
-        self._perfect, self._fewest_blocks = circumstances.perfect, circumstances.fewest_blocks
+        self._perfect_seconds = circumstances.perfect_seconds
+        self._fewest_blocks = circumstances.fewest_blocks
         own_process, turns = circumstances.own_process, circumstances.turns
         self._header = make_header(prepared, own_process, turns, circumstances.ceiling)
         self._out, self.path = out, record_path(prepared, out)
-        self._all = prepared.frames[: self._options.limit]
+        self._frames = prepared.frames[: self._options.limit]
         self._left = self._unfinished()
-        self._before = len(self._all) - len(self._left)
-        self._done, self._spent_ns, self._began_ns = 0, 0, 0
+        self._total = len(self._frames) * self._options.repeat
+        self._before = self._total - len(self._left)
+        self._done, self._spent_ns, self._expected_seconds = 0, 0, 0.0
+        self._block_began_ns: int | None = None
         self._failures: list[str] = []
-        self._timed: list[list[tuple[int, int]]] = []
+        self._timed = _timed(self._record)
         self._writer: files.Writer | None = None
 
     def _unfinished(self) -> list[Frame]:
-        if not self._record or self._repeats:
-            return self._all
-        finished = {f.image_id for f in self._record.good}
-        return [f for f in self._all if f.image_id not in finished]
+        """The frames still to be measured, round after round."""
+        if self._repeats:
+            return self._frames
+        have = Counter(f.image_id for f in self._record.good) if self._record else Counter[int]()
+        rounds = range(self._options.repeat)
+        return [f for number in rounds for f in self._frames if have[f.image_id] <= number]
 
     @property
     def _repeats(self) -> bool:
@@ -129,10 +162,9 @@ class Measurement:
         if self._left:
             self._header = with_device(self._header, self._pipeline.session.device)
         self._writer = self._open_record()
-        if self._left and self._perfect:
-            self._write_perfect(self._writer)
         if self._left:
-            _warm_up(self._pipeline, self._prepared.boxes, self._left)
+            self.perfect(self._perfect_seconds)
+            self._expected_seconds = _warm_up(self._pipeline, self._prepared.boxes, self._left)
 
     def _open_record(self) -> files.Writer:
         if not self._record:
@@ -161,24 +193,85 @@ class Measurement:
     def _watch(self) -> Watch:
         return Watch()
 
+    @cached_property
+    def _perfect(self) -> Perfect:
+        have = {line.image_id for line in self._record.perfect} if self._record else set[int]()
+        convention = self._prepared.spec.convention or HRNET
+        source = open_boxes("gt", convention, 0, self._prepared.dataset.name, self._frames)
+        wanted = [] if self._perfect_seconds == 0 or not self._left else self._frames
+        return Perfect(((f, source.of(f)) for f in wanted), have, self._pipeline.perfect)
+
+    def perfect(self, seconds: float | None) -> None:
+        """Decode perfect outputs for so long, one at least; None: to the end."""
+        writer = self._opened
+        for line in self._perfect.go_on(seconds):
+            writer.write(line)
+
+    @property
+    def _opened(self) -> files.Writer:
+        if not self._writer:
+            raise RuntimeError("block() before open()")
+        return self._writer
+
     def block(self) -> bool:
         """Run frames for about half a second, one at least; False once the run is over.
 
         Raises:
             DataError: if every single frame failed.
         """
-        if not self._writer:
-            raise RuntimeError("block() before open()")
+        writer = self._opened
         if self._left:
-            self._run_block(self._writer)
+            self._run_block(writer)
         reason = self._over()
         if reason and (self._left or not (self._record and self._record.complete)):
-            self._writer.write(schema.End(reason))
+            writer.write(schema.End(reason))
         return not reason
+
+    def end(self, reason: str) -> None:
+        """End it before its own end. reason: as in schema.End."""
+        self._opened.write(schema.End(reason))
+
+    @property
+    def standing(self) -> Standing:
+        """What others need to know to share a time with it."""
+        timed = [block for block in self._timed if block]
+        return Standing(
+            blocks=len(timed),
+            frames=sum(map(len, timed)),
+            frame_seconds=self._frame_seconds,
+            over=bool(self._over()),
+            seconds_left=self._seconds_left,
+            perfect_seconds=self._perfect.seconds_left if self._writer else 0.0,
+        )
+
+    def half_width(self) -> float | None:
+        """Of the interval of its pose FPS, as a share; None while there is none."""
+        interval = pose_interval(self._timed)
+        return interval.half_width if interval else None
+
+    @property
+    def _used_seconds(self) -> float:
+        """In blocks of this process, up to now."""
+        began_ns = self._block_began_ns
+        running_ns = 0 if began_ns is None else now_ns() - began_ns
+        return (self._spent_ns + running_ns) / 1e9
+
+    @property
+    def _frame_seconds(self) -> float:
+        return self._used_seconds / self._done if self._done else self._expected_seconds
+
+    @property
+    def _seconds_left(self) -> float | None:
+        budget, ends = self._options.budget, list[float]()
+        if not self._repeats:
+            ends.append((len(self._left) - self._done) * self._frame_seconds)
+        if budget:
+            ends.append(max(0.0, budget - self._used_seconds))
+        return min(ends, default=None)
 
     def _run_block(self, writer: files.Writer) -> None:
         sentinel_ns, frames = time_of(self._sentinel), self._done
-        self._began_ns = now_ns()
+        began_ns = self._block_began_ns = now_ns()
         self._watch.start()
         self._timed.append([])
         for frame, work, timed in run_block(
@@ -191,7 +284,8 @@ class Measurement:
             self._count(line)
         readings = self._watch.stop()
         self._spent_ns += readings.wall_ns
-        writer.write(block_line(self._done - frames, self._began_ns, sentinel_ns, readings))
+        self._block_began_ns = None
+        writer.write(block_line(self._done - frames, began_ns, sentinel_ns, readings))
 
     def _prepare(self, frame: Frame) -> Any:
         return self._pipeline.prepare(frame, self._prepared.boxes.of(frame))
@@ -205,17 +299,17 @@ class Measurement:
         if line.error:
             self._failures.append(line.error)
         else:
-            self._timed[-1].append((line.load, sum(line.stages[s] for s in POSE_STAGES)))
-        self._on_step(Step(self._before + self._done, self._share(), line))
-        if not self._before and len(self._failures) == len(self._all) == self._done:
+            self._timed[-1].append((line.load, pose_ns(line)))
+        self._on_step(Step(self._before + self._done, self._share(), line, self._seconds_left))
+        if not self._before and len(self._failures) == len(self._frames) == self._done:
             raise DataError(
-                f"every one of {len(self._all)} frames failed. The last: {self._failures[-1]}"
+                f"every one of {len(self._frames)} frames failed. The last: {self._failures[-1]}"
             )
 
     def _share(self) -> float:
-        done = 0.0 if self._repeats else (self._before + self._done) / len(self._all)
-        budget, spent_ns = self._options.budget, self._spent_ns + now_ns() - self._began_ns
-        return min(1.0, max(done, spent_ns / budget / 1e9 if budget else 0.0))
+        done = 0.0 if self._repeats else (self._before + self._done) / self._total
+        budget = self._options.budget
+        return min(1.0, max(done, self._used_seconds / budget if budget else 0.0))
 
     def _over(self) -> str:
         """Why the run is over; "" while it is not."""
@@ -234,21 +328,6 @@ class Measurement:
         interval = pose_interval(self._timed)
         return interval is not None and interval.half_width <= until
 
-    def _write_perfect(self, writer: files.Writer) -> None:
-        """Decode perfect outputs for the people of the first CEILING_IMAGES annotated frames.
-
-        Whatever the budget: a ceiling over other frames could not be compared.
-        """
-        have = {line.image_id for line in self._record.perfect} if self._record else set[int]()
-        convention = self._prepared.spec.convention or HRNET
-        source = open_boxes("gt", convention, 0, self._prepared.dataset.name, self._all)
-        annotated = ((frame, source.of(frame)) for frame in self._all)
-        posed = ((frame, boxes) for frame, boxes in annotated if len(boxes))
-        for frame, boxes in islice(posed, CEILING_IMAGES):
-            if frame.image_id not in have:
-                poses = self._pipeline.perfect(frame, boxes)
-                writer.write(schema.PerfectLine(frame.image_id, people(poses)))
-
     def close(self) -> None:
         """Close the record and give the network's memory back."""
         if self._writer:
@@ -256,8 +335,18 @@ class Measurement:
         self.__dict__.pop("_pipeline", None)
 
 
-def _warm_up(pipeline: Pipeline, source: BoxSource, frames: list[Frame]) -> None:
-    """On the first frame that has boxes and can be read; others will be reported in turn."""
+def _timed(record: files.Record | None) -> list[list[tuple[int, int]]]:
+    """Load and pose nanoseconds of the measured frames of a record, by block."""
+    blocks = record.blocks if record else []
+    return [[(f.load, pose_ns(f)) for f in block.frames if f.error is None] for block in blocks]
+
+
+def _warm_up(pipeline: Pipeline, source: BoxSource, frames: list[Frame]) -> float:
+    """On the first frame that has boxes and can be read; others will be reported in turn.
+
+    Returns:
+        Seconds that the usual frame is expected to take; 0.0 if no frame could be used.
+    """
     for frame in frames:
         boxes = source.of(frame)
         if not len(boxes) and source.kind != "none":
@@ -267,8 +356,19 @@ def _warm_up(pipeline: Pipeline, source: BoxSource, frames: list[Frame]) -> None
             boxes_xywh=boxes.boxes_xywh[:WARM_UP_BOXES],
             scores=boxes.scores[:WARM_UP_BOXES],
         )
+        began_ns = now_ns()
         try:
-            warm_up(pipeline.prepare(frame, few), pipeline.process)
+            work = pipeline.prepare(frame, few)
+            prepared_ns = now_ns() - began_ns
+            taken_ns = warm_up(work, pipeline.process)
         except FrameError:
             continue
-        return
+        return (prepared_ns + taken_ns * usual_people(source, frames) / max(1, len(few))) / 1e9
+    return 0.0
+
+
+def usual_people(source: BoxSource, frames: list[Frame]) -> float:
+    """Boxes of a frame on average; one for a model that sees whole images."""
+    if source.kind == "none":
+        return 1.0
+    return fmean(len(source.of(frame)) for frame in spread(frames, USUAL_FRAMES))

@@ -1,6 +1,6 @@
 """Taking turns: block by block, entry after entry, so that what drifts hits all alike."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -8,8 +8,25 @@ from typing import Protocol
 from posemark.core.errors import UsageError
 from posemark.jobs.header import weights_bytes
 from posemark.jobs.isolated import Isolated
-from posemark.jobs.measurement import Circumstances, Measurement, Step
+from posemark.jobs.measurement import (
+    Circumstances,
+    Measurement,
+    Standing,
+    Step,
+    record_path,
+    usual_people,
+)
 from posemark.jobs.prepare import Prepared
+from posemark.jobs.sharing import (
+    OPENING_SHARE,
+    PERFECT_SECONDS,
+    Account,
+    next_turns,
+    short_of_blocks,
+)
+from posemark.measure.clock import Budget
+from posemark.measure.interval import FEWEST_BLOCKS
+from posemark.records import files
 
 MEMORY_SHARE = 0.6
 """Of the memory that is free now: the rest is the system's, the data's and a margin."""
@@ -25,9 +42,15 @@ LONGER_SIDE = 1.5
 
 
 class Watcher(Protocol):
-    """Hears what happens; place: of a job in the list."""
+    """Hears what happens; place: of a job in the list.
+
+    ready: the networks of a group are built, the first block comes next; unable: the places that
+    the common time cannot carry to an interval, those that were not opened included.
+    """
 
     def opening(self, place: int) -> None: ...
+
+    def ready(self, standings: Mapping[int, Standing], unable: Collection[int]) -> None: ...
 
     def step(self, place: int, step: Step) -> None: ...
 
@@ -35,9 +58,12 @@ class Watcher(Protocol):
 
 
 class Lane(Protocol):
-    """A measurement that can pause after each block."""
+    """A measurement that can pause after each block; see Measurement."""
 
     path: Path
+
+    @property
+    def standing(self) -> Standing: ...
 
     def open(self) -> None: ...
 
@@ -46,32 +72,61 @@ class Lane(Protocol):
     def close(self) -> None: ...
 
 
+class Shareable(Lane, Protocol):
+    """A measurement that can share its time with others."""
+
+    def perfect(self, seconds: float | None) -> None: ...
+
+    def half_width(self) -> float | None: ...
+
+    def end(self, reason: str) -> None: ...
+
+
 def run_jobs(
     turns: Sequence[Sequence[Prepared]],
     out: Path,
     resume: bool,
     isolate: bool,
     watcher: Watcher,
-    ceiling: dict[str, float] | None = None,
+    ceilings: Mapping[int, dict[str, float]] | None = None,
+    time: Budget | None = None,
 ) -> None:
     """Measure every job into its record in `out`; with resume, go on where each stopped.
 
     turns: groups of jobs, see groups(). isolate: a process of its own for every job; a single
-    job has this one for itself anyhow. ceiling: what the machine attains, for the records.
+    job has this one for itself anyhow. ceilings: what the machine attains, for the records, by
+    threads. time: that all jobs share; each group has its part of what is left.
 
     Raises:
         RecordError, DataError, RunError: as Measurement does. What other entries have finished
             by then stays in their records.
     """
     entries, place = sum(map(len, turns)), 0
+    kind = Isolated if isolate and entries > 1 else Measurement
     for group in turns:
-        circumstances = Circumstances(isolate or entries == 1, len(group), ceiling)
-        kind = Isolated if isolate and entries > 1 else Measurement
-        lanes = [
-            kind(job, out, resume, partial(watcher.step, number), circumstances)
-            for number, job in enumerate(group, place)
-        ]
-        take_turns(lanes, place, watcher)
+        jobs = dict(enumerate(group, place))
+        lanes = {
+            number: kind(
+                job,
+                out,
+                resume,
+                partial(watcher.step, number),
+                Circumstances(
+                    own_process=isolate or entries == 1,
+                    turns=len(group),
+                    ceiling=(ceilings or {}).get(job.job.options.threads),
+                    perfect_seconds=PERFECT_SECONDS if time else None,
+                ),
+            )
+            for number, job in jobs.items()
+        }
+        if time:
+            ordered = {number: lanes[number] for number in _opening_order(jobs, out)}
+            networks = {number: _evidence_key(job) for number, job in jobs.items()}
+            share = Budget(time.left * len(group) / (entries - place))
+            share_time(ordered, networks, watcher, share)
+        else:
+            take_turns(list(lanes.values()), place, watcher)
         place += len(group)
 
 
@@ -85,6 +140,7 @@ def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher) -> None:
         for place, lane in running.items():
             watcher.opening(place)
             lane.open()
+        watcher.ready({place: lane.standing for place, lane in running.items()}, [])
         while running:
             for place, lane in list(running.items()):
                 if not lane.block():
@@ -95,6 +151,105 @@ def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher) -> None:
     finally:
         for lane in lanes:
             lane.close()
+
+
+class Left(Protocol):
+    """A time that runs out. left: seconds until it is over."""
+
+    @property
+    def left(self) -> float: ...
+
+
+def share_time(
+    lanes: Mapping[int, Shareable], networks: Mapping[int, str], watcher: Watcher, time: Left
+) -> None:
+    """Run lanes in turns for so long together; sharing.next_turns() says who is next.
+
+    No block begins that is not expected to end in time. A lane that has a block gets its end,
+    one that there was no time to open has no record. All are closed whatever happens.
+
+    lanes: by place, in the order in which they are opened. networks: as in sharing.Account.
+    """
+    try:
+        accounts = _opened(lanes, networks, watcher, time)
+        unable = [place for place in lanes if place not in accounts]
+        unable += short_of_blocks(accounts, time.left)
+        watcher.ready({place: each.standing for place, each in accounts.items()}, unable)
+        for place in [place for place, each in accounts.items() if each.standing.over]:
+            lanes[place].block()  # which ends a record that has everything but its end
+            _end(place, lanes[place], watcher)
+        _share(lanes, accounts, watcher, time)
+        for place in [place for place, each in accounts.items() if not each.standing.over]:
+            lanes[place].end("within")
+            _end(place, lanes[place], watcher)
+    finally:
+        for lane in lanes.values():
+            lane.close()
+
+
+def _opened(
+    lanes: Mapping[int, Shareable], networks: Mapping[int, str], watcher: Watcher, time: Left
+) -> dict[int, Account]:
+    reserve = (1 - OPENING_SHARE) * time.left
+    accounts: dict[int, Account] = {}
+    for place, lane in lanes.items():
+        if accounts and time.left < reserve:
+            break
+        watcher.opening(place)
+        lane.open()
+        accounts[place] = Account(networks[place], lane.standing)
+    return accounts
+
+
+def _share(
+    lanes: Mapping[int, Shareable], accounts: dict[int, Account], watcher: Watcher, time: Left
+) -> None:
+    """The rounds; accounts are brought up to date."""
+    back = False
+    while turns := next_turns(accounts, time.left):
+        for number, turn in enumerate(reversed(turns) if back else turns):
+            if number and turn.seconds > time.left:  # others took longer than expected
+                continue
+            lane, before = lanes[turn.place], time.left
+            if turn.action == "block":
+                lane.block()
+            else:
+                lane.perfect(turn.seconds)
+            seconds, standing = before - time.left, lane.standing
+            width = lane.half_width() if standing.blocks >= FEWEST_BLOCKS else None
+            accounts[turn.place] = accounts[turn.place].charged(turn, seconds, standing, width)
+            if standing.over:
+                _end(turn.place, lane, watcher)
+        back = not back
+
+
+def _end(place: int, lane: Lane, watcher: Watcher) -> None:
+    lane.close()
+    watcher.over(place, lane.path)
+
+
+def _evidence_key(job: Prepared) -> str:
+    """The same for entries whose inference takes the same time."""
+    options, entry = job.job.options, job.job.entry
+    shared = (job.spec.network, job.spec.input_hw, job.boxes.kind, entry.scales, options.flip)
+    running = (options.persons, options.max_batch, options.threads, options.target)
+    return repr((shared, running))
+
+
+def _opening_order(jobs: Mapping[int, Prepared], out: Path) -> list[int]:
+    """Places: what has no record first, then by what a frame costs."""
+
+    def cost(place: int) -> tuple[bool, float]:
+        job = jobs[place]
+        return files.begun(record_path(job, out)), _work(job)
+
+    return sorted(jobs, key=cost)
+
+
+def _work(job: Prepared) -> float:
+    """Multiply-accumulates of the usual frame; 0 for networks that nobody has counted."""
+    inputs = sum(scale**2 for scale in job.job.entry.scales)
+    return float(job.spec.macs or 0) * inputs * usual_people(job.boxes, job.frames)
 
 
 def groups(

@@ -1,6 +1,7 @@
 """The only reader of a clock."""
 
 from datetime import UTC, datetime
+from math import inf
 from time import perf_counter_ns, sleep
 
 STAGES = ("decode", "detect", "preprocess", "infer", "postprocess")
@@ -55,7 +56,12 @@ class Budget:
 
     def used_up(self) -> bool:
         """Whether the time is over."""
-        return self._ends is not None and perf_counter_ns() >= self._ends
+        return self.left <= 0
+
+    @property
+    def left(self) -> float:
+        """Seconds until it is over; below zero afterwards, infinite without a limit."""
+        return inf if self._ends is None else (self._ends - perf_counter_ns()) / 1e9
 
 
 def utc_now() -> str:

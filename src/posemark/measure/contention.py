@@ -1,5 +1,6 @@
 """Whether a run had the machine for itself, from what its blocks tell."""
 
+from posemark.measure.watch import Readings
 from posemark.records.files import Record
 
 MOST_TAKEN = {"other_cpu_ns": 0.05, "stolen_ns": 0.02, "held_ns": 0.01}
@@ -22,6 +23,13 @@ def share(record: Record, name: str) -> float | None:
     told = [(value, wall_ns) for value, wall_ns in told if value is not None]
     machine_ns = record.header.environment["cpus"] * sum(wall_ns for _, wall_ns in told)
     return sum(value for value, _ in told) / machine_ns if machine_ns else None
+
+
+def shares(readings: Readings, cpus: int) -> dict[str, float]:
+    """Of the machine's CPU time during one block, by the readings that the platform tells."""
+    told = {name: getattr(readings, name) for name in MOST_TAKEN}
+    machine_ns = cpus * readings.wall_ns
+    return {name: value / machine_ns for name, value in told.items() if value is not None}
 
 
 def contended(record: Record) -> bool:

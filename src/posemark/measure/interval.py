@@ -19,6 +19,9 @@ from posemark.measure.fit import Line, fit
 FEWEST_BLOCKS = 5
 """Fewer blocks say too little about their own spread."""
 
+MOST_HALF_WIDTH = 0.05
+"""Of an interval of FPS that decides: entries 10 % apart can still be told from each other."""
+
 LEVEL = 0.95
 _RESAMPLES = 2000
 _SEED = 0  # the same blocks always give the same interval

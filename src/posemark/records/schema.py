@@ -38,7 +38,8 @@ class Settings(msgspec.Struct, frozen=True):
     The runtime's own words for the device are in the environment, as ran_on. layout: of the
     maps, where another than the runtime's own was asked for. calibrated_on: the data that
     int8 ranges were chosen from. max_batch: crops in one forward at most. card: hash of the
-    card that describes an exported model; None for the zoo.
+    card that describes an exported model; None for the zoo. repeat: how many times a burst goes
+    through its frames.
     """
 
     convention: str
@@ -57,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True):
     calibrated_on: str | None = None
     max_batch: int = 1
     card: str | None = None
+    repeat: int = 1
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
@@ -126,7 +128,7 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
     not be used; then nothing was measured, and a later line of the image holds.
     wait_ns, skipped: in paced mode, from the camera's frame to its start here, and how many
     newer-replaced frames of the camera were dropped just before this one.
-    An image may come several times (sustained, paced): each line is a measurement.
+    An image may come several times (sustained, paced, repeat): each line is a measurement.
     """
 
     image_id: int
@@ -192,7 +194,11 @@ class Resumed(msgspec.Struct, frozen=True, tag="resumed", tag_field="kind"):
 
 
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
-    """The run came to its own end. reason: all frames, limit, budget or precision."""
+    """The run came to its end.
+
+    reason: all frames, limit, budget, precision, or
+    within: the time that all entries of the run shared was over.
+    """
 
     reason: str
 

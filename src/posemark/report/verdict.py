@@ -9,7 +9,13 @@ from typing import Any
 
 from posemark.measure import PROTOCOL
 from posemark.measure.contention import MOST_TAKEN, TAKEN, share
-from posemark.measure.interval import FEWEST_BLOCKS, Interval, block_times, student_t
+from posemark.measure.interval import (
+    FEWEST_BLOCKS,
+    MOST_HALF_WIDTH,
+    Interval,
+    block_times,
+    student_t,
+)
 from posemark.measure.pairing import pose_ns
 from posemark.records.files import Record
 from posemark.records.schema import BlockLine
@@ -24,9 +30,6 @@ MOST_DRIFT = 0.03
 
 MOST_CLOCK_FALL = 0.05
 """Of the mean clock from first to last third. Cores that idle move the mean by less."""
-
-MOST_HALF_WIDTH = 0.05
-"""Of the FPS interval: entries 10 % apart can still be told from each other."""
 
 MOST_FAULTS = 1.0
 """Pages read from disk a frame. A network that stays in memory needs none."""

@@ -1,0 +1,191 @@
+"""One time for several entries: whose turn is next, so that as many as possible can be judged.
+
+Pure arithmetic on where each entry stands; rounds.py does what it says.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Literal
+
+from posemark.jobs.measurement import Standing
+from posemark.measure.interval import FEWEST_BLOCKS, MOST_HALF_WIDTH
+from posemark.measure.loop import BLOCK_SECONDS
+
+FEWEST_FRAMES = 10
+"""Behind what people cost; entries that share a network have them together."""
+
+PERFECT_SECONDS = 1.0
+"""Perfect outputs are decoded for so long at a time. Those of most entries take no longer."""
+
+OPENING_SHARE = 0.5
+"""Of the time: no further network is built after it, so that those that are get measured."""
+
+Action = Literal["block", "perfect"]
+
+
+@dataclass(frozen=True)
+class Account:
+    """What one entry has had of the common time.
+
+    network: entries with the same one share the frames that FEWEST_FRAMES asks for.
+    half_width: as Measurement.half_width. blocks, seconds: of its blocks in this run, sentinel
+    and all. spare: seconds that it was given beyond what it needed.
+    """
+
+    network: str
+    standing: Standing
+    half_width: float | None = None
+    blocks: int = 0
+    seconds: float = 0.0
+    spare: float = 0.0
+
+    @property
+    def block_seconds(self) -> float:
+        """What its next block is expected to take."""
+        if self.blocks:
+            return self.seconds / self.blocks
+        frame = self.standing.frame_seconds
+        return frame * ceil(BLOCK_SECONDS / frame) if frame else BLOCK_SECONDS
+
+    @property
+    def missing_blocks(self) -> int:
+        """Until there is an interval."""
+        return max(0, FEWEST_BLOCKS - self.standing.blocks)
+
+    def charged(
+        self, turn: "Turn", seconds: float, standing: Standing, width: float | None
+    ) -> "Account":
+        """After a turn that took so many seconds."""
+        spare = self.spare + (seconds if turn.spare else 0.0)
+        after = replace(self, standing=standing, half_width=width, spare=spare)
+        if turn.action == "perfect":
+            return after
+        return replace(after, blocks=self.blocks + 1, seconds=self.seconds + seconds)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What an entry is to do next.
+
+    place: of the entry. seconds: that this turn is expected to take. goal: that it takes until
+    the entry has what the turn is for. spare: the entry needs it for nothing in particular.
+    """
+
+    place: int
+    action: Action
+    seconds: float
+    goal: float
+    spare: bool = False
+
+
+def next_turns(accounts: Mapping[int, Account], left: float) -> list[Turn]:
+    """The turns of the next round, in the order of the entries; none when nothing fits any more.
+
+    What comes first, each for as many entries as the time that is left can carry to it, the
+    cheapest first: a block of each; FEWEST_BLOCKS; FEWEST_FRAMES; the codec ceiling. Then the
+    time goes evenly to entries whose interval is wider than MOST_HALF_WIDTH, then to all.
+
+    If there is not even time for the cheapest first block, that one is run all the same.
+
+    accounts: by place. left: seconds.
+    """
+    for goal in _GOALS:
+        found = _affordable(goal(accounts), left)
+        if found:
+            return sorted(found, key=lambda turn: turn.place)
+    for wanted in (_is_wide, _always):
+        found = [turn for turn in _blocks(accounts, wanted) if turn.seconds <= left]
+        if found:
+            return [min(found, key=lambda turn: accounts[turn.place].spare)]
+    return _at_least_one(accounts)
+
+
+def _at_least_one(accounts: Mapping[int, Account]) -> list[Turn]:
+    """A run never ends with nothing."""
+    first = list(_first_block(accounts))
+    nothing = len(first) == len(accounts)
+    return [min(first, key=lambda turn: turn.seconds)] if nothing and first else []
+
+
+def short_of_blocks(accounts: Mapping[int, Account], left: float) -> list[int]:
+    """The places of the entries that the time left cannot carry to FEWEST_BLOCKS."""
+    first = _affordable(_first_block(accounts), left)
+    left -= sum(turn.seconds for turn in first)
+    had = Counter(turn.place for turn in first)
+    wanted = [
+        replace(turn, goal=turn.goal - had[turn.place] * turn.seconds)
+        for turn in _five_blocks(accounts)
+    ]
+    able = {turn.place for turn in _affordable(wanted, left)}
+    return [turn.place for turn in wanted if turn.place not in able]
+
+
+def _affordable(turns: Iterable[Turn], left: float) -> list[Turn]:
+    """The most turns whose goals fit into the time together."""
+    found: list[Turn] = []
+    for turn in sorted(turns, key=lambda turn: turn.goal):
+        left -= turn.goal
+        if left < 0:
+            break
+        found.append(turn)
+    return found
+
+
+def _running(accounts: Mapping[int, Account]) -> Iterable[tuple[int, Account]]:
+    return ((place, each) for place, each in accounts.items() if not each.standing.over)
+
+
+def _first_block(accounts: Mapping[int, Account]) -> Iterable[Turn]:
+    for place, each in _running(accounts):
+        if not each.standing.blocks:
+            yield Turn(place, "block", each.block_seconds, each.block_seconds)
+
+
+def _five_blocks(accounts: Mapping[int, Account]) -> Iterable[Turn]:
+    for place, each in _running(accounts):
+        if each.missing_blocks:
+            goal = each.missing_blocks * each.block_seconds
+            yield Turn(place, "block", each.block_seconds, goal)
+
+
+def _ten_frames(accounts: Mapping[int, Account]) -> Iterable[Turn]:
+    have, sharing = Counter[str](), Counter[str]()
+    for each in accounts.values():
+        have[each.network] += each.standing.frames
+    able = [(place, each) for place, each in _running(accounts) if not each.missing_blocks]
+    sharing.update(each.network for _, each in able)
+    for place, each in able:
+        missing = FEWEST_FRAMES - have[each.network]
+        if missing > 0:
+            frames_a_block = max(1.0, each.standing.frames / each.standing.blocks)
+            blocks = ceil(missing / sharing[each.network] / frames_a_block)
+            yield Turn(place, "block", each.block_seconds, blocks * each.block_seconds)
+
+
+def _ceiling(accounts: Mapping[int, Account]) -> Iterable[Turn]:
+    for place, each in _running(accounts):
+        needed = each.standing.perfect_seconds
+        if needed > 0:
+            yield Turn(place, "perfect", min(PERFECT_SECONDS, needed), needed)
+
+
+def _blocks(accounts: Mapping[int, Account], wanted: Callable[[Account], bool]) -> Iterable[Turn]:
+    for place, each in _running(accounts):
+        if wanted(each):
+            yield Turn(place, "block", each.block_seconds, each.block_seconds, spare=True)
+
+
+def _is_wide(account: Account) -> bool:
+    """With fewer blocks, one more decides nothing."""
+    wide = account.half_width is None or account.half_width > MOST_HALF_WIDTH
+    return wide and not account.missing_blocks
+
+
+def _always(_: Account) -> bool:
+    return True
+
+
+_GOALS = (_first_block, _five_blocks, _ten_frames, _ceiling)
+"""In the order of what an entry cannot be judged without."""
