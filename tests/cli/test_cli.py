@@ -5,8 +5,10 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 import typer
@@ -14,6 +16,7 @@ from typer.testing import CliRunner
 
 import posemark
 from posemark import cards, cli
+from posemark.cli import console, running
 from posemark.core.errors import RunError
 from posemark.jobs import ceiling, rounds
 from posemark.measure.ceiling import Rate
@@ -177,6 +180,56 @@ def test_a_run_measures_the_machine_once_and_tells_the_share(monkeypatch, tmp_pa
     assert json.loads(out)["share"] == pytest.approx(done / 170e9)
 
 
+def busy_ceiling(threads, spread=0.34):
+    made = made_ceiling(threads)
+    return msgspec.structs.replace(made, bandwidth=replace(made.bandwidth, spread=spread))
+
+
+def test_a_peak_of_a_busy_machine_is_measured_again_and_never_kept(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(ceiling, "measure", lambda n, *_: asked.append(n) or busy_ceiling(n))
+    out, err = measure(SMALL, "--json", "--out", tmp_path / "run")
+    assert len(asked) == ceiling.ATTEMPTS
+    assert f"attempt 3 of {ceiling.ATTEMPTS}: the rates of bandwidth spread by 34 %" in err
+    assert "was not kept. Close other programs and run `posemark machine" in err
+    assert json.loads(out)["share"] is None
+    assert not ceiling.path_of(1).exists()
+
+
+def test_a_machine_that_comes_to_rest_is_kept(monkeypatch):
+    found = iter([busy_ceiling(2), made_ceiling(2)])
+    monkeypatch.setattr(ceiling, "measure", lambda *_: next(found))
+    _, err = invoke("machine", "--threads", 2)
+    assert "attempt 1 of 3" in err
+    assert "not kept" not in err
+    assert ceiling.load(2) == made_ceiling(2)
+
+
+def test_a_kept_peak_of_a_busy_machine_is_measured_anew(tmp_path):
+    path = ceiling.path_of(1)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(msgspec.json.encode(busy_ceiling(1)))
+    _, err = measure(SMALL, "--json", "--out", tmp_path / "run")
+    assert f"{path}: measured while other programs used the machine" in err
+    assert "Measuring anew" in err
+    assert ceiling.load(1) == made_ceiling(1)
+
+
+def test_the_peak_is_that_of_the_threads_of_each_entry(monkeypatch, tmp_path):
+    for entry, threads in ((SMALL, 1), ("litehrnet-18-256x192", 2)):
+        folder = tmp_path / "cache" / "settings" / f"{entry}@gt"
+        folder.mkdir(parents=True)
+        (folder / "best.toml").write_text(f"threads = {threads}")
+    run = (SMALL, "litehrnet-18-256x192", "--setting", "best", "--limit", 1)
+    out, _ = invoke("run", *run, "--json", "--out", tmp_path / "run")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["threads"] for row in rows] == [1, 2]
+    assert all(row["share"] for row in rows), "a peak of other threads gives no share"
+    for path in (tmp_path / "run").glob("*.jsonl"):
+        header = files.read(path).header
+        assert header.environment["ceiling"]["threads"] == header.settings.threads
+
+
 def test_a_damaged_file_is_named_and_measured_anew(tmp_path):
     ceiling.save(made_ceiling(1))
     ceiling.path_of(1).write_text("{")
@@ -307,6 +360,74 @@ def test_a_run_without_end_has_a_budget_of_its_own(tmp_path, monkeypatch):
     options = [job.job.options for job in seen]
     assert [each.budget for each in options] == [120, 30, None]
     assert [each.until for each in options] == [None, None, 0.03]
+
+
+def test_entries_share_one_time_and_end_with_it(tmp_path):
+    """Two seconds for two small networks: each has blocks, both say why they ended."""
+    _, err = invoke("run", "p", "r", "--threads", 1, "--within", "8s", "--out", tmp_path / "run")
+    assert "expected: 8 s in all, as --within says" in err
+    records = [files.read(path) for path in (tmp_path / "run").glob("*.jsonl")]
+    assert len(records) == 2
+    for record in records:
+        assert record.blocks
+        assert json.loads(record.path.read_bytes().splitlines()[-1])["reason"] == "within"
+
+
+def test_a_run_that_shared_a_time_can_go_on(tmp_path):
+    run = ("run", "p", "--threads", 1, "--out", tmp_path / "run")
+    invoke(*run, "--within", "2s")
+    (path,) = (tmp_path / "run").glob("*.jsonl")
+    before = files.read(path)
+    invoke(*run, "--within", "6s", "--resume")
+    after = files.read(path)
+    assert len(after.good) > len(before.good)
+    assert after.good[: len(before.good)] == before.good
+    invoke(*run, "--limit", len(after.good) + 2, "--resume")
+    whole = files.read(path)
+    assert len(whole.good) == len(after.good) + 2
+    assert len(whole.perfect) == len({p.image_id for p in whole.perfect})
+
+
+def test_a_small_data_set_can_be_repeated(tmp_path):
+    run = ("run", "p", "--threads", 1, "--limit", 2, "--repeat", 3)
+    row = json.loads(invoke(*run, "--json", "--out", tmp_path / "run")[0])
+    assert row["frames"] == 6
+    (path,) = (tmp_path / "run").glob("*.jsonl")
+    assert [f.image_id for f in files.read(path).good] == [1, 2] * 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--mode", "sustained", "--within", "1m"), "--within is shared.*--budget"),
+        (("--mode", "paced", "--fps", 30, "--within", "1m"), "a paced run needs the device"),
+        (("--mode", "sustained", "--repeat", 2), "--repeat is about --mode burst"),
+    ],
+)
+def test_what_repeats_anyhow_shares_no_time(mistake, arguments, said):
+    assert re.search(said, mistake("run", SMALL, *arguments))
+
+
+@pytest.mark.parametrize("text", ["", "0", "soon", "-3s", "7x", "1.2.3m", "1m30m", "inf", "nan"])
+def test_a_time_that_is_none_is_refused(text):
+    result = CliRunner().invoke(cli.app, ["run", SMALL, "--within", text])
+    assert result.exit_code == 2
+    assert "expected a time such as 7m, 90s or 1h30m" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7m", 420), ("90", 90), ("90s", 90), ("1h30m", 5400), ("1.5H", 5400), (" 1h1m1s ", 3661)],
+)
+def test_a_time_in_hours_minutes_and_seconds(text, seconds):
+    assert console.duration(text) == seconds
+
+
+def test_without_a_terminal_progress_is_told_now_and_then(tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "PLAIN_SECONDS", 1e-9)
+    _, err = measure("p", "--out", tmp_path / "run")
+    assert re.search(rf"^1/1 {SMALL}@gt: 1 frames, .* FPS, about \d+ s left$", err, re.M)
+    assert "expected: about " in err
 
 
 def test_every_entry_that_is_over_is_told_with_its_figure_and_verdict(tmp_path):

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from dataclasses import dataclass, replace
 from unittest import mock
 
@@ -17,6 +16,7 @@ from posemark.datasets.sample import Sample
 from posemark.jobs import measurement
 from posemark.jobs.plan import Options, plan
 from posemark.jobs.prepare import prepare_job
+from posemark.measure import loop
 from posemark.measure.clock import STAGES
 from posemark.models import spec_of
 from posemark.records import files
@@ -285,18 +285,31 @@ def test_every_block_says_what_the_machine_did(tmp_path, small_blocks):
     assert [b.readings.began_ns for b in blocks] == sorted(b.readings.began_ns for b in blocks)
 
 
-def test_the_sentinel_is_outside_the_block_and_its_time_is_no_budget(tmp_path, monkeypatch):
-    class Slow:
-        def __call__(self):
-            time.sleep(0.3)
+def test_the_sentinel_is_outside_the_block_and_its_time_is_no_budget(
+    tmp_path, small_blocks, monkeypatch
+):
+    """By a clock that only the sentinel and the frames move."""
+    now = [0]
 
-    monkeypatch.setattr(measurement, "Sentinel", Slow)
-    monkeypatch.setattr(measurement, "BLOCK_SECONDS", 1e-9)
-    path, _ = run(prepared(limit=None, budget=0.7), tmp_path)
+    class Sentinel:
+        def __call__(self):
+            now[0] += 300_000_000
+
+    class Watch(measurement.Watch):
+        def __init__(self):
+            super().__init__(now=lambda: now[0])
+
+        def sample(self):  # after each frame
+            now[0] += 50_000_000
+
+    monkeypatch.setattr(loop, "now_ns", lambda: now[0])
+    monkeypatch.setattr(measurement, "Sentinel", Sentinel)
+    monkeypatch.setattr(measurement, "Watch", Watch)
+    path, _ = run(prepared(limit=None, budget=0.18), tmp_path)
     record = files.read(path)
-    assert [f.image_id for f in record.frames] == [*IDS, 4], "all four: 0.7 s of their own"
-    assert all(b.readings.sentinel_ns > 0.3e9 for b in record.blocks)
-    assert sum(b.readings.wall_ns for b in record.blocks) < 0.7e9
+    assert [f.image_id for f in record.frames] == [*IDS, 4], "all four: 0.2 s of their own"
+    assert [b.readings.sentinel_ns for b in record.blocks] == [300_000_000] * 4
+    assert [b.readings.wall_ns for b in record.blocks] == [50_000_000] * 4
 
 
 def test_a_sustained_run_repeats_its_frames_until_the_budget_ends_it(tmp_path):
@@ -352,6 +365,106 @@ def test_a_run_ends_when_its_interval_is_as_narrow_as_asked(tmp_path, small_bloc
     assert raw(path)[-1]["reason"] == "precision"
     assert asked == [10, 11, 12], "never with fewer than ten blocks"
     assert len(files.read(path).blocks) == 12
+
+
+# --- a data set that is gone through several times ----------------------------------------------
+
+
+def test_a_small_data_set_is_gone_through_several_times(tmp_path):
+    path, steps = run(prepared(limit=2, repeat=3), tmp_path)
+    record = files.read(path)
+    assert [f.image_id for f in record.good] == [1, 2] * 3
+    assert [f.image_id for f in record.frames] == [1, 2], "the last measurement of each"
+    assert record.header.settings.repeat == 3
+    assert [step.share for step in steps] == pytest.approx([n / 6 for n in range(1, 7)])
+    assert steps[-1].seconds_left == 0
+    row = the_row(path)
+    assert (row.frames, row.complete, row.notes) == (6, True, ())
+
+
+@pytest.mark.parametrize("kept", range(1, 6))
+def test_a_repeated_run_goes_on_in_the_round_where_it_stopped(tmp_path, small_blocks, kept):
+    path, _ = run(prepared(limit=2, repeat=3), tmp_path)
+    path.write_bytes(path.read_bytes()[: after(path, kept)])
+    _, steps = run(prepared(limit=2, repeat=3), tmp_path, resume=True)
+    assert [f.image_id for f in files.read(path).good] == [1, 2] * 3
+    assert len(steps) == 6 - kept
+
+
+def test_more_rounds_are_another_run(tmp_path):
+    run(prepared(limit=1, repeat=2), tmp_path)
+    with pytest.raises(RecordError, match=r"settings.repeat was 2, is 3"):
+        run(prepared(limit=1, repeat=3), tmp_path, resume=True)
+
+
+# --- sharing a time -----------------------------------------------------------------------------
+
+
+def lane(out, resume=False, perfect_seconds=None, **changes):
+    circumstances = measurement.Circumstances(perfect_seconds=perfect_seconds)
+    job = prepared(Sample(12), limit=None, **changes)
+    made = measurement.Measurement(job, out, resume, lambda _: None, circumstances)
+    made.open()
+    return made
+
+
+def test_a_measurement_says_where_it_stands(tmp_path, small_blocks):
+    own = lane(tmp_path)
+    before = own.standing
+    assert (before.blocks, before.frames, before.over, before.perfect_seconds) == (0, 0, False, 0)
+    assert before.frame_seconds > 0
+    assert before.seconds_left == pytest.approx(12 * before.frame_seconds)
+    assert own.half_width() is None
+    for _ in range(5):
+        own.block()
+    after = own.standing
+    assert (after.blocks, after.frames) == (5, 5)
+    assert after.seconds_left == pytest.approx(7 * after.frame_seconds)
+    assert own.half_width() > 0
+    own.end("within")
+    own.close()
+    record = files.read(own.path)
+    assert record.complete
+    assert raw(own.path)[-1]["reason"] == "within"
+    again = lane(tmp_path, resume=True)
+    assert (again.standing.blocks, again.standing.frames) == (5, 5), "what was measured counts"
+    while again.block():
+        pass
+    assert again.standing.over
+    again.close()
+    assert [f.image_id for f in files.read(own.path).good] == list(range(1, 13))
+
+
+def test_the_budget_is_an_end_too(tmp_path):
+    own = lane(tmp_path, budget=0.25)
+    assert own.standing.seconds_left <= 0.25
+    own.close()
+    own = lane(tmp_path / "endless", mode="paced", camera_fps=1.0)
+    assert own.standing.seconds_left is None
+    own.close()
+
+
+def test_perfect_outputs_come_in_slices_and_are_written_when_all_are_there(tmp_path):
+    own = lane(tmp_path, perfect_seconds=1e-9)
+    assert own.standing.perfect_seconds > 0
+    assert files.read(own.path).perfect == [], "a ceiling of some images is worth nothing"
+    own.block()
+    while own.standing.perfect_seconds:
+        own.perfect(1e-9)
+    own.end("within")
+    own.close()
+    whole, _ = run(prepared(Sample(12), limit=None), tmp_path / "whole")
+    assert files.read(own.path).perfect == files.read(whole).perfect
+
+
+def test_an_interrupted_ceiling_is_made_when_the_run_goes_on(tmp_path):
+    own = lane(tmp_path, perfect_seconds=1e-9)
+    own.end("within")
+    own.close()
+    own = lane(tmp_path, resume=True)
+    own.close()
+    images = [line.image_id for line in files.read(own.path).perfect]
+    assert len(images) == len(set(images)) > 2
 
 
 # --- broken images ------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ Examples:
 
     posemark list
 
-    posemark run seed --data sample --budget 8 --out runs/first
+    posemark run seed --data sample --within 10m --out runs/first
 
     posemark report runs/first -o report.html
 """,

@@ -1,5 +1,6 @@
 """What several commands read and print in the same way."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,22 @@ def percentage(text: str) -> float:
     if not 0 < share < 1:
         raise typer.BadParameter(f"expected a percentage such as 2%, got {text!r}.")
     return share
+
+
+_UNIT_SECONDS = {"h": 3600, "m": 60, "s": 1}
+
+
+def duration(text: str) -> float:
+    """Seconds: 7m -> 420, 1h30m -> 5400, 90s or 90 -> 90."""
+    found = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s?)?", text.strip().lower())
+    try:
+        parts = zip(found.groups(), _UNIT_SECONDS.values(), strict=True) if found else []
+        seconds = sum(float(number) * size for number, size in parts if number)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise typer.BadParameter(f"expected a time such as 7m, 90s or 1h30m, got {text!r}.")
+    return seconds
 
 
 def load_rows(runs: list[Path]) -> list[Row]:

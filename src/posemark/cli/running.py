@@ -1,20 +1,22 @@
 """`posemark run`: measure entries and print what came out."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from posemark.cli.console import fresh_folder, percentage, progress_bar
-from posemark.measure.clock import POSE_STAGES
+from posemark.cli import expecting
+from posemark.cli.console import duration, fresh_folder, percentage, progress_bar
+from posemark.measure.clock import POSE_STAGES, Budget
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from posemark.jobs.measurement import Step
+    from posemark.jobs.measurement import Standing, Step
     from posemark.jobs.plan import Job
     from posemark.jobs.prepare import Prepared
     from posemark.report.rows import Row
@@ -118,6 +120,21 @@ BudgetOption = Annotated[
         help="Seconds an entry, its own blocks only. Default: none; sustained 120, paced 30.",
     ),
 ]
+Within = Annotated[
+    float | None,
+    typer.Option(
+        parser=duration,
+        metavar="TIME",
+        help="One time for the whole run (7m, 90s, 1h30m), shared out so that as many entries as "
+        "possible have five blocks and ten frames.",
+    ),
+]
+Repeat = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Go so many times through the frames; for small data, in --mode burst."
+    ),
+]
 Until = Annotated[
     float | None,
     typer.Option(
@@ -184,7 +201,9 @@ def run(
     threads: Threads = None,
     limit: Limit = None,
     budget: BudgetOption = None,
+    within: Within = None,
     until: Until = None,
+    repeat: Repeat = 1,
     mode: ModeOption = Mode.burst,
     fps: Fps = None,
     interleave: Interleave = None,
@@ -200,7 +219,7 @@ def run(
 
     Examples:
 
-        posemark run seed --budget 8
+        posemark run seed --within 10m
 
         posemark run hrnet-w32-256x192.official --data coco:~/coco
 
@@ -219,7 +238,9 @@ def run(
     from posemark.jobs.plan import MAX_BATCH, Options, plan
     from posemark.measure.environment import usable_cores
 
+    time = Budget(within) if within else None
     _require_together(persons, max_batch, precision, calibrate)
+    _require_burst(mode, within, repeat)
     options = Options(
         data=data,
         boxes=boxes,
@@ -240,9 +261,11 @@ def run(
         mode=mode.value,
         camera_fps=_camera(mode, fps),
         until=until,
+        repeat=repeat,
     )
     jobs = _with_setting(plan(entries, options), setting, context)
-    _run_all(jobs, out or _fresh_folder(resume), resume, json, interleave, isolate)
+    how = _How(out or _fresh_folder(resume), resume, json, interleave, isolate, within, time)
+    _run_all(jobs, how)
 
 
 def _with_setting(jobs: "list[Job]", setting: str | None, context: typer.Context) -> "list[Job]":
@@ -272,6 +295,21 @@ def _require_together(
         raise UsageError("--calibrate chooses the ranges of --precision int8: add that.")
 
 
+def _require_burst(mode: Mode, within: float | None, repeat: int) -> None:
+    from posemark.core.errors import UsageError
+
+    if mode is not Mode.burst and within:
+        raise UsageError(
+            f"--within is shared by entries that take turns, but a {mode.value} run needs the "
+            "device for itself. Give each entry its --budget in seconds, or use --mode burst."
+        )
+    if mode is not Mode.burst and repeat > 1:
+        raise UsageError(
+            f"--repeat is about --mode burst: a {mode.value} run goes through its frames over and "
+            "over anyhow. Leave it out."
+        )
+
+
 def _camera(mode: Mode, fps: float | None) -> float | None:
     from posemark.core.errors import UsageError
 
@@ -291,12 +329,22 @@ def _fresh_folder(resume: bool) -> Path:
     return fresh_folder()
 
 
-def _run_all(
-    jobs: "list[Job]", out: Path, resume: bool, json: bool, interleave: bool | None, isolate: bool
-) -> None:
+@dataclass(frozen=True)
+class _How:
+    """How a run is done, beside what is measured; time: what is left of `within`."""
+
+    out: Path
+    resume: bool
+    json: bool
+    interleave: bool | None
+    isolate: bool
+    within: float | None
+    time: Budget | None
+
+
+def _run_all(jobs: "list[Job]", how: _How) -> None:
     """All inputs are checked before the first frame is measured, then the rounds begin."""
     from posemark.cli.console import print_rows
-    from posemark.cli.machine import attained
     from posemark.datasets import open_dataset
     from posemark.jobs.measurement import existing_record
     from posemark.jobs.prepare import prepare_job
@@ -304,20 +352,29 @@ def _run_all(
     from posemark.measure.environment import free_memory
     from posemark.report.derive import in_order
 
+    out, resume, isolate = how.out, how.resume, how.isolate
     dataset = open_dataset(jobs[0].options.data)
     frames = dataset.frames()
     prepared = [prepare_job(job, dataset, frames) for job in jobs]
     for each in prepared:
         existing_record(each, out, resume)
-    turns = groups(prepared, interleave, isolate, free_memory())
-    options = jobs[0].options
-    ceiling = attained(options.threads, quiet=json) if options.device == "cpu" else None
-    with progress_bar(quiet=json) as progress, _hint_on_stop(out):
-        display = _Display(progress, prepared, json)
-        run_jobs(turns, out, resume, isolate, display, ceiling)
-    if not json:
+    turns = groups(prepared, how.interleave, isolate, free_memory())
+    ceilings = _ceilings(jobs, quiet=how.json)
+    with progress_bar(quiet=how.json) as progress, _hint_on_stop(out):
+        display = _Display(progress, prepared, how)
+        run_jobs(turns, out, resume, isolate, display, ceilings, how.time)
+    if not how.json:
         print_rows(in_order(display.rows))
         typer.echo(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
+
+
+def _ceilings(jobs: "list[Job]", quiet: bool) -> dict[int, dict[str, float]]:
+    """What the CPU attains, for each number of threads that an entry runs with."""
+    from posemark.cli.machine import attained
+
+    threads = sorted({job.options.threads for job in jobs if job.options.device == "cpu"})
+    found = {number: attained(number, quiet) for number in threads}
+    return {number: figures for number, figures in found.items() if figures}
 
 
 @contextmanager
@@ -333,35 +390,72 @@ def _hint_on_stop(out: Path) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+PLAIN_SECONDS = 60.0
+"""Between two lines of progress where there is no terminal."""
+
+
 class _Display:
     """What a run shows: one bar over all entries, a line for each that is over.
 
     rows: of the entries that are over.
     """
 
-    def __init__(self, progress: "Progress", jobs: "list[Prepared]", json: bool) -> None:
+    def __init__(self, progress: "Progress", jobs: "list[Prepared]", how: _How) -> None:
         self.rows: list[Row] = []
-        self._progress, self._jobs, self._json = progress, jobs, json
+        self._progress, self._jobs, self._json = progress, jobs, how.json
+        self._time, self._plan = how.time, _plan_of(jobs, how.within)
         self._truths: dict[Path, dict[str, Any]] = {}
         self._shares, self._pose_ns = [0.0] * len(jobs), [0] * len(jobs)
+        self._frames = [0] * len(jobs)
+        self._left: dict[int, float | None] = {}
+        self._plain = Budget(PLAIN_SECONDS)
         self._task = progress.add_task("", total=float(len(jobs)), text="")
 
     def opening(self, place: int) -> None:
         self._show(place, "building the network")
 
+    def ready(self, standings: "Mapping[int, Standing]", unable: Collection[int]) -> None:
+        self._left |= {place: each.seconds_left for place, each in standings.items()}
+        names = [self._jobs[place].key for place in sorted(unable)]
+        for line in expecting.announcement(self._plan, standings, names):
+            self._say(line)
+
     def step(self, place: int, step: "Step") -> None:
         self._shares[place] = step.share
+        self._left[place] = step.seconds_left
+        self._frames[place] += step.line.error is None
         self._pose_ns[place] += sum(step.line.stages.get(stage, 0) for stage in POSE_STAGES)
-        speed = step.done / self._pose_ns[place] * 1e9 if self._pose_ns[place] else 0
-        self._show(place, f"{step.done} frames, {speed:.3g} FPS")
+        spent_ns = self._pose_ns[place]
+        speed = self._frames[place] / spent_ns * 1e9 if spent_ns else 0  # of this process alone
+        self._show(place, f"{step.done} frames, {speed:.3g} FPS{self._time_left()}")
+
+    def _time_left(self) -> str:
+        """Of the common time, or of all entries that have been opened."""
+        if self._time:
+            return f", {expecting.in_words(self._time.left)} left"
+        known = [seconds for seconds in self._left.values() if seconds is not None]
+        if len(known) < len(self._left):
+            return ""
+        return f", about {expecting.in_words(sum(known))} left"
 
     def _show(self, place: int, text: str) -> None:
+        description = f"{place + 1}/{len(self._jobs)} {self._jobs[place].key}"
         self._progress.update(
-            self._task,
-            completed=sum(self._shares),
-            description=f"{place + 1}/{len(self._jobs)} {self._jobs[place].key}",
-            text=text,
+            self._task, completed=self._completed(), description=description, text=text
         )
+        if self._progress.disable and self._plain.used_up():
+            self._plain = Budget(PLAIN_SECONDS)
+            self._say(f"{description}: {text}")
+
+    def _completed(self) -> float:
+        """Of as many entries as there are; by the clock where they share a time."""
+        if self._time and self._plan.time:
+            return len(self._jobs) * min(1.0, 1 - self._time.left / self._plan.time)
+        return sum(self._shares)
+
+    def _say(self, line: str) -> None:
+        if not self._json:
+            self._progress.console.print(line, markup=False, highlight=False)
 
     def over(self, place: int, path: Path) -> None:
         from posemark.records import files
@@ -370,10 +464,20 @@ class _Display:
 
         row = row_of(files.read(path), self._truths)
         self.rows.append(row)
-        self._shares[place] = 1.0
+        self._shares[place], self._left[place] = 1.0, 0.0
         if self._json:
             typer.echo(tables.json_lines([row]).rstrip())
         else:
             frames, speed = figures.counted(row.frames, "frame"), figures.fps(row)
-            said = f"{row.entry}: {frames}, {speed} pose FPS, {row.verdict.kind}"
-            self._progress.console.print(said, markup=False, highlight=False)
+            self._say(f"{row.entry}: {frames}, {speed} pose FPS, {row.verdict.kind}")
+
+
+def _plan_of(jobs: "list[Prepared]", within: float | None) -> expecting.Plan:
+    options = jobs[0].job.options
+    return expecting.Plan(
+        entries=len(jobs),
+        frames=len(jobs[0].frames) * options.repeat,
+        ends=bool(options.limit or options.budget),
+        until=options.until is not None,
+        time=within,
+    )
