@@ -22,9 +22,11 @@ def said(plan, *seconds, unable=()):
     [
         (0.2, "1 s"),
         (75, "75 s"),
-        (100, "2 min"),
+        (119, "119 s"),
+        (125, "2 min"),
         (5000, "83 min"),
         (9 * HOUR, "9 hours"),
+        (40 * HOUR, "40 hours"),
         (4 * 24 * HOUR, "4 days"),
     ],
 )

@@ -1,9 +1,10 @@
 """What several commands read and print in the same way."""
 
 import re
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -39,6 +40,36 @@ def duration(text: str) -> float:
     if not seconds > 0:
         raise typer.BadParameter(f"expected a time such as 7m, 90s or 1h30m, got {text!r}.")
     return seconds
+
+
+def command_again(context: typer.Context, changes: Mapping[str, object]) -> str:
+    """The command that was given, with other values of some parameters.
+
+    changes: by the name of the parameter in the program; None leaves it out.
+    """
+    words = context.command_path.split()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.params[name] if typed(context, name) else None
+        words += _words_of(parameter, changes.get(name, given))
+    return shlex.join(words)
+
+
+def typed(context: typer.Context, name: str) -> bool:
+    """Whether the user gave an option, and not its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _words_of(parameter: Any, value: Any) -> list[str]:
+    """A parameter of the command line as it is typed; booleans are flags."""
+    if value is None:
+        return []
+    if isinstance(value, bool):
+        return [(parameter.opts if value else parameter.secondary_opts)[0]]
+    values = value if isinstance(value, list) else [value]
+    words = [str(getattr(each, "value", each)) for each in values]
+    return words if parameter.param_type_name == "argument" else [parameter.opts[0], *words]
 
 
 def load_rows(runs: list[Path]) -> list[Row]:

@@ -19,10 +19,8 @@ _UNITS = (("day", 86400), ("hour", 3600), ("min", 60), ("s", 1))
 def in_words(seconds: float) -> str:
     """Rounded to one unit, as a guess should be: 340_000 -> "4 days", 75 -> "75 s"."""
     for unit, size in _UNITS[:-1]:
-        count = round(seconds / size)
-        if seconds >= 1.5 * size:
-            plural = "s" if count > 1 and unit != "min" else ""
-            return f"{count} {unit}{plural}"
+        if seconds >= 2 * size:
+            return f"{round(seconds / size)} {unit}{'' if unit == 'min' else 's'}"
     return f"{max(1, round(seconds))} s"
 
 

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posemark.cli import expecting
-from posemark.cli.console import duration, fresh_folder, percentage, progress_bar
-from posemark.measure.clock import POSE_STAGES, Budget
+from posemark.cli.console import (
+    duration,
+    fresh_folder,
+    percentage,
+    progress_bar,
+    typed,
+)
+from posemark.measure.clock import POSE_STAGES, Budget, now_ns
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -265,7 +271,9 @@ def run(
     )
     jobs = _with_setting(plan(entries, options), setting, context)
     how = _How(out or _fresh_folder(resume), resume, json, interleave, isolate, within, time)
-    _run_all(jobs, how)
+    display = _run_all(jobs, how)
+    if not json:
+        _print_undecided(display, context, how.out)
 
 
 def _with_setting(jobs: "list[Job]", setting: str | None, context: typer.Context) -> "list[Job]":
@@ -274,14 +282,8 @@ def _with_setting(jobs: "list[Job]", setting: str | None, context: typer.Context
 
     if setting is None:
         return jobs
-    given = {name for name in FIELDS if _typed(context, name)}
+    given = {name for name in FIELDS if typed(context, name)}
     return [with_setting(job, setting, given) for job in jobs]
-
-
-def _typed(context: typer.Context, name: str) -> bool:
-    """Whether the user gave an option, and not its default."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _require_together(
@@ -342,8 +344,12 @@ class _How:
     time: Budget | None
 
 
-def _run_all(jobs: "list[Job]", how: _How) -> None:
-    """All inputs are checked before the first frame is measured, then the rounds begin."""
+def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
+    """All inputs are checked before the first frame is measured, then the rounds begin.
+
+    Returns:
+        What was shown, with the rows of all entries that are over.
+    """
     from posemark.cli.console import print_rows
     from posemark.datasets import open_dataset
     from posemark.jobs.measurement import existing_record
@@ -366,6 +372,16 @@ def _run_all(jobs: "list[Job]", how: _How) -> None:
     if not how.json:
         print_rows(in_order(display.rows))
         typer.echo(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
+    return display
+
+
+def _print_undecided(display: "_Display", context: typer.Context, out: Path) -> None:
+    from posemark.cli import undecided
+
+    found = undecided.undecided(display.jobs, display.rows_by_place)
+    said = undecided.lines(found, len(display.jobs), display.opening_seconds, context, out)
+    if said:
+        typer.echo("\n" + "\n".join(said))
 
 
 def _ceilings(jobs: "list[Job]", quiet: bool) -> dict[int, dict[str, float]]:
@@ -397,12 +413,13 @@ PLAIN_SECONDS = 60.0
 class _Display:
     """What a run shows: one bar over all entries, a line for each that is over.
 
-    rows: of the entries that are over.
+    jobs: of the run. rows_by_place: of the entries that are over, by place in jobs.
     """
 
     def __init__(self, progress: "Progress", jobs: "list[Prepared]", how: _How) -> None:
-        self.rows: list[Row] = []
-        self._progress, self._jobs, self._json = progress, jobs, how.json
+        self.rows_by_place: dict[int, Row] = {}
+        self._opened, self._opening_ns, self._began_ns = 0, 0, 0
+        self._progress, self.jobs, self._json = progress, jobs, how.json
         self._time, self._plan = how.time, _plan_of(jobs, how.within)
         self._truths: dict[Path, dict[str, Any]] = {}
         self._shares, self._pose_ns = [0.0] * len(jobs), [0] * len(jobs)
@@ -411,12 +428,26 @@ class _Display:
         self._plain = Budget(PLAIN_SECONDS)
         self._task = progress.add_task("", total=float(len(jobs)), text="")
 
+    @property
+    def rows(self) -> "list[Row]":
+        """Of the entries that are over, in that order."""
+        return list(self.rows_by_place.values())
+
+    @property
+    def opening_seconds(self) -> float:
+        """That an entry took, on average, until its network was built and warm."""
+        return self._opening_ns / 1e9 / max(1, self._opened)
+
     def opening(self, place: int) -> None:
+        self._began_ns = self._began_ns or now_ns()
         self._show(place, "building the network")
 
     def ready(self, standings: "Mapping[int, Standing]", unable: Collection[int]) -> None:
+        self._opened += len(standings)
+        self._opening_ns += now_ns() - self._began_ns
+        self._began_ns = 0
         self._left |= {place: each.seconds_left for place, each in standings.items()}
-        names = [self._jobs[place].key for place in sorted(unable)]
+        names = [self.jobs[place].key for place in sorted(unable)]
         for line in expecting.announcement(self._plan, standings, names):
             self._say(line)
 
@@ -439,7 +470,7 @@ class _Display:
         return f", about {expecting.in_words(sum(known))} left"
 
     def _show(self, place: int, text: str) -> None:
-        description = f"{place + 1}/{len(self._jobs)} {self._jobs[place].key}"
+        description = f"{place + 1}/{len(self.jobs)} {self.jobs[place].key}"
         self._progress.update(
             self._task, completed=self._completed(), description=description, text=text
         )
@@ -450,7 +481,7 @@ class _Display:
     def _completed(self) -> float:
         """Of as many entries as there are; by the clock where they share a time."""
         if self._time and self._plan.time:
-            return len(self._jobs) * min(1.0, 1 - self._time.left / self._plan.time)
+            return len(self.jobs) * min(1.0, 1 - self._time.left / self._plan.time)
         return sum(self._shares)
 
     def _say(self, line: str) -> None:
@@ -463,7 +494,7 @@ class _Display:
         from posemark.report.derive import row_of
 
         row = row_of(files.read(path), self._truths)
-        self.rows.append(row)
+        self.rows_by_place[place] = row
         self._shares[place], self._left[place] = 1.0, 0.0
         if self._json:
             typer.echo(tables.json_lines([row]).rstrip())

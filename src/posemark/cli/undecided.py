@@ -1,0 +1,105 @@
+"""What a run leaves undecided: what each such entry still needs, and the command that goes on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from posemark.cli.console import command_again
+
+if TYPE_CHECKING:
+    from posemark.jobs.prepare import Prepared
+    from posemark.report.rows import Row
+
+MARGIN = 1.2
+"""Of the time that the entries need: turns do not divide it without a rest."""
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """An entry whose speed is not decided: what it wants, in words and in seconds.
+
+    all_frames: it has measured all of its data, and can only begin anew.
+    """
+
+    job: "Prepared"
+    wanted: str
+    seconds: float
+    all_frames: bool = False
+
+
+def undecided(jobs: "Sequence[Prepared]", rows: "Mapping[int, Row]") -> list[Undecided]:
+    """Entries of a run without a decided speed, in the order in which they were named.
+
+    rows: of those that were begun, by place in jobs.
+    """
+    return list(_undecided(jobs, rows))
+
+
+def _undecided(jobs: "Sequence[Prepared]", rows: "Mapping[int, Row]") -> Iterator[Undecided]:
+    from posemark.report.evidence import need, words
+
+    for place, job in enumerate(jobs):
+        if place not in rows:
+            yield Undecided(job, "not begun", 0.0)
+        elif wanted := need(rows[place]):
+            row, options = rows[place], job.job.options
+            frames = len(job.frames) * options.repeat
+            all_frames = options.mode == "burst" and row.frames + row.failed_frames >= frames
+            yield Undecided(job, words(wanted), wanted.seconds or 0.0, all_frames)
+
+
+def lines(
+    found: Sequence[Undecided], entries: int, opening: float, context: typer.Context, out: Path
+) -> list[str]:
+    """What is printed at the end of a run; nothing where every entry is decided.
+
+    entries: of the run. opening: seconds to build a network and warm it up. context: of the
+    command that was given. out: its records.
+    """
+    if not found:
+        return []
+    said = ["undecided, and what each still needs:"]
+    said += [f"  {each.job.key}: {each.wanted}" for each in found]
+    again = [each for each in found if not each.all_frames]
+    if again:
+        changes = _changes(again, entries, opening, context)
+        said.append(f"to go on: {command_again(context, changes | {'out': out, 'resume': True})}")
+    if len(again) < len(found):
+        said.append(
+            "where all frames of the data are measured, --repeat goes through them several times, "
+            "in another --out folder"
+        )
+    return said
+
+
+def _changes(
+    found: Sequence[Undecided], entries: int, opening: float, context: typer.Context
+) -> dict[str, object]:
+    """The options that differ when a run goes on with these of its entries."""
+    options, given = found[0].job.job.options, context.params
+    names = [_name(each.job, given["weights"]) for each in found]
+    changes: dict[str, object] = {
+        "entries": names if len(found) < entries else given["entries"],
+        "limit": None,
+        "until": f"{100 * options.until:g}%" if options.until else None,
+    }
+    if options.mode != "burst":
+        return changes | {"budget": options.budget}
+    # Twice the time for building: no network is built after half of the whole.
+    seconds = max(2 * len(found) * opening, len(found) * opening + MARGIN * _seconds(found))
+    return changes | {"budget": None, "within": f"{ceil(seconds / 60)}m"}
+
+
+def _seconds(found: Sequence[Undecided]) -> float:
+    return sum(each.seconds for each in found)
+
+
+def _name(prepared: "Prepared", weights: str) -> str:
+    """What stands for an entry on a command line with these --weights."""
+    entry, own = prepared.job.entry, prepared.job.options.weights
+    tag = f".{own}" if own != weights and not entry.card else ""
+    return f"{entry.card or entry.model}{tag}@{entry.variant}"
