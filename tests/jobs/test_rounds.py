@@ -15,7 +15,8 @@ from posemark.jobs.isolated import Isolated
 from posemark.jobs.measurement import Circumstances, Standing
 from posemark.jobs.plan import Options, plan
 from posemark.jobs.prepare import prepare_job
-from posemark.jobs.rounds import groups, memory_need, take_turns
+from posemark.jobs.rounds import groups, memory_need, run_jobs, take_turns
+from posemark.measure.clock import Budget
 from posemark.records import files
 from runs import Heard, run_all, run_one
 
@@ -201,3 +202,35 @@ def test_a_worker_makes_no_frames_of_its_own(tmp_path):
         pass
     lane.close()
     assert [f.image_id for f in files.read(lane.path).good] == [6, 7]
+
+
+# --- one time for all ---------------------------------------------------------------------------
+
+
+def test_groups_have_their_part_of_the_time(tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        rounds, "share_time", lambda lanes, networks, watcher, time: given.append(time.left)
+    )
+    jobs = prepared("b", "d", "h", "j")
+    run_jobs([jobs[:1], jobs[1:]], tmp_path, False, False, Heard(), None, Budget(400.0))
+    assert given[0] == pytest.approx(100, abs=5)
+    assert given[1] == pytest.approx(400, abs=20), "the first one left all of it"
+
+
+def test_networks_are_built_in_the_order_of_what_a_frame_costs(tmp_path):
+    jobs = dict(enumerate(prepared("v", "a", "d", "b", boxes=None)))
+    assert [jobs[place].job.entry.letter for place in rounds._opening_order(jobs, tmp_path)] == [
+        *("b", "d", "v", "a")
+    ]
+    begun = rounds.record_path(jobs[3], tmp_path)
+    begun.write_text("a header\n")
+    assert rounds._opening_order(jobs, tmp_path)[-1] == 3, "what has no record comes first"
+
+
+def test_entries_with_one_network_on_the_same_boxes_share_evidence():
+    keys = [rounds._evidence_key(job) for job in prepared("a", "e", "g", "b", "c", boxes=None)]
+    assert keys[0] == keys[1] == keys[2]
+    assert len(set(keys)) == 3
+    (flipped,) = prepared("a", boxes=None, flip=True)
+    assert rounds._evidence_key(flipped) != keys[0]
