@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posemark.cli.console import percentage, print_indented
+from posemark.cli.console import percentage, print_indented, say_left_out
 
 if TYPE_CHECKING:
     from posemark.report.compare import Comparison
@@ -54,7 +54,9 @@ def compare(
 
     _require_gate(gate)
     comparison = report.compare(
-        report.load(base), report.load(new), report.ALIKE if gate is None else gate
+        report.load(base, say_left_out),
+        report.load(new, say_left_out),
+        report.ALIKE if gate is None else gate,
     )
     if output:
         _write(comparison, output)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from posemark.core.errors import RecordError
 from posemark.report.rows import Row
 
 if TYPE_CHECKING:
@@ -37,7 +38,12 @@ def load_rows(runs: list[Path]) -> list[Row]:
         title = "reading and scoring"
         return track(records, title, console=terminal, transient=True, disable=quiet)
 
-    return derive.load_rows(runs, watched)
+    return derive.load_rows(runs, watched, say_left_out)
+
+
+def say_left_out(error: RecordError) -> None:
+    """That a record is not among those shown, and why."""
+    typer.echo(f"left out: {error}", err=True)
 
 
 def print_rows(rows: list[Row]) -> None:

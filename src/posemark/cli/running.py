@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from posemark.jobs.measurement import Step
     from posemark.jobs.plan import Job
     from posemark.jobs.prepare import Prepared
+    from posemark.report.derive import Truths
     from posemark.report.rows import Row
 
 
@@ -342,7 +343,7 @@ class _Display:
     def __init__(self, progress: "Progress", jobs: "list[Prepared]", json: bool) -> None:
         self.rows: list[Row] = []
         self._progress, self._jobs, self._json = progress, jobs, json
-        self._truths: dict[Path, dict[str, Any]] = {}
+        self._truths: Truths = {}
         self._shares, self._pose_ns = [0.0] * len(jobs), [0] * len(jobs)
         self._task = progress.add_task("", total=float(len(jobs)), text="")
 

@@ -14,7 +14,7 @@ from posemark.geometry.conventions import HRNET
 from posemark.jobs.build import build_pipeline
 from posemark.jobs.feed import Feed
 from posemark.jobs.header import make_header, require_same_run, with_device
-from posemark.jobs.lines import block_line, frame_line, people, write_truth
+from posemark.jobs.lines import block_line, frame_line, people
 from posemark.jobs.prepare import Prepared
 from posemark.measure.camera import Camera
 from posemark.measure.clock import POSE_STAGES, now_ns
@@ -22,8 +22,9 @@ from posemark.measure.interval import pose_interval
 from posemark.measure.loop import BLOCK_SECONDS, FEWEST_FRAMES, run_block, time_of, warm_up
 from posemark.measure.watch import Watch
 from posemark.pipelines import Pipeline
-from posemark.records import files, schema
+from posemark.records import files, schema, truth
 from posemark.runtimes.sentinel import Sentinel
+from posemark.score.coco import truth_json
 
 WARM_UP_BOXES = 2
 """People in the warm-up frame: enough to reach every code path, few enough to be quick."""
@@ -67,13 +68,15 @@ def existing_record(prepared: Prepared, out: Path, resume: bool) -> files.Record
     """The record that this job would go on with; None if it would start anew.
 
     Raises:
-        RecordError: if there is one and resume is off, or it is of another run.
+        RecordError: if there is one and resume is off, it is of another run, or another process
+            writes it.
     """
     path = record_path(prepared, out)
     if not files.begun(path):
         return None
     if not resume:
         raise files.never_overwritten(path)
+    files.require_unused(path)
     record = files.read(path)
     require_same_run(record, make_header(prepared, ALONE.own_process, ALONE.turns))
     return record
@@ -125,7 +128,7 @@ class Measurement:
 
     def open(self) -> None:
         """Build the network, begin the record, decode perfect outputs, warm up."""
-        write_truth(self._prepared.frames, self._out / self._header.truth)
+        truth.write(truth_json(self._prepared.frames), self._out / self._header.truth)
         if self._left:
             self._header = with_device(self._header, self._pipeline.session.device)
         self._writer = self._open_record()
