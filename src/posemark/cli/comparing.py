@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from posemark.cli import terminal
 from posemark.cli.console import percentage, print_indented, say_left_out
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _print_json(comparison: "Comparison", gate: float | None) -> None:
     if gate is not None:
         slower, undecided = (of(comparison, gate) for of in (report.slower_by, report.undecided))
         fields["gate"] = {"gate": gate, "slower": slower, "undecided": undecided}
-    typer.echo(msgspec.json.format(msgspec.json.encode(fields), indent=2))
+    terminal.say(msgspec.json.format(msgspec.json.encode(fields), indent=2).decode())
 
 
 _STYLES = {"slower": "bold red", "faster": "bold green", "no change": "dim"}
@@ -119,11 +120,9 @@ _WIDTHS = (13, 9, 19, 18, 14)
 
 
 def _print(comparison: "Comparison", gate: float | None) -> None:
-    from rich.console import Console
-
     from posemark.report import compare as report
 
-    console = Console(highlight=False)
+    console = terminal.console()
     console.print(_line([title for title, _ in report.COLUMNS[1:]]), style="bold")
     for change in comparison.changes:
         cells = [write(change) for _, write in report.COLUMNS]

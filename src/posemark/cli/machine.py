@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from posemark.cli import terminal
+
 if TYPE_CHECKING:
     from posemark.jobs.ceiling import Ceiling
 
@@ -36,7 +38,7 @@ def machine(
 
     ceiling = _measured(threads or usable_cores(), SECONDS, quiet=json)
     if json:
-        typer.echo(msgspec.json.encode(ceiling).decode())
+        terminal.say(msgspec.json.encode(ceiling).decode())
     else:
         _print(ceiling)
 
@@ -53,17 +55,17 @@ def attained(threads: int, quiet: bool) -> dict[str, float] | None:
     try:
         known = ceiling.load(threads)
     except DataError as error:
-        typer.echo(f"{error} Measuring anew.", err=True)
+        terminal.say(f"{error} Measuring anew.", err=True)
         known = None
     if known:
         return known.figures()
     try:
         found = _measured(threads, ceiling.SHORT_SECONDS, quiet)
     except RunError as error:
-        typer.echo(f"{error} Results will not tell their share of it.", err=True)
+        terminal.say(f"{error} Results will not tell their share of it.", err=True)
         return None
     if not quiet:
-        typer.echo(f"this machine attains {_sentence(found)}", err=True)
+        terminal.say(f"this machine attains {_sentence(found)}", err=True)
     return found.figures()
 
 
@@ -76,19 +78,18 @@ def _measured(threads: int, seconds: float, quiet: bool) -> "Ceiling":
     try:
         ceiling.save(found)
     except OSError as error:
-        typer.echo(f"{ceiling.path_of(threads)}: not kept for later runs ({error}).", err=True)
+        terminal.say(f"{ceiling.path_of(threads)}: not kept for later runs ({error}).", err=True)
     return found
 
 
 @contextmanager
 def _bar(quiet: bool) -> Iterator[Callable[[float], None]]:
     """A progress bar on the terminal; what it gives takes the share that is done."""
-    from rich.console import Console
     from rich.progress import Progress
 
-    terminal = Console(stderr=True)
-    hidden = quiet or not terminal.is_terminal
-    with Progress(console=terminal, disable=hidden, transient=True) as progress:
+    shown = terminal.console(stderr=True)
+    hidden = quiet or not shown.is_terminal
+    with Progress(console=shown, disable=hidden, transient=True) as progress:
         task = progress.add_task("measuring this machine", total=1.0)
         yield lambda share: progress.update(task, completed=share)
 
@@ -103,7 +104,6 @@ def _sentence(ceiling: "Ceiling") -> str:
 
 
 def _print(ceiling: "Ceiling") -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from posemark.report.figures import counted, percent, three_digits
@@ -119,7 +119,7 @@ def _print(ceiling: "Ceiling") -> None:
     memory = ceiling.bandwidth
     speed = f"{three_digits(memory.per_second / 1e9)} GB/s"
     table.add_row("memory", speed, percent(memory.spread), memory.how)
-    console = Console(highlight=False)
+    console = terminal.console()
     threads = counted(ceiling.threads, "thread")
     console.print(f"{ceiling.facts['cpu']}, {threads}\n", markup=False)
     console.print(table)

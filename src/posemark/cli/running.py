@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from posemark.cli import terminal
 from posemark.cli.console import fresh_folder, percentage, progress_bar
 from posemark.measure.clock import POSE_STAGES
 
@@ -318,7 +319,7 @@ def _run_all(
         run_jobs(turns, out, resume, isolate, display, ceiling)
     if not json:
         print_rows(in_order(display.rows))
-        typer.echo(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
+        terminal.say(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
 
 
 @contextmanager
@@ -326,7 +327,7 @@ def _hint_on_stop(out: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(
+        terminal.say(
             f"\nstopped. Every finished frame is kept in {out}; to go on, run the same command "
             f"with --out {out} --resume.",
             err=True,
@@ -373,7 +374,7 @@ class _Display:
         self.rows.append(row)
         self._shares[place] = 1.0
         if self._json:
-            typer.echo(tables.json_lines([row]).rstrip())
+            terminal.say(tables.json_lines([row]).rstrip())
         else:
             frames, speed = figures.counted(row.frames, "frame"), figures.fps(row)
             said = f"{row.entry}: {frames}, {speed} pose FPS, {row.verdict.kind}"
