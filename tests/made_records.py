@@ -58,6 +58,7 @@ def header(entry="small@gt", environment=ENVIRONMENT, settings=None, **changes):
         "decoder": 1,
         "own_process": False,
         "turns": 1,
+        "run": "made",
     }
     return Header(**fields | changes)
 

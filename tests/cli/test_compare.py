@@ -131,7 +131,7 @@ def test_mistakes(runs, tmp_path):
         say(base, new, "--gate", "1%")
     with pytest.raises(UsageError, match=r"give a name in \.md"):
         say(base, new, "-o", tmp_path / "table.html")
-    with pytest.raises(RecordError, match="cannot read this record"):
+    with pytest.raises(RecordError, match="nothing is there"):
         say(base, tmp_path / "nothing")
     assert "expected a percentage such as" in say(base, new, "--gate", "much", code=2, columns=200)
 

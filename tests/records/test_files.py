@@ -1,8 +1,12 @@
 """Record files: what was finished can be read again, whatever happened to the run."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
+from msgspec.structs import replace
 
 from posemark.core.errors import RecordError
 from posemark.records import files
@@ -19,6 +23,8 @@ from posemark.records.schema import (
     Settings,
     Source,
 )
+
+ENVIRONMENT = {"cpu": "one", "cores": 1, "cpus": 2}
 
 
 def header(**changes):
@@ -38,7 +44,7 @@ def header(**changes):
         "box_kind": "gt",
         "settings": Settings("hrnet", "quarter", False, "serial", 0.0, 1, "torch", "fp32"),
         "published": Published(0.7, "gt", True, "a paper"),
-        "environment": {"cpu": "one", "cores": 1},
+        "environment": ENVIRONMENT,
         "posemark": "0.0",
         "protocol": 1,
         "truth": "truth.json",
@@ -62,11 +68,13 @@ FRAMES = [
 ]
 
 
+SUSTAINED = replace(header().settings, mode="sustained")
+
 BLOCK = BlockLine(2, 10**12, 510_000_000, 8_700_000, own_cpu_ns=9 * 10**8, energy_j={"gpu": 1.5})
 
 
-def write(path, *lines):
-    with files.Writer.create(path, header()) as writer:
+def write(path, *lines, **changes):
+    with files.Writer.create(path, header(**changes)) as writer:
         for line in lines:
             writer.write(line)
     return path.read_bytes()
@@ -102,7 +110,7 @@ def test_every_measurement_of_an_image_counts_for_speed_and_its_last_for_accurac
     """A later failure does not undo a measurement, nor an earlier one."""
     first, second = FrameLine(139, 2, 0, STAGES, 11), FrameLine(139, 2, 0, STAGES, 15, PEOPLE)
     broken = FrameLine(139, error="gone")
-    write(path, broken, first, second, broken, FRAMES[2], FRAMES[2])
+    write(path, broken, first, second, broken, FRAMES[2], FRAMES[2], settings=SUSTAINED)
     record = files.read(path)
     assert record.good == [first, second]
     assert record.frames == [second, FRAMES[2]]
@@ -120,9 +128,10 @@ def test_the_block_that_a_killed_run_was_in_has_no_readings_and_ends_where_the_n
     path,
 ):
     resumed = Resumed({"cpu": "one"}, "later")
-    write(path, *FRAMES[:2], BLOCK, FRAMES[2], resumed, FRAMES[3], BLOCK)
+    one = replace(BLOCK, frames=1)
+    write(path, *FRAMES[:2], BLOCK, FRAMES[2], resumed, FRAMES[3], one)
     record = files.read(path)
-    assert [block.readings for block in record.blocks] == [BLOCK, None, BLOCK]
+    assert [block.readings for block in record.blocks] == [BLOCK, None, one]
     assert [len(block.frames) for block in record.blocks] == [2, 1, 1]
     assert record.resumed == [resumed]
 
@@ -262,7 +271,7 @@ def test_a_missing_file_and_a_folder_are_explained(path):
 
 def test_identity_ignores_where_when_and_beside_what_and_nothing_else():
     mine, fields = header(), set(Header.__struct_fields__)
-    elsewhere = {"environment": {"cpu": "two"}, "started": "later"}
+    elsewhere = {"environment": {**ENVIRONMENT, "cpu": "two"}, "started": "later", "run": "b"}
     beside = {"own_process": False, "turns": 25, "network": "hrnet-w32"}
     assert mine.identity() == header(**elsewhere, **beside).identity()
     changes = {
@@ -280,3 +289,254 @@ def test_identity_ignores_where_when_and_beside_what_and_nothing_else():
     for field, value in changes.items():
         assert mine.identity() != header(**{field: value}).identity(), field
     assert set(mine.identity()) - {"kind"} == fields - elsewhere.keys() - beside.keys()
+
+
+# --- what belongs together ----------------------------------------------------------------------
+
+STAMPED = {"run": "c0ffee00"}
+
+
+def damaged(path, change, **changes):
+    """The refusal of a record of three frames, a block and an end after a change to its lines."""
+    path.unlink(missing_ok=True)
+    block = replace(BLOCK, frames=3)
+    write(path, *FRAMES[:3], block, End("limit"), **changes)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(change(lines)))
+    with pytest.raises(RecordError) as refusal:
+        files.read(path)
+    return str(refusal.value)
+
+
+def test_every_line_of_a_run_says_whose_and_which_it_is_and_the_fields_are_unchanged(path):
+    write(path, *FRAMES, End("limit"), **STAMPED)
+    told = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert [(line["run"], line["line"]) for line in told] == [
+        ("c0ffee00", at) for at in range(1, 7)
+    ]
+    assert files.read(path).frames == FRAMES
+
+
+def test_a_record_that_goes_on_counts_its_lines_on(path):
+    write(path, FRAMES[0], End("limit"), **STAMPED)
+    with files.Writer.append(files.read(path)) as writer:
+        for line in (Resumed({}, "later"), FRAMES[1], End("all frames")):
+            writer.write(line)
+    assert files.read(path).frames == FRAMES[:2]
+
+
+@pytest.mark.parametrize("changes", [{}, STAMPED], ids=["before runs had names", "named"])
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda lines: [*lines, lines[0]], 7),
+        (lambda lines: [lines[0], *lines], 2),
+        (lambda lines: [*lines, lines[1]], 7),
+        (lambda lines: [*lines, lines[-1]], 7),
+        (lambda lines: [lines[0], *lines[2:]], None),
+        (lambda lines: [*lines[:4], lines[1], *lines[4:]], 5),
+    ],
+    ids=["header", "doubled header", "frame after the end", "two ends", "lost", "doubled"],
+)
+def test_what_was_changed_afterwards_is_refused_and_the_line_named(path, changes, change, line):
+    refusal = damaged(path, change, **changes)
+    assert str(path) in refusal
+    assert f"line {line or (2 if changes else 4)}:" in refusal
+
+
+def test_lines_of_another_run_are_found_wherever_they_come_from(path, tmp_path):
+    other = tmp_path / "other.jsonl"
+    write(other, *FRAMES, run="another0")
+    foreign = other.read_bytes().splitlines(keepends=True)[4]
+    assert "line 6: a line of another run" in damaged(
+        path, lambda lines: [*lines[:5], foreign, *lines[5:]], **STAMPED
+    )
+    assert "line 6: a line of another run" in damaged(
+        path, lambda lines: [*lines[:5], foreign, *lines[5:]]
+    )
+
+
+def test_blocks_out_of_the_order_of_time_are_of_two_runs(path):
+    one, earlier = replace(BLOCK, frames=1), replace(BLOCK, frames=1, began_ns=5)
+    write(path, FRAMES[0], one, FRAMES[1], earlier)
+    with pytest.raises(RecordError, match="line 5: a block that began before"):
+        files.read(path)
+    path.unlink()
+    write(path, FRAMES[0], one, Resumed({}, "after a restart"), FRAMES[1], earlier)
+    assert len(files.read(path).blocks) == 2
+
+
+# --- what a line may hold -----------------------------------------------------------------------
+
+
+def altered(text, place, value):
+    """A line with one value changed, given the keys and indices that lead to it."""
+    fields = json.loads(text)
+    *way, last = place
+    inner = fields
+    for key in way:
+        inner = inner[key]
+    if value is KeyError:
+        del inner[last]
+    else:
+        inner[last] = value
+    return json.dumps(fields).encode() + b"\n"
+
+
+PLACES = [
+    (0, ("environment", "cpu")),
+    (0, ("environment", "cores")),
+    (0, ("environment", "cpus")),
+    (0, ("input_hw",)),
+    (0, ("input_hw", 0)),
+    (0, ("sigmas", 0)),
+    (0, ("weights", "sha256")),
+    (0, ("settings", "threads")),
+    (0, ("published", "ap")),
+    (0, ("truth",)),
+    (0, ("approach",)),
+    (1, ("image_id",)),
+    (1, ("stages", "infer")),
+    (1, ("poses", 0)),
+    (1, ("poses", 0, 1)),
+    (1, ("poses", 1, 0)),
+    (1, ("poses", 1, 0, 4)),
+    (4, ("frames",)),
+    (4, ("sentinel_ns",)),
+]
+NONSENSE = [KeyError, {}, [], [[[]]], -5, 10**30, 1e300, "", "x" * 5000, {"a": {"b": 1}}]
+
+
+TEXTS = {("environment", "cpu"), ("weights", "sha256")}
+SIGNED = {("image_id",), ("poses", 0, 1), ("poses", 1, 0, 4)}
+
+
+def fits(way, value):
+    """Whether a value of another kind than was there may stand there all the same."""
+    of_text = way in TEXTS and isinstance(value, str)
+    return (
+        of_text or (way in SIGNED and value == -5) or (way == ("sigmas", 0) and value is KeyError)
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(place, value) for place in PLACES for value in NONSENSE if not fits(place[1], value)],
+    ids=lambda each: f"{each!r:.40}",
+)
+def test_a_value_of_another_kind_or_beyond_all_measure_is_refused_and_the_line_named(
+    path, place, value
+):
+    number, way = place
+
+    def change(lines):
+        return [*lines[:number], altered(lines[number], way, value), *lines[number + 1 :]]
+
+    refusal = damaged(path, change)
+    assert f"line {number + 1}: " in refusal
+    assert len(refusal) < 2000
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "../../x", "..", "", "a/b", "a\nb"])
+def test_annotations_have_a_plain_file_name_in_the_run_folder(path, name):
+    refusal = damaged(path, lambda lines: [altered(lines[0], ("truth",), name), *lines[1:]])
+    assert "line 1:" in refusal
+    assert "$.truth" in refusal
+
+
+def test_numbers_that_are_none_and_nests_without_end_are_refused(path):
+    deep = b'{"kind":"end","reason":"x","more":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n"
+    for line in (deep, b'{"kind":"frame","image_id":1,"frame_ns":1e999}\n', b'{"kind":NaN}\n'):
+        assert "line 5:" in damaged(path, lambda lines, line=line: [*lines[:4], line])
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(RecordError, match="Not a regular file"):
+        files.read(tmp_path / "pipe.jsonl")
+
+
+def test_a_line_without_end_is_not_read_to_its_end(path, monkeypatch):
+    monkeypatch.setattr(files, "LONGEST_LINE", 4000)
+    content = write(path, FRAMES[1])
+    path.write_bytes(content + b"x" * 4000)
+    with pytest.raises(RecordError, match="a line of more than 4000 bytes"):
+        files.read(path)
+
+
+def test_a_line_that_could_not_be_read_again_is_not_written(path):
+    with files.Writer.create(path, header()) as writer:
+        writer.write(FRAMES[0])
+        for bad in (float("nan"), float("inf"), 1e12):
+            with pytest.raises(RecordError, match=r"cannot be kept.*report it"):
+                writer.write(FrameLine(5, 1, 0, STAGES, 10, People([bad], [[1.0] * 51])))
+        writer.write(FRAMES[1])
+    assert files.read(path).frames == FRAMES[:2]
+
+
+# --- one writer ---------------------------------------------------------------------------------
+
+
+def test_a_record_has_one_writer_at_a_time(path):
+    with files.Writer.create(path, header()) as writer:
+        writer.write(FRAMES[0])
+        with pytest.raises(RecordError, match=r"another run is writing this record.*--resume"):
+            files.Writer.append(files.read(path))
+        with pytest.raises(RecordError, match="another run is writing"):
+            files.require_unused(path)
+        with pytest.raises(RecordError, match="another run is writing"):
+            files.Writer.create(path, header())
+        writer.write(FRAMES[1])
+    files.require_unused(path)
+    files.Writer.append(files.read(path)).close()
+    assert files.read(path).frames == FRAMES[:2]
+
+
+def test_a_record_that_another_run_went_on_with_in_the_meantime_is_not_cut(path):
+    write(path, FRAMES[0])
+    before = files.read(path)
+    with files.Writer.append(before) as writer:
+        writer.write(FRAMES[1])
+    with pytest.raises(RecordError, match="in the meantime"):
+        files.Writer.append(before)
+    assert files.read(path).frames == FRAMES[:2]
+
+
+def test_the_lock_ends_with_a_killed_process(path):
+    write(path, FRAMES[0])
+    code = (
+        "import sys, time; from pathlib import Path; from posemark.records import files\n"
+        "writer = files.Writer.append(files.read(Path(sys.argv[1])))\n"
+        "print('open', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"open\n"
+        with pytest.raises(RecordError, match="another run is writing"):
+            files.require_unused(path)
+        other.kill()
+    files.require_unused(path)
+
+
+def test_a_disk_that_is_full_in_mid_record_costs_the_line_and_says_so(path):
+    """The limit on a file's size stands for the disk: the system refuses what is beyond."""
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from posemark.core.errors import RunError\n"
+        "from posemark.records import files\n"
+        "record = files.read(Path(sys.argv[1]))\n"
+        "writer = files.Writer.append(record)\n"
+        "limit = record.whole_bytes + 100\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
+        "try: writer.write(record.frames[0])\n"
+        "except RunError as error: print(error)\n"
+        "writer.close()\n"
+    )
+    write(path, *FRAMES[:2])
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Every finished frame is kept" in done.stdout
+    assert "--resume" in done.stdout
+    assert files.read(path).frames == FRAMES[:2]
+    with files.Writer.append(files.read(path)) as writer:
+        writer.write(FRAMES[2])
+    assert files.read(path).frames == FRAMES[:3]

@@ -20,7 +20,7 @@ PEOPLE = np.random.default_rng(7).integers(1, 6, BLOCKS * FRAMES)
 def blocks(times, count=BLOCKS):
     """Image k takes times[k] nanoseconds."""
     lines = [
-        records.frame(at, int(ns), boxes=int(PEOPLE[at % len(PEOPLE)]))
+        records.frame(at, max(1000, int(ns)), boxes=int(PEOPLE[at % len(PEOPLE)]))
         for at, ns in enumerate(times)
     ]
     return [lines[at::count] for at in range(count)]

@@ -5,13 +5,22 @@ from statistics import median
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import made_records
 from posemark.core.errors import RecordError
 from posemark.core.skeleton import COCO_17
 from posemark.measure.interval import pose_interval
 from posemark.records import files
-from posemark.records.schema import BlockLine, End, FrameLine, PerfectLine, Published, Source
+from posemark.records.schema import (
+    BlockLine,
+    End,
+    FrameLine,
+    PerfectLine,
+    Published,
+    Resumed,
+    Source,
+)
 from posemark.report.derive import load_rows, row_of
 from posemark.report.rows import STAGES
 
@@ -31,9 +40,17 @@ def path_of(folder, lines, **changes):
     (folder / head.truth).write_text(json.dumps(made_records.truth(images)), encoding="utf-8")
     path = folder / f"{head.entry}.jsonl"
     with files.Writer.create(path, head) as writer:
-        for line in lines:
+        for line in counted(lines):
             writer.write(line)
     return path
+
+
+def counted(lines):
+    """The lines, each block with the number of frames that stand before it."""
+    frames = 0
+    for line in lines:
+        yield replace(line, frames=frames) if isinstance(line, BlockLine) else line
+        frames = frames + 1 if isinstance(line, FrameLine) else 0
 
 
 def row(folder, lines, **changes):
@@ -41,7 +58,7 @@ def row(folder, lines, **changes):
 
 
 def block(at=0, **readings):
-    fields = {"frames": 1, "began_ns": at * 10**9, "wall_ns": 10**9, "sentinel_ns": 9 * 10**6}
+    fields = {"frames": 0, "began_ns": at * 10**9, "wall_ns": 10**9, "sentinel_ns": 9 * 10**6}
     return BlockLine(**fields | readings)
 
 
@@ -188,7 +205,8 @@ def test_a_long_timeline_is_merged_to_sixty_points_at_most(tmp_path):
 
 def test_time_goes_on_where_the_machine_was_started_anew(tmp_path):
     lines = [frame(1, 1, 100), block(900), frame(2, 1, 100), block(905)]
-    made = row(tmp_path, [*lines, frame(3, 1, 100), block(7), frame(4, 1, 100), block(9)])
+    lines += [Resumed({}, "later"), frame(3, 1, 100), block(7), frame(4, 1, 100), block(9)]
+    made = row(tmp_path, lines)
     assert [seconds for seconds, _, _ in made.timeline] == [0.0, 5.0, 6.0, 8.0]
 
 
@@ -314,3 +332,41 @@ def test_an_unfinished_record_says_how_to_go_on(tmp_path):
     made = row(tmp_path, uneven()[:-1])
     assert not made.complete
     assert "--resume" in " ".join(made.notes)
+
+
+def test_a_record_that_cannot_be_used_hides_no_other(tmp_path):
+    for entry in ("a@gt", "b@gt", "c@gt"):
+        path_of(tmp_path, [frame(1, 1, 100)], entry=entry)
+    (tmp_path / "b@gt.jsonl").write_text("no record\n", encoding="utf-8")
+    reasons = []
+    rows = load_rows([tmp_path], left_out=reasons.append)
+    assert [each.entry for each in rows] == ["a@gt", "c@gt"]
+    assert ["b@gt.jsonl" in str(reason) for reason in reasons] == [True]
+    with pytest.raises(RecordError, match=r"b@gt\.jsonl"):
+        load_rows([tmp_path])
+    with pytest.raises(RecordError, match=r"b@gt\.jsonl: expected a PoseMark run record"):
+        load_rows([tmp_path / "b@gt.jsonl"], left_out=reasons.append)
+
+
+def test_where_no_record_can_be_used_that_is_an_error(tmp_path):
+    for entry in ("a@gt", "b@gt"):
+        path_of(tmp_path, [frame(1, 1, 100)], entry=entry)
+    (tmp_path / made_records.header().truth).write_text("null", encoding="utf-8")
+    reasons = []
+    with pytest.raises(RecordError, match="None of these 2 records"):
+        load_rows([tmp_path], left_out=reasons.append)
+    assert len(reasons) == 2
+
+
+def test_annotations_of_other_images_are_refused(tmp_path):
+    path = path_of(tmp_path, [frame(1, 1, 100), frame(2, 1, 100)])
+    truth = json.dumps(made_records.truth([1]))
+    (tmp_path / made_records.header().truth).write_text(truth, encoding="utf-8")
+    with pytest.raises(RecordError, match=r"image 2 was measured, but truth\.json"):
+        load_rows([path])
+
+
+def test_a_place_where_nothing_is_ends_the_reading(tmp_path):
+    path_of(tmp_path, [frame(1, 1, 100)])
+    with pytest.raises(RecordError, match="nothing is there"):
+        load_rows([tmp_path, tmp_path / "typo"], left_out=print)

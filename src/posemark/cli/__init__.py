@@ -13,6 +13,7 @@ from posemark.cli import (
     recommending,
     reporting,
     running,
+    terminal,
     tuning,
     weighing,
 )
@@ -44,7 +45,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         import posemark
 
-        typer.echo(posemark.__version__)
+        terminal.say(posemark.__version__)
         raise typer.Exit
 
 
@@ -71,13 +72,17 @@ app.add_typer(weighing.app, name="weights")
 
 def main() -> None:
     """The `posemark` command: a user's mistake is one paragraph and exit code 2."""
+    terminal.prepare()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except PoseMarkError as error:
-        from rich.console import Console
         from rich.text import Text
 
         paragraph = Text.assemble(("error: ", "bold red"), str(error))
         # The terminal wraps it: a path broken by us could not be copied.
-        Console(stderr=True, highlight=False, soft_wrap=True).print(paragraph)
+        terminal.console(stderr=True, soft_wrap=True).print(paragraph)
+        terminal.give_up_output()
         sys.exit(2)

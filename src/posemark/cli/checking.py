@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from posemark.cli import terminal
+
 _MARKS = {"ok": ("✓", "green"), "wrong": ("✗", "red"), "hint": ("!", "yellow")}
 _WIDTH = 7
 """Of the longest name of a check."""
@@ -26,7 +28,6 @@ def check(
 
         posemark check tinypose-256x192
     """
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -35,7 +36,7 @@ def check(
     from posemark.measure.environment import usable_cores
 
     path = cards.built_in().get(card, Path(card))
-    console, verdicts = Console(highlight=False), set[str]()
+    console, verdicts = terminal.console(), set[str]()
     for finding in findings_of(path, usable_cores()):
         mark, colour = _MARKS[finding.verdict]
         line = Table.grid(padding=(0, 1))

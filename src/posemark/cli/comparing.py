@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posemark.cli.console import percentage, print_indented
+from posemark.cli import terminal
+from posemark.cli.console import percentage, print_indented, say_left_out
 
 if TYPE_CHECKING:
     from posemark.report.compare import Comparison
@@ -54,7 +55,9 @@ def compare(
 
     _require_gate(gate)
     comparison = report.compare(
-        report.load(base), report.load(new), report.ALIKE if gate is None else gate
+        report.load(base, say_left_out),
+        report.load(new, say_left_out),
+        report.ALIKE if gate is None else gate,
     )
     if output:
         _write(comparison, output)
@@ -108,7 +111,7 @@ def _print_json(comparison: "Comparison", gate: float | None) -> None:
     if gate is not None:
         slower, undecided = (of(comparison, gate) for of in (report.slower_by, report.undecided))
         fields["gate"] = {"gate": gate, "slower": slower, "undecided": undecided}
-    typer.echo(msgspec.json.format(msgspec.json.encode(fields), indent=2))
+    terminal.say(msgspec.json.format(msgspec.json.encode(fields), indent=2).decode())
 
 
 _STYLES = {"slower": "bold red", "faster": "bold green", "no change": "dim"}
@@ -117,11 +120,9 @@ _WIDTHS = (13, 9, 19, 18, 14)
 
 
 def _print(comparison: "Comparison", gate: float | None) -> None:
-    from rich.console import Console
-
     from posemark.report import compare as report
 
-    console = Console(highlight=False)
+    console = terminal.console()
     console.print(_line([title for title, _ in report.COLUMNS[1:]]), style="bold")
     for change in comparison.changes:
         cells = [write(change) for _, write in report.COLUMNS]

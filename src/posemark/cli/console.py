@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from posemark.cli import terminal
+from posemark.core.errors import RecordError
 from posemark.report.rows import Row
 
 if TYPE_CHECKING:
@@ -74,27 +76,29 @@ def _words_of(parameter: Any, value: Any) -> list[str]:
 
 def load_rows(runs: list[Path]) -> list[Row]:
     """The rows of all records, with a bar on the terminal while they are read and scored."""
-    from rich.console import Console
     from rich.progress import track
 
     from posemark.report import derive
 
     def watched(records: list[Path]) -> Iterable[Path]:
-        terminal = Console(stderr=True)
-        quiet = not terminal.is_terminal  # or an empty line would stand in a log
+        shown = terminal.console(stderr=True)
+        quiet = not shown.is_terminal  # or an empty line would stand in a log
         title = "reading and scoring"
-        return track(records, title, console=terminal, transient=True, disable=quiet)
+        return track(records, title, console=shown, transient=True, disable=quiet)
 
-    return derive.load_rows(runs, watched)
+    return derive.load_rows(runs, watched, say_left_out)
+
+
+def say_left_out(error: RecordError) -> None:
+    """That a record is not among those shown, and why."""
+    terminal.say(f"left out: {error}", err=True)
 
 
 def print_rows(rows: list[Row]) -> None:
     """The table of results, then every note of every row."""
-    from rich.console import Console
-
     from posemark.report import tables
 
-    console = Console(highlight=False)
+    console = terminal.console()
     console.print(tables.console(rows, console.width))
     for row in rows:
         for note in row.notes:
@@ -118,16 +122,15 @@ def fresh_folder(prefix: str = "") -> Path:
 
 def progress_bar(quiet: bool) -> "Progress":
     """On the terminal only: lines printed through it go to stderr, above the bar."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    terminal = Console(stderr=True)
+    shown = terminal.console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=16),
         TimeElapsedColumn(),
         TextColumn("{task.fields[text]}"),
-        console=terminal,
-        disable=quiet or not terminal.is_terminal,
+        console=shown,
+        disable=quiet or not shown.is_terminal,
         transient=True,
     )

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from posemark.cli import terminal
+
 if TYPE_CHECKING:
     from posemark.jobs.exporting import Exported
 
@@ -27,14 +29,12 @@ def export(model: Model, output: Output, weights: WeightsOption = "none") -> Non
 
         posemark export dekr-w32-512 -o dekr.onnx
     """
-    from rich.console import Console
-
     from posemark.jobs.exporting import export_model
     from posemark.measure.environment import usable_cores
 
-    with Console(stderr=True).status(f"exporting {model}, checking it in ONNX Runtime"):
+    with terminal.console(stderr=True).status(f"exporting {model}, checking it in ONNX Runtime"):
         done = export_model(model, weights, output, usable_cores())
-    typer.echo(_told(done))
+    terminal.say(_told(done))
 
 
 def _told(done: "Exported") -> str:

@@ -2,6 +2,8 @@
 
 from textwrap import fill
 
+from posemark.cli import terminal
+
 
 def list_entries() -> None:
     """Show every model and its letters in the suite `seed`.
@@ -10,7 +12,6 @@ def list_entries() -> None:
 
         posemark list
     """
-    from rich.console import Console
     from rich.table import Table
 
     from posemark import cards
@@ -34,7 +35,7 @@ def list_entries() -> None:
             spec.licence,
         )
     names = fill(", ".join(cards.built_in()), 76, initial_indent="  ", subsequent_indent="  ")
-    console = Console(highlight=False)
+    console = terminal.console()
     console.print(table)
     console.print(
         "\n* as published: COCO val2017, detected boxes or one scale, flip test (OpenPose\n"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from posemark.cli import terminal
+
 if TYPE_CHECKING:
     from posemark.jobs.ceiling import Ceiling
 
@@ -37,7 +39,7 @@ def machine(
 
     ceiling = _measured(threads or usable_cores(), SECONDS, quiet=json)
     if json:
-        typer.echo(msgspec.json.encode(ceiling).decode())
+        terminal.say(msgspec.json.encode(ceiling).decode())
     else:
         _print(ceiling)
 
@@ -57,13 +59,13 @@ def attained(threads: int, quiet: bool) -> dict[str, float] | None:
     try:
         found = _measured(threads, ceiling.SHORT_SECONDS, quiet)
     except RunError as error:
-        typer.echo(f"{error} Results will not tell their share of it.", err=True)
+        terminal.say(f"{error} Results will not tell their share of it.", err=True)
         return None
     if found.disturbed:
-        typer.echo("Results will not tell their share of what this machine attains.", err=True)
+        terminal.say("Results will not tell their share of what this machine attains.", err=True)
         return None
     if not quiet:
-        typer.echo(f"this machine attains {_sentence(found)}", err=True)
+        terminal.say(f"this machine attains {_sentence(found)}", err=True)
     return found.figures()
 
 
@@ -75,11 +77,11 @@ def _kept(threads: int) -> "Ceiling | None":
     try:
         known = ceiling.load(threads)
     except DataError as error:
-        typer.echo(f"{error} Measuring anew.", err=True)
+        terminal.say(f"{error} Measuring anew.", err=True)
         return None
     if known and known.disturbed:
         path = ceiling.path_of(threads)
-        typer.echo(
+        terminal.say(
             f"{path}: measured while other programs used the machine ({known.disturbed}). "
             "Measuring anew.",
             err=True,
@@ -96,9 +98,9 @@ def _measured(threads: int, seconds: float, quiet: bool) -> "Ceiling":
         for number, found in enumerate(ceiling.attempts(threads, seconds, told), 1):
             if found.disturbed:
                 attempt = f"attempt {number} of {ceiling.ATTEMPTS}"
-                typer.echo(f"measuring this machine, {attempt}: {found.disturbed}", err=True)
+                terminal.say(f"measuring this machine, {attempt}: {found.disturbed}", err=True)
     if found.disturbed:
-        typer.echo(
+        terminal.say(
             "what this machine attains was not kept. Close other programs and run "
             f"`posemark machine{_threads_option(threads)}`.",
             err=True,
@@ -107,7 +109,7 @@ def _measured(threads: int, seconds: float, quiet: bool) -> "Ceiling":
     try:
         ceiling.save(found)
     except OSError as error:
-        typer.echo(f"{ceiling.path_of(threads)}: not kept for later runs ({error}).", err=True)
+        terminal.say(f"{ceiling.path_of(threads)}: not kept for later runs ({error}).", err=True)
     return found
 
 
@@ -120,12 +122,11 @@ def _threads_option(threads: int) -> str:
 @contextmanager
 def _bar(quiet: bool) -> Iterator[Callable[[float], None]]:
     """A progress bar on the terminal; what it gives takes the share that is done."""
-    from rich.console import Console
     from rich.progress import Progress
 
-    terminal = Console(stderr=True)
-    hidden = quiet or not terminal.is_terminal
-    with Progress(console=terminal, disable=hidden, transient=True) as progress:
+    shown = terminal.console(stderr=True)
+    hidden = quiet or not shown.is_terminal
+    with Progress(console=shown, disable=hidden, transient=True) as progress:
         task = progress.add_task("measuring this machine", total=1.0)
         yield lambda share: progress.update(task, completed=share)
 
@@ -140,7 +141,6 @@ def _sentence(ceiling: "Ceiling") -> str:
 
 
 def _print(ceiling: "Ceiling") -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from posemark.report.figures import counted, percent, three_digits
@@ -156,7 +156,7 @@ def _print(ceiling: "Ceiling") -> None:
     memory = ceiling.bandwidth
     speed = f"{three_digits(memory.per_second / 1e9)} GB/s"
     table.add_row("memory", speed, percent(memory.spread), memory.how)
-    console = Console(highlight=False)
+    console = terminal.console()
     threads = counted(ceiling.threads, "thread")
     console.print(f"{ceiling.facts['cpu']}, {threads}\n", markup=False)
     console.print(table)

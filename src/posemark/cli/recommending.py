@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from posemark.cli import terminal
 from posemark.cli.console import load_rows, print_indented
 
 if TYPE_CHECKING:
@@ -92,15 +93,13 @@ def _print_json(answer: "Answer", wishes: "Wishes") -> None:
     import msgspec
 
     fields = {"wishes": msgspec.to_builtins(wishes), **msgspec.to_builtins(answer)}
-    typer.echo(msgspec.json.format(msgspec.json.encode(fields), indent=2))
+    terminal.say(msgspec.json.format(msgspec.json.encode(fields), indent=2).decode())
 
 
 def _print(answer: "Answer", wishes: "Wishes", total: int) -> None:
-    from rich.console import Console
-
     from posemark.report.figures import counted
 
-    console = Console(highlight=False)
+    console = terminal.console()
     fitting = len(answer.shortlist) + len(answer.beaten)
     verb = "fits" if fitting == 1 else "fit"
     console.print(f"{fitting} of {counted(total, 'entry', 'entries')} {verb}", style="bold")

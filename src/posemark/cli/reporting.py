@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from posemark.cli import terminal
+
 
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders or .jsonl records.")],
@@ -34,4 +36,4 @@ def report(
         print_rows(rows)
     for path in output or ():
         write(rows, path)
-        typer.echo(f"wrote {path}")
+        terminal.say(f"wrote {path}")

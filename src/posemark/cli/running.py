@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posemark.cli import expecting
+from posemark.cli import expecting, terminal
 from posemark.cli.console import (
     duration,
     fresh_folder,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from posemark.jobs.measurement import Standing, Step
     from posemark.jobs.plan import Job
     from posemark.jobs.prepare import Prepared
+    from posemark.report.derive import Truths
     from posemark.report.rows import Row
 
 
@@ -371,7 +372,7 @@ def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
         run_jobs(turns, out, resume, isolate, display, ceilings, how.time)
     if not how.json:
         print_rows(in_order(display.rows))
-        typer.echo(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
+        terminal.say(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
     return display
 
 
@@ -381,7 +382,7 @@ def _print_undecided(display: "_Display", context: typer.Context, out: Path) -> 
     found = undecided.undecided(display.jobs, display.rows_by_place)
     said = undecided.lines(found, len(display.jobs), display.opening_seconds, context, out)
     if said:
-        typer.echo("\n" + "\n".join(said))
+        terminal.say("\n" + "\n".join(said))
 
 
 def _ceilings(jobs: "list[Job]", quiet: bool) -> dict[int, dict[str, float]]:
@@ -398,7 +399,7 @@ def _hint_on_stop(out: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(
+        terminal.say(
             f"\nstopped. Every finished frame is kept in {out}; to go on, run the same command "
             f"with --out {out} --resume.",
             err=True,
@@ -421,7 +422,7 @@ class _Display:
         self._opened, self._opening_ns, self._began_ns = 0, 0, 0
         self._progress, self.jobs, self._json = progress, jobs, how.json
         self._time, self._plan = how.time, _plan_of(jobs, how.within)
-        self._truths: dict[Path, dict[str, Any]] = {}
+        self._truths: Truths = {}
         self._shares, self._pose_ns = [0.0] * len(jobs), [0] * len(jobs)
         self._frames = [0] * len(jobs)
         self._left: dict[int, float | None] = {}
@@ -497,7 +498,7 @@ class _Display:
         self.rows_by_place[place] = row
         self._shares[place], self._left[place] = 1.0, 0.0
         if self._json:
-            typer.echo(tables.json_lines([row]).rstrip())
+            terminal.say(tables.json_lines([row]).rstrip())
         else:
             frames, speed = figures.counted(row.frames, "frame"), figures.fps(row)
             self._say(f"{row.entry}: {frames}, {speed} pose FPS, {row.verdict.kind}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posemark.cli import running
+from posemark.cli import running, terminal
 from posemark.cli.console import fresh_folder, print_indented, progress_bar
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def tune(
     if json:
         _print_json(ladder, bench.name, path)
     else:
-        typer.echo(f"\n{_command(entry, job, save)}\nsetting: {path}\nrecords: {folder}")
+        terminal.say(f"\n{_command(entry, job, save)}\nsetting: {path}\nrecords: {folder}")
 
 
 def _started(job: "Job", runtimes: tuple[str, ...]) -> "Job":
@@ -168,7 +168,7 @@ def _hint_on_stop(out: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(f"\nstopped: no setting was kept. The records so far: {out}", err=True)
+        terminal.say(f"\nstopped: no setting was kept. The records so far: {out}", err=True)
         raise typer.Exit(130) from None
 
 
@@ -248,13 +248,11 @@ def _print_json(ladder: "Ladder", entry: str, path: Path) -> None:
     import msgspec
 
     fields = {"entry": entry, "setting": str(path), **msgspec.to_builtins(ladder)}
-    typer.echo(msgspec.json.format(msgspec.json.encode(fields), indent=2))
+    terminal.say(msgspec.json.format(msgspec.json.encode(fields), indent=2).decode())
 
 
 def _print(ladder: "Ladder", entry: str) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
+    console = terminal.console()
     console.print(_table(ladder, entry))
     for rung in ladder.rungs:
         if not rung.gain:

@@ -22,13 +22,14 @@ MARGIN = 1.2
 class Undecided:
     """An entry whose speed is not decided: what it wants, in words and in seconds.
 
-    all_frames: it has measured all of its data, and can only begin anew.
+    all_frames: it has measured all of its data. anew: nothing that was measured counts.
     """
 
     job: "Prepared"
     wanted: str
     seconds: float
     all_frames: bool = False
+    anew: bool = False
 
 
 def undecided(jobs: "Sequence[Prepared]", rows: "Mapping[int, Row]") -> list[Undecided]:
@@ -49,7 +50,8 @@ def _undecided(jobs: "Sequence[Prepared]", rows: "Mapping[int, Row]") -> Iterato
             row, options = rows[place], job.job.options
             frames = len(job.frames) * options.repeat
             all_frames = options.mode == "burst" and row.frames + row.failed_frames >= frames
-            yield Undecided(job, words(wanted), wanted.seconds or 0.0, all_frames)
+            anew = bool(wanted.anew)
+            yield Undecided(job, words(wanted), wanted.seconds or 0.0, all_frames, anew)
 
 
 def lines(
@@ -64,11 +66,11 @@ def lines(
         return []
     said = ["undecided, and what each still needs:"]
     said += [f"  {each.job.key}: {each.wanted}" for each in found]
-    again = [each for each in found if not each.all_frames]
+    again = [each for each in found if not (each.all_frames or each.anew)]
     if again:
         changes = _changes(again, entries, opening, context)
         said.append(f"to go on: {command_again(context, changes | {'out': out, 'resume': True})}")
-    if len(again) < len(found):
+    if any(each.all_frames and not each.anew for each in found):
         said.append(
             "where all frames of the data are measured, --repeat goes through them several times, "
             "in another --out folder"

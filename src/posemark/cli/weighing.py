@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from posemark.cli import terminal
+
 if TYPE_CHECKING:
     from posemark.core.spec import ModelSpec, Weights
 
@@ -28,7 +30,6 @@ def list_weights() -> None:
 
         posemark weights list
     """
-    from rich.console import Console
     from rich.table import Table
 
     from posemark.models import all_models
@@ -42,7 +43,7 @@ def list_weights() -> None:
             table.add_row(
                 f"{spec.name}.{row.tag}", _state(spec, row), _ap(row), row.licence or "unknown"
             )
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal.console(soft_wrap=True)
     console.print(table)
     console.print(
         "\n* as published, COCO val2017, flip test (OpenPose without); detected or gt boxes,\n"
@@ -86,7 +87,7 @@ def import_weights(
 
     spec, tag = _split(name)
     stored = import_file(file, spec, tag)
-    typer.echo(f"imported {stored.path}\nsha256   {stored.sha256}\nuse it:  posemark run {name}")
+    terminal.say(f"imported {stored.path}\nsha256   {stored.sha256}\nuse it:  posemark run {name}")
 
 
 @app.command("fetch", no_args_is_help=True)
@@ -117,7 +118,7 @@ def fetch_weights(
                 yield chunk
 
         stored = fetch(spec, tag, watched, accept_licence)
-    typer.echo(f"fetched {stored.path}\nuse it: posemark run {name}")
+    terminal.say(f"fetched {stored.path}\nuse it: posemark run {name}")
 
 
 def _split(name: str) -> "tuple[ModelSpec, str]":

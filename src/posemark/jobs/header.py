@@ -1,5 +1,6 @@
 """A record's first line: everything a figure depends on."""
 
+import secrets
 from typing import Any
 
 from msgspec import structs
@@ -18,6 +19,10 @@ from posemark.weights import NONE, Checkpoint
 
 FLOAT_BYTES = 4
 """Of a parameter as float32."""
+
+
+_RUN_BYTES = 4
+"""Of the arbitrary name of a run: ample to tell the runs of a machine apart."""
 
 
 def make_header(
@@ -77,6 +82,7 @@ def make_header(
         own_process=own_process,
         turns=turns,
         network=spec.network,
+        run=secrets.token_hex(_RUN_BYTES),
     )
 
 

@@ -1,8 +1,6 @@
 """From what the run loop saw to lines of a record."""
 
-import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,16 +11,26 @@ from posemark.measure.loop import Timed
 from posemark.measure.watch import Readings
 from posemark.pipelines import Pipeline
 from posemark.records import schema
-from posemark.score.coco import truth_json
+
+NOT_FINITE = (
+    "the network's output is not finite: it gives key points or scores that are no numbers or "
+    f"beyond {schema.FARTHEST:g}. Try another precision (fp32), and check the weights."
+)
 
 
 def frame_line(
     frame: Frame, work: Any, timed: Timed, pipeline: Pipeline, shot: Shot | None
 ) -> schema.FrameLine:
-    """One finished frame. shot: of the camera, in paced mode."""
+    """One finished frame. shot: of the camera, in paced mode.
+
+    Poses that are kept must be numbers: others cost the frame.
+    """
     skipped, wait_ns = (shot.skipped, shot.wait_ns) if shot else (0, 0)
-    if work is None or timed.poses is None:
-        return schema.FrameLine(frame.image_id, error=timed.error, skipped=skipped)
+    error = timed.error
+    if timed.poses is not None and pipeline.trained and not _usable(timed.poses):
+        error = NOT_FINITE
+    if work is None or timed.poses is None or error:
+        return schema.FrameLine(frame.image_id, error=error, skipped=skipped)
     return schema.FrameLine(
         image_id=frame.image_id,
         boxes=pipeline.people(work, timed.poses),
@@ -34,6 +42,12 @@ def frame_line(
         pixels=pipeline.pixels(work),
         skipped=skipped,
     )
+
+
+def _usable(poses: Poses) -> bool:
+    values = (poses.keypoints_xy, poses.keypoint_scores, poses.scores)
+    # A comparison with NaN is False.
+    return all(bool((np.abs(each) <= schema.FARTHEST).all()) for each in values)
 
 
 def block_line(
@@ -52,13 +66,3 @@ def people(poses: Poses) -> schema.People:
     joined: Floats = np.concatenate([points, np.round(poses.keypoint_scores, 6)[..., None]], -1)
     flat = joined.reshape(len(poses), joined.shape[1] * joined.shape[2]).tolist()
     return schema.People(np.round(poses.scores, 6).tolist(), flat)
-
-
-def write_truth(frames: list[Frame], path: Path) -> None:
-    """Keep the annotations beside the records: the report needs them on any machine."""
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(truth_json(frames)), encoding="utf-8")
-    partial.replace(path)

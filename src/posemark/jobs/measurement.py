@@ -16,7 +16,7 @@ from posemark.jobs.build import build_pipeline
 from posemark.jobs.calibrate import spread
 from posemark.jobs.feed import Feed
 from posemark.jobs.header import make_header, require_same_run, with_device
-from posemark.jobs.lines import block_line, frame_line, write_truth
+from posemark.jobs.lines import block_line, frame_line
 from posemark.jobs.perfect import Perfect
 from posemark.jobs.prepare import Prepared
 from posemark.measure.camera import Camera
@@ -26,8 +26,9 @@ from posemark.measure.loop import BLOCK_SECONDS, FEWEST_FRAMES, run_block, time_
 from posemark.measure.pairing import pose_ns
 from posemark.measure.watch import Watch
 from posemark.pipelines import Pipeline
-from posemark.records import files, schema
+from posemark.records import files, schema, truth
 from posemark.runtimes.sentinel import Sentinel
+from posemark.score.coco import truth_json
 
 WARM_UP_BOXES = 2
 """People in the warm-up frame: enough to reach every code path, few enough to be quick."""
@@ -94,13 +95,15 @@ def existing_record(prepared: Prepared, out: Path, resume: bool) -> files.Record
     """The record that this job would go on with; None if it would start anew.
 
     Raises:
-        RecordError: if there is one and resume is off, or it is of another run.
+        RecordError: if there is one and resume is off, it is of another run, or another process
+            writes it.
     """
     path = record_path(prepared, out)
     if not files.begun(path):
         return None
     if not resume:
         raise files.never_overwritten(path)
+    files.require_unused(path)
     record = files.read(path)
     require_same_run(record, make_header(prepared, ALONE.own_process, ALONE.turns))
     return record
@@ -158,7 +161,7 @@ class Measurement:
 
     def open(self) -> None:
         """Build the network, begin the record, decode perfect outputs, warm up."""
-        write_truth(self._prepared.frames, self._out / self._header.truth)
+        truth.write(truth_json(self._prepared.frames), self._out / self._header.truth)
         if self._left:
             self._header = with_device(self._header, self._pipeline.session.device)
         self._writer = self._open_record()

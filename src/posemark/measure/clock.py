@@ -4,11 +4,9 @@ from datetime import UTC, datetime
 from math import inf
 from time import perf_counter_ns, sleep
 
-STAGES = ("decode", "detect", "preprocess", "infer", "postprocess")
-"""The rows of the ledger, in the order of a frame."""
+from posemark.records.schema import POSE_STAGES, STAGES
 
-POSE_STAGES = ("preprocess", "infer", "postprocess")
-"""What pose FPS counts: neither decoding nor the detector (the blog post's rule)."""
+__all__ = ["POSE_STAGES", "STAGES", "Budget", "StageClock", "now_ns", "rest", "utc_now"]
 
 
 def now_ns() -> int:

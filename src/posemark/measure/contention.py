@@ -21,7 +21,7 @@ def share(record: Record, name: str) -> float | None:
     readings = [block.readings for block in record.blocks if block.readings]
     told = [(getattr(each, name), each.wall_ns) for each in readings]
     told = [(value, wall_ns) for value, wall_ns in told if value is not None]
-    machine_ns = record.header.environment["cpus"] * sum(wall_ns for _, wall_ns in told)
+    machine_ns = record.header.facts.cpus * sum(wall_ns for _, wall_ns in told)
     return sum(value for value, _ in told) / machine_ns if machine_ns else None
 
 

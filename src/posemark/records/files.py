@@ -1,12 +1,14 @@
 """Writing and reading record files, so that a killed run loses at most the line it was in."""
 
+import fcntl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
-from posemark.core.errors import RecordError
+from posemark.core.errors import RecordError, RunError
 from posemark.records.schema import (
     SCHEMA,
     BlockLine,
@@ -16,11 +18,20 @@ from posemark.records.schema import (
     Line,
     PerfectLine,
     Resumed,
+    Stamp,
+    require_whole,
 )
 
 SUFFIX = ".jsonl"
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+LONGEST_LINE = 64 * 2**20
+"""Bytes; a frame of a thousand people has a half."""
+
+UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
+"""What decoding raises for content that does not fit."""
+
+_LINES = msgspec.json.Decoder(Line)
+_STAMPS = msgspec.json.Decoder(Stamp)
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,7 @@ class Record:
     """A record file, read. complete: the run reached its own end.
 
     blocks: in the order they ran. resumed: the later processes that went on with the run.
+    whole_bytes, whole_lines: how much of the file is finished.
     """
 
     path: Path
@@ -48,6 +60,7 @@ class Record:
     resumed: list[Resumed]
     complete: bool
     whole_bytes: int
+    whole_lines: int = 0
 
     @property
     def good(self) -> list[FrameLine]:
@@ -69,33 +82,85 @@ class Record:
 def read(path: Path) -> Record:
     """Every finished frame of a record; a torn last line is left out.
 
+    What is read fits its schema and belongs together: one header, lines of this run only, each
+    block with its frames.
+
     Raises:
-        RecordError: if the file is missing, no record, or of another schema.
+        RecordError: if the file is missing, no record, or of another schema, or if lines of it
+            are damaged, lost or of another run.
     """
     lines, whole_bytes = _lines(path)
     if not lines or not isinstance(lines[0], Header):
         raise RecordError(_not_a_record(path, "its first line is no header"))
+    _require_order(path, lines)
+    _require_each_once(path, lines[0], lines)
     return Record(
         path=path,
         header=lines[0],
-        blocks=_blocks(lines),
+        blocks=_blocks(path, lines),
         perfect=[line for line in lines if isinstance(line, PerfectLine)],
         resumed=[line for line in lines if isinstance(line, Resumed)],
         complete=isinstance(lines[-1], End),
         whole_bytes=whole_bytes,
+        whole_lines=len(lines),
     )
 
 
-def _blocks(lines: list[Line]) -> list[Block]:
+def _blocks(path: Path, lines: list[Line]) -> list[Block]:
     blocks: list[Block] = []
     frames: list[FrameLine] = []
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         if isinstance(line, FrameLine):
             frames.append(line)
-        elif isinstance(line, BlockLine | Resumed) and frames:
-            blocks.append(Block(frames, line if isinstance(line, BlockLine) else None))
+        elif isinstance(line, BlockLine):
+            _require_frames(path, number, line, len(frames))
+            blocks.append(Block(frames, line))
+            frames = []
+        elif isinstance(line, Resumed) and frames:
+            blocks.append(Block(frames, None))
             frames = []
     return [*blocks, Block(frames, None)] if frames else blocks
+
+
+def _require_frames(path: Path, number: int, block: BlockLine, found: int) -> None:
+    if block.frames != found:
+        what = f"a block of {block.frames} frames, but {found} stand before it: lines are lost"
+        raise RecordError(_changed(path, number, what))
+
+
+def _require_order(path: Path, lines: list[Line]) -> None:
+    """One header, nothing after the end but a run that goes on, blocks in the order of time."""
+    ended, began_ns = False, 0
+    for number, line in enumerate(lines[1:], 2):
+        if isinstance(line, Header):
+            raise RecordError(_changed(path, number, "a second header, which begins another run"))
+        if isinstance(line, Resumed):
+            ended, began_ns = False, 0
+        elif ended:
+            raise RecordError(_changed(path, number, "a line after the end of the run"))
+        if isinstance(line, BlockLine):
+            if line.began_ns < began_ns:
+                what = "a block that began before the one above it: lines of another run"
+                raise RecordError(_changed(path, number, what))
+            began_ns = line.began_ns
+        ended = isinstance(line, End)
+
+
+def _require_each_once(path: Path, header: Header, lines: list[Line]) -> None:
+    """Lines without a run of their own can only be told apart by what no run does twice.
+
+    A burst measures no image again that it has measured.
+    """
+    if header.run or header.settings.mode != "burst":
+        return
+    measured: set[int] = set()
+    for number, line in enumerate(lines, 1):
+        if not isinstance(line, FrameLine) or line.error is not None:
+            continue
+        if line.image_id in measured:
+            what = f"image {line.image_id} is measured a second time: lines of another run"
+            raise RecordError(_changed(path, number, what))
+        measured.add(line.image_id)
 
 
 def begun(path: Path) -> bool:
@@ -103,7 +168,11 @@ def begun(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return file.readline().endswith(b"\n")
+        return _has_line(file)
+
+
+def _has_line(file: IO[bytes]) -> bool:
+    return file.readline(LONGEST_LINE).endswith(b"\n")
 
 
 def never_overwritten(path: Path) -> RecordError:
@@ -114,37 +183,125 @@ def never_overwritten(path: Path) -> RecordError:
     )
 
 
-def _lines(path: Path) -> tuple[list[Line], int]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
+def require_unused(path: Path) -> None:
+    """Refuse a record that a run is writing at this moment.
+
+    Raises:
+        RecordError: if so.
+    """
+    with path.open("rb") as file:
+        _lock(path, file)
+
+
+def _lock(path: Path, file: IO[bytes]) -> None:
+    """Hold a record for this process; the lock ends with the process, however that ends."""
+    if not _locked(file):
+        file.close()
         raise RecordError(
-            f"{path}: cannot read this record ({error.strerror}). Give a run folder or one of "
-            "its .jsonl files."
-        ) from error
-    whole = content[: content.rfind(b"\n") + 1]
-    decoder = msgspec.json.Decoder(Line)
+            f"{path}: another run is writing this record at this moment. Wait until it has "
+            "finished or stop it, then go on with --resume, or choose another --out folder."
+        )
+
+
+def _locked(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: nobody can hold anything there
+        return True
+    return True
+
+
+def _lines(path: Path) -> tuple[list[Line], int]:
+    """The finished lines and the bytes they take."""
+    if not path.is_file():
+        raise RecordError(_unreadable(path, _kind_of(path)))
     lines: list[Line] = []
-    _require_schema(path, whole.partition(b"\n")[0])
-    for number, text in enumerate(whole.splitlines(), 1):
-        try:
-            lines.append(decoder.decode(text))
-        except _UNREADABLE as error:
-            raise RecordError(_not_a_record(path, f"line {number}: {error}")) from error
-    return lines, len(whole)
+    whole_bytes = 0
+    try:
+        for number, text in enumerate(_texts(path), 1):
+            if number == 1:
+                _require_schema(path, text)
+            lines.append(_decoded(path, number, text))
+            _require_stamp(path, number, lines[0], text)
+            whole_bytes += len(text)
+    except OSError as error:
+        raise RecordError(_unreadable(path, str(error.strerror))) from error
+    return lines, whole_bytes
+
+
+def _texts(path: Path) -> Iterator[bytes]:
+    """The lines that end; a torn last one does not."""
+    with path.open("rb") as file:
+        while (text := file.readline(LONGEST_LINE)).endswith(b"\n"):
+            yield text
+        if len(text) == LONGEST_LINE:
+            raise RecordError(_not_a_record(path, f"it has a line of more than {len(text)} bytes"))
+
+
+def _kind_of(path: Path) -> str:
+    if path.is_dir():
+        return "Is a directory"
+    return "Not a regular file" if path.exists() else "No such file or directory"
+
+
+def _unreadable(path: Path, why: str) -> str:
+    return f"{path}: cannot read this record ({why}). Give a run folder or one of its .jsonl files."
+
+
+def _decoded(path: Path, number: int, text: bytes) -> Line:
+    try:
+        return _checked(text)
+    except UNREADABLE as error:
+        raise RecordError(_not_a_record(path, f"line {number}: {in_short(error)}")) from error
+
+
+def _checked(text: bytes) -> Line:
+    line = _LINES.decode(text)
+    require_whole(line)
+    return line
+
+
+def _require_stamp(path: Path, number: int, header: Line, text: bytes) -> None:
+    """Refuse a line that another run wrote, or that stands elsewhere than it was written."""
+    expected = _stamp(header, number)
+    try:
+        stamp = _STAMPS.decode(text)
+    except UNREADABLE as error:
+        raise RecordError(_not_a_record(path, f"line {number}: {in_short(error)}")) from error
+    if stamp.run != expected.run:
+        raise RecordError(_changed(path, number, "a line of another run"))
+    if stamp.line != expected.line:
+        what = f"it was written as line {stamp.line}: lines are lost, doubled or out of order"
+        raise RecordError(_changed(path, number, what))
+
+
+def _stamp(header: Line, number: int) -> Stamp:
+    run = header.run if isinstance(header, Header) else ""
+    return Stamp(run, number) if run else Stamp()
 
 
 def _require_schema(path: Path, first: bytes) -> None:
     """Refuse a record whose header was written under another schema, even if it would fit."""
     try:
         found = msgspec.json.decode(first, type=dict[str, object]).get("schema", SCHEMA)
-    except _UNREADABLE:
+    except UNREADABLE:
         return
     if found != SCHEMA:
         raise RecordError(
-            f"{path}: this record has schema {found}, this PoseMark reads schema {SCHEMA}. Use "
-            "the version that wrote it, or run again."
+            f"{path}: this record has schema {found!r:.40}, this PoseMark reads schema {SCHEMA}. "
+            "Use the version that wrote it, or run again."
         )
+
+
+def in_short(error: Exception) -> str:
+    """What is wrong, though the value itself, which it may quote, be long."""
+    text = str(error)
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."
+
+
+_LONGEST_REASON = 300
 
 
 def _not_a_record(path: Path, why: str) -> str:
@@ -154,12 +311,22 @@ def _not_a_record(path: Path, why: str) -> str:
     )
 
 
-class Writer:
-    """Appends lines to a record; each is handed to the system before the next frame."""
+def _changed(path: Path, number: int, what: str) -> str:
+    return (
+        f"{path}: line {number}: {what}. The record was changed after it was written: restore "
+        "it from a copy, or run the entry again into another --out folder."
+    )
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._encoder = msgspec.json.Encoder()
+
+class Writer:
+    """Appends lines to a record; each is handed to the system before the next frame.
+
+    While it is open no other Writer can open the record.
+    """
+
+    def __init__(self, path: Path, file: IO[bytes], run: str, lines: int) -> None:
+        self._path, self._file = path, file
+        self._run, self._lines = run, lines
 
     @classmethod
     def create(cls, path: Path, header: Header) -> "Writer":
@@ -167,30 +334,73 @@ class Writer:
 
         Raises:
             RecordError: if there is one already; nothing is overwritten.
+            RunError: if it cannot be written.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not begun(path):
-            path.unlink(missing_ok=True)
         try:
-            file = path.open("xb")
-        except FileExistsError as error:
-            raise never_overwritten(path) from error
-        writer = cls(file)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            file = path.open("r+b", buffering=0)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        _lock(path, file)
+        if _has_line(file):
+            file.close()
+            raise never_overwritten(path)
+        file.seek(0)
+        file.truncate()
+        writer = cls(path, file, header.run, 0)
         writer.write(header)
         return writer
 
     @classmethod
     def append(cls, record: Record) -> "Writer":
-        """Go on with a record; the remains of a torn line, never a finished one, are cut."""
-        file = record.path.open("r+b")
+        """Go on with a record; the remains of a torn line, never a finished one, are cut.
+
+        Raises:
+            RecordError: if another process writes it, or has written since it was read.
+            RunError: if it cannot be written.
+        """
+        path = record.path
+        try:
+            file = path.open("r+b", buffering=0)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        _lock(path, file)
+        file.seek(record.whole_bytes)
+        if _has_line(file):
+            file.close()
+            raise RecordError(
+                f"{path}: another run has written to this record in the meantime. Use --resume "
+                "again to go on from there."
+            )
         file.truncate(record.whole_bytes)
         file.seek(record.whole_bytes)
-        return cls(file)
+        return cls(path, file, record.header.run, record.whole_lines)
 
     def write(self, line: Line) -> None:
-        """Append one line and flush it."""
-        self._file.write(self._encoder.encode(line) + b"\n")
-        self._file.flush()
+        """Append one line; it is with the system when this returns.
+
+        Raises:
+            RecordError: if the line holds what could not be read back; nothing is written.
+            RunError: if the system refuses, as on a full disk.
+        """
+        fields: dict[str, Any] = msgspec.to_builtins(line)
+        self._lines += 1
+        if self._run:
+            fields |= {"run": self._run, "line": self._lines}
+        text = msgspec.json.encode(fields) + b"\n"
+        try:
+            _checked(text)
+        except UNREADABLE as error:
+            raise RecordError(
+                f"{self._path}: a line of this run cannot be kept, since it could not be read "
+                f"again ({in_short(error)}). This is a fault of PoseMark or of the model: please "
+                "report it."
+            ) from error
+        try:
+            _write_all(self._file, text)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
 
     def __enter__(self) -> "Writer":
         return self
@@ -201,3 +411,18 @@ class Writer:
     def close(self) -> None:
         """Nothing can be written after this."""
         self._file.close()
+
+
+def _write_all(file: IO[bytes], content: bytes) -> None:
+    # Unbuffered, so that close() has nothing left to write; such a file may take a part only.
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _unwritable(path: Path, error: OSError) -> RunError:
+    return RunError(
+        f"{path}: the record cannot be written ({error.strerror}). Every finished frame is kept. "
+        "Make room or mend the permissions, then go on with --resume, or choose another --out "
+        "folder."
+    )

@@ -5,18 +5,46 @@ the machine did meanwhile, and an end line once the run finished. Nothing derive
 figures are made from these lines each time.
 """
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 SCHEMA = 2
+
+FARTHEST = 1e9
+"""Pixels that a coordinate may be away from an image, and the most that a score may be: what is
+beyond is no pose but an overflow."""
+
+# What a field may hold is declared here and held when a record is read, so that no arithmetic
+# behind it has to ask again. The limits only keep out what no run can have written.
+Count = Annotated[int, Meta(ge=0, le=10**9)]
+Positive = Annotated[int, Meta(ge=1, le=10**9)]
+Size = Annotated[int, Meta(ge=0, le=10**18)]
+Nanoseconds = Annotated[int, Meta(ge=0, le=10**15)]
+Moment = Annotated[int, Meta(ge=0, le=10**18)]
+Reading = Annotated[float, Meta(ge=-1e12, le=1e12)]
+Rate = Annotated[float, Meta(ge=0, le=1e18)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Identifier = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+Coordinate = Annotated[float, Meta(ge=-FARTHEST, le=FARTHEST)]
+FileName = Annotated[str, Meta(pattern=r"^(?!\.{1,2}$)[^/\\\x00-\x1f]{1,255}$")]
+
+KEYPOINTS = 17
+Keypoints = Annotated[list[Coordinate], Meta(min_length=3 * KEYPOINTS, max_length=3 * KEYPOINTS)]
+
+STAGES = ("decode", "detect", "preprocess", "infer", "postprocess")
+"""The rows of the ledger, in the order of a frame."""
+
+POSE_STAGES = ("preprocess", "infer", "postprocess")
+"""What pose FPS counts: neither decoding nor the detector (the blog post's rule)."""
 
 
 class Published(msgspec.Struct, frozen=True):
     """A published AP (0..1) on COCO val2017 and the settings it was measured at."""
 
-    ap: float
-    boxes: str
+    ap: Share
+    boxes: Annotated[str, Meta(pattern=r"^\w")]
     flip: bool
     source: str
 
@@ -46,19 +74,35 @@ class Settings(msgspec.Struct, frozen=True):
     codec: str
     flip: bool
     persons: str
-    min_score: float
-    threads: int
+    min_score: Share
+    threads: Positive
     runtime: str
     precision: str
-    scales: tuple[float, ...] = (1.0,)
+    scales: tuple[Annotated[float, Meta(gt=0, le=100)], ...] = (1.0,)
     mode: str = "burst"
-    camera_fps: float | None = None
+    camera_fps: Annotated[float, Meta(gt=0, le=1e6)] | None = None
     device: str = "cpu"
     layout: str | None = None
     calibrated_on: str | None = None
-    max_batch: int = 1
+    max_batch: Positive = 1
     card: str | None = None
     repeat: int = 1
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """The parts of a header's environment that reports rely on; it may hold more.
+
+    cores: that the process could use; cpus: that the machine has. ceiling: what the machine
+    attains, multiply-accumulates or bytes a second by name, and the threads used.
+    """
+
+    cpu: str
+    cores: Positive
+    cpus: Positive
+    system: str | None = None
+    python: str | None = None
+    libraries: dict[str, str | None] = {}
+    ceiling: dict[str, Rate] | None = None
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
@@ -71,17 +115,19 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     own_process: no other entry ran in this process, so its peak memory is this entry's.
     turns: how many entries took turns, block by block. network: name of the network; models that
     share it infer equally fast at the same input size. Empty in records before it was written.
+    run: an arbitrary name that every line of the run repeats, beside its number; empty in
+    records before it was written.
     """
 
     entry: str
     letter: str | None
     model: str
     family: str
-    approach: str
-    input_hw: tuple[int, int]
+    approach: Literal["top-down", "bottom-up"]
+    input_hw: tuple[Positive, Positive]
     licence: str
-    parameters: int | None
-    macs: int | None
+    parameters: Size | None
+    macs: Size | None
     weights: Source
     data: Source
     boxes: Source
@@ -91,15 +137,21 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     environment: dict[str, Any]
     posemark: str
     protocol: int
-    truth: str
+    truth: FileName
     started: str
-    weights_bytes: int
-    sigmas: tuple[float, ...]
+    weights_bytes: Size
+    sigmas: tuple[Annotated[float, Meta(gt=0, le=100)], ...]
     decoder: int
     own_process: bool
-    turns: int
+    turns: Positive
     schema: int = SCHEMA
     network: str = ""
+    run: str = ""
+
+    @property
+    def facts(self) -> Environment:
+        """What the environment says in the words that reports rely on."""
+        return msgspec.convert(self.environment, Environment)
 
     def identity(self) -> dict[str, Any]:
         """The part that must agree for a run to be resumed."""
@@ -107,14 +159,19 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
         return {k: v for k, v in fields.items() if k not in _CIRCUMSTANCES}
 
 
-_CIRCUMSTANCES = ("environment", "started", "own_process", "turns", "network")
+_CIRCUMSTANCES = ("environment", "started", "own_process", "turns", "network", "run")
 
 
 class People(msgspec.Struct, frozen=True, array_like=True):
     """Poses of a frame. keypoints: per person x, y, score, 17 times; image pixels."""
 
-    scores: list[float]
-    keypoints: list[list[float]]
+    scores: list[Coordinate]
+    keypoints: list[Keypoints]
+
+    def __post_init__(self) -> None:
+        """One score for each person."""
+        if len(self.scores) != len(self.keypoints):
+            raise ValueError(f"{len(self.scores)} scores of {len(self.keypoints)} people")
 
 
 class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit_defaults=True):
@@ -131,16 +188,16 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
     An image may come several times (sustained, paced, repeat): each line is a measurement.
     """
 
-    image_id: int
-    boxes: int = 0
-    dropped: int = 0
-    stages: dict[str, int] = {}
-    frame_ns: int = 0
+    image_id: Identifier
+    boxes: Count = 0
+    dropped: Count = 0
+    stages: dict[str, Nanoseconds] = {}
+    frame_ns: Nanoseconds = 0
     poses: People | None = None
     error: str | None = None
-    wait_ns: int = 0
-    skipped: int = 0
-    pixels: int = 0
+    wait_ns: Nanoseconds = 0
+    skipped: Count = 0
+    pixels: Size = 0
 
     @property
     def load(self) -> int:
@@ -162,27 +219,27 @@ class BlockLine(msgspec.Struct, frozen=True, tag="block", tag_field="kind", omit
     process ever held, bytes. None where the platform does not tell.
     """
 
-    frames: int
-    began_ns: int
-    wall_ns: int
-    sentinel_ns: int
-    own_cpu_ns: int | None = None
-    other_cpu_ns: int | None = None
-    stolen_ns: int | None = None
-    held_ns: int | None = None
-    major_faults: int | None = None
-    preempted: int | None = None
-    mhz: float | None = None
-    celsius: float | None = None
-    throttles: int | None = None
-    energy_j: dict[str, float] = {}
-    peak_rss: int | None = None
+    frames: Count
+    began_ns: Moment
+    wall_ns: Nanoseconds
+    sentinel_ns: Nanoseconds
+    own_cpu_ns: Size | None = None
+    other_cpu_ns: Size | None = None
+    stolen_ns: Size | None = None
+    held_ns: Size | None = None
+    major_faults: Size | None = None
+    preempted: Size | None = None
+    mhz: Reading | None = None
+    celsius: Reading | None = None
+    throttles: Size | None = None
+    energy_j: dict[str, Reading] = {}
+    peak_rss: Size | None = None
 
 
 class PerfectLine(msgspec.Struct, frozen=True, tag="perfect", tag_field="kind"):
     """What perfect outputs for the annotated boxes of one image decode to; not timed."""
 
-    image_id: int
+    image_id: Identifier
     people: People
 
 
@@ -203,4 +260,29 @@ class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
     reason: str
 
 
+class Stamp(msgspec.Struct, frozen=True):
+    """Which run a line belongs to, and which line of it it is, from 1.
+
+    Written into every line beside its own fields. Empty in the lines of records without a run.
+    """
+
+    run: str = ""
+    line: Count = 0
+
+
 Line = Header | FrameLine | BlockLine | PerfectLine | Resumed | End
+
+
+def require_whole(line: Line) -> None:
+    """What the types of a line cannot say of it.
+
+    Raises:
+        ValueError, msgspec.ValidationError: if the environment lacks what reports rely on, or a
+            measured frame lacks the time of a stage.
+    """
+    if isinstance(line, Header):
+        msgspec.convert(line.environment, Environment)
+    if isinstance(line, FrameLine) and line.error is None:
+        missing = [stage for stage in STAGES if stage not in line.stages]
+        if missing:
+            raise ValueError(f"a measured frame without the time of {', '.join(missing)}")

@@ -14,7 +14,7 @@ def share(header: schema.Header, frames: list[schema.FrameLine]) -> float | None
     thread count, devices other than the CPU, models without a count, no time measured.
     """
     settings = header.settings
-    ceiling: dict[str, float] = header.environment.get("ceiling") or {}
+    ceiling = header.facts.ceiling or {}
     attained = ceiling.get(settings.precision)
     same_threads = ceiling.get("threads") == settings.threads
     if not (attained and same_threads and settings.device == "cpu"):

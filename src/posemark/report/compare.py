@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from posemark.core.errors import RecordError
 from posemark.measure.interval import FEWEST_BLOCKS, Interval, ratio_interval
 from posemark.measure.pairing import SMALLEST, paired
 from posemark.records import files
@@ -72,13 +73,20 @@ class Comparison:
     only_new: tuple[str, ...]
 
 
-def load(path: Path) -> list[Record]:
-    """The records of a run folder, or the one of a file.
+def load(path: Path, left_out: Callable[[RecordError], None] | None = None) -> list[Record]:
+    """The records of a run folder, or the one of a file; left_out as for derive.load_rows.
 
     Raises:
-        RecordError: if there is none, or one is damaged.
+        RecordError: if there is none, or none can be used.
     """
-    return [files.read(each) for each in derive.records_in(path)]
+    truths: derive.Truths = {}
+
+    def read(each: Path) -> Record:
+        record = files.read(each)
+        derive.truth_of(record, truths)
+        return record
+
+    return derive.usable(derive.records_in(path), read, left_out)
 
 
 def compare(base: list[Record], new: list[Record], margin: float = ALIKE) -> Comparison:
@@ -87,7 +95,7 @@ def compare(base: list[Record], new: list[Record], margin: float = ALIKE) -> Com
     Raises:
         RecordError: if the annotations beside a record cannot be read.
     """
-    truths: dict[Path, dict[str, Any]] = {}
+    truths: derive.Truths = {}
     olds, news = ({each.header.entry: each for each in side} for side in (base, new))
     return Comparison(
         tuple(_change(olds[name], news[name], truths, margin) for name in olds if name in news),
@@ -125,7 +133,7 @@ def _disturbed(verdicts: tuple[Verdict, Verdict]) -> bool:
     return any(verdict.kind in DISTURBED for verdict in verdicts)
 
 
-def _change(base: Record, new: Record, truths: dict[Path, dict[str, Any]], margin: float) -> Change:
+def _change(base: Record, new: Record, truths: derive.Truths, margin: float) -> Change:
     rows = derive.row_of(base, truths), derive.row_of(new, truths)
     blocks = paired(base, new)
     ns = [[sum(pair[side] for pair in block) for block in blocks] for side in (0, 1)]
@@ -180,15 +188,15 @@ def _differences(base: Header, new: Header) -> list[str]:
 
 
 def _facts(header: Header) -> dict[str, str]:
-    environment = header.environment
+    environment = header.facts
     facts: dict[str, Any] = {
         **msgspec.to_builtins(header.settings),
         "decoder": header.decoder,
         "weights": _named(header.weights),
         "posemark": header.posemark,
-        "system": environment.get("system"),
-        "python": environment.get("python"),
-        **environment.get("libraries", {}),
+        "system": environment.system,
+        "python": environment.python,
+        **environment.libraries,
     }
     return {name: str(value) for name, value in facts.items()}
 

@@ -7,14 +7,14 @@ from hashlib import sha256
 from itertools import accumulate, pairwise
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeVar
 
 from posemark.core.errors import RecordError
 from posemark.measure.camera import sustainable_fps
 from posemark.measure.fit import Line, fit
 from posemark.measure.interval import pose_interval
 from posemark.measure.pairing import pose_ns
-from posemark.records import files, schema
+from posemark.records import files, schema, truth
 from posemark.report import ceiling, figures
 from posemark.report.expected import expectation
 from posemark.report.latency import histogram, percentiles
@@ -25,23 +25,68 @@ from posemark.score.coco import judge as evaluation
 from posemark.score.interval import ap_interval
 from posemark.score.keypoints import keypoint_accuracy
 
+T = TypeVar("T")
+
+Truths = dict[Path, dict[str, Any]]
+"""Annotation files read so far, by path."""
+
 _MOST_POINTS = 60
 """Of a timeline: as many as a chart of the page can show apart."""
 
 
 def load_rows(
-    paths: Iterable[Path], watched: Callable[[list[Path]], Iterable[Path]] = iter
+    paths: Iterable[Path],
+    watched: Callable[[list[Path]], Iterable[Path]] = iter,
+    left_out: Callable[[RecordError], None] | None = None,
 ) -> list[Row]:
     """The rows of run folders and record files, by letter, then by name.
 
-    watched: hands on the record files one by one, and may show how far it is.
+    Args:
+        paths: run folders and record files.
+        watched: hands on the record files one by one, and may show how far it is.
+        left_out: gets the reason for each record that cannot be used; the others are read all
+            the same. Without it the first such record ends the reading.
 
     Raises:
-        RecordError: if a path holds no record, or a record is damaged.
+        RecordError: if a path holds no record, or none of the records can be used.
     """
-    truths: dict[Path, dict[str, Any]] = {}
-    records = [record for path in paths for record in records_in(path)]
-    return in_order(row_of(files.read(record), truths) for record in watched(records))
+    truths: Truths = {}
+    records = watched([record for path in paths for record in records_in(path)])
+    return in_order(usable(records, lambda path: row_of(files.read(path), truths), left_out))
+
+
+def usable(
+    paths: Iterable[Path],
+    read: Callable[[Path], T],
+    left_out: Callable[[RecordError], None] | None = None,
+) -> list[T]:
+    """What read gives of each record file; left_out as for load_rows.
+
+    Raises:
+        RecordError: if none of the records can be used; of one, its own.
+    """
+    found: list[T] = []
+    errors: list[RecordError] = []
+    for path in paths:
+        try:
+            found.append(read(path))
+        except RecordError as error:
+            if left_out is None:
+                raise
+            left_out(error)
+            errors.append(error)
+    if errors and not found:
+        raise _nothing_left(errors)
+    return found
+
+
+def _nothing_left(errors: list[RecordError]) -> RecordError:
+    if len(errors) == 1:
+        return errors[0]
+    return RecordError(
+        f"None of these {len(errors)} records can be used; the reasons stand above. Run the "
+        "entries again into another --out folder."
+    )
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -56,6 +101,11 @@ def records_in(path: Path) -> list[Path]:
         RecordError: if the folder holds none.
     """
     if not path.is_dir():
+        if not path.exists():
+            raise RecordError(
+                f"{path}: nothing is there. Give the --out folder of a `posemark run`, or one of "
+                "its .jsonl files."
+            )
         return [path]
     found = sorted(path.glob(f"*{files.SUFFIX}"))
     if not found:
@@ -66,14 +116,14 @@ def records_in(path: Path) -> list[Path]:
     return found
 
 
-def row_of(record: files.Record, truths: dict[Path, dict[str, Any]]) -> Row:
-    """The figures of one record. truths: annotation files read so far, by path.
+def row_of(record: files.Record, truths: Truths) -> Row:
+    """The figures of one record.
 
     Speed rests on every measured frame, accuracy on the last one of each image.
     """
     row = _with_speed(_of_header(record.header), record)
     row = _with_blocks(row, record)
-    return _with_accuracy(row, record, _truth(record.path.parent / record.header.truth, truths))
+    return _with_accuracy(row, record, truth_of(record, truths))
 
 
 def _of_header(header: schema.Header) -> Row:
@@ -108,7 +158,7 @@ def _of_header(header: schema.Header) -> Row:
         threads=settings.threads,
         parameters=header.parameters,
         macs=header.macs,
-        machine=_machine(header.environment),
+        machine=_machine(header.facts),
         scales=settings.scales,
         mode=settings.mode,
         camera_fps=settings.camera_fps,
@@ -124,8 +174,8 @@ def _published(published: schema.Published | None) -> Published | None:
     return Published(published.ap, published.boxes, published.flip, published.source)
 
 
-def _machine(environment: dict[str, Any]) -> str:
-    return f"{environment['cpu']}, {environment['cores']} cores"
+def _machine(facts: schema.Environment) -> str:
+    return f"{facts.cpu}, {facts.cores} cores"
 
 
 def _with_speed(row: Row, record: files.Record) -> Row:
@@ -262,23 +312,32 @@ def _energy_mj(record: files.Record) -> dict[str, float] | None:
     return {name: 1000 * joules[name] / count for name, count in frames.items() if count} or None
 
 
-def _truth(path: Path, truths: dict[Path, dict[str, Any]]) -> dict[str, Any]:
+def truth_of(record: files.Record, truths: Truths) -> dict[str, Any]:
+    """The annotations beside a record.
+
+    Raises:
+        RecordError: if they cannot be read, or lack an image that was measured.
+    """
+    path = record.path.parent / record.header.truth
     if path not in truths:
-        try:
-            truths[path] = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise RecordError(
-                f"{path}: the annotations that belong to these records cannot be read "
-                f"({error}). Keep the files of a run folder together."
-            ) from error
+        truths[path] = truth.read(path)
+    known = {image["id"] for image in truths[path]["images"]}
+    used = (line.image_id for line in (*record.frames, *record.perfect))
+    strange = next((image_id for image_id in used if image_id not in known), None)
+    if strange is not None:
+        raise RecordError(
+            f"{record.path}: image {strange} was measured, but {path.name} beside it does not "
+            "hold that image. One of the two is of another run: keep the files of a run folder "
+            "together."
+        )
     return truths[path]
 
 
-def _with_accuracy(row: Row, record: files.Record, truth: dict[str, Any]) -> Row:
+def _with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) -> Row:
     """What the poses tell."""
     scored = [f for f in record.frames if f.error is None]
-    measured = _judged(truth, [(f.image_id, f.poses) for f in scored])
-    perfect = _judged(truth, [(p.image_id, p.people) for p in record.perfect])
+    measured = _judged(annotations, [(f.image_id, f.poses) for f in scored])
+    perfect = _judged(annotations, [(p.image_id, p.people) for p in record.perfect])
     ap = measured.figures if measured else None
     images = _short_hash(sorted(f.image_id for f in scored))
     return replace(
@@ -293,7 +352,9 @@ def _with_accuracy(row: Row, record: files.Record, truth: dict[str, Any]) -> Row
     )
 
 
-def _judged(truth: dict[str, Any], poses: list[tuple[int, schema.People | None]]) -> Judged | None:
+def _judged(
+    annotations: dict[str, Any], poses: list[tuple[int, schema.People | None]]
+) -> Judged | None:
     """Over the images of these poses; None without trained weights or without annotations."""
     if not any(people is not None for _, people in poses):
         return None
@@ -303,7 +364,7 @@ def _judged(truth: dict[str, Any], poses: list[tuple[int, schema.People | None]]
         if people is not None
         for keypoints, score in zip(people.keypoints, people.scores, strict=True)
     ]
-    return evaluation(truth, results, [image_id for image_id, _ in poses])
+    return evaluation(annotations, results, [image_id for image_id, _ in poses])
 
 
 def _fingerprint(header: schema.Header, images: str) -> dict[str, str]:

@@ -1,0 +1,143 @@
+"""What leaves the program as text: readable in every encoding, and never an order to the terminal.
+
+Everything that a command prints goes through say() or a console() of this module.
+"""
+
+import codecs
+import io
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from posemark.core.errors import PoseMarkError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_PLAIN = {
+    "\N{PLUS-MINUS SIGN}": "+-",
+    "\N{MULTIPLICATION SIGN}": "x",
+    "\N{MIDDLE DOT}": "-",
+    "\N{HORIZONTAL ELLIPSIS}": "...",
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "-",
+    "\N{MINUS SIGN}": "-",
+    "\N{RIGHTWARDS ARROW}": "->",
+    "\N{LESS-THAN OR EQUAL TO}": "<=",
+    "\N{GREATER-THAN OR EQUAL TO}": ">=",
+    "\N{ALMOST EQUAL TO}": "~",
+    "\N{MICRO SIGN}": "u",
+    "\N{DAGGER}": "+",
+    "\N{DOUBLE DAGGER}": "++",
+    "\N{LEFT SINGLE QUOTATION MARK}": "'",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+    "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+    "\N{BULLET}": "-",
+    "\N{FULL BLOCK}": "#",
+    "\N{BOX DRAWINGS HEAVY HORIZONTAL}": "-",
+    "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-",
+    "\N{BOX DRAWINGS LIGHT VERTICAL}": "|",
+}
+"""Of characters whose decomposition says nothing."""
+
+ERRORS = "posemark-plain"
+
+# Control characters but for line feed and tab, lone surrogates (bytes of a file name that are
+# no text), and what turns the direction of the text around.
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def escaped(text: str) -> str:
+    r"""Text from a file with its control characters as \u001b, which a terminal only shows."""
+    return _COMMANDS.sub(lambda found: _code(found[0]), text)
+
+
+def _code(character: str) -> str:
+    """As JSON writes it, so that printed JSON stays JSON."""
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print a line. err: to stderr."""
+    typer.echo(escaped(text), err=err)
+
+
+def console(stderr: bool = False, soft_wrap: bool = False) -> "Console":
+    """Where styled text and tables are printed; nothing in a text is taken as markup."""
+    from rich.console import Console, RenderableType
+    from rich.segment import Segment
+
+    class Escaping(Console):
+        def render(self, renderable: RenderableType, options: Any = None) -> Iterable[Segment]:
+            for segment in super().render(renderable, options):
+                is_text = not segment.control
+                yield segment._replace(text=escaped(segment.text)) if is_text else segment
+
+    return Escaping(stderr=stderr, soft_wrap=soft_wrap, highlight=False, markup=False)
+
+
+def prepare() -> None:
+    """Let stdout and stderr write what they cannot encode as readable ASCII, or say why not."""
+    codecs.register_error(ERRORS, _plain)
+    old = sys.stdout
+    if type(old) is io.TextIOWrapper:  # a test may have put another there
+        buffered, direct = old.line_buffering, old.write_through
+        encoding = old.encoding
+        sys.stdout = _Output(old.detach(), encoding, ERRORS, None, buffered, direct)
+    if type(sys.stderr) is io.TextIOWrapper:
+        sys.stderr.reconfigure(errors=ERRORS)
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    characters = error.object[error.start : error.end]
+    return "".join(map(_readable, characters)), error.end
+
+
+def _readable(character: str) -> str:
+    """é -> e, ² -> 2; what has no such form by its number."""
+    simple = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    return _PLAIN.get(character) or simple or _code(character)
+
+
+def give_up_output() -> None:
+    """Let stdout lead nowhere if it takes nothing, so that nothing fails when the process ends."""
+    try:
+        sys.stdout.flush()
+    except (PoseMarkError, OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+class _Output(io.TextIOWrapper):
+    """stdout that explains why it cannot be written; a closed pipe (`| head`) is no mistake."""
+
+    def write(self, text: str) -> int:
+        with _explained():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _explained():
+            super().flush()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(
+            f"The output cannot be written ({error.strerror}). Make room, or send it elsewhere."
+        ) from error
