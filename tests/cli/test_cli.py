@@ -362,30 +362,42 @@ def test_a_run_without_end_has_a_budget_of_its_own(tmp_path, monkeypatch):
     assert [each.until for each in options] == [None, None, 0.03]
 
 
-def test_entries_share_one_time_and_end_with_it(tmp_path):
-    """Two seconds for two small networks: each has blocks, both say why they ended."""
-    _, err = invoke("run", "p", "r", "--threads", 1, "--within", "8s", "--out", tmp_path / "run")
-    assert "expected: 8 s in all, as --within says" in err
+class Counted:
+    """A time that passes only when somebody looks at it, however busy the machine is."""
+
+    def __init__(self, _):
+        self._left = 1000.0
+
+    @property
+    def left(self):
+        self._left -= 50.0
+        return self._left
+
+
+def test_entries_share_one_time_and_end_with_it(tmp_path, monkeypatch):
+    """Two small networks: each has blocks, both records say why they ended, and how to go on."""
+    monkeypatch.setattr(rounds, "Budget", Counted)
+    run = ("p", "r", "--threads", 1, "--within", "10m", "--out", tmp_path / "run")
+    out, err = invoke("run", *run)
+    assert "expected: 10 min in all, as --within says" in err
     records = [files.read(path) for path in (tmp_path / "run").glob("*.jsonl")]
     assert len(records) == 2
     for record in records:
         assert record.blocks
         assert json.loads(record.path.read_bytes().splitlines()[-1])["reason"] == "within"
+    assert "undecided, and what each still needs:" in out
 
 
-def test_a_run_that_shared_a_time_can_go_on(tmp_path):
-    run = ("run", "p", "--threads", 1, "--out", tmp_path / "run")
-    invoke(*run, "--within", "2s")
+def test_a_run_that_shared_a_time_can_go_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(rounds, "Budget", Counted)
+    run = ("run", "p", "--threads", 1, "--out", tmp_path / "run", "--within", "10m")
+    invoke(*run)
     (path,) = (tmp_path / "run").glob("*.jsonl")
     before = files.read(path)
-    invoke(*run, "--within", "6s", "--resume")
+    invoke(*run, "--resume")
     after = files.read(path)
     assert len(after.good) > len(before.good)
     assert after.good[: len(before.good)] == before.good
-    invoke(*run, "--limit", len(after.good) + 2, "--resume")
-    whole = files.read(path)
-    assert len(whole.good) == len(after.good) + 2
-    assert len(whole.perfect) == len({p.image_id for p in whole.perfect})
 
 
 def test_a_small_data_set_can_be_repeated(tmp_path):

@@ -1,0 +1,95 @@
+"""What a run leaves undecided, and the command that goes on."""
+
+import shlex
+from types import SimpleNamespace
+
+import pytest
+import typer
+
+from posemark.cli import running, undecided
+from posemark.cli.undecided import Undecided
+from posemark.datasets.sample import Sample
+from posemark.jobs.plan import Options, plan
+from posemark.jobs.prepare import prepare_job
+
+DATASET = Sample(6)
+FRAMES = DATASET.frames()
+
+
+def prepared(*names, **changes):
+    options = Options(**({"data": "sample", "threads": 1} | changes))
+    return [prepare_job(job, DATASET, FRAMES) for job in plan(names, options)]
+
+
+def context(*words):
+    """Of `posemark run` with these words; nothing is run."""
+    app = typer.Typer()
+    app.command("run")(running.run)
+    app.callback()(lambda: None)
+    group = typer.main.get_command(app)
+    command = group.commands["run"]
+    parent = group.make_context("posemark", ["run"], resilient_parsing=True)
+    return command.make_context("run", list(words), parent=parent)
+
+
+def said(found, entries, *words, opening=2.0, out="there"):
+    return undecided.lines(found, entries, opening, context(*words), out)
+
+
+def command(lines):
+    (line,) = (line for line in lines if line.startswith("to go on: "))
+    return shlex.split(line.removeprefix("to go on: "))
+
+
+def wanting(job, seconds=30.0, **changes):
+    return Undecided(job, "5 blocks more", seconds, **changes)
+
+
+def test_where_all_is_decided_nothing_is_said():
+    assert said([], 2, "p", "r") == []
+
+
+def test_the_command_names_what_is_undecided_and_has_time_for_it():
+    p, _ = prepared("p", "r")
+    lines = said([wanting(p, 100)], 2, "p", "r", "--threads", "1", "--limit", "3")
+    assert lines[:2] == [
+        "undecided, and what each still needs:",
+        "  naive-litehrnet-18-256x192@gt: 5 blocks more",
+    ]
+    words = command(lines)
+    assert words[:3] == ["posemark", "run", f"{p.job.entry.model}@{p.job.entry.variant}"]
+    assert "--limit" not in words, "it would end the run again"
+    assert words[words.index("--threads") + 1] == "1"
+    assert words[words.index("--within") + 1] == "3m", "2 s of building, 100 s and a margin"
+    assert words[words.index("--out") + 1] == "there"
+    assert "--resume" in words
+
+
+def test_if_all_are_undecided_the_names_that_were_given_are_enough():
+    jobs = prepared("p", "r", until=0.02)
+    words = command(said([wanting(job) for job in jobs], 2, "p", "r", "--until", "2%"))
+    assert words[2:4] == ["p", "r"]
+    assert words[words.index("--until") + 1] == "2%"
+
+
+def test_a_run_that_ends_by_its_budget_goes_on_by_it():
+    jobs = prepared("p", mode="sustained", budget=20.0)
+    words = command(said([wanting(jobs[0])], 1, "p", "--mode", "sustained", "--budget", "20"))
+    assert words[words.index("--budget") + 1] == "20.0"
+    assert "--within" not in words
+    assert words[words.index("--mode") + 1] == "sustained"
+
+
+@pytest.mark.parametrize("change", [{"all_frames": True}, {"anew": True}])
+def test_nothing_goes_on_where_going_on_decides_nothing(change):
+    lines = said([wanting(prepared("p")[0], **change)], 1, "p")
+    assert not any("to go on" in line for line in lines)
+    assert any("--repeat" in line for line in lines) is ("all_frames" in change)
+
+
+def test_entries_that_were_not_begun_are_listed(monkeypatch):
+    jobs = prepared("p", "r")
+    row = SimpleNamespace(frames=6, failed_frames=0)
+    monkeypatch.setattr("posemark.report.evidence.need", lambda _: None)
+    (found,) = undecided.undecided(jobs, {0: row})
+    assert (found.job, found.wanted) == (jobs[1], "not begun")
