@@ -48,8 +48,9 @@ def path(finished, tmp_path):
 
 
 def raw(path):
-    """The lines as any JSON reader sees them."""
-    return [json.loads(line) for line in path.read_bytes().splitlines()]
+    """The lines as any JSON reader sees them, without whose and which each is."""
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    return [{k: v for k, v in line.items() if k not in ("run", "line")} for line in lines]
 
 
 def timed_lines(path):

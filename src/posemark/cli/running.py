@@ -299,6 +299,7 @@ def _run_all(
     """All inputs are checked before the first frame is measured, then the rounds begin."""
     from posemark.cli.console import print_rows
     from posemark.cli.machine import attained
+    from posemark.core.places import require_writable
     from posemark.datasets import open_dataset
     from posemark.jobs.measurement import existing_record
     from posemark.jobs.prepare import prepare_job
@@ -306,6 +307,7 @@ def _run_all(
     from posemark.measure.environment import free_memory
     from posemark.report.derive import in_order
 
+    require_writable(out, "Choose another --out folder, or make room.")
     dataset = open_dataset(jobs[0].options.data)
     frames = dataset.frames()
     prepared = [prepare_job(job, dataset, frames) for job in jobs]

@@ -78,14 +78,16 @@ class Isolated:
 
     def close(self) -> None:
         """End the worker; its record is complete up to its last frame."""
-        if self._process is None:
-            return
         if self._pipe:
             self._pipe.close()
-        self._process.join(timeout=10)
-        if self._process.is_alive():
-            self._process.kill()
-        self._process = None
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            process.join(timeout=10)
+        finally:  # also where a second Ctrl-C ends the waiting
+            if process.is_alive():
+                process.kill()
 
     def _ask(self, what: str) -> bool:
         try:
@@ -97,6 +99,13 @@ class Isolated:
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+    def _stillborn(self) -> str:
+        return (
+            f"{self._key}: its process could not be started: the server that starts processes has "
+            "ended, or the system allows no more of them. Close other programs, then run again "
+            "with --resume, or use --no-isolate."
+        )
 
     def _obituary(self) -> str:
         self._process.join(timeout=10)

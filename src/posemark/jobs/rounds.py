@@ -1,6 +1,7 @@
 """Taking turns: block by block, entry after entry, so that what drifts hits all alike."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -93,8 +94,14 @@ def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher) -> None:
             # There and back: else each would always follow the same neighbour.
             running = dict(reversed(running.items()))
     finally:
+        _close_all(lanes)
+
+
+def _close_all(lanes: Sequence[Lane]) -> None:
+    """Close every lane, though closing one is interrupted: Ctrl-C may come twice."""
+    with ExitStack() as stack:
         for lane in lanes:
-            lane.close()
+            stack.callback(lane.close)
 
 
 def groups(
