@@ -63,13 +63,18 @@ class Isolated:
         """Start the worker and let it build its network.
 
         Raises:
-            PoseMarkError: what the worker ran into; RunError if it died.
+            PoseMarkError: what the worker ran into; RunError if it died or could not start.
         """
         context = process_context()
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, self._task), daemon=True)
-        self._process.start()
-        theirs.close()
+        process = context.Process(target=_work, args=(theirs, self._task), daemon=True)
+        try:
+            process.start()
+        except (EOFError, OSError) as error:
+            raise RunError(self._not_started(error)) from error
+        finally:
+            theirs.close()
+        self._process = process  # only what was started can be ended
         self._ask("open")
 
     def block(self) -> bool:
@@ -100,11 +105,11 @@ class Isolated:
             raise answer
         return answer
 
-    def _stillborn(self) -> str:
+    def _not_started(self, error: Exception) -> str:
         return (
-            f"{self._key}: its process could not be started: the server that starts processes has "
-            "ended, or the system allows no more of them. Close other programs, then run again "
-            "with --resume, or use --no-isolate."
+            f"{self._key}: its process could not be started ({error or type(error).__name__}): "
+            "the server that starts processes has ended, or the system allows no more of them. "
+            "Close other programs, then run again with --resume, or use --no-isolate."
         )
 
     def _obituary(self) -> str:
