@@ -48,8 +48,11 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
-@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize(
+    ("encoding", "command"),
+    [("ascii", each) for each in COMMANDS.values()]
+    + [("latin-1", COMMANDS["list"]), ("utf-8", COMMANDS["report"])],
+)
 def test_every_command_prints_in_every_encoding_and_gives_the_terminal_no_orders(
     command, encoding, folder
 ):
@@ -65,7 +68,7 @@ def test_what_cannot_be_encoded_is_written_readably_and_never_as_a_question_mark
     raw = io.BytesIO()
     terminal.prepare()
     with io.TextIOWrapper(raw, "ascii", errors=terminal.ERRORS) as stream:
-        stream.write("9.5 ± 0.2 · 3 × 4 … é ² 人 → ≥ \N{GRINNING FACE} ‘a’")
+        stream.write("9.5 ± 0.2 · 3 \xd7 4 … é ² 人 → ≥ \N{GRINNING FACE} \u2018a\u2019")
         stream.flush()
         written = raw.getvalue().decode("ascii")
     assert written == "9.5 +- 0.2 - 3 x 4 ... e 2 \\u4eba -> >= \\ud83d\\ude00 'a'"
@@ -91,8 +94,10 @@ def test_styled_text_keeps_its_styles_and_escapes_the_rest(capsys):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("command", [("list",), ("--version",), ("report", "{}")], ids=str)
+@pytest.mark.parametrize(
+    ("command", "unbuffered"),
+    [(("list",), "1"), (("--version",), ""), (("report", "{}"), ""), (("report", "{}"), "1")],
+)
 def test_an_output_that_takes_nothing_is_a_clean_end(command, unbuffered, folder):
     with Path("/dev/full").open("w") as full:
         done = posemark(

@@ -3,6 +3,8 @@
 import os
 import pickle
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,6 +170,67 @@ def test_a_worker_that_dies_leaves_its_frames_and_a_clear_word(tmp_path):
         lane.block()
     lane.close()
     assert len(files.read(lane.path).good) >= 1
+
+
+def test_a_server_that_dies_before_it_starts_a_worker_is_explained(tmp_path):
+    """In a process of its own: the server of this one is shared by all tests."""
+    (tmp_path / "dying.py").write_text("import os; os._exit(1)", encoding="utf-8")
+    code = f"""
+import sys
+sys.path[:0] = [{str(Path(__file__).parent)!r}]
+from posemark.core.errors import RunError
+from posemark.jobs import isolated
+import test_rounds
+isolated._PRELOADED = ["dying"]
+(job,) = test_rounds.prepared(test_rounds.MODEL)
+lane = test_rounds.worker(job, __import__("pathlib").Path({str(tmp_path / "out")!r}))
+try:
+    lane.open()
+except RunError as error:
+    print(error)
+lane.close()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+    )
+    assert "could not be started" in done.stdout, done.stderr
+    assert "--no-isolate" in done.stdout
+    assert done.returncode == 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_lanes_are_closed_though_closing_one_is_interrupted(tmp_path):
+    class Interrupted(Lane):
+        def close(self):
+            super().close()
+            raise KeyboardInterrupt
+
+    diary = []
+    lanes = [Lane("a", 3, diary), Interrupted("b", 3, diary), Lane("c", 3, diary, fails_at=1)]
+    with pytest.raises(KeyboardInterrupt):
+        take_turns(lanes, 0, Heard())
+    assert all(lane.closed for lane in lanes)
+
+
+def test_a_second_stop_while_a_worker_is_awaited_ends_it(tmp_path, monkeypatch):
+    (job,) = prepared(MODEL)
+    lane = worker(job, tmp_path)
+    lane.open()
+    process = lane._process
+
+    def interrupted(timeout=None):
+        raise KeyboardInterrupt
+
+    os.kill(process.pid, signal.SIGSTOP)  # a worker that would not end by itself
+    monkeypatch.setattr(process, "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lane.close()
+    monkeypatch.undo()
+    process.join(timeout=10)
+    assert process.exitcode == -signal.SIGKILL
 
 
 def test_a_bug_in_the_worker_arrives_with_its_place(tmp_path):

@@ -52,15 +52,17 @@ def compare(
         posemark compare runs/before runs/after --gate 5% -o comparison.md
     """
     from posemark.report import compare as report
+    from posemark.report.write import put
 
     _require_gate(gate)
+    _require_place(output)
     comparison = report.compare(
         report.load(base, say_left_out),
         report.load(new, say_left_out),
         report.ALIKE if gate is None else gate,
     )
     if output:
-        _write(comparison, output)
+        put(output, report.markdown(comparison).encode())
     if json:
         _print_json(comparison, gate)
     else:
@@ -92,14 +94,15 @@ def _exit_code(comparison: "Comparison", gate: float | None) -> int:
     return UNDECIDED if report.undecided(comparison, gate) else 0
 
 
-def _write(comparison: "Comparison", path: Path) -> None:
+def _require_place(path: Path | None) -> None:
     from posemark.core.errors import UsageError
-    from posemark.report.compare import markdown
+    from posemark.report.write import require_place
 
+    if path is None:
+        return
     if path.suffix != ".md":
         raise UsageError(f"-o {path}: a comparison is written as Markdown; give a name in .md.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(markdown(comparison), encoding="utf-8")
+    require_place(path)
 
 
 def _print_json(comparison: "Comparison", gate: float | None) -> None:

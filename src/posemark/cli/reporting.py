@@ -29,8 +29,10 @@ def report(
         posemark report runs/first -o report.html -o chart.svg -o table.md
     """
     from posemark.cli.console import load_rows, print_rows
-    from posemark.report.write import write
+    from posemark.report.write import require_place, write
 
+    for path in output or ():
+        require_place(path)
     rows = load_rows(runs)
     if not output:
         print_rows(rows)

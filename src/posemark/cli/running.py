@@ -352,6 +352,7 @@ def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
         What was shown, with the rows of all entries that are over.
     """
     from posemark.cli.console import print_rows
+    from posemark.core.places import require_writable
     from posemark.datasets import open_dataset
     from posemark.jobs.measurement import existing_record
     from posemark.jobs.prepare import prepare_job
@@ -360,6 +361,7 @@ def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
     from posemark.report.derive import in_order
 
     out, resume, isolate = how.out, how.resume, how.isolate
+    require_writable(out, "Choose another --out folder, or make room.")
     dataset = open_dataset(jobs[0].options.data)
     frames = dataset.frames()
     prepared = [prepare_job(job, dataset, frames) for job in jobs]

@@ -97,10 +97,11 @@ def tune(
 
         posemark tune higherhrnet-w32-512 --calibrate coco:~/coco --save small
     """
+    from posemark.core.places import CACHE_REMEDY, require_writable
     from posemark.datasets import open_dataset
     from posemark.jobs.bench import Bench
     from posemark.jobs.plan import Options
-    from posemark.jobs.setting import require_name
+    from posemark.jobs.setting import folder_of, require_name
     from posemark.jobs.tune import climb
     from posemark.measure.environment import usable_cores
 
@@ -110,9 +111,11 @@ def tune(
     job = _started(_only(entry, options), wanted)
     subject = _subject(job, wanted, calibrate)
     folder = out or fresh_folder("tune-")
+    require_writable(folder, "Choose another --out folder, or make room.")
     with progress_bar(quiet=json) as bar, _hint_on_stop(folder):
         display = _Display(bar, quiet=json)
         bench = Bench(job, open_dataset(data), folder, budget, frames, display)
+        require_writable(folder_of(bench.name), CACHE_REMEDY)
         ladder = climb(job.options, subject, bench, max_ap_loss, display.told)
     if not json:
         _print(ladder, bench.name)

@@ -1,9 +1,16 @@
 """Where PoseMark keeps files of its own on this machine."""
 
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from posemark.core.errors import UsageError
+
+CACHE_REMEDY = (
+    "Name another folder for PoseMark's own files in the environment variable POSEMARK_CACHE, or "
+    "make room."
+)
 
 
 def make_folder(folder: Path) -> None:
@@ -16,9 +23,56 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"{folder}: this folder cannot be made ({error.strerror}). Name another one: "
-            "POSEMARK_CACHE is the variable for PoseMark's own files."
+            f"{folder}: this folder cannot be made ({error.strerror}). {CACHE_REMEDY}"
         ) from error
+
+
+def require_writable(folder: Path, remedy: str) -> None:
+    """Refuse a folder that cannot be made, or in which no file can be written.
+
+    It is tried: permissions alone do not tell of full disks, nor what root may do. Nothing is
+    left behind, no folder either.
+
+    Args:
+        folder: need not exist.
+        remedy: a sentence on what to do.
+
+    Raises:
+        UsageError: naming the folder and what the system said.
+    """
+    made: list[Path] = []
+    try:
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
+            probe.write(bytes(_PROBE))
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: nothing can be written into this folder ({error.strerror}). {remedy}"
+        ) from error
+    finally:
+        for each in made:
+            with suppress(OSError):
+                each.rmdir()
+
+
+_PROBE = 4096
+"""Bytes: one block of most file systems."""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all; its folder is made if it is not there.
+
+    Raises:
+        OSError: if the system refuses; what was there before stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def user_cache() -> Path:

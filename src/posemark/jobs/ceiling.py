@@ -10,7 +10,7 @@ import msgspec
 
 from posemark.artefacts import fingerprint
 from posemark.core.errors import DataError, RunError
-from posemark.core.places import user_cache
+from posemark.core.places import user_cache, write_whole
 from posemark.jobs.isolated import process_context
 from posemark.measure.ceiling import Rate, fastest, rates
 from posemark.measure.clock import utc_now
@@ -197,8 +197,5 @@ def save(ceiling: Ceiling) -> None:
     """
     if ceiling.disturbed:
         raise ValueError(ceiling.disturbed)
-    path = path_of(ceiling.threads)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(ceiling), indent=1))
-    partial.replace(path)
+    content = msgspec.json.format(msgspec.json.encode(ceiling), indent=1)
+    write_whole(path_of(ceiling.threads), content)

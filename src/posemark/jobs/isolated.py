@@ -71,13 +71,18 @@ class Isolated:
         """Start the worker and let it build its network.
 
         Raises:
-            PoseMarkError: what the worker ran into; RunError if it died.
+            PoseMarkError: what the worker ran into; RunError if it died or could not start.
         """
         context = process_context()
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, self._task), daemon=True)
-        self._process.start()
-        theirs.close()
+        process = context.Process(target=_work, args=(theirs, self._task), daemon=True)
+        try:
+            process.start()
+        except (EOFError, OSError) as error:
+            raise RunError(self._not_started(error)) from error
+        finally:
+            theirs.close()
+        self._process = process  # only what was started can be ended
         self._ask("open")
 
     def block(self) -> bool:
@@ -98,14 +103,16 @@ class Isolated:
 
     def close(self) -> None:
         """End the worker; its record is complete up to its last frame."""
-        if self._process is None:
-            return
         if self._pipe:
             self._pipe.close()
-        self._process.join(timeout=10)
-        if self._process.is_alive():
-            self._process.kill()
-        self._process = None
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            process.join(timeout=10)
+        finally:  # also where a second Ctrl-C ends the waiting
+            if process.is_alive():
+                process.kill()
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         try:
@@ -123,6 +130,13 @@ class Isolated:
             self.standing = news
         else:
             self._on_step(news)
+
+    def _not_started(self, error: Exception) -> str:
+        return (
+            f"{self._key}: its process could not be started ({error or type(error).__name__}): "
+            "the server that starts processes has ended, or the system allows no more of them. "
+            "Close other programs, then run again with --resume, or use --no-isolate."
+        )
 
     def _obituary(self) -> str:
         self._process.join(timeout=10)

@@ -1,6 +1,7 @@
 """Taking turns: block by block, entry after entry, so that what drifts hits all alike."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -149,8 +150,14 @@ def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher) -> None:
             # There and back: else each would always follow the same neighbour.
             running = dict(reversed(running.items()))
     finally:
+        _close_all(lanes)
+
+
+def _close_all(lanes: Iterable[Lane]) -> None:
+    """Close every lane, though closing one is interrupted: Ctrl-C may come twice."""
+    with ExitStack() as stack:
         for lane in lanes:
-            lane.close()
+            stack.callback(lane.close)
 
 
 class Left(Protocol):
@@ -183,8 +190,7 @@ def share_time(
             lanes[place].end("within")
             _end(place, lanes[place], watcher)
     finally:
-        for lane in lanes.values():
-            lane.close()
+        _close_all(lanes.values())
 
 
 def _opened(

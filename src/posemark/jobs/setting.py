@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from posemark.core.errors import UsageError
-from posemark.core.places import make_folder, user_cache
+from posemark.core.places import CACHE_REMEDY, user_cache, write_whole
 from posemark.jobs.plan import Job, Options
 from posemark.jobs.prepare import spec_of_entry, tag_of, weights_of
 from posemark.runtimes.opening import CHANNELS_LAST, RUNTIMES
@@ -64,14 +64,20 @@ def folder_of(entry: str) -> Path:
 
 
 def write(path: Path, setting: Setting, remarks: Sequence[str]) -> None:
-    """Keep a setting, in place of one of that name; remarks: one comment line each."""
+    """Keep a setting, in place of one of that name; remarks: one comment line each.
+
+    Raises:
+        UsageError: if it cannot be written.
+    """
     lines = [f"# {remark}" for remark in remarks]
     # TOML writes these strings and whole numbers as JSON does.
     lines += [f"{name} = {json.dumps(value)}" for name, value in setting.chosen.items()]
-    make_folder(path.parent)
-    partial = path.with_suffix(".part")
-    partial.write_text("\n".join([*lines, ""]), encoding="utf-8")
-    partial.replace(path)
+    try:
+        write_whole(path, "\n".join([*lines, ""]).encode())
+    except OSError as error:
+        raise UsageError(
+            f"{path}: the setting cannot be kept ({error.strerror}). {CACHE_REMEDY}"
+        ) from error
 
 
 def read(path: Path) -> Setting:

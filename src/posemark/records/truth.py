@@ -1,7 +1,6 @@
 """Annotations beside records, in COCO's format: a report needs nothing from elsewhere."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from posemark.core.errors import RecordError, RunError
+from posemark.core.places import write_whole
 from posemark.records.files import UNREADABLE, in_short
 from posemark.records.schema import KEYPOINTS, Coordinate, Identifier, Keypoints, Positive
 
@@ -122,14 +122,8 @@ def write(truth: dict[str, Any], path: Path) -> None:
             f"{path}: the annotations of this data cannot be kept beside the records, since they "
             f"hold what cannot be scored ({in_short(error)}). Mend the annotations, then run again."
         ) from error
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_bytes(content)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_whole(path, content)
     except OSError as error:
         raise RunError(
             f"{path}: the annotations cannot be written beside the records ({error.strerror}). "

@@ -1,10 +1,10 @@
 """Rows to a file; its suffix says what it becomes."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from posemark.core.errors import UsageError
+from posemark.core.places import require_writable, write_whole
 from posemark.report import charts, page, tables
 from posemark.report.rows import Row
 
@@ -18,32 +18,44 @@ WRITERS: dict[str, Callable[[list[Row]], bytes]] = {
 }
 
 
-def write(rows: list[Row], path: Path) -> None:
-    """Write the report that the suffix of `path` names; the file appears whole or not at all.
+def require_place(path: Path) -> None:
+    """Refuse, before anything is read, a report that could not be written.
 
-    Raises UsageError where the suffix is unknown or the file cannot be written.
+    Raises:
+        UsageError: if the suffix is unknown or the place takes no file.
     """
-    render = WRITERS.get(path.suffix.lower())
-    if render is None:
+    if path.suffix.lower() not in WRITERS:
         raise UsageError(
             f"A report ends in one of {', '.join(WRITERS)}, but {path} ends in "
             f"{path.suffix or 'no suffix'}. .html is the page, .svg and .png are the AP-FPS "
             "chart, the others are tables: choose one of these."
         )
-    content = render(rows)
+    if path.is_dir():
+        raise UsageError(
+            f"The report cannot be written to {path}: this is a folder. Give a name inside it."
+        )
+    require_writable(path.parent, "Choose another place for the report.")
+
+
+def write(rows: list[Row], path: Path) -> None:
+    """Write the report that the suffix of `path` names; the file appears whole or not at all.
+
+    Raises:
+        UsageError: if the suffix is unknown or the file cannot be written.
+    """
+    require_place(path)
+    put(path, WRITERS[path.suffix.lower()](rows))
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        UsageError: if the system refuses.
+    """
     try:
-        _replace(path, content)
+        write_whole(path, content)
     except OSError as error:
         raise UsageError(
             f"The report cannot be written to {path}: {error.strerror}. Choose another place."
         ) from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

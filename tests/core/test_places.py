@@ -1,0 +1,32 @@
+"""Places for files: tried before anything is measured, and left as they were."""
+
+import pytest
+
+from posemark.core.errors import UsageError
+from posemark.core.places import require_writable, write_whole
+
+
+def test_a_folder_that_can_be_written_is_left_as_it_was(tmp_path):
+    require_writable(tmp_path / "a" / "b", "Choose another.")
+    require_writable(tmp_path, "Choose another.")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/nope", "/dev/full"])
+def test_a_folder_that_cannot_be_written_is_refused_with_the_reason_and_the_remedy(tmp_path, place):
+    (tmp_path / "file").write_bytes(b"kept")
+    with pytest.raises(
+        UsageError, match=r"nothing can be written.*\(.+\)\. Choose another\."
+    ) as why:
+        require_writable(tmp_path / place, "Choose another.")
+    assert place in str(why.value)
+    assert (tmp_path / "file").read_bytes() == b"kept"
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    write_whole(tmp_path / "new" / "file", b"one")
+    assert (tmp_path / "new" / "file").read_bytes() == b"one"
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError, match="taken"):
+        write_whole(tmp_path / "taken", b"two")
+    assert [each.name for each in sorted(tmp_path.iterdir())] == ["new", "taken"]
