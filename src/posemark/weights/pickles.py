@@ -116,7 +116,8 @@ class _Machine:
         elif name in _EMPTY:
             self.stack.append(_EMPTY[name]())
         elif name in _MARKED:
-            self.stack.append(_MARKED[name](self.marked()))
+            made = _MARKED[name](self.marked())  # first: it changes which stack is in use
+            self.stack.append(made)
         elif name in _TUPLES:
             self.stack.append(self.last(_TUPLES[name]))
         elif name in _OTHERS:
