@@ -163,7 +163,10 @@ def _stored(array: NumpyArray) -> Stored:
         raise DamagedError("a NumPy array in it lacks numbers")
 
     def read() -> Tensor:
-        content = raw.encode("latin-1") if isinstance(raw, str) else raw
+        try:
+            content = raw.encode("latin-1") if isinstance(raw, str) else raw
+        except UnicodeEncodeError as error:
+            raise DamagedError("the bytes of a NumPy array in it are none") from error
         return torch.from_numpy(np.frombuffer(content, dtype).astype(dtype.newbyteorder("=")))
 
     plain = torch.from_numpy(np.zeros(0, dtype.newbyteorder("="))).dtype

@@ -9,7 +9,8 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 import torch
@@ -38,10 +39,8 @@ def load(file: IO[bytes], content: mmap.mmap) -> Any:
         DamagedError: if it is none of the three formats or breaks their rules.
     """
     if content[:4] == _ZIP:
-        try:
+        with _zip_errors():
             return _load_zip(file)
-        except _ZIP_ERRORS as error:
-            raise DamagedError(f"its zip archive is damaged ({str(error)[:100]})") from error
     if content[:1] == _PICKLE:
         return _load_stream(content)
     if content[257:262] == b"ustar" or (b"\0" in content[:9] and _tar_members(content)):
@@ -114,9 +113,21 @@ _ZIP_ERRORS = (
     RuntimeError,  # of zipfile: the entry is encrypted
     EOFError,
     OSError,
+    ValueError,  # among them: a name that is no UTF-8
     KeyError,
     struct.error,
 )
+
+
+@contextmanager
+def _zip_errors() -> Iterator[None]:
+    """Says of zipfile's errors that the archive is damaged."""
+    try:
+        yield
+    except DamagedError:
+        raise
+    except _ZIP_ERRORS as error:
+        raise DamagedError(f"its zip archive is damaged ({str(error)[:100]})") from error
 
 
 def _load_zip(file: IO[bytes]) -> Any:
@@ -132,10 +143,8 @@ def _load_zip(file: IO[bytes]) -> Any:
     little = _entry(archive, f"{folder}byteorder", 10, missing=b"little") != b"big"
 
     def numbers(key: str, dtype: torch.dtype, count: int) -> Tensor:
-        try:
+        with _zip_errors():
             raw = _entry(archive, f"{folder}data/{key}", count * dtype.itemsize)
-        except _ZIP_ERRORS as error:
-            raise DamagedError(f"its zip archive is damaged ({str(error)[:100]})") from error
         return _numbers(raw, dtype, little)
 
     pickle = io.BytesIO(_entry(archive, names[0], LARGEST_PICKLE))
