@@ -171,7 +171,7 @@ def test_damage_is_named(content, reason, tmp_path):
     path = tmp_path / "x.caffemodel"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=reason) as error:
-        weights.read_state(path)
+        weights.load_fitting(path, {}, "any")
     assert "fetch it again" in str(error.value)
     assert str(path) in str(error.value)
 

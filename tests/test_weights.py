@@ -1,6 +1,11 @@
 """Reading, checking, importing and fetching checkpoints."""
 
+import errno
+import http.client
+import io
+import os
 import pickle
+import urllib.request
 from dataclasses import replace
 
 import pytest
@@ -14,6 +19,8 @@ from posemark.core.errors import CheckpointError, UsageError
 from posemark.core.spec import Weights
 from posemark.models import spec_of
 from posemark.nn import formula
+from posemark.weights import cache as cache_module
+from posemark.weights import download
 
 HRNET, LITE = "hrnet-w32-256x192", "wider-naive-litehrnet-18-256x192"
 
@@ -105,32 +112,39 @@ class Bomb:
         return (exec, ("raise SystemExit('executed')",))
 
 
+def read(path):
+    """Whatever is in the file, for a network of one tensor."""
+    return weights.load_fitting(path, {"w": torch.zeros(2)}, "one")
+
+
 def test_a_pickle_that_wants_to_execute_is_not_executed(tmp_path):
     path = tmp_path / "bomb.pth"
     torch.save({"state_dict": Bomb()}, path)
-    with pytest.raises(CheckpointError, match="have to run code"):
-        weights.read_state(path)
+    with pytest.raises(CheckpointError, match="state_dict \\(__builtin__.exec\\) without one"):
+        read(path)
     path.write_bytes(pickle.dumps(Bomb()))
-    with pytest.raises(CheckpointError, match="have to run code|cannot be read"):
-        weights.read_state(path)
+    with pytest.raises(CheckpointError, match="found builtins.exec without one"):
+        read(path)
+    torch.save({"state_dict": {"w": torch.ones(2)}, "hook": Bomb()}, path)
+    assert read(path)["w"].tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("name", ["x.pth", "x.safetensors"])
+@pytest.mark.parametrize("name", ["x.pth", "x.safetensors", "x.pth.tar"])
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut off"])
 def test_damaged_files_are_explained(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=name):
-        weights.read_state(path)
+        read(path)
 
 
 def test_a_file_without_tensors_is_explained(tmp_path):
     path = tmp_path / "list.pth"
     torch.save([1, 2], path)
     with pytest.raises(CheckpointError, match="found a list"):
-        weights.read_state(path)
+        read(path)
     with pytest.raises(CheckpointError, match="no such weights file"):
-        weights.read_state(tmp_path / "absent.pth")
+        read(tmp_path / "absent.pth")
 
 
 def test_import_then_resolve_by_tag(states, tmp_path):
@@ -183,21 +197,49 @@ def quietly(chunks, size):
     return chunks
 
 
-class Reply:
-    """What urlopen returns, from a string of bytes."""
+class Wire:
+    """A socket on which an answer already waits."""
 
-    def __init__(self, content):
-        self.headers = {"Content-Length": str(len(content))}
-        self.parts = [content, b""]
+    def __init__(self, answer):
+        self.answer = answer
 
-    def read(self, size):
-        return self.parts.pop(0)
+    def makefile(self, *_):
+        return io.BytesIO(self.answer)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def sendall(self, *_):
         pass
+
+    def close(self):
+        pass
+
+
+def answering(answers):
+    """Answers every address from a dictionary {host: bytes}, through the real HTTP client."""
+
+    class Connection(http.client.HTTPConnection):
+        def connect(self):
+            self.sock = Wire(answers[self.host])
+
+    class Handler(urllib.request.HTTPSHandler):
+        def https_open(self, req):
+            return self.do_open(Connection, req)
+
+    return lambda: urllib.request.build_opener(download.HttpsOnly, Handler)
+
+
+def answer(content, status="200 OK", headers=None):
+    lines = {"Content-Length": len(content)} if headers is None else headers
+    head = "".join(f"{k}: {v}\r\n" for k, v in lines.items())
+    return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + content
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    def set_up(**answers):
+        by_host = {f"{name}.org": content for name, content in answers.items()}
+        monkeypatch.setattr(download, "opener", answering(by_host))
+
+    return set_up
 
 
 def fetchable(content_hash):
@@ -205,11 +247,11 @@ def fetchable(content_hash):
     return replace(spec_of(LITE), weights=(row,))
 
 
-def test_a_download_is_verified_before_use(states, tmp_path, monkeypatch):
+def test_a_download_is_verified_before_use(states, tmp_path, serve):
     path = tmp_path / "w.pth"
     torch.save(states[LITE], path)
     content, digest = path.read_bytes(), weights.sha256_of(path)
-    monkeypatch.setattr(weights.urllib.request, "urlopen", lambda *_, **__: Reply(content))
+    serve(example=answer(content))
     with pytest.raises(CheckpointError, match="expected SHA-256 00000000"):
         weights.fetch(fetchable("00000000"), "mirror", quietly)
     assert weights.cached(fetchable("00000000"), "mirror") is None
@@ -217,15 +259,49 @@ def test_a_download_is_verified_before_use(states, tmp_path, monkeypatch):
     assert stored.path.read_bytes() == content
 
 
-def test_a_failed_download_leaves_nothing(monkeypatch):
-    def refuse(*_, **__):
-        raise weights.URLError("no route")
+def redirect(to):
+    return answer(b"", "302 Found", {"Location": to, "Content-Length": 0})
 
-    monkeypatch.setattr(weights.urllib.request, "urlopen", refuse)
+
+FAILURES = {
+    "cut off": (answer(b"abc", headers={"Content-Length": 10}), "IncompleteRead|10 bytes were"),
+    "chunks cut off": (answer(b"5\r\nab", headers={"Transfer-Encoding": "chunked"}), "Incomplete"),
+    "no HTTP": (b"SSH-2.0-OpenSSH\r\n", "BadStatusLine"),
+    "a long line": (answer(b"", headers={"X": "y" * 70_000}), "LineTooLong"),
+    "many headers": (answer(b"", headers={f"X{i}": 1 for i in range(200)}), "100 headers"),
+    "no length": (answer(b"abc", headers={"Content-Length": "many"}), "announces 'many'"),
+    "negative": (answer(b"abc", headers={"Content-Length": -1}), "announces '-1'"),
+    "not there": (answer(b"", "404 Not Found"), "404"),
+    "to ftp": (redirect("ftp://other.org/w.pth"), "leads to 'ftp:.*only https"),
+    "to http": (redirect("http://other.org/w.pth"), "leads to 'http:.*only https"),
+    "to a file": (redirect("file:///etc/passwd"), "'file:///etc/passwd' is not allowed"),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_a_failed_download_leaves_nothing(case, serve):
+    content, reason = FAILURES[case]
+    serve(example=content)
     spec = fetchable("12345678")
-    with pytest.raises(CheckpointError, match="Nothing was kept"):
+    with pytest.raises(CheckpointError, match=reason) as error:
         weights.fetch(spec, "mirror", quietly)
+    assert "Nothing was kept" in str(error.value)
     assert weights.cached(spec, "mirror") is None
+
+
+def test_a_redirect_to_https_is_followed(states, tmp_path, serve):
+    path = tmp_path / "w.pth"
+    torch.save(states[LITE], path)
+    serve(example=redirect("https://other.org/w.pth"), other=answer(path.read_bytes()))
+    stored = weights.fetch(fetchable(weights.sha256_of(path)), "mirror", quietly)
+    assert stored.path.read_bytes() == path.read_bytes()
+
+
+def test_the_hash_of_a_download_is_verified_before_it_is_parsed(serve, monkeypatch):
+    serve(example=answer(b"anything"))
+    monkeypatch.setattr(cache_module, "load_fitting", lambda *_: pytest.fail("parsed"))
+    with pytest.raises(CheckpointError, match="expected SHA-256 00000000"):
+        weights.fetch(fetchable("00000000"), "mirror", quietly)
 
 
 def test_only_https_is_fetched():
@@ -235,11 +311,11 @@ def test_only_https_is_fetched():
         weights.fetch(replace(spec, weights=(row,)), "mirror", quietly)
 
 
-def test_a_non_commercial_licence_has_to_be_accepted_first(states, tmp_path, monkeypatch):
+def test_a_non_commercial_licence_has_to_be_accepted_first(states, tmp_path, serve):
     path = tmp_path / "w.pth"
     torch.save(states[LITE], path)
     content, digest = path.read_bytes(), weights.sha256_of(path)
-    monkeypatch.setattr(weights.urllib.request, "urlopen", lambda *_, **__: Reply(content))
+    serve(example=answer(content))
     row = replace(fetchable(digest).weights[0], licence="Somebody's NON-COMMERCIAL terms")
     spec = replace(spec_of(LITE), weights=(row,))
     with pytest.raises(UsageError, match="NON-COMMERCIAL terms.*--accept-licence"):
@@ -266,3 +342,89 @@ def test_weights_of_another_network_are_refused_by_a_model_with_a_conversion(sta
     torch.save({"state_dict": states[LITE]}, path)
     with pytest.raises(CheckpointError, match="another network than dekr-w32-512"):
         weights.resolve(spec_of("dekr-w32-512"), str(path))
+
+
+# --- what --weights and the cache do --------------------------------------------------------------
+
+
+@pytest.fixture
+def lite(states, tmp_path):
+    path = tmp_path / "UPPER.PTH"
+    torch.save(states[LITE], path)
+    return path
+
+
+def test_paths_may_have_a_tilde_and_suffixes_capitals(lite, monkeypatch):
+    monkeypatch.setenv("HOME", str(lite.parent))
+    monkeypatch.chdir(lite.parent)
+    spec = spec_of(LITE)
+    for wanted in ("~/UPPER.PTH", "UPPER.PTH", str(lite)):
+        assert weights.resolve(spec, wanted).sha256 == weights.sha256_of(lite)
+    assert weights.import_file(lite, spec, "mine").path.name == f"{LITE}.mine.pth"
+    with pytest.raises(CheckpointError, match="no such weights file"):
+        weights.resolve(spec, "~nobody-of-this-name/x.pth")
+
+
+@pytest.mark.parametrize("note", [None, "", "x", "[]", "{}", "null", '{"sha256": 3}', "\udcff"])
+def test_a_damaged_note_is_made_anew(lite, note):
+    spec = spec_of(LITE)
+    stored = weights.import_file(lite, spec, "mine")
+    path = stored.path.with_name(stored.path.name + ".json")
+    sound = path.read_bytes()
+    path.unlink() if note is None else path.write_bytes(note.encode(errors="surrogateescape"))
+    assert weights.resolve(spec, "mine") == stored
+    assert stored.sha256.encode() in path.read_bytes()
+    assert stored.sha256.encode() in sound
+
+
+def test_a_file_that_is_not_the_registered_one_gets_no_new_note(lite):
+    stored = weights.import_file(lite, fetchable(weights.sha256_of(lite)), "mirror")
+    stored.path.with_name(stored.path.name + ".json").unlink()
+    assert weights.cached(fetchable("00000000"), "mirror") is None
+    assert weights.cached(fetchable(stored.sha256), "mirror") == stored
+
+
+def test_a_full_disk_keeps_the_old_copy(lite, monkeypatch):
+    spec = spec_of(LITE)
+    stored = weights.import_file(lite, spec, "mine")
+    before = {p.name: p.read_bytes() for p in stored.path.parent.iterdir()}
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(cache_module.os, "fsync", full)
+    with pytest.raises(UsageError, match="No space left.*still there"):
+        weights.import_file(lite, spec, "mine")
+    assert {p.name: p.read_bytes() for p in stored.path.parent.iterdir()} == before
+    assert weights.resolve(spec, "mine") == stored
+
+
+def test_an_import_replaces_a_link_and_leaves_what_it_points_to(lite, tmp_path):
+    spec = spec_of(LITE)
+    stored = weights.import_file(lite, spec, "mine")
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    for name in (stored.path.name, stored.path.name + ".part"):
+        link = stored.path.with_name(name)
+        link.unlink(missing_ok=True)
+        link.symlink_to(victim)
+    weights.import_file(lite, spec, "mine")
+    assert victim.read_text() == "mine"
+    assert weights.resolve(spec, "mine") == stored
+
+
+def test_a_cache_that_cannot_be_made_is_one_paragraph(lite, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "file"))
+    with pytest.raises(UsageError, match="cannot be made.*POSEMARK_CACHE"):
+        weights.import_file(lite, spec_of(LITE), "mine")
+
+
+def test_an_import_replaces_one_with_another_suffix(lite, states, tmp_path):
+    spec = spec_of(LITE)
+    weights.import_file(lite, spec, "mine")
+    other = tmp_path / "w.safetensors"
+    save_file(states[LITE], other)
+    stored = weights.import_file(other, spec, "mine")
+    assert weights.resolve(spec, "mine") == stored
+    assert len(list(stored.path.parent.iterdir())) == 2  # it and its note

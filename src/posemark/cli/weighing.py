@@ -74,8 +74,11 @@ def _ap(row: "Weights") -> str:
 
 @app.command("import", no_args_is_help=True)
 def import_weights(
-    file: Annotated[Path, typer.Argument(help="A .pth, .pt or .safetensors file.")],
+    file: Annotated[Path, typer.Argument(help="A .pth, .pt, .safetensors or .caffemodel file.")],
     name: Annotated[str, typer.Option("--as", help="MODEL.TAG; the tag may be one of your own.")],
+    part: Annotated[
+        str, typer.Option(help="Which of several sets of weights in the file (an EMA copy).")
+    ] = "",
 ) -> None:
     """Check a checkpoint against its network, hash it, and keep a copy.
 
@@ -86,7 +89,7 @@ def import_weights(
     from posemark.weights import import_file
 
     spec, tag = _split(name)
-    stored = import_file(file, spec, tag)
+    stored = import_file(file, spec, tag, part)
     terminal.say(f"imported {stored.path}\nsha256   {stored.sha256}\nuse it:  posemark run {name}")
 
 

@@ -1,0 +1,37 @@
+"""Checkpoints: reading them safely, fitting their key names, and the local cache.
+
+The network is touched by `fetch` alone (download.py).
+"""
+
+from posemark.weights.cache import (
+    NONE,
+    RESCORE,
+    Checkpoint,
+    cache_dir,
+    cached,
+    import_file,
+    rescorer_of,
+    resolve,
+    row_of,
+    sha256_of,
+)
+from posemark.weights.download import fetch
+from posemark.weights.fitting import load_fitting, load_into
+from posemark.weights.reading import SUFFIXES
+
+__all__ = [
+    "NONE",
+    "RESCORE",
+    "SUFFIXES",
+    "Checkpoint",
+    "cache_dir",
+    "cached",
+    "fetch",
+    "import_file",
+    "load_fitting",
+    "load_into",
+    "rescorer_of",
+    "resolve",
+    "row_of",
+    "sha256_of",
+]

@@ -1,0 +1,260 @@
+"""Fitting the tensors of a file to a network: key names, shapes, and which of several parts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from posemark.core.errors import CheckpointError
+from posemark.weights.parts import ROOT
+from posemark.weights.pickles import DamagedError
+from posemark.weights.reading import Contents, opened, shown
+from posemark.weights.tensors import State, Stored, bytes_of, read_all
+
+Tensors = Mapping[str, Tensor]
+Convert = Callable[[Tensors], Tensors]
+
+_COUNTER = "num_batches_tracked"
+_WRAPPERS = ("module.", "model.", "network.", "_orig_mod.")
+_BYTES_FACTOR, _BYTES_SPARE = 4, 16 << 20
+
+
+def load_into(network: nn.Module, path: Path, convert: Convert | None = None) -> None:
+    """Load a checkpoint into a network, which must match key for key, shape for shape.
+
+    Understood: PyTorch's files of any age (a state dict, with a prefix or inside a training
+    script's dictionary; a pickled module), mmpose 0.x and 1.x key names, safetensors, and
+    Caffe's .caffemodel. convert: the family's own rule for other arrangements
+    (ModelSpec.convert). Counters of batch norms, which only training uses, may be missing.
+
+    Raises:
+        CheckpointError: as load_fitting.
+    """
+    wanted = network.state_dict()
+    state = load_fitting(path, wanted, type(network).__name__, convert)
+    network.load_state_dict(state, strict=True)
+
+
+def load_fitting(
+    path: Path, wanted: Tensors, name: str, convert: Convert | None = None, part: str = ""
+) -> dict[str, Tensor]:
+    """The tensors of a file under the names, and in the shapes and types, that are wanted.
+
+    Names and shapes are compared before any tensor is read, so that no more is read than the
+    network needs.
+
+    Args:
+        path: the file.
+        wanted: what the network has, also on the meta device.
+        name: of the network, for errors.
+        convert: the family's rule for other arrangements.
+        part: which of several sets of weights in the file; empty: the only one that fits.
+
+    Raises:
+        CheckpointError: for an unreadable file; for missing, extra or misshapen tensors, which
+            it lists; if several parts fit and differ; for values that are not finite.
+    """
+    with opened(path) as contents:
+        fits = [
+            _best_fit(where, state, wanted, convert)
+            for where, state in _chosen(path, contents, part).items()
+        ]
+        fitting = [fit for fit in fits if not fit.problems]
+        if not fitting:
+            raise _misfit(path, min(fits, key=lambda fit: fit.severity), contents, wanted, name)
+        loaded = _read(path, fitting[0], wanted)
+        for other in fitting[1:]:
+            _require_same(path, fitting, loaded, _read(path, other, wanted), name)
+    _require_finite(path, loaded)
+    return loaded
+
+
+def _chosen(path: Path, contents: Contents, part: str) -> dict[str, State]:
+    if not contents.parts:
+        raise CheckpointError(
+            f"{path}: expected a state dict (names and tensors), found {contents.top} without "
+            "one. Save `model.state_dict()` instead."
+        )
+    if not part:
+        return contents.parts
+    if part not in contents.parts:
+        known = ", ".join(f"{shown(k)} ({len(s)} tensors)" for k, s in contents.parts.items())
+        raise CheckpointError(
+            f"{path}: there are no weights under {part!r} in it. --part can be: {known}."
+        )
+    return {part: contents.parts[part]}
+
+
+# --- names --------------------------------------------------------------------------------------
+
+
+def _strip_parts(name: str) -> str:
+    for part in ("backbone.", "keypoint_head.", "head."):
+        name = name.removeprefix(part)
+    return name
+
+
+def _new_head_to_old(name: str) -> str:
+    return "keypoint_head." + name.removeprefix("head.") if name.startswith("head.") else name
+
+
+# Official names; mmpose's for networks whose official names have no such parts (HRNet); and
+# mmpose 1.x's for networks that came out of mmpose 0.x (Lite-HRNet).
+_RENAMINGS: tuple[Callable[[str], str], ...] = (str, _strip_parts, _new_head_to_old)
+
+
+def _unwrapped(state: State) -> State:
+    """Without the prefixes that all names share, and without the marks of torch.compile."""
+    names = {name: name.replace("_orig_mod.", "") for name in state}
+    while prefix := next((w for w in _WRAPPERS if all(map(_begins(w), names.values()))), ""):
+        names = {name: new.removeprefix(prefix) for name, new in names.items()}
+    return {names[name]: tensor for name, tensor in state.items()}
+
+
+def _begins(prefix: str) -> Callable[[str], bool]:
+    return lambda name: name.startswith(prefix)
+
+
+# --- the fit ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """How a part comes nearest to a network.
+
+    state: what has to be read. convert: the rule that it then goes through. problems: what
+    does not fit, in words. severity: how many tensors that concerns, for the least bad one.
+    """
+
+    part: str
+    state: State
+    convert: Convert | None
+    problems: tuple[str, ...]
+    severity: int
+
+
+def _best_fit(part: str, state: State, wanted: Tensors, convert: Convert | None) -> _Fit:
+    """The fit under the renaming that leaves the fewest tensors unmatched."""
+    arrangements = [state, _unwrapped(state)]
+    candidates: list[tuple[State, Convert | None]] = [
+        ({rename(name): tensor for name, tensor in arranged.items()}, None)
+        for arranged in arrangements
+        for rename in _RENAMINGS
+    ]
+    if convert:
+        candidates += [(arranged, convert) for arranged in arrangements]
+    fits = (_fit(part, *candidate, wanted) for candidate in candidates)
+    return min(fits, key=lambda fit: fit.severity)
+
+
+def _fit(part: str, state: State, convert: Convert | None, wanted: Tensors) -> _Fit:
+    shapes: Mapping[str, Tensor | Stored] = _converted_shapes(state, convert) if convert else state
+    missing = [k for k in wanted if k not in shapes and not k.endswith(_COUNTER)]
+    unexpected = [k for k in shapes if k not in wanted]
+    shared = [k for k in wanted if k in shapes]
+    misshapen = [
+        f"{shown(k)} (expected {tuple(wanted[k].shape)}, got {tuple(shapes[k].shape)})"
+        for k in shared
+        if _shape(shapes[k]) != _shape(wanted[k])
+    ]
+    mistyped = [
+        f"{shown(k)} (expected {_type(wanted[k])}, got {_type(shapes[k])})"
+        for k in shared
+        if wanted[k].dtype.is_floating_point and not shapes[k].dtype.is_floating_point
+    ]
+    problems = (
+        ("missing", missing),
+        ("unexpected", unexpected),
+        ("of another shape", misshapen),
+        ("of another type", mistyped),
+    )
+    words = tuple(f"{len(keys)} {what}: {_some(keys)}" for what, keys in problems if keys)
+    return _Fit(part, state, convert, words, sum(len(keys) for _, keys in problems))
+
+
+def _converted_shapes(state: State, convert: Convert) -> Tensors:
+    """What the rule makes of these names and shapes; nothing is read."""
+    try:
+        empty = {k: torch.empty(s.shape, dtype=s.dtype, device="meta") for k, s in state.items()}
+        return convert(empty)
+    except (RuntimeError, ValueError, IndexError, TypeError):  # shapes that no such file has
+        return {}
+
+
+def _shape(tensor: Tensor | Stored) -> tuple[int, ...]:
+    """The shape, with one-element vectors as scalars.
+
+    Files before torch 0.4 and some converters store batch-norm counters so.
+    """
+    return () if tuple(tensor.shape) == (1,) else tuple(tensor.shape)
+
+
+def _type(tensor: Tensor | Stored) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _some(keys: list[str], limit: int = 8) -> str:
+    more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
+    return ", ".join(shown(key, 200) for key in keys[:limit]) + more
+
+
+def _misfit(
+    path: Path, fit: _Fit, contents: Contents, wanted: Tensors, name: str
+) -> CheckpointError:
+    looked = "" if fit.part == ROOT else f" (looked at {shown(fit.part)} of: {contents.top})"
+    return CheckpointError(
+        f"{path}: these weights are for another network than {name}{looked}. Of its "
+        f"{len(wanted)} tensors, {'; '.join(fit.problems)}. Check the model name; `posemark "
+        "weights list` shows which file belongs to which model."
+    )
+
+
+# --- reading what fits --------------------------------------------------------------------------
+
+
+def _read(path: Path, fit: _Fit, wanted: Tensors) -> dict[str, Tensor]:
+    needed = sum(t.numel() * t.element_size() for t in wanted.values())
+    announced = bytes_of(fit.state)
+    if announced > _BYTES_FACTOR * needed + _BYTES_SPARE:
+        raise CheckpointError(
+            f"{path}: its tensors would take {announced:,} bytes to read, where the network has "
+            f"{needed:,}. It was not read. Save the tensors of `model.state_dict()` alone."
+        )
+    found: Tensors = read_all(fit.state)
+    if fit.convert:
+        found = fit.convert(found)
+    return {k: _as_wanted(found.get(k), w) for k, w in wanted.items()}
+
+
+def _as_wanted(tensor: Tensor | None, wanted: Tensor) -> Tensor:
+    """In the type and shape that the network has; a counter that is missing counts nothing."""
+    if tensor is None:
+        return torch.zeros(wanted.shape, dtype=wanted.dtype)
+    if tensor.numel() != wanted.numel():
+        raise DamagedError("its tensors change their shape")
+    return tensor.to(wanted.dtype).reshape(wanted.shape)
+
+
+def _require_same(
+    path: Path, fitting: list[_Fit], first: Tensors, other: Tensors, name: str
+) -> None:
+    if all(torch.equal(tensor, other[key]) for key, tensor in first.items()):
+        return
+    parts = " and ".join(shown(fit.part) for fit in fitting)
+    raise CheckpointError(
+        f"{path}: several sets of weights in it fit {name}, and they differ: {parts}. Say which "
+        f"one: `posemark weights import FILE --as MODEL.TAG --part {shown(fitting[0].part)}`, "
+        "then run MODEL.TAG."
+    )
+
+
+def _require_finite(path: Path, state: Tensors) -> None:
+    broken = [k for k, t in state.items() if not bool(torch.isfinite(t).all())]
+    if broken:
+        raise CheckpointError(
+            f"{path}: {len(broken)} of {len(state)} tensors hold values that are not finite "
+            f"numbers: {_some(broken)}. A network gives no poses with them: the file is damaged, "
+            "or the training had failed. Fetch it again, or take an earlier checkpoint."
+        )
