@@ -2,18 +2,28 @@
 
 import json
 import os
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
 
 from posemark.measure import environment as module
-from posemark.measure.environment import cpu_model, environment, last_level_cache, usable_cores
+from posemark.measure.environment import (
+    WAITING,
+    cpu_model,
+    environment,
+    last_level_cache,
+    usable_cores,
+    wait_passively,
+)
 
 
 def test_it_names_the_machine_and_the_software_and_can_be_written_as_json():
     found = environment()
     assert set(found) == {
         *("cpu", "cores", "cpus", "memory_gib", "system", "machine", "python", "libraries"),
+        "waiting",
     }
     assert json.loads(json.dumps(found)) == found
     assert found["cpu"] == cpu_model() != ""
@@ -60,3 +70,44 @@ def test_the_last_caches_are_added_up_and_each_counts_once(tmp_path):
 def test_caches_that_are_not_told_are_none(tmp_path):
     (tmp_path / "cpu0" / "cache" / "index0").mkdir(parents=True)
     assert last_level_cache(tmp_path) is None
+
+
+@pytest.fixture
+def no_choice(monkeypatch):
+    for name in WAITING:
+        monkeypatch.setenv(name, "1")  # so that whatever is set meanwhile is undone
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("no_choice")
+def test_threads_wait_passively_and_the_record_says_so():
+    assert environment()["waiting"] == {}
+    wait_passively()
+    assert environment()["waiting"] == {"OMP_WAIT_POLICY": "passive"}
+
+
+@pytest.mark.usefixtures("no_choice")
+@pytest.mark.parametrize("name", WAITING)
+def test_how_threads_wait_is_left_to_the_user(monkeypatch, name):
+    monkeypatch.setenv(name, "7")
+    wait_passively()
+    assert environment()["waiting"] == {name: "7"}
+
+
+def test_the_command_sets_it_before_torch_is_loaded():
+    """libgomp itself says what it took, when it is loaded and asked to."""
+    environ = {name: text for name, text in os.environ.items() if name not in WAITING}
+    code = (
+        "import sys; from posemark.cli import main\n"
+        "assert 'torch' not in sys.modules; sys.argv = ['posemark', '--version']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "import torch"
+    )
+    command = [sys.executable, "-c", code]
+    display = {"OMP_DISPLAY_ENV": "true"}
+    done = subprocess.run(
+        command, env=environ | display, capture_output=True, text=True, check=True
+    )
+    if "OPENMP DISPLAY ENVIRONMENT" not in done.stderr:
+        pytest.skip("this torch has another OpenMP")
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr

@@ -17,6 +17,7 @@ from posemark.cli import (
     weighing,
 )
 from posemark.core.errors import PoseMarkError
+from posemark.measure.environment import wait_passively
 
 app = typer.Typer(
     name="posemark",
@@ -71,6 +72,7 @@ app.add_typer(weighing.app, name="weights")
 
 def main() -> None:
     """The `posemark` command: a user's mistake is one paragraph and exit code 2."""
+    wait_passively()
     try:
         app()
     except PoseMarkError as error:

@@ -23,11 +23,28 @@ LIBRARIES = (
 )
 """Of those that are not installed the version is None."""
 
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+"""Variables by which the threads of OpenMP, torch's, are told how to wait for each other."""
+
+
+def wait_passively() -> None:
+    """Let the threads of OpenMP sleep while they wait, unless the user has chosen otherwise.
+
+    Left alone, a thread that is done with its share of an operator keeps its core busy until the
+    others are done. Where another process has taken one of the cores, it spins for whole time
+    slices of the scheduler, at every one of a network's hundreds of operators
+    (benchmarks/waiting.py). The variables are read once, when torch is loaded: call this before,
+    in the process that measures or in one that starts it.
+    """
+    if not any(name in os.environ for name in WAITING):
+        os.environ["OMP_WAIT_POLICY"] = "passive"
+
 
 def environment() -> dict[str, Any]:
     """CPU, memory, operating system, Python and library versions.
 
-    cores: that this process may use; cpus: that the machine has.
+    cores: that this process may use; cpus: that the machine has. waiting: what is set of how the
+    threads of OpenMP wait.
     """
     return {
         "cpu": cpu_model(),
@@ -37,6 +54,7 @@ def environment() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "python": platform.python_version(),
+        "waiting": {name: os.environ[name] for name in WAITING if name in os.environ},
         "libraries": {name: _version(name) for name in LIBRARIES},
     }
 
