@@ -69,10 +69,59 @@ def free_memory() -> int:
 
 
 def usable_cores() -> int:
-    """Cores this process may run on; fewer than the machine has inside some containers."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores this process may run on; fewer than the machine has inside some containers.
+
+    A quota of CPU time, as Docker's --cpus sets it, counts as so many cores, one at least: more
+    threads would be held back together once it is used up.
+    """
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    quota = cpu_quota()
+    return cores if quota is None else max(1, min(cores, int(quota)))
+
+
+def cpu_quota(
+    groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
+) -> float | None:
+    """The least CPU time per second that a control group of this process allows; None: no limit.
+
+    groups: lines such as 0::/a/b (version 2) and 4:cpu,cpuacct:/a/b (version 1). Every group
+    above counts, too. Inside containers the path may be that of the host, which is not there.
+    """
+    try:
+        lines = groups.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    found: list[float] = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        read, mount = _quota_2, root
+        if "cpu" in controllers.split(","):
+            read, mount = _quota_1, root / controllers
+            mount = mount if mount.is_dir() else root / "cpu"
+        elif controllers:
+            continue
+        inner = mount / path.strip("/")
+        folders = [inner, *inner.parents][: len(inner.parts) - len(mount.parts) + 1]
+        found += [quota for folder in folders if (quota := read(folder)) is not None]
+    return min(found, default=None)
+
+
+def _quota_2(folder: Path) -> float | None:
+    return _share(folder / "cpu.max")
+
+
+def _quota_1(folder: Path) -> float | None:
+    return _share(folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us")
+
+
+def _share(*files: Path) -> float | None:
+    """Quota by period, both in microseconds; "max" and -1 stand for no limit."""
+    try:
+        quota, period = " ".join(file.read_text(encoding="ascii") for file in files).split()
+        return float(quota) / float(period) if float(quota) > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
 
 
 def last_level_cache(cpus: Path = Path("/sys/devices/system/cpu")) -> int | None:
