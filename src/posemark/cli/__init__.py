@@ -16,6 +16,7 @@ from posemark.cli import (
     tuning,
     weighing,
 )
+from posemark.cli.paths import Command
 from posemark.core.errors import PoseMarkError
 from posemark.measure.environment import wait_passively
 
@@ -68,6 +69,9 @@ app.command("compare", no_args_is_help=True)(comparing.compare)
 app.command("machine")(machine.machine)
 app.command("export", no_args_is_help=True)(exporting.export)
 app.add_typer(weighing.app, name="weights")
+
+for _registered in (*app.registered_commands, *weighing.app.registered_commands):
+    _registered.cls = Command
 
 
 def main() -> None:
