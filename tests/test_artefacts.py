@@ -1,11 +1,14 @@
 """Artefacts appear whole or not at all, and are made once."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
-from posemark.artefacts import Store, fingerprint
-from posemark.core.errors import UsageError
+from posemark.artefacts import SUMS, Store, fingerprint
+from posemark.core.errors import ExportError, UsageError
 
 
 def test_an_artefact_is_made_once_and_found_by_all_its_facts(tmp_path):
@@ -52,3 +55,132 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=r"file.new: this folder cannot be made"):
         Store(tmp_path / "file" / "new").get("net", {}, lambda _: None)
+
+
+def two_files(folder):
+    (folder / "model.xml").write_text("a network")
+    (folder / "parts").mkdir()
+    (folder / "parts" / "model.bin").write_bytes(bytes(range(256)))
+
+
+def flip_a_bit(folder):
+    path = folder / "parts" / "model.bin"
+    content = bytearray(path.read_bytes())
+    content[100] ^= 128
+    path.write_bytes(content)
+
+
+DAMAGE = {
+    "a flipped bit": (flip_a_bit, "parts/model.bin is not as it was made"),
+    "a missing file": (
+        lambda folder: (folder / "model.xml").unlink(),
+        "model.xml is not as it was made",
+    ),
+    "a file cut short": (
+        lambda folder: os.truncate(folder / "parts" / "model.bin", 9),
+        "parts/model.bin is not as it was made",
+    ),
+    "other facts": (
+        lambda folder: (folder / "facts.json").write_text("null"),
+        "facts.json is not as it was made",
+    ),
+    "no sums": (lambda folder: (folder / SUMS).unlink(), f"its {SUMS} cannot be read"),
+    "empty sums": (lambda folder: (folder / SUMS).write_text(""), f"its {SUMS} is empty"),
+    "sums that are none": (
+        lambda folder: (folder / SUMS).write_bytes(b"\xff\xfe"),
+        f"its {SUMS} cannot be read",
+    ),
+    "sums of nothing": (
+        lambda folder: (folder / SUMS).write_text("x\n"),
+        f"{SUMS} is not as it was made",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_artefact_is_made_anew_and_that_is_said(tmp_path, kind, caplog):
+    store, (damage, said) = Store(tmp_path), DAMAGE[kind]
+    folder = store.get("net", {}, two_files)
+    damage(folder)
+    assert store.get("net", {}, two_files) == folder
+    (warning,) = caplog.messages
+    assert warning == f"{folder}: {said}. The artefact is damaged and is made anew."
+    assert (folder / "parts" / "model.bin").read_bytes() == bytes(range(256))
+    caplog.clear()
+
+    def never(_):
+        raise AssertionError
+
+    store.get("net", {}, never)
+    assert not caplog.messages
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+def test_the_warning_reaches_stderr_without_any_set_up(tmp_path):
+    """Workers that measure set up no logging."""
+    folder = Store(tmp_path).get("net", {}, two_files)
+    flip_a_bit(folder)
+    code = (
+        "from pathlib import Path; from posemark.artefacts import Store; "
+        f"Store(Path({str(tmp_path)!r})).get('net', {{}}, lambda f: (f / 'x').touch())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.startswith(f"{folder}: parts/model.bin is not as it was made.")
+    assert done.stdout == ""
+
+
+def test_sha256sum_reads_the_sums(tmp_path):
+    folder = Store(tmp_path).get("net", {}, two_files)
+    checked = ["sha256sum", "--check", "--strict", SUMS]
+    done = subprocess.run(checked, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count(": OK\n")) == (0, 3)
+
+
+def test_a_damaged_artefact_that_cannot_be_replaced_is_refused(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    folder = store.get("net", {}, two_files)
+    flip_a_bit(folder)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("posemark.artefacts.tempfile.TemporaryDirectory", full)
+    with pytest.raises(ExportError, match="No space left on device") as error:
+        store.get("net", {}, two_files)
+    assert f"delete the artefact {folder}" in str(error.value)
+
+
+def test_a_damaged_artefact_that_cannot_be_moved_is_refused(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    folder = store.get("net", {}, two_files)
+    flip_a_bit(folder)
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.rename", refuse)
+    with pytest.raises(ExportError, match=r"cannot be replaced \(Permission denied\)"):
+        store.get("net", {}, two_files)
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("posemark.artefacts.tempfile.TemporaryDirectory", refuse)
+    with pytest.raises(UsageError, match=r"kept \(Permission denied\)\. Make it writable"):
+        Store(tmp_path).get("net", {}, two_files)
+
+
+def test_of_two_that_replace_a_damaged_artefact_the_first_wins(tmp_path, caplog):
+    store = Store(tmp_path)
+    folder = store.get("net", {}, two_files)
+    flip_a_bit(folder)
+
+    def slow(made):
+        (made / "who").write_text("second")
+        store.get("net", {}, lambda f: (f / "who").write_text("first"))
+
+    assert (store.get("net", {}, slow) / "who").read_text() == "first"
+    assert len(caplog.messages) == 2
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]

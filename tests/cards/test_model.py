@@ -13,10 +13,12 @@ from onnx import TensorProto
 
 import exported
 import posemark
+from posemark.cards.check import check
 from posemark.cards.model import FOLDERS, model_of
 from posemark.core.artefact import Artefact, FileOutput
 from posemark.core.errors import CheckpointError, RecordError, UsageError
 from posemark.datasets import open_dataset
+from posemark.jobs.build import build_pipeline
 from posemark.jobs.plan import Options, plan
 from posemark.jobs.prepare import prepare_job
 from posemark.records import files
@@ -211,6 +213,37 @@ def test_a_file_for_one_image_refuses_more_with_a_way_out(path):
     session = open_file(default_target(model.artefact), model.artefact, 1)
     with pytest.raises(UsageError, match="--persons serial"):
         session.prepare((2, 3, 64, 48))
+
+
+def test_a_file_for_several_images_says_for_how_many(tmp_path):
+    model = exported.graph()
+    for info in (*model.graph.input, *model.graph.output):
+        info.type.tensor_type.shape.dim[0].dim_value = 4
+    exported.save(model, tmp_path)
+    spec = model_of(exported.card(tmp_path))
+    session = open_file(default_target(spec.artefact), spec.artefact, 1)
+    with pytest.raises(UsageError, match="made for 4 images at a time") as error:
+        session.prepare((1, 3, 64, 48))
+    assert "serial" not in str(error.value)
+
+
+STRIDE = {'kind = "heatmap"': 'kind = "heatmap"\nstride = 8'}
+POINTS = {'kind = "heatmap"': 'kind = "coordinates"'}
+
+
+@pytest.mark.parametrize(
+    ("joints", "replace"), [(26, {}), (16, {}), (17, STRIDE), (17, POINTS)], ids=str
+)
+def test_run_and_load_refuse_what_check_refuses_in_the_same_words(joints, replace, tmp_path):
+    exported.save(exported.graph(joints=joints), tmp_path)
+    path = exported.card(tmp_path, replace=replace)
+    (said,) = [f.says for f in check(path, 1) if f.verdict == "wrong"]
+    with pytest.raises(UsageError) as error:
+        build_pipeline(prepared(str(path)))
+    assert str(error.value) == f"tiny.onnx is not what its card says: {said}."
+    with pytest.raises(UsageError) as error:
+        posemark.load(str(path))
+    assert str(error.value) == f"tiny.onnx is not what its card says: {said}."
 
 
 # --- between our arrays and the file's ------------------------------------------------------------

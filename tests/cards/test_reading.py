@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from typer.testing import CliRunner
 
-from posemark import cards
-from posemark.core.errors import CardError
+from posemark import cards, cli
+from posemark.cards.model import FOLDERS, model_of
+from posemark.core.errors import CardError, CheckpointError
 from posemark.jobs.plan import Options, plan
 
 exported = pytest.importorskip("exported", reason="onnx is not installed")
@@ -58,6 +60,84 @@ def test_every_mistake_names_the_file_the_key_and_what_came(changes, add, says, 
     with pytest.raises(CardError, match=re.escape(says)) as caught:
         cards.read(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+HUGE = "9" * 5000
+
+HOSTILE = {
+    "5,000 digits": ({"divisor = 255": f"divisor = {HUGE}"}, "expected TOML"),
+    "400 digits": ({"divisor = 255": f"divisor = {'9' * 400}"}, "input.divisor"),
+    "nested brackets": ({'origin = "tests"': f"origin = {'[' * 100_000}"}, "nested too deeply"),
+    "a long file name": ({'"tiny.onnx"': f'"{"x" * 5000}.onnx"'}, "file.name: Expected str of len"),
+    "a control character": ({'"tiny.onnx"': '"tiny\\u001b.onnx"'}, "file.name: Expected str match"),
+    "a long name": ({'name = "tiny"': f'name = "{"x" * 300}"'}, "the key name: Expected str match"),
+    "a line end": ({'name = "tiny"': 'name = "evil\\n"'}, "the key name: Expected str matching"),
+    "a digest and a line end": (
+        {'name = "tiny.onnx"': f'name = "tiny.onnx"\nsha256 = "{"0" * 64}\\n"'},
+        "file.sha256: Expected str matching",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_card_is_refused_in_one_paragraph(kind, tmp_path):
+    changes, says = HOSTILE[kind]
+    path = exported.card(tmp_path, replace=changes)
+    with pytest.raises(CardError, match=re.escape(says)) as caught:
+        cards.read(path)
+    assert len(str(caught.value)) < 600
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".onnx", "a/" * 400 + "b.onnx"])
+def test_a_name_that_no_file_can_have_is_a_file_that_is_not_here(name, tmp_path):
+    path = exported.card(tmp_path, replace={'"tiny.onnx"': f'"{name}"'})
+    with pytest.raises(CheckpointError, match="is not here"):
+        model_of(path)
+
+
+def test_a_byte_order_mark_windows_line_ends_and_capital_digests_change_nothing(tmp_path):
+    digest = "0123456789abcdef" * 4
+    add = {'name = "tiny.onnx"': f'name = "tiny.onnx"\nsha256 = "{digest}"'}
+    path = exported.card(tmp_path, replace=add)
+    plain = cards.read(path)
+    assert plain.file.sha256 == digest
+    content = path.read_bytes().replace(digest.encode(), digest.upper().encode())
+    path.write_bytes(b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n"))
+    assert cards.read(path) == plain
+
+
+def test_a_model_file_is_no_card(tmp_path):
+    (tmp_path / "tiny.onnx").write_bytes(bytes(range(256)))
+    with pytest.raises(CardError, match=r"this is a model file; give its card") as caught:
+        cards.read(tmp_path / "tiny.onnx")
+    assert "docs/add-a-model.md" in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_no_card(tmp_path):
+    (tmp_path / "a.toml").write_bytes(b"name = '\xff'")
+    with pytest.raises(CardError, match=r"expected TOML.*no text in UTF-8"):
+        cards.read(tmp_path / "a.toml")
+
+
+@pytest.mark.parametrize("name", ["none.toml", "x" * 5000 + ".toml", "tiny.onnx", "."])
+def test_the_command_check_ends_with_2_where_there_is_no_card(name, tmp_path):
+    (tmp_path / "tiny.onnx").write_bytes(b"\x08")
+    result = CliRunner().invoke(cli.app, ["check", str(tmp_path / name)])
+    assert isinstance(result.exception, CardError), "the command line makes an exit code 2 of it"
+
+
+def test_a_home_folder_is_found_everywhere_in_a_card(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    exported.save(exported.graph(), tmp_path / "models")
+    path = exported.card(tmp_path, replace={'"tiny.onnx"': '"~/models/tiny.onnx"'})
+    assert model_of(path).artefact.path == tmp_path / "models" / "tiny.onnx"
+    exported.card(tmp_path)
+    monkeypatch.setenv(FOLDERS, "~/models")
+    assert model_of(path).artefact.path == tmp_path / "models" / "tiny.onnx"
+    (job,) = plan(["~/tiny.toml"], Options("sample", 1))
+    assert job.entry.card == str(path)
 
 
 def test_a_card_that_is_not_there_says_so(tmp_path):

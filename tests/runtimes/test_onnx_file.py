@@ -66,6 +66,69 @@ def test_a_constant_elsewhere_is_found_as_an_initialiser_is(tmp_path):
         onnx_file.require_whole(path)
 
 
+def far_array():
+    tensor = array("float32", 9)
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="far.data")
+    return tensor
+
+
+def constant(**attribute):
+    return helper.make_node("Constant", [], ["c"], **attribute)
+
+
+def sparse():
+    indices = numpy_helper.from_array(np.arange(9), "indices")
+    return helper.make_sparse_tensor(far_array(), indices, [99])
+
+
+def in_a_function(node):
+    opset = [helper.make_opsetid("", 17)]
+    function = helper.make_function("ours", "F", [], ["c"], [node], opset)
+    return helper.make_model(helper.make_graph([], "made", [], []), functions=[function])
+
+
+def with_nodes(*nodes, values=(), sparse_values=()):
+    graph = helper.make_graph(nodes, "made", [], [], values, sparse_initializer=sparse_values)
+    return helper.make_model(graph)
+
+
+ELSEWHERE = {
+    "an initialiser": lambda: with_nodes(values=[far_array()]),
+    "a branch's initialiser": lambda: with_nodes(branch([], [far_array()])),
+    "a constant": lambda: with_nodes(constant(value=far_array())),
+    "a constant of a branch": lambda: with_nodes(branch([constant(value=far_array())], [])),
+    "a function": lambda: in_a_function(constant(value=far_array())),
+    "a branch of a function": lambda: in_a_function(branch([], [far_array()])),
+    "a sparse initialiser": lambda: with_nodes(sparse_values=[sparse()]),
+    "a sparse constant": lambda: with_nodes(constant(sparse_value=sparse())),
+    "one of several tensors": lambda: with_nodes(constant(values=[far_array(), far_array()])),
+}
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_weights_elsewhere_are_found_wherever_they_may_stand(kind, tmp_path):
+    path = tmp_path / "made.onnx"
+    path.write_bytes(ELSEWHERE[kind]().SerializeToString())
+    with pytest.raises(CheckpointError, match=r"its weights lie in far\.data"):
+        onnx_file.require_whole(path)
+
+
+def test_integer_operators_of_a_function_make_a_network_int8(tmp_path):
+    path = tmp_path / "made.onnx"
+    model = in_a_function(helper.make_node("ConvInteger", ["x", "w"], ["c"]))
+    path.write_bytes(model.SerializeToString())
+    assert onnx_file.precision(path) == "int8"
+
+
+def test_a_number_without_end_is_refused_where_it_is_too_long(tmp_path):
+    path = tmp_path / "made.onnx"
+    path.write_bytes(b"\xff" * 5_000_000)  # would take hours if it were read to its end
+    with pytest.raises(CheckpointError, match="a number is longer than 10 bytes"):
+        onnx_file.require_whole(path)
+
+
 def test_a_file_cut_short_is_no_file(tmp_path):
     exported.save(exported.graph(), tmp_path)
     path = tmp_path / "tiny.onnx"

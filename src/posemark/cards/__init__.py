@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from posemark.cards.reading import read
+from posemark.cards.reading import read, require_there
 from posemark.cards.schema import Card
 
 SUFFIX = ".toml"
@@ -26,4 +26,4 @@ def _in_order(paths: Iterable[Path]) -> list[Path]:
     return sorted(paths, key=lambda path: (read(path).approach, path.name))
 
 
-__all__ = ["SUFFIX", "Card", "built_in", "read"]
+__all__ = ["SUFFIX", "Card", "built_in", "read", "require_there"]

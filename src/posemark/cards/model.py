@@ -128,15 +128,18 @@ def find_artefact(card: schema.Card, path: Path) -> Artefact:
 
 def folders() -> list[Path]:
     """Where files of cards are looked for, after the card's own folder."""
-    named = [Path(name) for name in os.environ.get(FOLDERS, "").split(os.pathsep) if name]
+    named = [
+        Path(name).expanduser() for name in os.environ.get(FOLDERS, "").split(os.pathsep) if name
+    ]
     return [*named, cache_dir()]
 
 
 def _located(card: schema.Card, path: Path) -> Path:
     places = [path.parent, *folders()]
-    found = [place / card.file.name for place in places if (place / card.file.name).is_file()]
-    if found:
-        return found[0]
+    for place in places:
+        candidate = place / Path(card.file.name).expanduser()
+        if os.path.isfile(candidate):  # noqa: PTH113 (Path raises for names that are too long)
+            return candidate
     source = f"It comes from {card.file.source}." if card.file.source else ""
     raise CheckpointError(
         f"{card.name}: its file {card.file.name} is not here. {source} Download it and put its "

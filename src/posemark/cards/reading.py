@@ -2,14 +2,19 @@
 
 import difflib
 import re
-import tomllib
+import reprlib
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 
 from posemark.cards.schema import Card
+from posemark.core import toml
 from posemark.core.errors import CardError
+from posemark.runtimes.opening import FORMATS
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 120
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<key>.*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<name>.*)`")
@@ -33,18 +38,53 @@ def read(path: Path) -> Card:
     return card
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def require_there(path: Path) -> None:
+    """Check that there is a file to be read as a card.
+
+    Raises:
+        CardError: if there is none, it cannot be opened, or it is a model file.
+    """
+    _content(path)
+
+
+def _content(path: Path) -> bytes:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         absent = isinstance(error, FileNotFoundError)
-        why = "no such card" if absent else f"it cannot be read ({error.strerror})"
+        why = "no such card" if absent else f"it cannot be read ({_reason(error)})"
         raise CardError(
             f"{path}: {why}. Give the path of a .toml file; docs/add-a-model.md has a "
             "complete example."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    if path.suffix.lower() in FORMATS:
+        raise CardError(
+            f"{path}: this is a model file; give its card, a .toml file that says what goes in "
+            "and comes out of it. docs/add-a-model.md has a complete example: copy it, and write "
+            f'file.name = "{path.name}" there.'
+        )
+    return content
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return _with_lower_digests(toml.parsed(_content(path)))
+    except ValueError as error:
         raise CardError(f"{path}: expected TOML, but it cannot be read: {error}.") from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _with_lower_digests(fields: dict[str, Any]) -> dict[str, Any]:
+    """Some programs print digests in capitals; it is the same digest, and the same card."""
+    file = fields.get("file")
+    if isinstance(file, dict):
+        for key in ("sha256", "data_sha256"):
+            if isinstance(file.get(key), str):
+                file[key] = file[key].lower()
+    return fields
 
 
 def _explained(message: str, fields: dict[str, Any]) -> str:
@@ -62,7 +102,7 @@ def _explained(message: str, fields: dict[str, Any]) -> str:
         what = f"Expected {', '.join(map(str, _choices(key)))}"
     else:
         what = what.replace("`", "").split(", got ")[0]
-    return f"the key {key or 'at the top'}: {what}, got {came!r}. {_help(key)}"
+    return f"the key {key or 'at the top'}: {what}, got {_SHORT.repr(came)}. {_help(key)}"
 
 
 def _unknown(name: str, key: str) -> str:

@@ -11,8 +11,9 @@ Count = Annotated[int, Meta(ge=1)]
 Byte = Annotated[int, Meta(ge=0, le=255)]
 Share = Annotated[float, Meta(gt=0, lt=1)]
 Positive = Annotated[float, Meta(gt=0)]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]*$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}\Z")]
+FileName = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]*\Z")]
 OfBoxes = Annotated[str, Meta(pattern="^(gt|detected|single)")]
 
 
@@ -28,7 +29,7 @@ class File(_Section, frozen=True):
     where it can be had. licence: of the weights. parameters, macs: as in ModelSpec.
     """
 
-    name: str
+    name: FileName
     precision: Literal["fp32", "fp16", "int8"]
     trained_on: str
     sha256: Sha256 | None = None

@@ -6,12 +6,14 @@ it was trained on finds them, more or less, and one that is fed something else d
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posemark.codecs.coordinates import Coordinates
+from posemark.core.errors import UsageError
 from posemark.core.frame import Boxes, Frame
 from posemark.core.spec import IMAGENET, ModelSpec, Pixels
 from posemark.datasets.sample import Sample
@@ -50,8 +52,12 @@ class Scene:
 
 
 def scenes() -> list[Scene]:
-    """The first SCENES frames of the sample with a tall person whose joints all show."""
-    found: list[Scene] = []
+    """The first SCENES of all."""
+    return list(islice(_all_scenes(), SCENES))
+
+
+def _all_scenes() -> Iterator[Scene]:
+    """Frames of the sample with a tall person whose joints all show."""
     for frame in Sample().frames():
         people = frame.truth.boxes_xywh
         tallest = int(people[:, 3].argmax()) if len(people) else -1
@@ -59,10 +65,7 @@ def scenes() -> list[Scene]:
         if seen and people[tallest, 3] >= _TALL:
             boxes = Boxes(people[tallest : tallest + 1], np.ones(1))
             truth = frame.truth.keypoints_xyv[tallest]
-            found.append(Scene(frame, boxes, truth, float(frame.truth.areas[tallest])))
-        if len(found) == SCENES:
-            break
-    return found
+            yield Scene(frame, boxes, truth, float(frame.truth.areas[tallest]))
 
 
 def _input(model: ModelSpec, scene: Scene) -> Maps:
@@ -132,6 +135,20 @@ def shape_problems(model: ModelSpec, outputs: Mapping[str, Maps], scene: Scene) 
             f"maps are {cells[0]}x{cells[1]}, but an input divided by the stride of "
             f"{model.stride} gives {'x'.join(map(str, _cells(model, scene)))}: correct "
             "codec.stride, or the size of the input"
+        )
+
+
+def require_shapes(model: ModelSpec, session: FileSession) -> None:
+    """Hold the shapes of the outputs to the card, as `posemark check` does, on one drawn person.
+
+    Raises:
+        UsageError: in the words of `posemark check`; also if the file does not run.
+    """
+    scene = next(_all_scenes())
+    problems = list(shape_problems(model, raw_outputs(model, session, scene), scene))
+    if problems:
+        raise UsageError(
+            f"{model.artefact.path.name} is not what its card says: {'; '.join(problems)}."
         )
 
 

@@ -17,7 +17,9 @@ from posemark.cli import (
     tuning,
     weighing,
 )
+from posemark.cli.paths import Command
 from posemark.core.errors import PoseMarkError
+from posemark.measure.environment import wait_passively
 
 app = typer.Typer(
     name="posemark",
@@ -69,10 +71,14 @@ app.command("machine")(machine.machine)
 app.command("export", no_args_is_help=True)(exporting.export)
 app.add_typer(weighing.app, name="weights")
 
+for _registered in (*app.registered_commands, *weighing.app.registered_commands):
+    _registered.cls = Command
+
 
 def main() -> None:
     """The `posemark` command: a user's mistake is one paragraph and exit code 2."""
     terminal.prepare()
+    wait_passively()
     try:
         try:
             app()

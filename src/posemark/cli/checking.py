@@ -20,7 +20,8 @@ def check(
     """Compare the card of an exported model with its file, and explain every mismatch.
 
     Opens the file, compares shapes, types and outputs, and runs it on a few drawn people.
-    Exits with status 1 if anything is wrong; "!" marks what is only worth a look.
+    Exits with status 1 if anything is wrong; "!" marks what is only worth a look. Exits with
+    status 2 if there is no card to check.
 
     Examples:
 
@@ -35,7 +36,8 @@ def check(
     from posemark.cards.check import check as findings_of
     from posemark.measure.environment import usable_cores
 
-    path = cards.built_in().get(card, Path(card))
+    path = cards.built_in().get(card, Path(card).expanduser())
+    cards.require_there(path)
     console, verdicts = terminal.console(), set[str]()
     for finding in findings_of(path, usable_cores()):
         mark, colour = _MARKS[finding.verdict]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import posemark
 from posemark.artefacts import Store
+from posemark.cards.trial import require_shapes
 from posemark.core.places import user_cache
 from posemark.core.spec import ModelSpec
 from posemark.jobs.calibrate import calibration
@@ -14,6 +15,7 @@ from posemark.pipelines import Pipeline
 from posemark.pipelines.bottomup import BottomUp
 from posemark.pipelines.topdown import TopDown
 from posemark.runtimes import Session, Source
+from posemark.runtimes.files import FileSession
 from posemark.runtimes.opening import open_session
 from posemark.weights import Checkpoint, load_into
 
@@ -25,7 +27,8 @@ def build_pipeline(prepared: Prepared) -> Pipeline:
     """The network with its weights, in its runtime, between pre- and post-processing.
 
     Raises:
-        UsageError, ExportError: as opening.open_session.
+        UsageError, ExportError: as opening.open_session; UsageError where the outputs of an
+            exported file are not what its card says.
     """
     options, spec, codec = prepared.job.options, prepared.spec, prepared.codec
     session = _session(prepared)
@@ -57,7 +60,10 @@ def _session(prepared: Prepared) -> Session:
         if options.calibrate
         else None,
     )
-    return open_session(options.target, source)
+    session = open_session(options.target, source)
+    if isinstance(session, FileSession):  # then spec has a card
+        require_shapes(spec, session)
+    return session
 
 
 def weights_identity(checkpoint: Checkpoint | None) -> str:

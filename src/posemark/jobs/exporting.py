@@ -1,7 +1,8 @@
 """A network with its weights as an ONNX file that has been shown to give what torch gives."""
 
-import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,8 @@ def export_model(name: str, weights: str, path: Path, threads: int) -> Exported:
     different sizes, within export.TOLERANCE.
 
     Raises:
-        UsageError: for an unknown model, a path that is not *.onnx or whose folder is not
-            there, missing packages.
+        UsageError: for an unknown model, a path that is not *.onnx or that cannot be written,
+            missing packages.
         CheckpointError: as weights.resolve. ExportError: if the outputs differ.
     """
     _require_path(path)
@@ -47,8 +48,7 @@ def export_model(name: str, weights: str, path: Path, threads: int) -> Exported:
     spec = spec_of(name)
     checkpoint = resolve(spec, weights)
     facts = export.facts(spec, weights_identity(checkpoint), posemark.__version__, "fp32")
-    with tempfile.TemporaryDirectory(prefix=".exporting-", dir=path.parent) as scratch:
-        folder = Path(scratch)
+    with _folder_beside(path) as folder:
         export.write(network_of(spec, checkpoint), spec, folder, facts)
         session = OnnxRuntimeSession(folder / export.MODEL, threads, target)
         error = export.require_parity(spec.name, session.infer, spec, folder)
@@ -56,6 +56,23 @@ def export_model(name: str, weights: str, path: Path, threads: int) -> Exported:
         (folder / export.MODEL).replace(path)
     label = checkpoint.label if checkpoint else "by formula"
     return Exported(path, spec, label, outputs, error)
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """An empty folder from which a file can be renamed to the path.
+
+    Raises:
+        UsageError: where it cannot be made, or what is written into it cannot.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=".exporting-", dir=path.parent) as scratch:
+            yield Path(scratch)
+    except OSError as error:
+        raise UsageError(
+            f"-o {path}: it cannot be written into {path.parent} ({error.strerror or error}). "
+            "Choose another folder, or make room there."
+        ) from error
 
 
 def _require_path(path: Path) -> None:
@@ -66,5 +83,10 @@ def _require_path(path: Path) -> None:
             f"-o {path}: expected a file in a folder that is there. Make {path.parent}, or give "
             "another name."
         )
-    if not os.access(path.parent, os.W_OK):
-        raise UsageError(f"-o {path}: {path.parent} cannot be written to. Choose another folder.")
+    _require_room(path)
+
+
+def _require_room(path: Path) -> None:
+    """Before minutes of work: that something can be written there at all."""
+    with _folder_beside(path) as folder:
+        (folder / "probe").write_bytes(bytes(4096))

@@ -19,6 +19,7 @@ from posemark.datasets import open_dataset
 from posemark.jobs.measurement import Circumstances, Measurement, Standing, Step, record_path
 from posemark.jobs.plan import Job
 from posemark.jobs.prepare import Prepared, prepare_job
+from posemark.measure.environment import wait_passively
 
 _PRELOADED = ["torch", "cv2", "posemark.jobs.isolated"]
 
@@ -39,6 +40,7 @@ class _Task:
 
 def process_context() -> Any:
     """How processes start: forked from a server that has the libraries loaded."""
+    wait_passively()  # the server reads it when it loads torch
     # "spawn" where there is no fork server (Windows): slower, the same otherwise.
     has_server = "forkserver" in multiprocessing.get_all_start_methods()
     context: Any = multiprocessing.get_context("forkserver" if has_server else "spawn")

@@ -208,7 +208,7 @@ def _matches(name: str, options: Options) -> list[tuple[Entry, str]]:
 
 
 def _of_card(path: Path, variant: str, options: Options) -> list[Entry]:
-    entries = _card_entries(path.resolve())
+    entries = _card_entries(path.expanduser().resolve())
     found = [entry for entry in entries if _meant(entry, variant, options)]
     if not found:
         variants = [entry.variant for entry in entries]

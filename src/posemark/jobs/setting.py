@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from posemark.core import toml
 from posemark.core.errors import UsageError
 from posemark.core.places import CACHE_REMEDY, user_cache, write_whole
 from posemark.jobs.plan import Job, Options
@@ -87,13 +88,15 @@ def read(path: Path) -> Setting:
         UsageError: if there is none, or a key or value is unknown; names file and key.
     """
     try:
-        setting = msgspec.toml.decode(path.read_bytes(), type=Setting)
+        content = path.read_bytes()
     except OSError as error:
         raise UsageError(
             f"{path}: no such setting ({error.strerror}). Give a name that `posemark tune` "
             f"saved, or the path of a {SUFFIX} file."
         ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    try:
+        setting = msgspec.convert(toml.parsed(content), Setting)
+    except ValueError as error:  # msgspec's are, too
         raise UsageError(
             f"{path}: this is no setting: {error}. A setting is TOML with some of the keys "
             f"{', '.join(FIELDS)}."

@@ -82,12 +82,23 @@ class FileSession:
         except Exception as error:  # every runtime has its own kinds
             raise UsageError(
                 f"{self._artefact.path.name} does not run on a batch of shape {fed.shape} and "
-                f"type {fed.dtype} in {self.runtime} ({first_line(error)}). `posemark check` on "
-                "its card compares both. A file made for one image at a time needs "
-                "--persons serial."
+                f"type {fed.dtype} in {self.runtime} ({first_line(error)}). "
+                f"{self._advice(len(fed))}"
             ) from error
         _require_sources(outputs, self._artefact)
         return outputs
+
+    def _advice(self, batch: int) -> str:
+        inputs, _ = self.raw.tensors()
+        made_for = inputs[0].shape[0] if inputs and inputs[0].shape else None
+        if made_for in (None, batch):
+            return "`posemark check` on its card compares both."
+        if made_for == 1:
+            return "It is made for one image at a time: use --persons serial, without --flip."
+        return (
+            f"It is made for {made_for} images at a time, and a frame has any number of people: "
+            "export it with a free batch size, or for one image."
+        )
 
     def _require_declared(self) -> None:
         """Some runtimes turn types and sizes silently, and what comes out is another network's."""

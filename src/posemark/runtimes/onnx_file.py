@@ -12,12 +12,17 @@ from pathlib import Path
 from posemark.core.errors import CheckpointError
 from posemark.runtimes.files import reading
 
-# Of ModelProto, GraphProto, NodeProto, AttributeProto (a tensor, a graph, graphs), TensorProto.
-_GRAPH = 7
-_NODE, _INITIALISER = 1, 5
+# Of ModelProto, FunctionProto, GraphProto, NodeProto, AttributeProto (tensors, graphs, sparse
+# tensors: one and several), SparseTensorProto (values, indices), TensorProto.
+_GRAPH, _FUNCTION = 7, 25
+_FUNCTION_NODE = 7
+_NODE, _INITIALISER, _SPARSE_INITIALISER = 1, 5, 15
 _OPERATOR, _ATTRIBUTE = 4, 5
-_TENSOR, _BRANCH, _BRANCHES = 5, 6, 11
+_TENSORS, _BRANCHES, _SPARSE = (5, 10), (6, 11), (22, 23)
+_PARTS = (1, 2)
 _SIDES, _TYPE, _ELSEWHERE = 1, 2, 13
+
+_LONGEST_VARINT = 10
 
 _TYPES = {1: "fp32", 10: "fp16", 16: "bf16"}
 """TensorProto.DataType of weights that are no integers."""
@@ -33,11 +38,11 @@ def precision(path: Path) -> str:
         CheckpointError: if it is no ONNX file.
     """
     with reading(path, "PoseMark"):
-        graph = _graph(path)
-        if any(kind.startswith(_INTEGER) for kind in _operators(graph)):
+        model = _model(path)
+        if any(kind.startswith(_INTEGER) for kind in _operators(model)):
             return "int8"
         numbers: Counter[str] = Counter()
-        for tensor in _tensors(graph):
+        for tensor in _tensors(model):
             kind = next((kind for number, kind in _fields(tensor) if number == _TYPE), 0)
             numbers[_TYPES.get(kind, "")] += _count(tensor)
     del numbers[""]  # shapes, indices
@@ -51,7 +56,7 @@ def require_whole(path: Path) -> None:
         CheckpointError: naming one of these; or if it is no ONNX file.
     """
     with reading(path, "PoseMark"):
-        tensors = _tensors(_graph(path))
+        tensors = _tensors(_model(path))
         pairs = [_pair(entry) for tensor in tensors for entry in _of(tensor, _ELSEWHERE)]
     if pairs:
         other = dict(pairs).get("location", "another file")
@@ -62,35 +67,64 @@ def require_whole(path: Path) -> None:
         )
 
 
-def _graph(path: Path) -> memoryview:
-    graphs = list(_of(memoryview(path.read_bytes()), _GRAPH))  # to the end: it may be cut short
-    if not graphs:
+def _model(path: Path) -> memoryview:
+    model = memoryview(path.read_bytes())
+    if not list(_of(model, _GRAPH)):  # to the end: it may be cut short
         raise ValueError("it has no graph")
-    return graphs[0]
+    return model
 
 
-def _graphs(graph: memoryview) -> Iterator[memoryview]:
-    """It and those inside its nodes: branches, loops."""
-    yield graph
-    for node in _of(graph, _NODE):
-        for attribute in _of(node, _ATTRIBUTE):
-            for inner in (*_of(attribute, _BRANCH), *_of(attribute, _BRANCHES)):
-                yield from _graphs(inner)
+def _all_nodes(model: memoryview) -> Iterator[memoryview]:
+    """Of all graphs, also of those inside nodes (branches, loops), and of functions."""
+    for graph in _of(model, _GRAPH):
+        yield from _with_inner(_of(graph, _NODE))
+    for function in _of(model, _FUNCTION):
+        yield from _with_inner(_of(function, _FUNCTION_NODE))
 
 
-def _operators(graph: memoryview) -> Iterator[str]:
-    for each in _graphs(graph):
-        for node in _of(each, _NODE):
-            yield from (bytes(kind).decode() for kind in _of(node, _OPERATOR))
+def _with_inner(nodes: Iterator[memoryview]) -> Iterator[memoryview]:
+    for node in nodes:
+        yield node
+        for graph in _branches(node):
+            yield from _with_inner(_of(graph, _NODE))
 
 
-def _tensors(graph: memoryview) -> Iterator[memoryview]:
-    """Initialisers, and the values of constants."""
-    for each in _graphs(graph):
-        yield from _of(each, _INITIALISER)
-        for node in _of(each, _NODE):
-            for attribute in _of(node, _ATTRIBUTE):
-                yield from _of(attribute, _TENSOR)
+def _branches(node: memoryview) -> Iterator[memoryview]:
+    return _values(node, _BRANCHES)
+
+
+def _values(node: memoryview, numbers: tuple[int, ...]) -> Iterator[memoryview]:
+    """What stands in these fields of its attributes."""
+    for attribute in _of(node, _ATTRIBUTE):
+        for number in numbers:
+            yield from _of(attribute, number)
+
+
+def _operators(model: memoryview) -> Iterator[str]:
+    for node in _all_nodes(model):
+        yield from (bytes(kind).decode() for kind in _of(node, _OPERATOR))
+
+
+def _tensors(model: memoryview) -> Iterator[memoryview]:
+    """Initialisers, and the values of constants; of sparse ones the values and the indices."""
+    for graph in _of(model, _GRAPH):
+        yield from _initialisers(graph)
+    for node in _all_nodes(model):
+        yield from _values(node, _TENSORS)
+        yield from _parts(_values(node, _SPARSE))
+        for graph in _branches(node):
+            yield from _initialisers(graph)
+
+
+def _initialisers(graph: memoryview) -> Iterator[memoryview]:
+    yield from _of(graph, _INITIALISER)
+    yield from _parts(_of(graph, _SPARSE_INITIALISER))
+
+
+def _parts(sparse: Iterator[memoryview]) -> Iterator[memoryview]:
+    for tensor in sparse:
+        for number in _PARTS:
+            yield from _of(tensor, number)
 
 
 def _count(tensor: memoryview) -> int:
@@ -140,14 +174,17 @@ def _length(message: memoryview, at: int, kind: int) -> tuple[int, int]:
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A number in 7-bit steps, the lowest first, and where it ends."""
-    value = shift = 0
-    while True:
-        byte = message[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
+    """A number in 7-bit steps, the lowest first, and where it ends.
+
+    It has 64 bits at most: reading on to the end of whatever is no ONNX file would be quadratic.
+    """
+    value = 0
+    for step in range(_LONGEST_VARINT):
+        byte = message[at + step]
+        value |= (byte & 127) << (7 * step)
         if byte < 128:
-            return value, at
+            return value, at + step + 1
+    raise ValueError(f"a number is longer than {_LONGEST_VARINT} bytes")
 
 
 def _all(packed: memoryview) -> Iterator[int]:
