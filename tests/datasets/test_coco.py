@@ -355,12 +355,9 @@ def test_a_list_without_images_is_refused(folder):
     refused(folder, [], [], "lists no image")
 
 
-def test_nested_brackets_and_bytes_that_are_no_text_are_refused(folder):
+def test_nested_brackets_are_refused(folder):
     annotate(folder, '{"images": [], "annotations": [], "x": ' + "[" * 100_000)
     with pytest.raises(DataError, match="nested too deeply"):
-        Coco(folder).frames()
-    (folder / ANNOTATIONS).write_bytes(b'{"images": "\xff"}')
-    with pytest.raises(DataError, match="expected JSON"):
         Coco(folder).frames()
 
 

@@ -309,6 +309,8 @@ def _run_all(
     prepared = [prepare_job(job, dataset, frames) for job in jobs]
     for each in prepared:
         existing_record(each, out, resume)
+    for note in dict.fromkeys(note for each in prepared for note in each.data_notes):
+        typer.echo(f"data: {note}", err=True)
     turns = groups(prepared, interleave, isolate, free_memory())
     options = jobs[0].options
     ceiling = attained(options.threads, quiet=json) if options.device == "cpu" else None

@@ -76,6 +76,7 @@ def make_header(
         own_process=own_process,
         turns=turns,
         network=spec.network,
+        data_notes=prepared.data_notes,
     )
 
 

@@ -1,6 +1,7 @@
 """Measuring one job into its record, block by block, so that several can take turns."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -245,7 +246,9 @@ class Measurement:
         annotated = ((frame, source.of(frame)) for frame in self._all)
         posed = ((frame, boxes) for frame, boxes in annotated if len(boxes))
         for frame, boxes in islice(posed, CEILING_IMAGES):
-            if frame.image_id not in have:
+            if frame.image_id in have:
+                continue
+            with suppress(FrameError):  # reported when its turn comes
                 poses = self._pipeline.perfect(frame, boxes)
                 writer.write(schema.PerfectLine(frame.image_id, people(poses)))
 

@@ -69,6 +69,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     own_process: no other entry ran in this process, so its peak memory is this entry's.
     turns: how many entries took turns, block by block. network: name of the network; models that
     share it infer equally fast at the same input size. Empty in records before it was written.
+    data_notes: what was left out of annotations and boxes or filled in, one sentence each.
     """
 
     entry: str
@@ -98,6 +99,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     turns: int
     schema: int = SCHEMA
     network: str = ""
+    data_notes: tuple[str, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """The part that must agree for a run to be resumed."""
@@ -105,7 +107,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
         return {k: v for k, v in fields.items() if k not in _CIRCUMSTANCES}
 
 
-_CIRCUMSTANCES = ("environment", "started", "own_process", "turns", "network")
+_CIRCUMSTANCES = ("environment", "started", "own_process", "turns", "network", "data_notes")
 
 
 class People(msgspec.Struct, frozen=True, array_like=True):
