@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,6 +69,15 @@ def test_crowds_and_people_without_key_points_are_no_boxes_and_not_dropped_ones(
     one = frame(boxes_xywh=boxes, labelled=[17, 0, 1, 5], crowd=[True, False, False, False])
     found = gt(one, convention)
     assert found.boxes_xywh[:, 0].tolist() == [30]
+    assert found.dropped == 1
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS, ids=lambda c: c.name)
+def test_people_of_area_0_have_no_box_as_officially(convention):
+    one = frame(boxes_xywh=[[10, 20, 30, 40], [50, 20, 30, 40]])
+    truth = replace(one.truth, areas=np.array([0.0, 1e-3]))
+    found = gt(replace(one, truth=truth), convention)
+    assert found.boxes_xywh[:, 0].tolist() == [50]
     assert found.dropped == 1
 
 

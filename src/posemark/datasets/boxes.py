@@ -102,7 +102,8 @@ def _gt_boxes(frame: Frame, convention: Convention) -> Boxes:
     """Boxes of annotated people with at least one labelled key point, as officially."""
     truth = frame.truth
     posed = (truth.keypoints_xyv[..., 2] > 0).any(1) & ~truth.is_crowd
-    boxes, usable = clean_gt_boxes(truth.boxes_xywh[posed], frame.size_wh, convention)
+    annotated, areas = truth.boxes_xywh[posed], truth.areas[posed]
+    boxes, usable = clean_gt_boxes(annotated, areas, frame.size_wh, convention)
     return Boxes(boxes[usable], np.ones(usable.sum()), int((~usable).sum()))
 
 

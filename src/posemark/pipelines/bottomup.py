@@ -10,7 +10,7 @@ import numpy as np
 
 from posemark.core.errors import FrameError
 from posemark.core.frame import Boxes, Frame, Poses
-from posemark.core.grouping import GroupCodec, Maps, Pass, Rescorer, ScaledInput, Sizing
+from posemark.core.grouping import MISSING, GroupCodec, Maps, Pass, Rescorer, ScaledInput, Sizing
 from posemark.core.spec import ModelSpec
 from posemark.geometry.affine import apply
 from posemark.geometry.crop import Image, crop_batch
@@ -130,6 +130,7 @@ class BottomUp(Staged):
         people, scores = self.codec.decode(passes)
         back = self.sizing.to_image(size_wh, [each.input for each in passes])
         points = apply(np.broadcast_to(back, (len(people), 2, 3)), people[..., :2])
+        points[(people == MISSING).all(-1)] = MISSING[:2]
         if self.rescorer:
             located = np.concatenate([points, people[..., 2:]], axis=-1)
             scores = self.rescorer.rescored(located, scores)
