@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -235,6 +236,30 @@ def test_an_image_of_another_size_is_a_frame_error(folder):
     write_image(folder, "small.jpg", picture())
     with pytest.raises(FrameError, match=r"small\.jpg.*640x480.*64x48.*use the original"):
         pixels_of(only_frame(folder, "small.jpg", (640, 480)))
+
+
+def png_header(side):
+    """The beginning of a PNG of side x side pixels, without any pixels."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n\0\0\0\r" + head + struct.pack(">I", zlib.crc32(head))
+
+
+def test_the_size_in_the_header_is_compared_before_anything_is_decoded(folder):
+    (folder / IMAGES / "bomb.jpg").write_bytes(png_header(32767))
+    with pytest.raises(FrameError, match=r"bomb\.jpg.*64x48 pixels, the image has 32767x32767"):
+        pixels_of(only_frame(folder, "bomb.jpg"))
+    jpeg = bytearray(write_image(folder, "said.jpg", picture()))
+    at = jpeg.find(b"\xff\xc0") + 5
+    jpeg[at : at + 4] = struct.pack(">HH", 65000, 65000)
+    (folder / IMAGES / "said.jpg").write_bytes(jpeg)
+    with pytest.raises(FrameError, match=r"the image has 65000x65000"):
+        pixels_of(only_frame(folder, "said.jpg"))
+
+
+def test_more_pixels_than_the_limit_are_a_frame_error_even_if_annotated(folder):
+    (folder / IMAGES / "vast.png").write_bytes(png_header(30000))
+    with pytest.raises(FrameError, match=r"30000x30000 pixels, above the limit of 67108864"):
+        pixels_of(only_frame(folder, "vast.png", (30000, 30000)))
 
 
 # --- annotations --------------------------------------------------------------------------------
