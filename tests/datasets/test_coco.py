@@ -1,7 +1,9 @@
 """COCO in its standard layout, and everything that can be wrong with a copy of it."""
 
 import json
+import os
 import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -34,7 +36,7 @@ def folder(tmp_path):
     (tmp_path / IMAGES).mkdir()
     for image_id in (3, 5, 7):
         write_image(tmp_path, f"{image_id}.jpg", picture(image_id))
-    people = [person(7), person(3), person(7, iscrowd=1, bbox=[0, 0, 9, 9])]
+    people = [person(7), person(3, id=2), person(7, iscrowd=1, bbox=[0, 0, 9, 9], id=3)]
     annotate(tmp_path, {"images": [image(7), image(3), image(5)], "annotations": people})
     return tmp_path
 
@@ -176,6 +178,48 @@ def test_a_jpeg_with_something_after_its_end_is_read(folder):
     assert pixels_of(only_frame(folder, "tail.jpg")).shape == (48, 64, 3)
 
 
+def test_a_jpeg_with_a_second_picture_behind_it_is_read(folder):
+    content = write_image(folder, "tail.jpg", picture())
+    (folder / IMAGES / "tail.jpg").write_bytes(content + b"\0" * 2000)
+    frame = only_frame(folder, "tail.jpg")
+    np.testing.assert_array_equal(pixels_of(frame), decode_bgr(content, WH, "plain"))
+
+
+def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture(folder):
+    thumbnail = cv2.imencode(".jpg", picture()[:8, :8])[1].tobytes()
+    content = write_image(folder, "cut.jpg", goldens.image(0, 480, 640))
+    segment = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail
+    whole = content[:2] + segment + content[2:]
+    path = folder / IMAGES / "cut.jpg"
+    path.write_bytes(whole)
+    assert pixels_of(only_frame(folder, "cut.jpg", (640, 480))).shape == (480, 640, 3)
+    path.write_bytes(whole[:-5000])
+    with pytest.raises(FrameError, match=r"cut off"):
+        only_frame(folder, "cut.jpg", (640, 480)).read()
+
+
+def test_a_16_bit_png_becomes_8_bit(folder):
+    deep = picture().astype(np.uint16) * 257
+    write_image(folder, "deep.png", deep, ".png")
+    pixels = pixels_of(only_frame(folder, "deep.png"))
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, picture())
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "endless name"])
+def test_what_is_no_file_is_a_frame_error(folder, kind):
+    name = "x" * 5000 if kind == "endless name" else "odd.jpg"
+    path = folder / IMAGES / name
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    with pytest.raises(FrameError, match=r"(regular file|too long)"):
+        only_frame(folder, name).read()
+
+
 def test_a_missing_image_is_a_frame_error(folder):
     with pytest.raises(FrameError, match=r"gone\.jpg.*No such file.*Download it"):
         only_frame(folder, "gone.jpg").read()
@@ -192,6 +236,30 @@ def test_an_image_of_another_size_is_a_frame_error(folder):
     write_image(folder, "small.jpg", picture())
     with pytest.raises(FrameError, match=r"small\.jpg.*640x480.*64x48.*use the original"):
         pixels_of(only_frame(folder, "small.jpg", (640, 480)))
+
+
+def png_header(side):
+    """The beginning of a PNG of side x side pixels, without any pixels."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n\0\0\0\r" + head + struct.pack(">I", zlib.crc32(head))
+
+
+def test_the_size_in_the_header_is_compared_before_anything_is_decoded(folder):
+    (folder / IMAGES / "bomb.jpg").write_bytes(png_header(32767))
+    with pytest.raises(FrameError, match=r"bomb\.jpg.*64x48 pixels, the image has 32767x32767"):
+        pixels_of(only_frame(folder, "bomb.jpg"))
+    jpeg = bytearray(write_image(folder, "said.jpg", picture()))
+    at = jpeg.find(b"\xff\xc0") + 5
+    jpeg[at : at + 4] = struct.pack(">HH", 65000, 65000)
+    (folder / IMAGES / "said.jpg").write_bytes(jpeg)
+    with pytest.raises(FrameError, match=r"the image has 65000x65000"):
+        pixels_of(only_frame(folder, "said.jpg"))
+
+
+def test_more_pixels_than_the_limit_are_a_frame_error_even_if_annotated(folder):
+    (folder / IMAGES / "vast.png").write_bytes(png_header(30000))
+    with pytest.raises(FrameError, match=r"30000x30000 pixels, above the limit of 67108864"):
+        pixels_of(only_frame(folder, "vast.png", (30000, 30000)))
 
 
 # --- annotations --------------------------------------------------------------------------------
@@ -228,7 +296,14 @@ MISFITS = {
     "key points of text": person(1, keypoints=["a"] * 51),
     "null key points": person(1, keypoints=None),
     "a box of three": person(1, bbox=[1, 2, 3]),
-    "no area": without(person(1), "area"),
+    "a negative area": person(1, area=-1),
+    "an area of text": person(1, area="500"),
+    "an infinite area": person(1, area=1e300),
+    "a box beyond all images": person(1, bbox=[0, 0, 1e9, 5]),
+    "visibility of 3": person(1, keypoints=[10, 20, 3, *[0] * 48]),
+    "a crowd of 2": person(1, iscrowd=2),
+    "an image id with a fraction": person(1.5),
+    "null": None,
     "no image": without(person(1), "image_id"),
     "no object": 5,
 }
@@ -252,3 +327,142 @@ def test_lists_that_are_null_are_a_data_error(folder):
     annotate(folder, {"images": None, "annotations": None})
     with pytest.raises(DataError, match="does not fit"):
         Coco(folder).frames()
+
+
+def refused(folder, images, annotations, match):
+    annotate(folder, {"images": images, "annotations": annotations})
+    with pytest.raises(DataError, match=match):
+        Coco(folder).frames()
+
+
+def test_people_of_images_that_are_not_listed_are_refused_with_their_number(folder):
+    lost = [person(1), person("1"), person("1", area=3.0)]
+    refused(folder, [image(1)], lost, r"2 annotations name images that are not listed.*as text")
+    lost = [person(1), person(9)]
+    refused(folder, [image(1)], lost, r"1 annotations name images that are not listed.*id 9\.")
+
+
+@pytest.mark.parametrize("bad", ["000000000001", "1", 1.5, 2.0**60])
+def test_an_image_id_that_is_no_whole_number_is_refused_naming_the_entry(folder, bad):
+    refused(folder, [image(2), image(1) | {"id": bad}], [], r"images\[1\] is .*whole number")
+
+
+def test_numbers_written_otherwise_are_what_they_mean(folder):
+    one = image(1.0) | {"width": "64", "height": 48.0, "file_name": "3.jpg"}
+    annotate(folder, {"images": [one], "annotations": [person(1.0, category_id=1.0)]})
+    (frame,) = Coco(folder).frames()
+    assert (frame.image_id, frame.size_wh, len(frame.truth)) == (1, WH, 1)
+    assert type(frame.image_id) is int
+    assert Coco(folder).notes == ()
+
+
+@pytest.mark.parametrize("side", [0, -640, 640.5, "", "6e2", "²", 10**7, "٣"])
+def test_a_size_that_is_none_is_refused(folder, side):
+    refused(folder, [image(1) | {"width": side}], [], r"images\[0\] is .*width and height must be")
+
+
+def test_an_image_listed_twice_is_refused_naming_its_id(folder):
+    again = image(7, "another.jpg")
+    refused(folder, [image(3), image(7), again], [], r"images\[2\] is .*id 7 is listed twice")
+
+
+def test_an_annotation_listed_twice_is_refused(folder):
+    refused(folder, [image(1)], [person(1), person(1)], r"annotations\[1\] .*annotations\[0\] is")
+
+
+@pytest.mark.parametrize("name", ["../3.jpg", "a/../../3.jpg", "/dev/zero", "", ".", "3.jpg\0"])
+def test_a_path_that_leaves_the_folder_is_refused(folder, name):
+    entry = image(1) | {"file_name": name}
+    refused(folder, [entry], [], r"images\[0\] is .*inside val2017")
+
+
+def test_a_list_without_images_is_refused(folder):
+    refused(folder, [], [], "lists no image")
+
+
+def test_nested_brackets_are_refused(folder):
+    annotate(folder, '{"images": [], "annotations": [], "x": ' + "[" * 100_000)
+    with pytest.raises(DataError, match="nested too deeply"):
+        Coco(folder).frames()
+
+
+def test_a_byte_order_mark_is_no_damage(folder):
+    path = folder / ANNOTATIONS
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(Coco(folder).frames()) == 3
+
+
+def test_annotations_that_are_no_file_are_not_read(folder):
+    (folder / ANNOTATIONS).unlink()
+    (folder / ANNOTATIONS).symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="no regular file"):
+        Coco(folder).frames()
+
+
+# --- what is filled in or left out --------------------------------------------------------------
+
+
+def noted(folder, people, **more):
+    annotate(folder, {"images": [image(1), image(2)], "annotations": people} | more)
+    dataset = Coco(folder)
+    return dataset.frames()[0].truth, dataset.notes
+
+
+def test_a_whole_copy_has_no_notes(folder):
+    assert Coco(folder).notes == ()
+
+
+def test_annotations_of_other_categories_are_left_out_and_counted(folder):
+    dog = {"id": 9, "image_id": 1, "category_id": 18, "bbox": [5, 5, 50, 50]}
+    truth, notes = noted(folder, [person(1), dog])
+    assert len(truth) == 1
+    assert notes == ("1 annotations of 2 are of other categories than person: left out",)
+
+
+def test_the_person_category_is_the_one_of_that_name(folder):
+    kinds = [{"id": 1, "name": "dog"}, {"id": 7, "name": "person"}]
+    truth, notes = noted(folder, [person(1, category_id=7), person(1)], categories=kinds)
+    assert (len(truth), len(notes)) == (1, 1)
+    truth, _ = noted(folder, [person(1, category_id=0)], categories=[{"id": 0, "name": "worker"}])
+    assert len(truth) == 1
+
+
+def test_nobody_among_annotations_is_refused(folder):
+    refused(folder, [image(1)], [person(1, category_id=0)], "none of its 1 annotations is of cat")
+
+
+def test_a_missing_area_is_a_share_of_the_box_and_noted(folder):
+    people = [person(1), without(person(1), "area"), person(1, area=None, bbox=[0, 0, -3, 9])]
+    truth, notes = noted(folder, people)
+    np.testing.assert_allclose(truth.areas, [500.5, 0.53 * 30 * 40, 0])
+    assert notes[0] == "2 people have no area: taken as 0.53 of the box's"
+
+
+def test_a_missing_crowd_flag_is_no_crowd_and_noted(folder):
+    truth, notes = noted(folder, [without(person(1), "iscrowd"), person(1, iscrowd=True)])
+    assert truth.is_crowd.tolist() == [False, True]
+    assert "1 people have no iscrowd: taken as 0" in notes
+
+
+def test_people_of_area_0_are_noted(folder):
+    people = [
+        person(1, area=0),
+        person(1, area=0, iscrowd=1),
+        person(1, area=0, keypoints=[0] * 51),
+    ]
+    _, notes = noted(folder, people)
+    assert notes[0].startswith("1 people have area 0: they get no ground-truth box")
+
+
+def test_ids_and_files_of_another_are_noted(folder):
+    annotate(
+        folder,
+        {
+            "images": [image(1, "a.jpg"), image(2, "a.jpg")],
+            "annotations": [person(1, id=5), person(2, id=5)],
+        },
+    )
+    assert Coco(folder).notes == (
+        "1 annotations have the id of another: all are kept",
+        "1 images have the file of another: all are kept",
+    )

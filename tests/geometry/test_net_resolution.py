@@ -51,6 +51,7 @@ def test_official_way_back(name):
     assert inputs[0].size_wh == tuple(golden["net_input_hw"])[::-1]
     back = sizing.to_image(image_wh, inputs)
     assert back[0, 0] == pytest.approx(float(golden["scale_net_to_output"]), rel=1e-6)
+    assert 0.5 / inputs[0].back == pytest.approx(float(golden["nms_offset"]), rel=1e-6)
 
 
 @given(width=st.integers(2, 5000), height=st.integers(2, 5000))
@@ -63,7 +64,8 @@ def test_the_whole_image_is_inside_and_comes_back_half_a_pixel_on(width, height)
         last = scaled.affine[0, 0] * np.array([width - 1, height - 1])
         assert (last <= np.subtract(scaled.size_wh, 1) + 1e-9).all()
     back = sizing.to_image((width, height), inputs)
-    peak = 100 + 0.5 * inputs[0].affine[0, 0]  # what the codec gives for the pixel 100
-    assert back[0, 0] * peak + back[0, 2] == pytest.approx(100 * back[0, 0] + 0.5)
+    assert back[0, 2] == back[1, 2] == 0
+    peak = 100 + 0.5 / inputs[0].back  # what the codec gives for the pixel 100
+    assert back[0, 0] * peak == pytest.approx(100 * back[0, 0] + 0.5)
     if min(width, height) > 100:  # tiny images are officially sent back to smaller places
         assert back[0, 0] == pytest.approx(1 / inputs[0].affine[0, 0], rel=0.02)

@@ -96,3 +96,14 @@ def test_flip_with_shift_keeps_column_zero_and_swaps_pairs():
     shifted = flip.flip_back(maps, COCO_17.mirrored(), 1)
     np.testing.assert_array_equal(shifted[..., 1:], plain[..., :-1])
     np.testing.assert_array_equal(shifted[..., 0], plain[..., 0])
+
+
+@pytest.mark.parametrize("convention", [HRNET, DARK, MMPOSE0], ids=lambda c: c.name)
+def test_a_box_whose_centre_is_at_minus_1_is_not_padded_officially(convention):
+    extent = convention.extent
+    found = [[-21, 20, 40 + extent, 80 + extent], [-20.5, 20, 40 + extent, 80 + extent]]
+    centres, scales = boxes.centre_scale(np.array(found), (192, 256), convention)
+    assert centres[:, 0].tolist() == [-1, -0.5]
+    plain = (80 + extent) / 200
+    first = plain * (1.25 if convention is MMPOSE0 else 1)
+    np.testing.assert_allclose(scales[:, 1], [first, plain * 1.25], rtol=1e-6)

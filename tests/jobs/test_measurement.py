@@ -479,6 +479,7 @@ class Damaged:
     empty: tuple[int, ...] = ()
     name = "sample"
     fingerprint = "damaged"
+    notes = ()
 
     def frames(self):
         return [self._frame(frame) for frame in Sample(3).frames()]

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from posemark.core.errors import FrameError
 from posemark.core.frame import Boxes
 from posemark.core.spec import ONE_SCALE
 from posemark.datasets.sample import Sample
 from posemark.measure.clock import STAGES
 from posemark.measure.loop import run_block
 from posemark.models import all_models
-from posemark.pipelines.bottomup import BottomUp
+from posemark.pipelines.bottomup import MOST_INPUT_PIXELS, BottomUp
 
 SPECS = [spec for spec in all_models().values() if spec.approach == "bottom-up"]
 NOBODY = Boxes(np.zeros((0, 4)), np.zeros(0))
@@ -119,3 +120,29 @@ def test_a_rescorer_judges_poses_in_image_pixels():
     expected, poses = plain.perfect(frame, NOBODY), judged.perfect(frame, NOBODY)
     np.testing.assert_allclose(poses.scores, expected.scores / 2)
     np.testing.assert_array_equal(judged.rescorer.people[..., :2], expected.keypoints_xy)
+
+
+@pytest.mark.parametrize("spec", [s for s in SPECS if s.family == "OpenPose"], ids=lambda s: s.name)
+def test_a_part_that_was_not_found_lies_at_minus_1_in_the_image(spec):
+    frame = frames(1)[0]
+    truth = frame.truth
+    truth.keypoints_xyv[0, 13:, 2] = 0
+    poses = pipeline(spec).perfect(frame, NOBODY)
+    missing = poses.keypoint_scores == 0
+    assert missing[:, 13:].all()
+    assert (poses.keypoints_xy[missing] == -1).all()
+    assert (poses.keypoints_xy[~missing] > 0).all()
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)
+def test_an_image_whose_input_would_be_enormous_is_a_frame_error(spec):
+    frame = replace(frames(1)[0], size_wh=(65500, 10))
+    line = pipeline(spec)
+    largest = spec.sizing.inputs(frame.size_wh, ONE_SCALE)[0].size_wh
+    if largest[0] * largest[1] <= MOST_INPUT_PIXELS:
+        assert spec.family == "OpenPose", "whose width is bounded"
+        return
+    for use in (line.prepare, line.perfect):
+        with pytest.raises(FrameError, match=r"65500x10 pixels would make a network input of"):
+            use(frame, NOBODY)
+    assert line.session.prepared == []

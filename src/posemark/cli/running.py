@@ -367,6 +367,8 @@ def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
     prepared = [prepare_job(job, dataset, frames) for job in jobs]
     for each in prepared:
         existing_record(each, out, resume)
+    for note in dict.fromkeys(note for each in prepared for note in each.data_notes):
+        terminal.say(f"data: {note}", err=True)
     turns = groups(prepared, how.interleave, isolate, free_memory())
     ceilings = _ceilings(jobs, quiet=how.json)
     with progress_bar(quiet=how.json) as progress, _hint_on_stop(out):

@@ -37,7 +37,7 @@ from posemark.codecs.paf_layouts import (
 from posemark.codecs.paf_people import Links, group, score_links
 from posemark.codecs.paf_surface import MOST_PEAKS, Axis, Peaks, Surface, axis, find_peaks
 from posemark.core.frame import Floats, Truth
-from posemark.core.grouping import Maps, Pass, ScaledInput
+from posemark.core.grouping import MISSING, Maps, Pass, ScaledInput
 from posemark.core.skeleton import COCO_17
 
 __all__ = [
@@ -85,20 +85,21 @@ class Paf:
     def decode(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
         """COCO key points (P, 17, 3) x, y, score in base pixels, and person scores (P,).
 
-        A key point that was not found is (-1, -1) with score 0, as OpenPose writes it.
+        A key point that was not found is MISSING, as OpenPose writes it.
         People of whom only other parts were found are left out.
         """
         people, scores = self.people(passes)
         keypoints = people[:, self.layout.coco]
-        keypoints[keypoints[..., 2] <= 0] = (-1, -1, 0)
+        keypoints[keypoints[..., 2] <= 0] = MISSING
         found = (keypoints[..., 2] > 0).any(1)
         return keypoints[found], scores[found]
 
     def people(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
         """The model's own parts (P, parts, 3) in base pixels, 0 where missing, and scores."""
         surface = Surface.of(passes, self.layout, self.build)
-        # OpenPose moves peaks by half an image pixel.
-        offset = 0.5 * float(passes[0].input.affine[0, 0])
+        # OpenPose moves peaks by half an image pixel, as it reckons pixels on the way back.
+        base = passes[0].input
+        offset = 0.5 / base.back if base.back else 0.5 * float(base.affine[0, 0])
         peaks = find_peaks(surface, self.layout.parts, self.thresholds.peak, offset)
         links = score_links(surface, peaks, self.layout, self.thresholds)
         return group(peaks, links, self.layout, self.thresholds, self.build)

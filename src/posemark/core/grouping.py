@@ -15,17 +15,22 @@ from posemark.core.frame import Floats, Truth
 
 Maps = NDArray[np.float32]
 
+MISSING = (-1.0, -1.0, 0.0)
+"""x, y and score of a key point that was not found, where a family says so."""
+
 
 @dataclass(frozen=True)
 class ScaledInput:
     """The image at one scale. size_wh: of the network input in pixels.
 
-    affine: (2, 3) from image pixels to input pixels.
+    affine: (2, 3) from image pixels to input pixels. back: image pixels in an input pixel as
+    the family reckons on the way back; None: the inverse of the affine's zoom.
     """
 
     scale: float
     size_wh: tuple[int, int]
     affine: Floats
+    back: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,10 @@ class GroupCodec(Protocol):
         ...
 
     def decode(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
-        """People (P, K, 3) x, y, score in base pixels, and person scores (P,)."""
+        """People (P, K, 3) x, y, score in base pixels, and person scores (P,).
+
+        A key point at MISSING with score 0 was not found; it lies there in the image as well.
+        """
         ...
 
 

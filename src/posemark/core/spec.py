@@ -32,6 +32,8 @@ class Convention:
     flip_shift: columns by which the flipped-back heatmaps move right before averaging.
     missing_xy: heatmap coordinate given to a key point whose maximum is not positive.
     padding: growth of the box around its centre.
+    unpadded_x: the centre's x at which the box does not grow, a leftover of MPII's missing
+        boxes in official code; None where there is no such rule.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Convention:
     flip_shift: Literal[0, 1]
     missing_xy: float
     padding: float = 1.25
+    unpadded_x: float | None = None
 
 
 @dataclass(frozen=True)

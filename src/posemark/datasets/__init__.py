@@ -8,13 +8,19 @@ from posemark.core.frame import Frame
 
 
 class Dataset(Protocol):
-    """Frames in a fixed order. fingerprint changes whenever the annotations do."""
+    """Frames in a fixed order. fingerprint changes whenever the annotations do.
+
+    notes: what was left out of the annotations or filled in, one sentence each.
+    """
 
     @property
     def name(self) -> str: ...
 
     @property
     def fingerprint(self) -> str: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
 
     def frames(self) -> list[Frame]: ...
 

@@ -1,30 +1,55 @@
 """Where person boxes come from: annotations, a file of detections, a simulated detector."""
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, NamedTuple
 
+import msgspec
 import numpy as np
+from msgspec import Meta
 
 from posemark.core.errors import DataError, UsageError
-from posemark.core.frame import Boxes, Frame
+from posemark.core.frame import Boxes, Floats, Frame
 from posemark.core.spec import BoxKind, Convention
 from posemark.datasets import simulated
+from posemark.datasets._entries import (
+    Entries,
+    MisfitError,
+    NotJsonError,
+    content_of,
+    decoded,
+    decoded_entries,
+    indexed,
+    misfit,
+    whole,
+)
 from posemark.geometry.boxes import clean_gt_boxes, croppable
+
+_PERSON = 1
+_BEYOND = 1.05
+"""Of the image's side: detectors may overshoot its edge a little."""
+_SHARE = 2.0
+"""Boxes of which no number is larger hold nobody in pixels, and everybody in shares."""
+_FEWEST_JUDGED = 5
+"""Boxes from which the form of the whole file is judged."""
 
 
 @dataclass(frozen=True)
 class BoxSource:
-    """Boxes for any frame. label: what the record says; kind: gt, detected or none."""
+    """Boxes for any frame.
+
+    label: what the record says. kind: gt, detected or none. notes: what was left out of the
+    file or is odd about it, one sentence each.
+    """
 
     label: str
     kind: BoxKind
     fingerprint: str
     of: Callable[[Frame], Boxes]
+    notes: tuple[str, ...] = ()
 
 
 def open_boxes(
@@ -70,62 +95,140 @@ def _at_least(source: BoxSource, min_score: float) -> BoxSource:
         keep = boxes.scores >= min_score
         return Boxes(boxes.boxes_xywh[keep], boxes.scores[keep], boxes.dropped)
 
-    return BoxSource(source.label, source.kind, source.fingerprint, of)
+    return replace(source, of=of)
 
 
 def _gt_boxes(frame: Frame, convention: Convention) -> Boxes:
     """Boxes of annotated people with at least one labelled key point, as officially."""
     truth = frame.truth
     posed = (truth.keypoints_xyv[..., 2] > 0).any(1) & ~truth.is_crowd
-    boxes, usable = clean_gt_boxes(truth.boxes_xywh[posed], frame.size_wh, convention)
+    annotated, areas = truth.boxes_xywh[posed], truth.areas[posed]
+    boxes, usable = clean_gt_boxes(annotated, areas, frame.size_wh, convention)
     return Boxes(boxes[usable], np.ones(usable.sum()), int((~usable).sum()))
 
 
 def _file_source(path: Path, frames: Iterable[Frame]) -> BoxSource:
     content = _read(path)
-    by_image = _by_image(path, content)
-    known = {frame.image_id for frame in frames}
-    if known.isdisjoint(by_image):
+    found = _detections(path, content)
+    sizes = {frame.image_id: frame.size_wh for frame in frames}
+    if sizes.keys().isdisjoint(found.by_image):
         raise DataError(
-            f"{path}: none of its {len(by_image)} images is in the data set, so these "
+            f"{path}: none of its {len(found.by_image)} images is in the data set, so these "
             "detections belong to another one. Give the file made on these very images."
         )
+    known = {i: rows for i, rows in found.by_image.items() if i in sizes}
+    notes = (*found.notes, *_notes(path, found.by_image, known, sizes))
 
     def of(frame: Frame) -> Boxes:
-        found = by_image.get(frame.image_id, np.zeros((0, 5)))
-        usable = croppable(found[:, :4], frame.size_wh)
-        kept = found[usable]
+        rows = known.get(frame.image_id, np.zeros((0, 5)))
+        usable = croppable(rows[:, :4], frame.size_wh)
+        kept = rows[usable]
         return Boxes(kept[:, :4], kept[:, 4], int((~usable).sum()))
 
     digest = hashlib.sha256(content).hexdigest()[:16]
-    return BoxSource(f"file:{path.name}", "detected", digest, of)
+    return BoxSource(f"file:{path.name}", "detected", digest, of, notes)
 
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
+        return content_of(path)
+    except (OSError, MisfitError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise DataError(
-            f"{path}: cannot read the detections ({error.strerror}). Expected a JSON file in "
+            f"{path}: cannot read the detections ({reason}). Expected a JSON file in "
             "the COCO results format."
         ) from error
 
 
+class _Kind(msgspec.Struct):
+    """What decides whether a row is read at all."""
+
+    category_id: int | float
+
+
+class _Detection(msgspec.Struct):
+    """A person. A score may exceed 1 by the rounding of float32."""
+
+    image_id: int | float
+    bbox: Annotated[list[Annotated[float, Meta(ge=-1e6, le=1e6)]], Meta(min_length=4, max_length=4)]
+    score: Annotated[float, Meta(ge=0, le=1.0001)]
+
+
+class _Found(NamedTuple):
+    """by_image: (N, 5) x, y, w, h, score for every image id, in file order."""
+
+    by_image: dict[int, Floats]
+    notes: tuple[str, ...]
+
+
 @lru_cache(maxsize=1)  # the entries of a suite share one file
-def _by_image(path: Path, content: bytes) -> dict[int, Any]:
-    """(N, 5) x, y, w, h, score of category 1 (person) for every image id, in file order."""
+def _detections(path: Path, content: bytes) -> _Found:
+    """The boxes of category 1 (person)."""
     try:
-        rows = [row for row in json.loads(content) if row["category_id"] == 1]
-        values = np.array([[*row["bbox"], row["score"]] for row in rows], np.float64)
-        images = np.array([row["image_id"] for row in rows], np.int64)
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise DataError(_format_help(path, f"{type(error).__name__}: {error}")) from error
-    if values.ndim != 2 or values.shape[1] != 5:
-        raise DataError(_format_help(path, "no person boxes of four numbers"))
-    if not np.isfinite(values).all():
-        bad = int(np.flatnonzero(~np.isfinite(values).all(1))[0])
-        raise DataError(_format_help(path, f"numbers that are not finite in {rows[bad]}"))
-    return {int(i): values[images == i] for i in np.unique(images)}
+        every = indexed(decoded(content, list[msgspec.Raw]))
+        kinds = decoded_entries(every, "detections", _Kind)
+        mine = {index: raw for index, raw in every.items() if kinds[index].category_id == _PERSON}
+        if not mine:
+            raise MisfitError(f"no box of category {_PERSON}, person, among {len(every)} entries")
+        people = decoded_entries(mine, "detections", _Detection)
+        _require_whole(mine, people)
+    except (NotJsonError, MisfitError) as error:
+        raise DataError(_format_help(path, str(error))) from error
+    others = len(every) - len(mine)
+    left_out = f"{others} boxes of other categories than person in {path.name} are left out"
+    return _Found(_grouped(list(people.values())), (left_out,) if others else ())
+
+
+def _require_whole(entries: Entries, people: dict[int, _Detection]) -> None:
+    for index, one in people.items():
+        if whole(one.image_id) is None:
+            raise misfit("detections", index, entries[index], "its image_id must be a whole number")
+
+
+def _grouped(people: list[_Detection]) -> dict[int, Floats]:
+    values = np.array([(*one.bbox, one.score) for one in people], np.float64)
+    images = np.array([int(one.image_id) for one in people], np.int64)
+    order = np.argsort(images, kind="stable")
+    distinct, starts = np.unique(images[order], return_index=True)
+    return dict(zip(distinct.tolist(), np.split(values[order], starts[1:]), strict=True))
+
+
+def _notes(
+    path: Path,
+    every: Mapping[int, Floats],
+    known: Mapping[int, Floats],
+    sizes: Mapping[int, tuple[int, int]],
+) -> Iterator[str]:
+    """What is odd about the boxes as a whole.
+
+    Raises:
+        DataError: if they cannot be x, y, width, height in pixels.
+    """
+    boxes = np.concatenate(list(known.values()))[:, :4]
+    images_wh = np.concatenate([np.tile(sizes[i], (len(r), 1)) for i, r in known.items()])
+    beyond = int((boxes[:, :2] + boxes[:, 2:] > _BEYOND * images_wh).any(1).sum())
+    mostly = beyond > len(boxes) / 2
+    if len(boxes) >= _FEWEST_JUDGED and np.abs(boxes).max() <= _SHARE:
+        raise DataError(_form_help(path, f"no number above {_SHARE}: shares of the image"))
+    if len(boxes) >= _FEWEST_JUDGED and mostly and (boxes[:, 2:] > boxes[:, :2]).all():
+        corners = f"{beyond} of {len(boxes)} boxes that reach beyond their image: two corners"
+        raise DataError(_form_help(path, f"{corners} (x, y, x, y)"))
+    others = len(every) - len(known)
+    if others:
+        rows = sum(map(len, every.values())) - len(boxes)
+        yield f"{rows} boxes of {others} images that the data set does not list are left out"
+    if mostly:
+        yield f"{beyond} of {len(boxes)} boxes reach beyond their image by a twentieth and more"
+    usable = sum(int(croppable(rows[:, :4], sizes[i]).sum()) for i, rows in known.items())
+    if usable < len(boxes):
+        yield f"{len(boxes) - usable} boxes have no size or lie outside their image: left out"
+
+
+def _form_help(path: Path, what: str) -> str:
+    return (
+        f"{path}: expected boxes as x, y, width, height in pixels, but found {what}, it seems. "
+        "Convert them, and export the file again."
+    )
 
 
 def _format_help(path: Path, what: str) -> str:

@@ -11,12 +11,13 @@ SCALE_UNIT = 200.0
 
 
 def clean_gt_boxes(
-    boxes_xywh: Floats, size_wh: tuple[int, int], convention: Convention
+    boxes_xywh: Floats, areas: Floats, size_wh: tuple[int, int], convention: Convention
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Annotated boxes as the official dataset classes clip them to the image.
 
     Args:
         boxes_xywh: (N, 4) as annotated.
+        areas: (N,) px^2 as annotated; people of area 0 are left out officially.
         size_wh: the image's width and height.
         convention: decides whether a pixel is given back to the size, and thin boxes' fate.
 
@@ -28,7 +29,7 @@ def clean_gt_boxes(
     last = np.minimum(np.subtract(size_wh, 1), first + np.maximum(0, boxes[:, 2:] - 1))
     sizes = last - first
     thick = (sizes >= 0) if convention.keep_line_boxes else (sizes > 0)
-    usable = np.asarray((thick & (boxes[:, 2:] > 0)).all(1), np.bool_)
+    usable = np.asarray((thick & (boxes[:, 2:] > 0)).all(1) & (np.asarray(areas) > 0), np.bool_)
     return np.concatenate([first, sizes + convention.extent], 1), usable
 
 
@@ -44,16 +45,20 @@ def centre_scale(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Centre (N, 2) in pixels and scale (N, 2) in units of 200 px of the padded crop.
 
-    The shorter side grows to the network's aspect ratio, then both grow by the padding.
+    The shorter side grows to the network's aspect ratio, then both grow by the padding,
+    but where the convention's rule on the centre says otherwise.
     float32 on purpose: the official code stores both in that precision.
     """
     boxes = np.asarray(boxes_xywh, np.float64).reshape(-1, 4)
-    centres = boxes[:, :2] + (boxes[:, 2:] - convention.extent) / 2
+    centres = (boxes[:, :2] + (boxes[:, 2:] - convention.extent) / 2).astype(np.float32)
     aspect = input_wh[0] / input_wh[1]
     width = np.maximum(boxes[:, 2], boxes[:, 3] * aspect)
     height = np.maximum(boxes[:, 3], boxes[:, 2] / aspect)
     scales = (np.stack([width, height], 1) / SCALE_UNIT).astype(np.float32)
-    return centres.astype(np.float32), scales * np.float32(convention.padding)
+    grow = np.full(len(boxes), convention.padding, np.float32)
+    if convention.unpadded_x is not None:
+        grow[centres[:, 0] == convention.unpadded_x] = 1
+    return centres, scales * grow[:, None]
 
 
 def crop_areas(scales: Floats) -> Floats:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from posemark.core.errors import FrameError
 from posemark.core.frame import Floats
 from posemark.core.spec import IMAGENET, Pixels
+from posemark.geometry.encoded import MOST_PIXELS
+from posemark.geometry.encoded import size_wh as encoded_size_wh
 
 Image = NDArray[np.uint8]
 
@@ -16,28 +18,42 @@ Image = NDArray[np.uint8]
 def decode_bgr(encoded: bytes, size_wh: tuple[int, int], name: str) -> Image:
     """Pixels (H, W, 3) BGR of an encoded image; grey and transparent ones become BGR.
 
-    The EXIF orientation is ignored, as in the official code: COCO's annotations refer to
-    the stored pixels.
+    16-bit images become 8-bit. The EXIF orientation is ignored, as in the official code: COCO's
+    annotations refer to the stored pixels. The size is that of the header until it is known to
+    fit: a damaged or hostile file may ask for any.
 
     Raises:
-        FrameError: if the bytes are no image or its size is not size_wh.
+        FrameError: if the bytes are no image, or its size is not size_wh or above MOST_PIXELS.
     """
-    data = np.frombuffer(encoded, np.uint8)
+    _require_size(encoded_size_wh(encoded, name), size_wh, name)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(data, flags) if data.size else None
+    try:
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags)
+    except cv2.error as error:
+        raise FrameError(f"{name}: OpenCV cannot decode this image ({error.err}).") from error
     if image is None:
         raise FrameError(
-            f"{name}: expected a JPEG or PNG image, got {data.size} bytes that OpenCV cannot "
+            f"{name}: expected a JPEG or PNG image, got {len(encoded)} bytes that OpenCV cannot "
             "decode. The file is damaged or of another format: fetch it again."
         )
     height, width = image.shape[:2]
-    if (width, height) != tuple(size_wh):
+    _require_size((width, height), size_wh, name)
+    return image.astype(np.uint8, copy=False)
+
+
+def _require_size(found_wh: tuple[int, int], size_wh: tuple[int, int], name: str) -> None:
+    width, height = found_wh
+    if found_wh != tuple(size_wh):
         raise FrameError(
             f"{name}: the annotations are for {size_wh[0]}x{size_wh[1]} pixels, the image has "
             f"{width}x{height}. It was resized or rotated (EXIF orientation is ignored, as in "
             "COCO): use the original file."
         )
-    return image.astype(np.uint8, copy=False)
+    if width * height > MOST_PIXELS:
+        raise FrameError(
+            f"{name}: the image has {width}x{height} pixels, above the limit of {MOST_PIXELS}. "
+            "Make it smaller, and its annotations with it."
+        )
 
 
 def crop_batch(
@@ -47,6 +63,9 @@ def crop_batch(
 
     affines: (N, 2, 3) from image pixels to crop pixels. Sampling is bilinear, or bicubic where
     `pixels` asks for it.
+
+    Raises:
+        FrameError: if OpenCV cannot sample the image, as beyond 32,766 pixels a side.
     """
     batch = np.empty((len(affines), 3, input_wh[1], input_wh[0]), np.float32)
     tables = _normalised_bytes(pixels)
@@ -54,10 +73,27 @@ def crop_batch(
     outside = (pixels.fill,) * 3
     for affine, planes in zip(affines, batch, strict=True):
         flags = _sampling(affine, pixels)
-        crop = cv2.warpAffine(image_bgr, affine, input_wh, flags=flags, borderValue=outside)
+        crop = _warped(image_bgr, affine, input_wh, flags, outside)
         for channel, table, plane in zip(channels, tables, planes, strict=True):
             cv2.LUT(cv2.extractChannel(crop, channel), table, plane)
     return batch
+
+
+def _warped(
+    image_bgr: Image,
+    affine: Floats,
+    input_wh: tuple[int, int],
+    flags: int,
+    outside: tuple[int, ...],
+) -> Image:
+    try:
+        return cv2.warpAffine(image_bgr, affine, input_wh, flags=flags, borderValue=outside)  # type: ignore
+    except cv2.error as error:
+        height, width = image_bgr.shape[:2]
+        raise FrameError(
+            f"OpenCV cannot sample {input_wh[0]}x{input_wh[1]} pixels of this image of "
+            f"{width}x{height} ({error.err}). Use an image of more usual proportions."
+        ) from error
 
 
 def _sampling(affine: Floats, pixels: Pixels) -> int:

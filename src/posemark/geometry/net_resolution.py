@@ -48,15 +48,11 @@ class NetResolution:
         """(2, 3) affine from pixels of the first input to image pixels.
 
         Officially the way back divides by the size of the *rounded* scaled image, which is
-        not quite the inverse of the way there for images above twice the input, and ends half
-        an image pixel to the right and down. The codec adds that half in base pixels; what it
-        lacks after the way back is added here.
+        not quite the inverse of the way there for images above twice the input. The codec has
+        added half an image pixel, reckoned in the same way, so nothing is added here.
         """
-        there = float(inputs[0].affine[0, 0])
-        scaled = [max(2, _rounded(there * side)) for side in image_wh]
-        back = min((side - 1) / (new - 1) for side, new in zip(image_wh, scaled, strict=True))
-        rest = 0.5 - 0.5 * there * back
-        return np.array([[back, 0, rest], [0, back, rest]])
+        back = _back(image_wh, float(inputs[0].affine[0, 0]))
+        return np.array([[back, 0, 0], [0, back, 0]])
 
 
 def _scaled(image_wh: tuple[int, int], base_wh: tuple[int, int], scale: float) -> ScaledInput:
@@ -66,7 +62,13 @@ def _scaled(image_wh: tuple[int, int], base_wh: tuple[int, int], scale: float) -
         for side, whole in zip((width, height), image_wh, strict=True)
     )
     affine = np.array([[zoom, 0, 0], [0, zoom, 0]])
-    return ScaledInput(scale, (width, height), affine)
+    return ScaledInput(scale, (width, height), affine, _back(image_wh, zoom))
+
+
+def _back(image_wh: tuple[int, int], zoom: float) -> float:
+    """OpenPose's scaleNetToOutput: from first to last pixel centre of the rounded scaled image."""
+    scaled = [max(2, _rounded(zoom * side)) for side in image_wh]
+    return min((side - 1) / (new - 1) for side, new in zip(image_wh, scaled, strict=True))
 
 
 def _rounded(value: float) -> int:

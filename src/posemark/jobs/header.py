@@ -83,6 +83,7 @@ def make_header(
         turns=turns,
         network=spec.network,
         run=secrets.token_hex(_RUN_BYTES),
+        data_notes=prepared.data_notes,
     )
 
 

@@ -1,8 +1,10 @@
 """Perfect outputs of a job, decoded bit by bit outside the clock: the codec ceiling's poses."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import islice
 
+from posemark.core.errors import FrameError
 from posemark.core.frame import Boxes, Frame, Poses
 from posemark.jobs.lines import people
 from posemark.measure.clock import Budget, now_ns
@@ -29,7 +31,7 @@ class Perfect:
     ) -> None:
         posed = islice((pair for pair in frames if len(pair[1])), CEILING_IMAGES)
         self._left = [pair for pair in posed if pair[0].image_id not in have]
-        self._decode, self._taken_ns = decode, 0
+        self._decode, self._taken_ns, self._tried = decode, 0, 0
         self._lines: list[PerfectLine] = []
 
     def go_on(self, seconds: float | None) -> list[PerfectLine]:
@@ -41,7 +43,9 @@ class Perfect:
         budget, began = Budget(seconds), now_ns()
         while self._left:
             frame, boxes = self._left.pop(0)
-            self._lines.append(PerfectLine(frame.image_id, people(self._decode(frame, boxes))))
+            with suppress(FrameError):  # the frame is reported when its turn to be measured comes
+                self._lines.append(PerfectLine(frame.image_id, people(self._decode(frame, boxes))))
+            self._tried += 1
             if budget.used_up():
                 break
         self._taken_ns += now_ns() - began
@@ -50,4 +54,4 @@ class Perfect:
     @property
     def seconds_left(self) -> float:
         """That the rest is expected to take; 0.0 when all are decoded, or before the first."""
-        return len(self._left) * self._taken_ns / 1e9 / max(1, len(self._lines))
+        return len(self._left) * self._taken_ns / 1e9 / max(1, self._tried)

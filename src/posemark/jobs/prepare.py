@@ -42,6 +42,11 @@ class Prepared:
         return self.codec.name + ("+rescore" if self.rescorer else "")
 
     @property
+    def data_notes(self) -> tuple[str, ...]:
+        """What was left out of annotations and boxes, or filled in."""
+        return (*self.dataset.notes, *self.boxes.notes)
+
+    @property
     def key(self) -> str:
         """The name of the record and of the point on the chart."""
         return self.job.key(tag_of(self.spec, self.checkpoint))

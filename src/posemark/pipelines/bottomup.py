@@ -8,14 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from posemark.core.errors import FrameError
 from posemark.core.frame import Boxes, Frame, Poses
-from posemark.core.grouping import GroupCodec, Maps, Pass, Rescorer, ScaledInput, Sizing
+from posemark.core.grouping import MISSING, GroupCodec, Maps, Pass, Rescorer, ScaledInput, Sizing
 from posemark.core.spec import ModelSpec
 from posemark.geometry.affine import apply
 from posemark.geometry.crop import Image, crop_batch
 from posemark.geometry.flip import mirrored_image
 from posemark.pipelines import Lap, Staged
 from posemark.runtimes import Session
+
+MOST_INPUT_PIXELS = 1 << 23
+"""Of one network input: 1280 x 6553. Where the short side is fixed, a thin image makes a long
+input: 65,500 x 10 pixels would become 1,676,800 x 512, and take 27 GB."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,24 @@ class BottomUp(Staged):
         return Work(frame, encoded, boxes, perfect)
 
     def _ready(self, size_wh: tuple[int, int], people: int) -> None:  # noqa: ARG002 (top-down)
-        for scaled in self.sizing.inputs(size_wh, self.scales):
+        for scaled in self._inputs(size_wh):
             self.session.prepare((1, 3, *reversed(scaled.size_wh)))
+
+    def _inputs(self, image_wh: tuple[int, int]) -> tuple[ScaledInput, ...]:
+        """The inputs of an image, one a scale.
+
+        Raises:
+            FrameError: if one of them has more than MOST_INPUT_PIXELS.
+        """
+        inputs = self.sizing.inputs(image_wh, self.scales)
+        width, height = max((each.size_wh for each in inputs), key=lambda wh: wh[0] * wh[1])
+        if width * height > MOST_INPUT_PIXELS:
+            raise FrameError(
+                f"an image of {image_wh[0]}x{image_wh[1]} pixels would make a network input of "
+                f"{width}x{height}, above the limit of {MOST_INPUT_PIXELS} pixels. Use an image "
+                "of more usual proportions."
+            )
+        return inputs
 
     def _find(
         self,
@@ -68,7 +89,7 @@ class BottomUp(Staged):
         lap: Lap,
     ) -> Poses:
         height, width = image.shape[:2]
-        inputs = self.sizing.inputs((width, height), self.scales)
+        inputs = self._inputs((width, height))
         passes = tuple(self._passes(image, inputs, lap))
         return self._located(passes if perfect is None else perfect, (width, height))
 
@@ -82,7 +103,7 @@ class BottomUp(Staged):
 
     def pixels(self, work: Work) -> int:
         """Of the network's inputs at all scales: they follow the image's size."""
-        inputs = self.sizing.inputs(work.frame.size_wh, self.scales)
+        inputs = self._inputs(work.frame.size_wh)
         return sum(width * height for width, height in (each.size_wh for each in inputs))
 
     def _passes(self, image: Image, inputs: tuple[ScaledInput, ...], lap: Lap) -> Iterator[Pass]:
@@ -102,13 +123,14 @@ class BottomUp(Staged):
                 self.codec.encode(frame.truth, scaled, False),
                 self.codec.encode(frame.truth, scaled, True) if self.flip else None,
             )
-            for scaled in self.sizing.inputs(frame.size_wh, self.scales)
+            for scaled in self._inputs(frame.size_wh)
         )
 
     def _located(self, passes: tuple[Pass, ...], size_wh: tuple[int, int]) -> Poses:
         people, scores = self.codec.decode(passes)
         back = self.sizing.to_image(size_wh, [each.input for each in passes])
         points = apply(np.broadcast_to(back, (len(people), 2, 3)), people[..., :2])
+        points[(people == MISSING).all(-1)] = MISSING[:2]
         if self.rescorer:
             located = np.concatenate([points, people[..., 2:]], axis=-1)
             scores = self.rescorer.rescored(located, scores)

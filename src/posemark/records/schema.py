@@ -117,6 +117,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     share it infer equally fast at the same input size. Empty in records before it was written.
     run: an arbitrary name that every line of the run repeats, beside its number; empty in
     records before it was written.
+    data_notes: what was left out of annotations and boxes or filled in, one sentence each.
     """
 
     entry: str
@@ -147,6 +148,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     schema: int = SCHEMA
     network: str = ""
     run: str = ""
+    data_notes: tuple[str, ...] = ()
 
     @property
     def facts(self) -> Environment:
@@ -159,7 +161,15 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
         return {k: v for k, v in fields.items() if k not in _CIRCUMSTANCES}
 
 
-_CIRCUMSTANCES = ("environment", "started", "own_process", "turns", "network", "run")
+_CIRCUMSTANCES = (
+    "environment",
+    "started",
+    "own_process",
+    "turns",
+    "network",
+    "run",
+    "data_notes",
+)
 
 
 class People(msgspec.Struct, frozen=True, array_like=True):

@@ -236,6 +236,7 @@ def _dropped_share(record: files.Record) -> float | None:
 
 
 def _notes(record: files.Record) -> Iterable[str]:
+    yield from record.header.data_notes
     failed = [f.error for f in record.failed if f.error is not None]
     if failed:
         frames = figures.counted(len(failed), "frame")

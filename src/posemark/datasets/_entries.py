@@ -1,0 +1,116 @@
+"""JSON files of many entries, decoded into declared types, with the entry at fault named."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+MOST_BYTES = 1 << 29
+"""Of one JSON file (512 MiB). COCO's largest, the key points of train2017, has 240 MB."""
+
+_BOM = b"\xef\xbb\xbf"
+_NOT_FINITE = (b"NaN", b"Infinity", b"-Infinity")
+
+
+class NotJsonError(ValueError):
+    """The content is no JSON; the message says where and why."""
+
+
+class MisfitError(ValueError):
+    """The content is JSON of another form; the message says what does not fit."""
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a regular file of at most MOST_BYTES.
+
+    Raises:
+        OSError: as the system gives it.
+        MisfitError: for anything that is no regular file, and for larger ones: nothing is read.
+    """
+    facts = path.stat()
+    if not path.is_file():
+        raise MisfitError("it is no regular file")
+    if facts.st_size > MOST_BYTES:
+        raise MisfitError(f"it has {facts.st_size} bytes, above the limit of {MOST_BYTES}")
+    return path.read_bytes()
+
+
+def decoded(content: bytes, form: type[T]) -> T:
+    """JSON (UTF-8, with or without a byte order mark) as the declared type.
+
+    Raises:
+        NotJsonError: if it cannot be parsed.
+        MisfitError: if it is of another form.
+    """
+    content = content.removeprefix(_BOM)
+    try:
+        return msgspec.json.decode(content, type=form)
+    except msgspec.ValidationError as error:
+        raise MisfitError(str(error)) from error
+    except RecursionError as error:
+        raise NotJsonError("its brackets are nested too deeply") from error
+    except ValueError as error:  # msgspec.DecodeError and UnicodeDecodeError are ValueErrors
+        raise NotJsonError(_where(content, str(error))) from error
+
+
+Entries = Mapping[int, msgspec.Raw]
+"""Entries of a list by their index in the file."""
+
+
+def indexed(entries: Sequence[msgspec.Raw]) -> dict[int, msgspec.Raw]:
+    """All entries of a list by their index."""
+    return dict(enumerate(entries))
+
+
+def decoded_entries(entries: Entries, place: str, form: type[T]) -> dict[int, T]:
+    """Every entry as the declared type, by its index.
+
+    Args:
+        entries: as they stand in the file.
+        place: what the list is called in the file, for the message.
+        form: a msgspec Struct.
+
+    Raises:
+        MisfitError: naming the first entry that is of another form.
+    """
+    decoder, found = msgspec.json.Decoder(form), dict[int, T]()
+    for index, entry in entries.items():
+        try:
+            found[index] = decoder.decode(entry)
+        except (ValueError, RecursionError) as error:
+            raise misfit(place, index, entry, str(error)) from error
+    return found
+
+
+def misfit(place: str, index: int, entry: msgspec.Raw, problem: str) -> MisfitError:
+    """The error that names an entry, shows its beginning and says what does not fit."""
+    return MisfitError(f"{place}[{index}] is {shown(entry)}: {problem}")
+
+
+def shown(entry: msgspec.Raw | bytes, most: int = 160) -> str:
+    """The beginning of an entry, for a message."""
+    text = bytes(entry)[: most + 1].decode(errors="replace")
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def whole(value: float | str) -> int | None:
+    """A number without a fraction, also where it is written as 640.0 or "640"; else None."""
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(r"[0-9]{1,15}", value) else None
+    return int(value) if value == int(value) and abs(value) < 2**53 else None
+
+
+def _where(content: bytes, problem: str) -> str:
+    """The parser's words and, for numbers that are not finite, what stands there."""
+    found = re.search(r"\(byte (\d+)\)", problem)
+    at = int(found[1]) if found else 0
+    for name in _NOT_FINITE if found else ():
+        start = at - name.find(content[at : at + 1])  # the parser stops at or after the sign
+        if content.startswith(name, start):
+            before = shown(content[max(0, start - 120) : start + len(name)])
+            return f"a number that is not finite in {before}"
+    return problem
