@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from posemark.report.evidence import Need, missing, need, words
+from posemark.report.evidence import Need, command, missing, need, words
 from report_rows import row
 
 
@@ -43,3 +43,15 @@ def test_words():
     assert missing(short(5, 10, 100)) == ()
     assert words(Need(2, 3, 11.2)) == "2 blocks and 3 frames more, about 12 s"
     assert words(Need(1, 0, 0.0)) == "1 block more"
+
+
+def test_the_command_names_the_settings_and_enough_time():
+    slow = short(3, 3, 2000, entry="small@gt", data="sample", weights="none", threads=2)
+    assert command(slow) == (
+        "posemark run small@gt --data sample --runtime torch --precision fp32 --threads 2 "
+        "--budget 24"
+    )
+    told = command(replace(slow, blocks=9, frames=20, flip=True, persons_mode="batched"))
+    assert "--flip" in told
+    assert "--persons batched" in told
+    assert told.endswith("--budget 192")

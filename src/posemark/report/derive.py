@@ -14,6 +14,7 @@ from posemark.measure.camera import sustainable_fps
 from posemark.measure.fit import Line, fit
 from posemark.measure.interval import pose_interval
 from posemark.measure.pairing import pose_ns
+from posemark.measure.shared import Part, line_of, spread_of
 from posemark.records import files, schema
 from posemark.report import ceiling, figures
 from posemark.report.expected import expectation
@@ -41,7 +42,58 @@ def load_rows(
     """
     truths: dict[Path, dict[str, Any]] = {}
     records = [record for path in paths for record in records_in(path)]
-    return in_order(row_of(files.read(record), truths) for record in watched(records))
+    read = (files.read(record) for record in watched(records))
+    return in_order(_sharing([(row_of(each, truths), _parts(each)) for each in read]))
+
+
+def _parts(record: files.Record) -> tuple[Part, ...]:
+    """Of the time of a frame over its people: inference first, then what is the entry's own."""
+    blocks = [good for block in record.blocks if (good := [f for f in block.frames if not f.error])]
+    top_down = record.header.approach != "bottom-up"
+    return tuple(
+        Part.of([[(f.boxes, _ms(f, stages)) for f in block] for block in blocks], sloped)
+        for stages, sloped in (
+            (("infer",), top_down),
+            (("preprocess",), top_down),
+            (("postprocess",), True),
+        )
+    )
+
+
+def _sharing(read: list[tuple[Row, tuple[Part, ...]]]) -> Iterable[Row]:
+    """Rows whose inference rests on the frames of all that share their network."""
+    for row, (infer, *rest) in read:
+        others = [
+            (other, parts[0])
+            for other, parts in read
+            if other is not row and _shares(other, row) and other.verdict.kind in _LENDING
+        ]
+        parts = [infer.joined([part for _, part in others]), *rest]
+        line = line_of(parts) if others and row.frames else None
+        yield replace(
+            row,
+            network_frames=row.frames + sum(other.frames for other, _ in others),
+            line_spread=spread_of(parts, row.blocks),
+            intercept_ms=line.base if line else row.intercept_ms,
+            ms_per_person=line.per_person if line else row.ms_per_person,
+        )
+
+
+_LENDING = ("valid", "noisy")
+"""Verdicts of rows whose inference may count for others: the machine was as it should be."""
+
+
+def _shares(one: Row, other: Row) -> bool:
+    """Whether both infer equally fast: one network, run in the same way on the same machine."""
+    return _inference(one) == _inference(other)
+
+
+def _inference(row: Row) -> tuple[object, ...]:
+    what = (row.network, row.input_hw, row.approach, row.scales, row.flip, row.persons_mode)
+    how = (row.runtime, row.precision, row.device, row.threads, row.mode, row.camera_fps)
+    data = row.data if row.approach == "bottom-up" else ""
+    same = (row.machine, row.fingerprint.get("protocol", ""), row.fingerprint.get("card", ""))
+    return *what, *how, *same, *row.inference, data
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -84,6 +136,7 @@ def _of_header(header: schema.Header) -> Row:
         letter=header.letter,
         model=header.model,
         network=header.network or header.model,
+        inference=(str(settings.max_batch), settings.layout or ""),
         weights=header.weights.name,
         runtime=settings.runtime,
         precision=settings.precision,

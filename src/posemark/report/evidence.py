@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import ceil
+from shlex import quote
 
 from posemark.measure.interval import FEWEST_BLOCKS
 from posemark.measure.loop import BLOCK_SECONDS
@@ -53,3 +54,30 @@ def words(wanted: Need) -> str:
     parts = [f"{count} {noun if count == 1 else noun + 's'}" for count, noun in counts if count]
     seconds = f", about {ceil(wanted.seconds):,} s" if wanted.seconds else ""
     return f"{' and '.join(parts)} more{seconds}"
+
+
+_MORE = 4
+"""How many times as long a run that has enough blocks goes on: half the width of its interval."""
+
+
+def command(row: Row) -> str:
+    """What to run on an idle machine to decide its speed; data and weights as they were given.
+
+    The budget is the time it took so far and what it needs, or several times as much.
+    """
+    used, wanted = row.frames * sum(row.stage_ms.values()) / 1000, need(row)
+    seconds = used + wanted.seconds if wanted else _MORE * used
+    options = {
+        "--data": row.data,
+        "--weights": "" if row.weights == "none" else row.weights,
+        "--runtime": row.runtime,
+        "--precision": row.precision,
+        "--device": "" if row.device == "cpu" else row.device,
+        "--persons": "" if row.persons_mode == "serial" else row.persons_mode,
+        "--threads": f"{row.threads or ''}",
+        "--mode": "" if row.mode == "burst" else row.mode,
+        "--fps": f"{row.camera_fps:g}" if row.camera_fps else "",
+        "--budget": f"{max(5, ceil(1.2 * seconds))}",
+    }
+    given = (f"{name} {quote(value)}" for name, value in options.items() if value)
+    return " ".join([f"posemark run {quote(row.entry)}", *(["--flip"] * row.flip), *given])

@@ -70,7 +70,8 @@ class Row:
     network_frames: frames of all rows read together that share this row's inference, its own
         among them; 0 where a row was read alone. line_spread: half width squared of the 95 %
         interval of the line's time at n people, in ms^2, as the polynomial a + b n + c n^2;
-        None with too few blocks. folder: where the record lies.
+        None with too few blocks. inference: what else its speed depends on: most crops in a
+        forward, layout.
     """
 
     entry: str
@@ -134,4 +135,4 @@ class Row:
     network: str = ""
     network_frames: int = 0
     line_spread: tuple[float, float, float] | None = None
-    folder: str = ""
+    inference: tuple[str, ...] = ()
