@@ -12,8 +12,8 @@ from posemark.report import derive
 from posemark.report.recommend import Wishes, recommend
 
 NETWORKS = {"a": (20, 40), "b": (5, 25), "c": (60, 12), "d": (2, 70)}
-WISHES_PER_MACHINE = 50
-MACHINES = 20
+WISHES_PER_MACHINE = 100
+MACHINES = 10
 
 
 def true_ms(entry, people):
