@@ -84,7 +84,8 @@ def test_json_holds_the_wishes_and_the_same_answer(run):
     assert {each["name"] for each in found["excluded"]} == {"small@gt", "large@gt", "closed@gt"}
     assert {each["constraint"] for each in found["excluded"]} == {"memory"}
     assert set(found) == {
-        *("wishes", "shortlist", "beaten", "excluded", "gains", "nearest", "notes")
+        *("wishes", "shortlist", "beaten", "excluded", "gains", "nearest", "notes"),
+        "undecided",
     }
 
 

@@ -1,8 +1,10 @@
 """What a row still needs: against the rules of the verdict."""
 
+from dataclasses import replace
+
 import pytest
 
-from posemark.report.evidence import Need, need, words
+from posemark.report.evidence import Need, command, missing, need, words
 from posemark.report.rows import Row, Verdict
 
 
@@ -50,10 +52,33 @@ def test_a_disturbed_speed_is_measured_anew(kind):
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (Need(2, 7, 7.0), "2 blocks, 7 frames more (about 7 s)"),
+        (Need(2, 7, 7.0), "2 blocks and 7 frames more (about 7 s)"),
         (Need(1, 0, 0.1), "1 block more (about 1 s)"),
-        (Need(5, 10, None), "5 blocks, 10 frames more"),
+        (Need(5, 10, None), "5 blocks and 10 frames more"),
     ],
 )
 def test_the_words(found, said):
     assert words(found) == said
+
+
+def test_frames_of_the_same_network_count_and_blocks_do_not():
+    assert need(replace(row("valid", 3, 5), network_frames=30)) is None
+    assert need(replace(row(frames=3, blocks=4), network_frames=30)) == Need(1, 0, 1.0)
+
+
+def test_counts_that_are_too_low():
+    assert missing(row(frames=7, blocks=3)) == ("3 of 5 blocks", "7 of 10 frames")
+    assert missing(row(frames=10, blocks=5)) == ()
+
+
+def test_the_command_names_the_settings_and_enough_time():
+    slow = replace(row(frames=3, blocks=3, frame_ms=2000.0), threads=2, data="sample")
+    assert command(slow) == (
+        "posemark run small@gt --data sample --runtime torch --precision fp32 --threads 2 "
+        "--budget 24"
+    )
+    enough = replace(slow, frames=20, blocks=9, verdict=Verdict("valid"))
+    again = command(replace(enough, flip=True, persons_mode="batched"))
+    assert "--flip" in again
+    assert "--persons batched" in again
+    assert again.endswith("--budget 192")

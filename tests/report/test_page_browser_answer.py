@@ -22,6 +22,8 @@ return arguments[0].map(({ rows, wanted }) => {
     shortlist: found.shortlist.map((each) => [name(each), each.fps]),
     beaten: found.beaten.map(({ each, by }) => [name(each), name(by)]),
     excluded: found.judged.flatMap(broken),
+    undecided: found.judged
+      .filter((each) => each.open && !Object.keys(each.broken).length).map(name),
     gains: mapped(found.gains, (own) => own.map(name)),
     nearest: mapped(found.nearest, name),
   };
@@ -61,6 +63,7 @@ def random_rows(chance):
             fps_pose=chance.choice([None, 5.0, 10.0, 20.0]),
             intercept_ms=line[0],
             ms_per_person=line[1],
+            line_spread=chance.choice([None, (0.0, 0.0, 0.0), (400.0, 2.0, 9.0)]),
             licence=chance.choice(["MIT", "MIT", "CC BY-NC 4.0", None]),
             weights_licence=chance.choice(["MIT", "GPL-3.0"]),
             peak_memory=chance.choice([None, 10**9, 2 * 10**9]),
@@ -96,6 +99,7 @@ def decided(answer):
         "shortlist": [[each.name, each.fps] for each in answer.shortlist],
         "beaten": [[each.name, each.beaten_by] for each in answer.beaten],
         "excluded": [[each.name, each.constraint] for each in answer.excluded],
+        "undecided": [each.name for each in answer.undecided],
         "gains": {rule: list(names) for rule, names in answer.gains.items()},
         "nearest": {rule: told.partition(":")[0] for rule, told in answer.nearest.items()},
     }

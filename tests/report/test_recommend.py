@@ -23,6 +23,7 @@ def entry(name, ap=0.7, ms=100.0, slope=0.0, boxes="simulated", **changes):
         "ap": None if ap is None else {"AP": ap},
         "ap_published": None,
         "fps_pose": 1000 / ms,
+        "fps_interval": None,
         "intercept_ms": ms,
         "ms_per_person": slope,
         "most_people": 9,

@@ -107,6 +107,7 @@ def _print(answer: "Answer", wishes: "Wishes", total: int) -> None:
         _print_choice(console, choice, f"{rank:>2}. ", "bold green")
     for choice in answer.beaten:
         _print_choice(console, choice, "  - ", "dim")
+    _print_undecided(console, answer)
     titles = _titles(wishes)
     if answer.nearest:
         console.print("\nWhat comes nearest", style="bold")
@@ -117,6 +118,14 @@ def _print(answer: "Answer", wishes: "Wishes", total: int) -> None:
     console.print()
     for note in answer.notes:
         console.print(note, style="dim", markup=False)
+
+
+def _print_undecided(console: "Console", answer: "Answer") -> None:
+    if answer.undecided:
+        console.print(f"\nundecided: {len(answer.undecided)}, and what decides", style="bold")
+    for each in answer.undecided:
+        print_indented(console, f"{each.name}: {each.why}")
+        print_indented(console, each.command, 4)
 
 
 def _print_choice(console: "Console", choice: "Choice", bullet: str, style: str) -> None:

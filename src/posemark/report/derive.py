@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -14,6 +14,7 @@ from posemark.measure.camera import sustainable_fps
 from posemark.measure.fit import Line, fit
 from posemark.measure.interval import pose_interval
 from posemark.measure.pairing import pose_ns
+from posemark.measure.shared import Part, line_of, spread_of
 from posemark.records import files, schema, truth
 from posemark.report import ceiling, figures
 from posemark.report.expected import expectation
@@ -52,7 +53,11 @@ def load_rows(
     """
     truths: Truths = {}
     records = watched([record for path in paths for record in records_in(path)])
-    return in_order(usable(records, lambda path: row_of(files.read(path), truths), left_out))
+    return in_order(
+        with_shared_evidence(
+            usable(records, lambda path: derived(files.read(path), truths), left_out)
+        )
+    )
 
 
 def usable(
@@ -87,6 +92,73 @@ def _nothing_left(errors: list[RecordError]) -> RecordError:
         f"None of these {len(errors)} records can be used; the reasons stand above. Run the "
         "entries again into another --out folder."
     )
+
+
+@dataclass(frozen=True)
+class Derived:
+    """The figures of one record, and the parts of its frames' time for those who share them."""
+
+    row: Row
+    parts: tuple[Part, ...]
+
+
+def derived(record: files.Record, truths: Truths) -> Derived:
+    """The figures of one record before evidence is shared: see with_shared_evidence."""
+    return Derived(row_of(record, truths), _parts(record))
+
+
+def _parts(record: files.Record) -> tuple[Part, ...]:
+    """The time of a frame over its people: inference first, then what is the entry's own."""
+    blocks = [good for block in record.blocks if (good := [f for f in block.frames if not f.error])]
+    top_down = record.header.approach != "bottom-up"
+    return tuple(
+        Part.of([[(f.boxes, _ms(f, stages)) for f in block] for block in blocks], sloped)
+        for stages, sloped in (
+            (("infer",), top_down),
+            (("preprocess",), top_down),
+            (("postprocess",), True),
+        )
+    )
+
+
+def with_shared_evidence(found: Sequence[Derived]) -> list[Row]:
+    """Rows in the order given, whose inference rests on all frames of their common network."""
+    return [_with_evidence_of(each, found) for each in found]
+
+
+def _with_evidence_of(own: Derived, found: Sequence[Derived]) -> Row:
+    row, (infer, *rest) = own.row, own.parts
+    others = [
+        other
+        for other in found
+        if other is not own and _shares(other.row, row) and other.row.verdict.kind in _LENDING
+    ]
+    parts = [infer.joined([other.parts[0] for other in others]), *rest]
+    line = line_of(parts) if others and row.frames else None
+    return replace(
+        row,
+        network_frames=row.frames + sum(other.row.frames for other in others),
+        line_spread=spread_of(parts, row.blocks),
+        intercept_ms=line.base if line else row.intercept_ms,
+        ms_per_person=line.per_person if line else row.ms_per_person,
+    )
+
+
+_LENDING = ("valid", "noisy")
+"""Verdicts of rows whose inference may count for others: the machine was as it should be."""
+
+
+def _shares(one: Row, other: Row) -> bool:
+    """Whether both infer equally fast: one network, run in the same way on the same machine."""
+    return _inference(one) == _inference(other)
+
+
+def _inference(row: Row) -> tuple[object, ...]:
+    what = (row.network, row.input_hw, row.approach, row.scales, row.flip, row.persons_mode)
+    how = (row.runtime, row.precision, row.device, row.threads, row.mode, row.camera_fps)
+    data = row.data if row.approach == "bottom-up" else ""
+    same = (row.machine, row.fingerprint.get("protocol", ""), row.fingerprint.get("card", ""))
+    return *what, *how, *same, *row.inference, data
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -134,6 +206,7 @@ def _of_header(header: schema.Header) -> Row:
         letter=header.letter,
         model=header.model,
         network=header.network or header.model,
+        inference=(str(settings.max_batch), settings.layout or ""),
         weights=header.weights.name,
         runtime=settings.runtime,
         precision=settings.precision,

@@ -1,7 +1,8 @@
-"""What a row still needs before its speed is decided."""
+"""What a row still needs before its speed may answer a question: the one place for that rule."""
 
 from dataclasses import dataclass
 from math import ceil
+from shlex import quote
 
 from posemark.measure.interval import FEWEST_BLOCKS, MOST_HALF_WIDTH
 from posemark.measure.loop import BLOCK_SECONDS
@@ -9,7 +10,7 @@ from posemark.report.figures import counted, half_width
 from posemark.report.rows import Row
 
 FEWEST_FRAMES = 10
-"""Behind what people cost: a line through fewer says little about the next frame."""
+"""The least frames behind a line of what people cost before it may answer a question."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,21 @@ class Need:
     anew: str = ""
 
 
+def frames_known(row: Row) -> int:
+    """Frames that its inference rests on: those of all rows that share its network."""
+    return max(row.frames, row.network_frames)
+
+
 def need(row: Row) -> Need | None:
-    """What would decide the speed of a row; None for one that is decided."""
-    frames, kind = max(0, FEWEST_FRAMES - row.frames), row.verdict.kind
+    """What would decide the speed of a row; None for one that is decided.
+
+    The blocks are its own, since its verdict rests on them; the frames may be those of other
+    entries with the same network. Seconds rest on the mean time of its own frames.
+    """
+    kind = row.verdict.kind
     if kind not in ("valid", "noisy"):
         return _costed(row, FEWEST_BLOCKS, FEWEST_FRAMES, kind)
+    frames = max(0, FEWEST_FRAMES - frames_known(row))
     blocks = max(0, FEWEST_BLOCKS - row.blocks)
     if kind == "noisy" and not blocks:
         # The interval narrows with the root of the number of blocks.
@@ -39,17 +50,55 @@ def need(row: Row) -> Need | None:
 
 
 def _costed(row: Row, blocks: int, frames: int, anew: str = "") -> Need:
-    frame = sum(row.stage_ms.values()) / 1000 if row.frames else None
-    if frame is None:
+    if not row.frames:
         return Need(blocks, frames, None, anew)
+    frame = _frame_seconds(row)
     return Need(blocks, frames, max(blocks * max(BLOCK_SECONDS, frame), frames * frame), anew)
 
 
-def words(need: Need) -> str:
-    """For a list of what is undecided: "4 blocks, 9 frames more (about 10 s)"."""
-    if need.anew:
-        return f"{need.anew}: measure it anew, with nothing else running"
-    wanted = [counted(need.blocks, "block")] if need.blocks else []
-    wanted += [counted(need.frames, "frame")] if need.frames else []
-    about = f" (about {max(1, round(need.seconds)):,} s)" if need.seconds is not None else ""
-    return f"{', '.join(wanted)} more{about}"
+def _frame_seconds(row: Row) -> float:
+    return sum(row.stage_ms.values()) / 1000
+
+
+def missing(row: Row) -> tuple[str, ...]:
+    """Counts that are too low, one phrase each: "3 of 5 blocks", "7 of 10 frames"."""
+    counts = ((row.blocks, FEWEST_BLOCKS, "blocks"), (frames_known(row), FEWEST_FRAMES, "frames"))
+    return tuple(f"{have} of {least} {noun}" for have, least, noun in counts if have < least)
+
+
+def words(wanted: Need) -> str:
+    """For a list of what is undecided: "4 blocks and 9 frames more (about 10 s)"."""
+    if wanted.anew:
+        return f"{wanted.anew}: measure it anew, with nothing else running"
+    parts = [counted(wanted.blocks, "block")] if wanted.blocks else []
+    parts += [counted(wanted.frames, "frame")] if wanted.frames else []
+    seconds = wanted.seconds
+    about = f" (about {max(1, round(seconds)):,} s)" if seconds is not None else ""
+    return f"{' and '.join(parts)} more{about}"
+
+
+_MORE = 4
+"""How many times as long a run that lacks nothing goes on: half the width of its interval."""
+
+
+def command(row: Row) -> str:
+    """What to run on an idle machine to decide its speed; data and weights as they were given.
+
+    The budget is the time it took so far and what it needs, or several times as much.
+    """
+    used, wanted = row.frames * _frame_seconds(row), need(row)
+    seconds = used + (wanted.seconds or 0.0) if wanted else _MORE * used
+    options = {
+        "--data": row.data,
+        "--weights": "" if row.weights == "none" else row.weights,
+        "--runtime": row.runtime,
+        "--precision": row.precision,
+        "--device": "" if row.device == "cpu" else row.device,
+        "--persons": "" if row.persons_mode == "serial" else row.persons_mode,
+        "--threads": f"{row.threads or ''}",
+        "--mode": "" if row.mode == "burst" else row.mode,
+        "--fps": f"{row.camera_fps:g}" if row.camera_fps else "",
+        "--budget": f"{max(5, ceil(1.2 * seconds))}",
+    }
+    given = (f"{name} {quote(value)}" for name, value in options.items() if value)
+    return " ".join([f"posemark run {quote(row.entry)}", *(["--flip"] * row.flip), *given])

@@ -41,8 +41,28 @@ function judge(rows, wanted) {
     const lost = 100 * ((best.ap ?? 0) - (row.ap ?? 0));
     const judged = { row, best, lost, fps: fpsFor(row, wanted.people) };
     if (row.stranger) return { ...judged, broken: { comparable: row.stranger } };
-    return { ...judged, broken: broken(judged, wanted) };
+    const open = openWhy(judged, wanted);
+    const { fps: slow, ...rest } = broken(judged, wanted);
+    return { ...judged, open, broken: open || !slow ? rest : { fps: slow, ...rest } };
   });
+}
+
+// Why the wish for speed is undecided; "" where it is decided, or nobody asked for speed.
+function openWhy(judged, wanted) {
+  if (wanted.fps === null) return "";
+  if (judged.row.unsure) return judged.row.unsure;
+  const [low, high] = fpsBounds(judged, wanted.people);
+  if (low === null || low >= wanted.fps || high < wanted.fps) return "";
+  return `${fpsWords(judged, wanted)}: too close to ${digits(wanted.fps)}`;
+}
+
+function fpsBounds({ row, fps }, people) {
+  if (people === null) return row.fps_interval ?? [null, Infinity];
+  if (fps === null || row.spread === null) return [null, Infinity];
+  const [a, b, c] = row.spread;
+  const half = Math.sqrt(Math.max(0, a + b * people + c * people ** 2));
+  const takes = 1000 / fps;
+  return [1000 / (takes + half), takes > half ? 1000 / (takes - half) : Infinity];
 }
 
 function broken(judged, wanted) {
@@ -99,7 +119,7 @@ function beats(one, other) {
 }
 
 function ranked(judged) {
-  const fitting = judged.filter((each) => !Object.keys(each.broken).length);
+  const fitting = judged.filter((each) => !each.open && !Object.keys(each.broken).length);
   const byWorth = (a, b) => b.row.ap - a.row.ap || b.fps - a.fps;
   return fitting.sort((a, b) => a.row.on_truth - b.row.on_truth || byWorth(a, b));
 }
@@ -209,6 +229,13 @@ function listed(names) {
 
 function excluded({ judged }) {
   const made = element("div", "", "excluded");
+  const undecided = judged.filter((each) => each.open && !Object.keys(each.broken).length);
+  if (undecided.length) {
+    const said = element("ul");
+    const words = (each) => `${each.row.entry}: ${each.open}. To decide: ${each.row.command}`;
+    said.append(...undecided.map((each) => element("li", words(each))));
+    made.append(more(`${undecided.length} undecided: ${RULE_TITLES.fps}`, said));
+  }
   for (const rule of RULES) {
     const out = judged.filter((each) => each.broken[rule]);
     if (!out.length) continue;
@@ -221,7 +248,7 @@ function excluded({ judged }) {
 
 function near({ nearest: found }) {
   return Object.entries(found).map(([rule, each]) => {
-    const why = each.broken[rule] ?? "fits this wish";
+    const why = each.broken[rule] ?? (rule === "fps" && each.open ? each.open : "fits this wish");
     return element("p", `Nearest in ${RULE_TITLES[rule]}: ${each.row.entry}: ${why}.`);
   });
 }

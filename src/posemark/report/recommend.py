@@ -15,6 +15,8 @@ The rules, in this order (the page's script follows the same ones on the fields 
               boxes that an app can have are each held against their own best.
      licence  commercial wanted, and not permissive
      memory   a maximum wanted, and memory unknown or above it
+   Where FPS is asked for, a row is undecided, not excluded under fps, if it has fewer than five
+   blocks or ten frames, if its verdict is not valid, or if min_fps lies within its interval.
    An unknown FPS or AP excludes even without a wish, since nothing could be ranked by it.
 5. Of the rows that fit, one beats another if both or neither have annotated boxes, it is at least
    as good in AP and in FPS, and better in one. The shortlist is what nobody beats; the others
@@ -26,9 +28,11 @@ The rules, in this order (the page's script follows the same ones on the fields 
 
 import operator
 from dataclasses import dataclass, replace
+from math import inf, isfinite, sqrt
 from typing import Any
 
 from posemark.report import comparable, context, entries, figures, licences
+from posemark.report.evidence import command, missing
 from posemark.report.rows import Row
 
 SLACK = 1e-9
@@ -100,12 +104,21 @@ class Exclusion:
 
 
 @dataclass(frozen=True)
+class Undecided:
+    """A row whose speed decides nothing yet. command: what would decide it."""
+
+    name: str
+    why: str
+    command: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """shortlist: what nobody beats, best first. beaten: what fits besides.
 
     excluded: once for every constraint that a row breaks. gains: by wish, the names that the
     shortlist would gain without it. nearest: by wish, what comes nearest, where nothing fits.
-    notes: sentences on all of it.
+    notes: sentences on all of it. undecided: what breaks no wish, and might break that for FPS.
     """
 
     shortlist: tuple[Choice, ...]
@@ -114,16 +127,21 @@ class Answer:
     gains: dict[str, tuple[str, ...]]
     nearest: dict[str, str]
     notes: tuple[str, ...]
+    undecided: tuple[Undecided, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Judged:
-    """A candidate under given wishes. lost: AP points. broken: why, by constraint."""
+    """A candidate under given wishes. lost: AP points. broken: why, by constraint.
+
+    open: why its speed decides nothing; "" where it does.
+    """
 
     candidate: Candidate
     fps: float | None
     lost: float
     broken: dict[str, str]
+    open: str = ""
 
 
 def recommend(rows: list[Row], wishes: Wishes) -> Answer:
@@ -139,6 +157,11 @@ def recommend(rows: list[Row], wishes: Wishes) -> Answer:
             Exclusion(each.candidate.name, constraint, why)
             for each in judged
             for constraint, why in each.broken.items()
+        ),
+        undecided=tuple(
+            Undecided(each.candidate.name, each.open, command(each.candidate.row))
+            for each in judged
+            if each.open and not each.broken
         ),
         gains={name: _gained(field, shortlist, less) for name, less in _less(wishes).items()},
         nearest={} if shortlist else _nearest(judged, wishes),
@@ -162,6 +185,10 @@ def page_data(rows: list[Row]) -> list[dict[str, Any]]:
             "base": each.row.intercept_ms,
             "slope": each.row.ms_per_person,
             "most_people": each.row.most_people,
+            "spread": each.row.line_spread and [*each.row.line_spread],
+            "fps_interval": each.row.fps_interval and [*each.row.fps_interval],
+            "unsure": unsure(each.row),
+            "command": command(each.row),
             "on_truth": _on_truth(each),
             "licence": each.licence.kind,
             "licence_why": each.licence.why,
@@ -238,7 +265,45 @@ def _judged(each: Candidate, best: Candidate, wishes: Wishes) -> _Judged:
         LICENCE: "" if free else each.licence.why,
         MEMORY: _memory_breaks(row.peak_memory, wishes),
     }
-    return replace(judged, broken={name: why for name, why in found.items() if why})
+    open_why = _open(judged, wishes)
+    if open_why:
+        found[FPS] = ""
+    return replace(judged, broken={name: why for name, why in found.items() if why}, open=open_why)
+
+
+def _open(judged: _Judged, wishes: Wishes) -> str:
+    """Why the wish for speed is undecided; "" where it is decided, or nobody asked for speed."""
+    if wishes.min_fps is None:
+        return ""
+    row = judged.candidate.row
+    low, high = _bounds(row, judged.fps, wishes.people)
+    crosses = low is not None and low < wishes.min_fps <= high
+    known = f"{_fps_words(judged, wishes)}, {figures.three_digits(low)} to "
+    known += f"{figures.three_digits(high) if isfinite(high) else 'more'}: too close to "
+    return unsure(row) or (f"{known}{wishes.min_fps:g}" if crosses else "")
+
+
+def unsure(row: Row) -> str:
+    """Why the speed of a row answers no question, whatever is asked; "" where it may."""
+    wanted = missing(row)
+    if wanted:
+        return f"only {', '.join(wanted)}"
+    return (
+        ""
+        if row.verdict.kind == "valid"
+        else ": ".join((row.verdict.kind, *row.verdict.evidence[:1]))
+    )
+
+
+def _bounds(row: Row, fps: float | None, people: int | None) -> tuple[float | None, float]:
+    """The ends of the 95 % interval of FPS; None and infinity where none is known."""
+    if people is None:
+        return row.fps_interval or (None, inf)
+    if fps is None or row.line_spread is None:
+        return None, inf
+    a, b, c = row.line_spread
+    half, takes = sqrt(max(0.0, a + b * people + c * people**2)), 1000 / fps
+    return 1000 / (takes + half), 1000 / (takes - half) if takes > half else inf
 
 
 def _fps_breaks(judged: _Judged, wishes: Wishes) -> str:
@@ -286,7 +351,8 @@ def _memory_breaks(memory: int | None, wishes: Wishes) -> str:
 
 def _ranked(judged: list[_Judged]) -> list[_Judged]:
     """What fits, in the order of rule 6."""
-    by_worth = sorted((e for e in judged if not e.broken), key=_worth, reverse=True)
+    fits = (each for each in judged if not (each.broken or each.open))
+    by_worth = sorted(fits, key=_worth, reverse=True)
     return sorted(by_worth, key=lambda each: _on_truth(each.candidate))
 
 

@@ -67,6 +67,11 @@ class Row:
     expected: "expected 74.4 (detected, flip test), got 74.3", or why the published figure
         says nothing about this run; "" where none is published or nothing was measured.
     network: its name; models that share one infer equally fast at the same input size.
+    network_frames: frames of all rows read together that share this row's inference, its own
+        among them; 0 where a row was read alone. line_spread: half width squared of the 95 %
+        interval of the line's time at n people, in ms^2, as the polynomial a + b n + c n^2;
+        None with too few blocks. inference: what else its speed depends on: most crops in a
+        forward, layout.
     """
 
     entry: str
@@ -128,3 +133,6 @@ class Row:
     expected: str = ""
     share: float | None = None
     network: str = ""
+    network_frames: int = 0
+    line_spread: tuple[float, float, float] | None = None
+    inference: tuple[str, ...] = ()
