@@ -31,7 +31,9 @@ def require_place(path: Path) -> None:
             "chart, the others are tables: choose one of these."
         )
     if path.is_dir():
-        raise UsageError(f"The report cannot be written to {path}: this is a folder. Give a name inside it.")
+        raise UsageError(
+            f"The report cannot be written to {path}: this is a folder. Give a name inside it."
+        )
     require_writable(path.parent, "Choose another place for the report.")
 
 
