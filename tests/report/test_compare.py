@@ -387,3 +387,9 @@ def test_markdown_holds_a_line_an_entry_and_what_must_be_known():
     assert "- small@gt: runtime: torch -> onnxruntime" in text
     assert "- only in base: gone@gt" in text
     assert text.endswith(f"{compare.LEGEND}\n")
+
+
+def test_names_cannot_break_out_of_the_markdown_table():
+    evil = replace(CHANGE, entry="a|b\n| <img src=x>@gt")
+    text = compare.markdown(Comparison((evil,), (), ()))
+    assert "a\\|b \\| &lt;img src=x>@gt" in text

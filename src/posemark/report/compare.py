@@ -19,7 +19,7 @@ from posemark.measure.pairing import SMALLEST, paired
 from posemark.records import files
 from posemark.records.files import Record
 from posemark.records.schema import Header, Source
-from posemark.report import comparable, derive, figures
+from posemark.report import comparable, derive, figures, tables
 from posemark.report.rows import Row, Verdict
 
 ALIKE = 0.05
@@ -276,10 +276,13 @@ def markdown(comparison: Comparison) -> str:
     """A GitHub table, and below it what must be known of each entry."""
     titles = [title for title, _ in COLUMNS]
     marks = [":---" if title in ("entry", "call") else "---:" for title in titles]
-    rows = [[write(change) for _, write in COLUMNS] for change in comparison.changes]
+    rows = [
+        [tables.markdown_text(write(change)) for _, write in COLUMNS]
+        for change in comparison.changes
+    ]
     table = [f"| {' | '.join(cells)} |" for cells in (titles, marks, *rows)]
     told = [f"{each.entry}: {fact}" for each in comparison.changes for fact in remarks(each)]
-    notes = [f"- {note}" for note in (*told, *alone(comparison))]
+    notes = [f"- {tables.markdown_text(note)}" for note in (*told, *alone(comparison))]
     return "\n".join([*table, "", *notes, *([""] if notes else []), LEGEND]) + "\n"
 
 

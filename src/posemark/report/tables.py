@@ -157,7 +157,7 @@ def markdown(rows: list[Row]) -> str:
         _markdown_line(["---:" if column.numeric else ":---" for column in BRIEF]),
         *(_markdown_line([column.text(row) for column in BRIEF]) for row in rows),
     ]
-    notes = [f"{_markdown_text(note)}\n" for note in captions(rows)]
+    notes = [f"{markdown_text(note)}\n" for note in captions(rows)]
     return "\n".join([*lines, "", *notes])
 
 
@@ -172,10 +172,10 @@ def captions(rows: list[Row]) -> list[str]:
 
 
 def _markdown_line(cells: list[str]) -> str:
-    return f"| {' | '.join(_markdown_text(cell) for cell in cells)} |"
+    return f"| {' | '.join(markdown_text(cell) for cell in cells)} |"
 
 
-def _markdown_text(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
     flat = " ".join(text.split())
     for special in "\\|*_`[]":
