@@ -57,7 +57,7 @@ def _entries(value: Any) -> dict[str, Any] | None:
 
 
 def _attributes(thing: Thing) -> dict[str, Any] | None:
-    """Of the forms that a state has: a dictionary, or (dictionary, slots)."""
+    """The state of an object: a dictionary, or the first of (dictionary, slots)."""
     state = thing.state[0] if isinstance(thing.state, tuple) and thing.state else thing.state
     return state if isinstance(state, dict) else None
 

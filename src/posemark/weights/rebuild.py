@@ -70,7 +70,7 @@ def _subclass(arguments: tuple[Any, ...]) -> Any:
 
 
 def _dictionary(arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """Of Python 2's pickles: OrderedDict([[key, value], ...])."""
+    """As Python 2 pickles it: OrderedDict([[key, value], ...])."""
     made: dict[str, Any] = {}
     for entries in arguments[:1]:
         if isinstance(entries, list):
@@ -136,7 +136,7 @@ def _numpy_array(_: tuple[Any, ...]) -> NumpyArray:
 
 
 def _numpy_from_buffer(arguments: tuple[Any, ...]) -> NumpyArray:
-    """Of protocol 5: (bytes, dtype, shape, order)."""
+    """As protocol 5 has it: (bytes, dtype, shape, order)."""
     content, dtype, shape, order = arguments[:4]
     return NumpyArray((1, shape, dtype, order == "F", content))
 
