@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from posemark.jobs.measurement import Standing, Step
     from posemark.jobs.plan import Job
     from posemark.jobs.prepare import Prepared
-    from posemark.report.derive import Truths
+    from posemark.report.derive import Derived, Truths
     from posemark.report.rows import Row
 
 
@@ -375,7 +375,7 @@ def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
         display = _Display(progress, prepared, how)
         run_jobs(turns, out, resume, isolate, display, ceilings, how.time)
     if not how.json:
-        print_rows(in_order(display.rows))
+        print_rows(in_order(display.rows_by_place.values()))
         terminal.say(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
     return display
 
@@ -418,11 +418,11 @@ PLAIN_SECONDS = 60.0
 class _Display:
     """What a run shows: one bar over all entries, a line for each that is over.
 
-    jobs: of the run. rows_by_place: of the entries that are over, by place in jobs.
+    jobs: of the run.
     """
 
     def __init__(self, progress: "Progress", jobs: "list[Prepared]", how: _How) -> None:
-        self.rows_by_place: dict[int, Row] = {}
+        self._derived: dict[int, Derived] = {}
         self._opened, self._opening_ns, self._began_ns = 0, 0, 0
         self._progress, self.jobs, self._json = progress, jobs, how.json
         self._time, self._plan = how.time, _plan_of(jobs, how.within)
@@ -434,9 +434,12 @@ class _Display:
         self._task = progress.add_task("", total=float(len(jobs)), text="")
 
     @property
-    def rows(self) -> "list[Row]":
-        """Of the entries that are over, in that order."""
-        return list(self.rows_by_place.values())
+    def rows_by_place(self) -> "dict[int, Row]":
+        """The rows of the entries that are over, by place in jobs; evidence is shared."""
+        from posemark.report.derive import with_shared_evidence
+
+        rows = with_shared_evidence(list(self._derived.values()))
+        return dict(zip(self._derived, rows, strict=True))
 
     @property
     def opening_seconds(self) -> float:
@@ -491,15 +494,15 @@ class _Display:
 
     def _say(self, line: str) -> None:
         if not self._json:
-            self._progress.console.print(line, markup=False, highlight=False)
+            self._progress.console.print(line)
 
     def over(self, place: int, path: Path) -> None:
         from posemark.records import files
         from posemark.report import figures, tables
-        from posemark.report.derive import row_of
+        from posemark.report.derive import derived
 
-        row = row_of(files.read(path), self._truths)
-        self.rows_by_place[place] = row
+        self._derived[place] = derived(files.read(path), self._truths)
+        row = self._derived[place].row
         self._shares[place], self._left[place] = 1.0, 0.0
         if self._json:
             terminal.say(tables.json_lines([row]).rstrip())
