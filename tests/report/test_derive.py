@@ -370,3 +370,32 @@ def test_a_place_where_nothing_is_ends_the_reading(tmp_path):
     path_of(tmp_path, [frame(1, 1, 100)])
     with pytest.raises(RecordError, match="nothing is there"):
         load_rows([tmp_path, tmp_path / "typo"], left_out=print)
+
+
+@pytest.mark.parametrize(
+    ("name", "photographs", "scored"),
+    [
+        ("sample", False, False),
+        ("sample", None, False),  # written before data sets said what they are
+        ("coco:data", None, True),
+        ("coco:data", True, True),
+        ("coco:drawn", False, False),  # what the data set says decides, not its name
+    ],
+)
+def test_drawn_scenes_give_no_ap_of_any_kind(tmp_path, name, photographs, scored):
+    lines = [PerfectLine(0, made_records.people(made_records.annotation(0)))]
+    lines += [posed(at) for at in range(12)]
+    data = Source(name, "0123456789abcdef")
+    published = Published(0.7, "gt", False, "the paper")
+    made = row(tmp_path, lines, data=data, photographs=photographs, published=published)
+    found = (made.ap, made.ap_interval, made.keypoint_accuracy)
+    assert [each is not None for each in found] == [scored] * 3
+    assert (made.images != "") == scored
+    assert ("drawn" in made.unscored) != scored
+    assert made.codec_ceiling == pytest.approx(1)  # about the decoder, whatever the frames are
+
+
+def test_without_trained_weights_there_is_nothing_to_score_and_nothing_to_say(tmp_path):
+    data = Source("sample", "0123456789abcdef")
+    made = row(tmp_path, [frame(1, 1, 100)], data=data, photographs=False)
+    assert (made.ap, made.unscored) == (None, "")

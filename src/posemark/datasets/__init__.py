@@ -8,13 +8,20 @@ from posemark.core.frame import Frame
 
 
 class Dataset(Protocol):
-    """Frames in a fixed order. fingerprint changes whenever the annotations do."""
+    """Frames in a fixed order. fingerprint changes whenever the annotations do.
+
+    photographs: whether the frames are photographs. Trained networks know photographs, so AP
+    over drawn frames would say nothing about a model and is never reported.
+    """
 
     @property
     def name(self) -> str: ...
 
     @property
     def fingerprint(self) -> str: ...
+
+    @property
+    def photographs(self) -> bool: ...
 
     def frames(self) -> list[Frame]: ...
 

@@ -41,6 +41,11 @@ class Coco:
         """First 16 hex digits of the annotation file's SHA-256."""
         return hashlib.sha256(self._content).hexdigest()[:16]
 
+    @property
+    def photographs(self) -> bool:
+        """Whether AP says something about a model."""
+        return True
+
     @cached_property
     def _content(self) -> bytes:
         path = self.folder / ANNOTATIONS

@@ -60,6 +60,11 @@ class Sample:
         """16 hex digits that change with the scenes and their number."""
         return hashlib.sha256(f"{VERSION}:{self.size}".encode()).hexdigest()[:16]
 
+    @property
+    def photographs(self) -> bool:
+        """Whether AP says something about a model: not on drawings."""
+        return False
+
     def frames(self) -> list[Frame]:
         """All frames; nothing is drawn before `Frame.read`."""
         return [_frame(index) for index in range(1, self.size + 1)]

@@ -81,6 +81,7 @@ def make_header(
         own_process=own_process,
         turns=turns,
         network=spec.network,
+        photographs=prepared.dataset.photographs,
         run=secrets.token_hex(_RUN_BYTES),
     )
 

@@ -114,7 +114,8 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     turns: how many entries took turns, block by block. network: name of the network; models that
     share it infer equally fast at the same input size. Empty in records before it was written.
     run: an arbitrary name that every line of the run repeats, beside its number; empty in
-    records before it was written.
+    records before it was written. photographs: whether the frames are; None in records before
+    it was written.
     """
 
     entry: str
@@ -145,6 +146,14 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     schema: int = SCHEMA
     network: str = ""
     run: str = ""
+    photographs: bool | None = None
+
+    @property
+    def scores_ap(self) -> bool:
+        """Whether AP over the frames says something about a model: over photographs only."""
+        if self.photographs is None:  # the only drawn data set there was before this was written
+            return self.data.name != _DRAWN
+        return self.photographs
 
     @property
     def facts(self) -> Environment:
@@ -157,7 +166,12 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
         return {k: v for k, v in fields.items() if k not in _CIRCUMSTANCES}
 
 
-_CIRCUMSTANCES = ("environment", "started", "own_process", "turns", "network", "run")
+_CIRCUMSTANCES = (
+    *("environment", "started", "own_process", "turns", "network", "run"),
+    "photographs",  # follows from the data, which are part of the identity
+)
+
+_DRAWN = "sample"
 
 
 class People(msgspec.Struct, frozen=True, array_like=True):

@@ -91,6 +91,12 @@ def published_caption(rows: list[Row]) -> str:
     return f"{figures.PUBLISHED_MARK} published, not measured here ({used})" if used else ""
 
 
+def unscored_caption(rows: list[Row]) -> str:
+    """Why rows with trained weights have no AP; "" where all have one."""
+    reasons = distinct(row.unscored for row in rows)
+    return f"No AP on this data: {'; '.join(reasons)}." if reasons else ""
+
+
 def extrapolated_caption(rows: list[Row]) -> str:
     """The footnote of every FPS at more people than a frame held; "" where there is none."""
     told = any(

@@ -106,7 +106,11 @@ def _paragraphs(lines: list[str], kind: str) -> str:
 
 def _footnote(rows: list[Row]) -> str:
     """What the marks beside figures mean."""
-    notes = (context.published_caption(rows), context.extrapolated_caption(rows))
+    notes = (
+        context.published_caption(rows),
+        context.unscored_caption(rows),
+        context.extrapolated_caption(rows),
+    )
     return "; ".join(note for note in notes if note)
 
 

@@ -66,6 +66,8 @@ class Row:
         protocol. started: wall-clock time.
     expected: "expected 74.4 (detected, flip test), got 74.3", or why the published figure
         says nothing about this run; "" where none is published or nothing was measured.
+    unscored: why poses of trained weights have no AP; "" where they have one, or where the
+        weights are not trained.
     network: its name; models that share one infer equally fast at the same input size.
     """
 
@@ -128,3 +130,4 @@ class Row:
     expected: str = ""
     share: float | None = None
     network: str = ""
+    unscored: str = ""

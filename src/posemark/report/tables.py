@@ -166,6 +166,7 @@ def captions(rows: list[Row]) -> list[str]:
     lines = [
         *context.settings(rows),
         context.published_caption(rows),
+        context.unscored_caption(rows),
         *context.warnings(rows),
     ]
     return [line for line in lines if line]
