@@ -399,3 +399,28 @@ def test_without_trained_weights_there_is_nothing_to_score_and_nothing_to_say(tm
     data = Source("sample", "0123456789abcdef")
     made = row(tmp_path, [frame(1, 1, 100)], data=data, photographs=False)
     assert (made.ap, made.unscored) == (None, "")
+
+
+def test_machines_of_one_processor_are_told_apart(tmp_path):
+    names = iter("abcdefgh")
+
+    def machine(**facts):
+        environment = made_records.ENVIRONMENT | {"memory_gib": 15.6, "os": "Debian 12"} | facts
+        return row(tmp_path, [frame(1, 1, 100)], entry=f"{next(names)}@gt", environment=environment)
+
+    found = [
+        machine(),
+        *(machine(label=name) for name in ("desk", "shelf")),
+        *(machine(board=name) for name in ("Board A", "Board B")),
+        machine(gpus=["NVIDIA T4"]),
+        machine(os="Debian 13"),
+        machine(memory_gib=31.2),
+    ]
+    assert len({each.machine for each in found}) == len(found)
+    assert found[1].machine == "desk, AMD EPYC 9V74, 2 cores, 16 GiB, Debian 12"
+    assert [each.host for each in found[:4]] == ["AMD EPYC 9V74", "desk", "shelf", "Board A"]
+
+
+def test_a_record_of_before_names_its_machine_as_it_did(tmp_path):
+    old = made_records.ENVIRONMENT | {"memory_gib": 15.6}
+    assert row(tmp_path, [frame(1, 1, 100)], environment=old).machine == "AMD EPYC 9V74, 2 cores"

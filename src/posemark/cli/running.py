@@ -153,6 +153,15 @@ Isolate = Annotated[
         "other down, and none's memory is known.",
     ),
 ]
+MachineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--machine",
+        metavar="NAME",
+        help="Your name for this machine, which tells it from others like it. "
+        "Default: that of the variable POSEMARK_MACHINE.",
+    ),
+]
 SettingOption = Annotated[
     str | None,
     typer.Option(
@@ -190,6 +199,7 @@ def run(
     fps: Fps = None,
     interleave: Interleave = None,
     isolate: Isolate = True,
+    machine: MachineOption = None,
     out: Out = None,
     resume: Resume = False,
     json: Json = False,
@@ -241,6 +251,7 @@ def run(
         mode=mode.value,
         camera_fps=_camera(mode, fps),
         until=until,
+        machine=machine,
     )
     jobs = _with_setting(plan(entries, options), setting, context)
     _run_all(jobs, out or _fresh_folder(resume), resume, json, interleave, isolate)

@@ -70,7 +70,7 @@ def make_header(
             card=spec.card,
         ),
         published=_published(prepared),
-        environment=environment() | ({"ceiling": ceiling} if ceiling else {}),
+        environment=environment(options.machine) | ({"ceiling": ceiling} if ceiling else {}),
         posemark=posemark.__version__,
         protocol=PROTOCOL,
         truth=f"truth-{prepared.dataset.name}-{prepared.dataset.fingerprint}.json",

@@ -54,7 +54,7 @@ class Options:
     until: relative half width of the FPS interval at which a run may stop, 0.02 for 2 %.
     max_batch: crops in one forward, with batched persons. calibrate: the data set that int8
     ranges are chosen from. runtime, precision, device, layout: see runtimes.Target; None is
-    the entry's own, which `plan` fills in.
+    the entry's own, which `plan` fills in. machine: the user's name for this one.
     """
 
     data: str
@@ -76,6 +76,7 @@ class Options:
     device: str = "cpu"
     layout: str | None = None
     calibrate: str | None = None
+    machine: str | None = None
 
     @property
     def target(self) -> Target:

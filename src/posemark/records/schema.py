@@ -92,6 +92,8 @@ class Environment(msgspec.Struct, frozen=True):
 
     cores: that the process could use; cpus: that the machine has. ceiling: what the machine
     attains, multiply-accumulates or bytes a second by name, and the threads used.
+    label: the user's name for the machine. board: of the computer, as its firmware says.
+    os: name and version; system: that of the kernel. What older records lack is empty.
     """
 
     cpu: str
@@ -101,6 +103,11 @@ class Environment(msgspec.Struct, frozen=True):
     python: str | None = None
     libraries: dict[str, str | None] = {}
     ceiling: dict[str, Rate] | None = None
+    memory_gib: Rate | None = None
+    label: str | None = None
+    board: str | None = None
+    gpus: tuple[str, ...] = ()
+    os: str | None = None
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):

@@ -162,6 +162,7 @@ def _of_header(header: schema.Header) -> Row:
         parameters=header.parameters,
         macs=header.macs,
         machine=_machine(header.facts),
+        host=_host(header.facts),
         scales=settings.scales,
         mode=settings.mode,
         camera_fps=settings.camera_fps,
@@ -178,7 +179,15 @@ def _published(published: schema.Published | None) -> Published | None:
 
 
 def _machine(facts: schema.Environment) -> str:
-    return f"{facts.cpu}, {facts.cores} cores"
+    """All that tells one machine from another; what a record does not say is left out."""
+    cores = figures.counted(facts.cores, "core")
+    memory = f"{facts.memory_gib:.0f} GiB" if facts.memory_gib and facts.os else ""
+    parts = (facts.label, facts.board, facts.cpu, cores, memory, *facts.gpus, facts.os)
+    return ", ".join(dict.fromkeys(part for part in parts if part))
+
+
+def _host(facts: schema.Environment) -> str:
+    return facts.label or facts.board or facts.cpu
 
 
 def _with_speed(row: Row, record: files.Record) -> Row:

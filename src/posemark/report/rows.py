@@ -68,6 +68,8 @@ class Row:
         says nothing about this run; "" where none is published or nothing was measured.
     unscored: why poses of trained weights have no AP; "" where they have one, or where the
         weights are not trained.
+    machine: all that is known to tell it from others; speeds of two are never compared.
+    host: the shortest name of it: the user's own, else the board's, else the processor's.
     network: its name; models that share one infer equally fast at the same input size.
     """
 
@@ -131,3 +133,4 @@ class Row:
     share: float | None = None
     network: str = ""
     unscored: str = ""
+    host: str = ""
