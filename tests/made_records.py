@@ -59,6 +59,7 @@ def header(entry="small@gt", environment=ENVIRONMENT, settings=None, **changes):
         "own_process": False,
         "turns": 1,
         "run": "made",
+        "photographs": True,
     }
     return Header(**fields | changes)
 

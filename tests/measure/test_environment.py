@@ -8,9 +8,11 @@ from importlib.metadata import version
 
 import pytest
 
+from posemark.core.errors import UsageError
 from posemark.measure import environment as module
 from posemark.measure.environment import (
     WAITING,
+    board,
     cpu_model,
     cpu_quota,
     environment,
@@ -23,6 +25,7 @@ from posemark.measure.environment import (
 def test_it_names_the_machine_and_the_software_and_can_be_written_as_json():
     found = environment()
     assert set(found) == {
+        *("label", "board", "gpus", "os"),
         *("cpu", "cores", "cpus", "memory_gib", "system", "machine", "python", "libraries"),
         "waiting",
     }
@@ -163,3 +166,62 @@ def test_a_quota_counts_as_so_many_cores(monkeypatch, quota, cores):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
     monkeypatch.setattr(module, "cpu_quota", lambda: quota)
     assert usable_cores() == cores
+
+
+def told(root, place, text):
+    (root / place).parent.mkdir(parents=True, exist_ok=True)
+    (root / place).write_text(text)
+
+
+def test_a_board_is_named_by_its_device_tree_or_firmware(tmp_path):
+    assert board(tmp_path) is None
+    told(tmp_path, "sys/class/dmi/id/sys_vendor", "Dell Inc.\n")
+    told(tmp_path, "sys/class/dmi/id/product_name", "To Be Filled By O.E.M.\n")
+    told(tmp_path, "sys/class/dmi/id/board_name", "0X8DXD\n")
+    assert board(tmp_path) == "Dell Inc. 0X8DXD"
+    told(tmp_path, "sys/class/dmi/id/product_name", "XPS 13 9310\n")
+    assert board(tmp_path) == "Dell Inc. XPS 13 9310"
+    told(tmp_path, "sys/class/dmi/id/product_name", "dell inc. XPS\n")
+    assert board(tmp_path) == "dell inc. XPS", "the maker is not said twice"
+    told(tmp_path, "proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\x00")
+    assert board(tmp_path) == "Raspberry Pi 4 Model B Rev 1.4"
+
+
+def test_macs_are_told_apart_by_what_their_system_says(tmp_path, monkeypatch):
+    words = {"hw.model": "Mac15,3", "machdep.cpu.brand_string": "Apple M3"}
+    monkeypatch.setattr(module.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(module.platform, "mac_ver", lambda: ("14.5", ("", "", ""), "arm64"))
+    monkeypatch.setattr(module, "_said", lambda command: words[command[-1]])
+    monkeypatch.setattr(module, "CPU_INFO", tmp_path / "none")
+    assert (board(tmp_path), cpu_model()) == ("Mac15,3", "Apple M3")
+    assert module.operating_system() == "macOS 14.5"
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("echo 'NVIDIA H100'; echo 'NVIDIA T4'", ("NVIDIA H100", "NVIDIA T4")),
+        ("echo failed; exit 9", ()),
+        (None, ()),
+    ],
+)
+def test_a_gpu_is_named_where_its_driver_says_it_and_is_no_error_elsewhere(
+    tmp_path, monkeypatch, script, found
+):
+    if script:
+        told(tmp_path, "nvidia-smi", f"#!/bin/sh\n{script}\n")
+        (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    module.gpus.cache_clear()
+    assert module.gpus() == found
+    module.gpus.cache_clear()
+
+
+def test_a_machine_has_the_name_that_its_user_gives_it(monkeypatch):
+    monkeypatch.delenv("POSEMARK_MACHINE", raising=False)
+    assert environment()["label"] is None
+    monkeypatch.setenv("POSEMARK_MACHINE", "shelf")
+    assert (environment()["label"], environment(" desk ")["label"]) == ("shelf", "desk")
+    for wrong in ("a\nb", " ", "x" * 61):
+        with pytest.raises(UsageError, match="POSEMARK_MACHINE"):
+            environment(wrong)

@@ -272,7 +272,7 @@ def test_a_missing_file_and_a_folder_are_explained(path):
 def test_identity_ignores_where_when_and_beside_what_and_nothing_else():
     mine, fields = header(), set(Header.__struct_fields__)
     elsewhere = {"environment": {**ENVIRONMENT, "cpu": "two"}, "started": "later", "run": "b"}
-    beside = {"own_process": False, "turns": 25, "network": "hrnet-w32"}
+    beside = {"own_process": False, "turns": 25, "network": "hrnet-w32", "photographs": None}
     assert mine.identity() == header(**elsewhere, **beside).identity()
     changes = {
         "model": "other",

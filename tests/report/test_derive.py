@@ -370,3 +370,57 @@ def test_a_place_where_nothing_is_ends_the_reading(tmp_path):
     path_of(tmp_path, [frame(1, 1, 100)])
     with pytest.raises(RecordError, match="nothing is there"):
         load_rows([tmp_path, tmp_path / "typo"], left_out=print)
+
+
+@pytest.mark.parametrize(
+    ("name", "photographs", "scored"),
+    [
+        ("sample", False, False),
+        ("sample", None, False),  # written before data sets said what they are
+        ("coco:data", None, True),
+        ("coco:data", True, True),
+        ("coco:drawn", False, False),  # what the data set says decides, not its name
+    ],
+)
+def test_drawn_scenes_give_no_ap_of_any_kind(tmp_path, name, photographs, scored):
+    lines = [PerfectLine(0, made_records.people(made_records.annotation(0)))]
+    lines += [posed(at) for at in range(12)]
+    data = Source(name, "0123456789abcdef")
+    published = Published(0.7, "gt", False, "the paper")
+    made = row(tmp_path, lines, data=data, photographs=photographs, published=published)
+    found = (made.ap, made.ap_interval, made.keypoint_accuracy)
+    assert [each is not None for each in found] == [scored] * 3
+    assert (made.images != "") == scored
+    assert ("drawn" in made.unscored) != scored
+    assert made.codec_ceiling == pytest.approx(1)  # about the decoder, whatever the frames are
+
+
+def test_without_trained_weights_there_is_nothing_to_score_and_nothing_to_say(tmp_path):
+    data = Source("sample", "0123456789abcdef")
+    made = row(tmp_path, [frame(1, 1, 100)], data=data, photographs=False)
+    assert (made.ap, made.unscored) == (None, "")
+
+
+def test_machines_of_one_processor_are_told_apart(tmp_path):
+    names = iter("abcdefgh")
+
+    def machine(**facts):
+        environment = made_records.ENVIRONMENT | {"memory_gib": 15.6, "os": "Debian 12"} | facts
+        return row(tmp_path, [frame(1, 1, 100)], entry=f"{next(names)}@gt", environment=environment)
+
+    found = [
+        machine(),
+        *(machine(label=name) for name in ("desk", "shelf")),
+        *(machine(board=name) for name in ("Board A", "Board B")),
+        machine(gpus=["NVIDIA T4"]),
+        machine(os="Debian 13"),
+        machine(memory_gib=31.2),
+    ]
+    assert len({each.machine for each in found}) == len(found)
+    assert found[1].machine == "desk, AMD EPYC 9V74, 2 cores, 16 GiB, Debian 12"
+    assert [each.host for each in found[:4]] == ["AMD EPYC 9V74", "desk", "shelf", "Board A"]
+
+
+def test_a_record_of_before_names_its_machine_as_it_did(tmp_path):
+    old = made_records.ENVIRONMENT | {"memory_gib": 15.6}
+    assert row(tmp_path, [frame(1, 1, 100)], environment=old).machine == "AMD EPYC 9V74, 2 cores"

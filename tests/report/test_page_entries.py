@@ -50,7 +50,8 @@ def test_twins_did_the_same_work_on_different_machines():
     row = report_rows.row()
     (elsewhere,) = report_rows.on_another_machine([row])
     assert entries.twin(row) == entries.twin(elsewhere)
-    for other in ({"frames": 9}, {"data": "sample"}, {"precision": "int8"}, {"mode": "sustained"}):
+    assert entries.twin(row) == entries.twin(replace(elsewhere, frames=9))  # a budget leaves fewer
+    for other in ({"data": "sample"}, {"precision": "int8"}, {"mode": "sustained"}):
         assert entries.twin(row) != entries.twin(replace(row, **other))
 
 
@@ -77,3 +78,15 @@ def test_a_card_of_a_paced_run_tells_what_the_camera_lost():
     assert card["camera"].startswith("30 FPS, ")
     assert "% dropped; keeps up with" in card["camera"]
     assert card["ran as"].endswith("paced at 30 FPS")
+
+
+def test_machines_have_short_names_and_work_is_named_without_them():
+    row = report_rows.row(machine="desk, Board A, CPU, 2 cores", host="desk")
+    twins = [row, replace(row, machine="shelf, Board A, CPU, 2 cores", host="shelf")]
+    assert [entry["machine"] for entry in told(twins)] == ["desk", "shelf"]
+    assert entries.names(twins) == [f"b {row.entry}, desk", f"b {row.entry}, shelf"]
+    alike = [row, replace(row, machine="desk, Board A, CPU, 4 cores", host="desk")]
+    assert [entry["machine"] for entry in told(alike)] == ["desk (1)", "desk (2)"]
+    both = [*twins, *(replace(each, precision="int8") for each in twins)]
+    works = entries.works(both)
+    assert works == [f"b {row.entry}, {each.precision}" for each in both]

@@ -176,6 +176,15 @@ Isolate = Annotated[
         "other down, and none's memory is known.",
     ),
 ]
+MachineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--machine",
+        metavar="NAME",
+        help="Your name for this machine, which tells it from others like it. "
+        "Default: that of the variable POSEMARK_MACHINE.",
+    ),
+]
 SettingOption = Annotated[
     str | None,
     typer.Option(
@@ -215,6 +224,7 @@ def run(
     fps: Fps = None,
     interleave: Interleave = None,
     isolate: Isolate = True,
+    machine: MachineOption = None,
     out: Out = None,
     resume: Resume = False,
     json: Json = False,
@@ -269,6 +279,7 @@ def run(
         camera_fps=_camera(mode, fps),
         until=until,
         repeat=repeat,
+        machine=machine,
     )
     jobs = _with_setting(plan(entries, options), setting, context)
     how = _How(out or _fresh_folder(resume), resume, json, interleave, isolate, within, time)

@@ -11,6 +11,8 @@ class Dataset(Protocol):
     """Frames in a fixed order. fingerprint changes whenever the annotations do.
 
     notes: what was left out of the annotations or filled in, one sentence each.
+    photographs: whether the frames are photographs. Trained networks know photographs, so AP
+    over drawn frames would say nothing about a model and is never reported.
     """
 
     @property
@@ -21,6 +23,9 @@ class Dataset(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]: ...
+
+    @property
+    def photographs(self) -> bool: ...
 
     def frames(self) -> list[Frame]: ...
 

@@ -116,6 +116,11 @@ class Coco:
         """What was left out or filled in, one sentence each."""
         return self._loaded.notes
 
+    @property
+    def photographs(self) -> bool:
+        """Whether AP says something about a model."""
+        return True
+
     def frames(self) -> list[Frame]:
         """Every image by ascending id, people or not; nothing is decoded here."""
         return list(self._loaded.frames)

@@ -65,6 +65,11 @@ class Sample:
         """None: the scenes are whole."""
         return ()
 
+    @property
+    def photographs(self) -> bool:
+        """Whether AP says something about a model: not on drawings."""
+        return False
+
     def frames(self) -> list[Frame]:
         """All frames; nothing is drawn before `Frame.read`."""
         return [_frame(index) for index in range(1, self.size + 1)]

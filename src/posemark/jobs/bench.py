@@ -9,7 +9,6 @@ from typing import Protocol, TypeVar
 from posemark.core.errors import FrameError, PoseMarkError, UsageError
 from posemark.core.frame import Frame, Poses
 from posemark.datasets import Dataset
-from posemark.datasets.sample import Sample
 from posemark.geometry.crop import decode_bgr
 from posemark.jobs.build import build_pipeline
 from posemark.jobs.calibrate import spread
@@ -187,7 +186,7 @@ class Bench:
         """Why there is no AP; "" if there is."""
         if self._reference_prepared.checkpoint is None:
             return "no trained weights"
-        if isinstance(self.dataset, Sample):
+        if not self.dataset.photographs:
             return "drawn scenes have no meaningful AP"
         return "" if self._annotated else "no annotated people"
 

@@ -71,7 +71,7 @@ def make_header(
             repeat=options.repeat,
         ),
         published=_published(prepared),
-        environment=environment() | ({"ceiling": ceiling} if ceiling else {}),
+        environment=environment(options.machine) | ({"ceiling": ceiling} if ceiling else {}),
         posemark=posemark.__version__,
         protocol=PROTOCOL,
         truth=f"truth-{prepared.dataset.name}-{prepared.dataset.fingerprint}.json",
@@ -82,6 +82,7 @@ def make_header(
         own_process=own_process,
         turns=turns,
         network=spec.network,
+        photographs=prepared.dataset.photographs,
         run=secrets.token_hex(_RUN_BYTES),
         data_notes=prepared.data_notes,
     )

@@ -55,6 +55,7 @@ class Options:
     max_batch: crops in one forward, with batched persons. calibrate: the data set that int8
     ranges are chosen from. runtime, precision, device, layout: see runtimes.Target; None is
     the entry's own, which `plan` fills in. repeat: how many times a burst goes through its frames.
+    machine: the user's name for this one.
     """
 
     data: str
@@ -77,6 +78,7 @@ class Options:
     layout: str | None = None
     calibrate: str | None = None
     repeat: int = 1
+    machine: str | None = None
 
     @property
     def target(self) -> Target:

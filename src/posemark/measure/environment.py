@@ -2,11 +2,29 @@
 
 import os
 import platform
+import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from posemark.core.errors import UsageError
+
+LABEL = "POSEMARK_MACHINE"
+"""The variable that names this machine for every command."""
+
+CPU_INFO = Path("/proc/cpuinfo")
+"""Where Linux describes the processor."""
+
+_LONGEST_LABEL = 60
+_NVIDIA_SECONDS = 10.0  # a driver that hangs must not hang a run
+
+# What boards and virtual machines say where the maker filled in nothing.
+_NO_NAME = frozenset(
+    ("", "none", "unknown", "default string", "system product name", "not specified")
+)
 
 LIBRARIES = (
     "numpy",
@@ -40,13 +58,23 @@ def wait_passively() -> None:
         os.environ["OMP_WAIT_POLICY"] = "passive"
 
 
-def environment() -> dict[str, Any]:
-    """CPU, memory, operating system, Python and library versions.
+def environment(label: str | None = None) -> dict[str, Any]:
+    """The machine, its operating system, Python and library versions.
 
     cores: that this process may use; cpus: that the machine has. waiting: what is set of how the
     threads of OpenMP wait.
+
+    Args:
+        label: the user's own name for the machine; without one that of POSEMARK_MACHINE.
+
+    Raises:
+        UsageError: if the name is no single line of at most 60 characters.
     """
     return {
+        "label": _label(label or os.environ.get(LABEL) or None),
+        "board": board(),
+        "gpus": list(gpus()),
+        "os": operating_system(),
         "cpu": cpu_model(),
         "cores": usable_cores(),
         "cpus": psutil.cpu_count() or usable_cores(),
@@ -127,10 +155,10 @@ def _share(*files: Path) -> float | None:
 def last_level_cache(cpus: Path = Path("/sys/devices/system/cpu")) -> int | None:
     """Bytes of all caches of the highest level together; None where Linux does not tell."""
     found: dict[int, dict[str, int]] = {}
-    for cache in cpus.glob("cpu[0-9]*/cache/index[0-9]*"):
+    for each in cpus.glob("cpu[0-9]*/cache/index[0-9]*"):
         try:
             level, shared, size = (
-                (cache / name).read_text(encoding="ascii").strip()
+                (each / name).read_text(encoding="ascii").strip()
                 for name in ("level", "shared_cpu_list", "size")
             )
         except OSError:
@@ -139,14 +167,88 @@ def last_level_cache(cpus: Path = Path("/sys/devices/system/cpu")) -> int | None
     return sum(found[max(found)].values()) if found else None
 
 
+def _label(text: str | None) -> str | None:
+    if text is None or (text.isprintable() and 0 < len(text.strip()) <= _LONGEST_LABEL):
+        return text and text.strip()
+    raise UsageError(
+        f"The machine's name {text!r} is not used: expected one line of at most {_LONGEST_LABEL} "
+        f"characters. Give another with --machine NAME, or in the variable {LABEL}."
+    )
+
+
+def board(root: Path = Path("/")) -> str | None:
+    """The name of the computer or its board; None where the system does not tell it.
+
+    Single-board computers have it in the device tree, PCs in their firmware, Macs as hw.model.
+    """
+    told = _read(root / "proc/device-tree/model") or _firmware(root / "sys/class/dmi/id")
+    return told or _sysctl("hw.model")
+
+
+def _firmware(folder: Path) -> str | None:
+    """Maker and product, or maker and board where the product has no name."""
+    maker = _read(folder / "sys_vendor") or ""
+    for name in ("product_name", "board_name"):
+        product = _read(folder / name)
+        if product:
+            return product if product.lower().startswith(maker.lower()) else f"{maker} {product}"
+    return None
+
+
+def _read(path: Path) -> str | None:
+    """The one line of a file of the system; None where there is none, or it says nothing."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    words = " ".join(text.replace("\0", " ").split())
+    empty = words.lower() in _NO_NAME or words.lower().startswith("to be filled")
+    return None if empty else words
+
+
+def _sysctl(name: str) -> str | None:
+    """What macOS says under a name; None elsewhere."""
+    if platform.system() != "Darwin":
+        return None
+    return _said(["/usr/sbin/sysctl", "-n", name])
+
+
+@cache
+def gpus() -> tuple[str, ...]:
+    """Names of the NVIDIA GPUs; none where their driver's tool is missing or fails."""
+    told = _said(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"])
+    return tuple(line.strip() for line in (told or "").splitlines() if line.strip())
+
+
+def _said(command: list[str]) -> str | None:
+    """What a program of the system prints; None if it is missing, fails or hangs."""
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed commands, nothing of a user in them
+            command, capture_output=True, check=True, text=True, timeout=_NVIDIA_SECONDS
+        )
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def operating_system() -> str:
+    """Name and version: "Ubuntu 24.04", "macOS 14.5"; the kernel's where nothing else is told."""
+    if platform.system() == "Darwin":
+        return f"macOS {platform.mac_ver()[0]}"
+    try:
+        told = platform.freedesktop_os_release()
+    except OSError:
+        return f"{platform.system()} {platform.release()}"
+    return f"{told['NAME']} {told.get('VERSION_ID', '')}".strip()
+
+
 def cpu_model() -> str:
     """The processor's own name, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+    if CPU_INFO.is_file():
+        for line in CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith(("model name", "Model")):
                 return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return _sysctl("machdep.cpu.brand_string") or platform.processor() or platform.machine()
 
 
 def _version(package: str) -> str | None:

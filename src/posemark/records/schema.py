@@ -94,6 +94,8 @@ class Environment(msgspec.Struct, frozen=True):
 
     cores: that the process could use; cpus: that the machine has. ceiling: what the machine
     attains, multiply-accumulates or bytes a second by name, and the threads used.
+    label: the user's name for the machine. board: of the computer, as its firmware says.
+    os: name and version; system: that of the kernel. What older records lack is empty.
     """
 
     cpu: str
@@ -103,6 +105,11 @@ class Environment(msgspec.Struct, frozen=True):
     python: str | None = None
     libraries: dict[str, str | None] = {}
     ceiling: dict[str, Rate] | None = None
+    memory_gib: Rate | None = None
+    label: str | None = None
+    board: str | None = None
+    gpus: tuple[str, ...] = ()
+    os: str | None = None
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
@@ -116,7 +123,8 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     turns: how many entries took turns, block by block. network: name of the network; models that
     share it infer equally fast at the same input size. Empty in records before it was written.
     run: an arbitrary name that every line of the run repeats, beside its number; empty in
-    records before it was written.
+    records before it was written. photographs: whether the frames are; None in records before
+    it was written.
     data_notes: what was left out of annotations and boxes or filled in, one sentence each.
     """
 
@@ -149,6 +157,14 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     network: str = ""
     run: str = ""
     data_notes: tuple[str, ...] = ()
+    photographs: bool | None = None
+
+    @property
+    def scores_ap(self) -> bool:
+        """Whether AP over the frames says something about a model: over photographs only."""
+        if self.photographs is None:  # the only drawn data set there was before this was written
+            return self.data.name != _DRAWN
+        return self.photographs
 
     @property
     def facts(self) -> Environment:
@@ -162,14 +178,11 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
 
 
 _CIRCUMSTANCES = (
-    "environment",
-    "started",
-    "own_process",
-    "turns",
-    "network",
-    "run",
-    "data_notes",
+    *("environment", "started", "own_process", "turns", "network", "run", "data_notes"),
+    "photographs",  # follows from the data, which are part of the identity
 )
+
+_DRAWN = "sample"
 
 
 class People(msgspec.Struct, frozen=True, array_like=True):

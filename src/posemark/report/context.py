@@ -1,5 +1,6 @@
 """What a set of rows has in common, and what it mixes: the words around charts and tables."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -91,6 +92,12 @@ def published_caption(rows: list[Row]) -> str:
     return f"{figures.PUBLISHED_MARK} published, not measured here ({used})" if used else ""
 
 
+def unscored_caption(rows: list[Row]) -> str:
+    """Why rows with trained weights have no AP; "" where all have one."""
+    reasons = distinct(row.unscored for row in rows)
+    return f"No AP on this data: {'; '.join(reasons)}." if reasons else ""
+
+
 def extrapolated_caption(rows: list[Row]) -> str:
     """The footnote of every FPS at more people than a frame held; "" where there is none."""
     told = any(
@@ -132,6 +139,22 @@ def by_approach(rows: list[Row]) -> dict[str, list[Row]]:
     if len(approaches) < 2:
         return {}
     return {name: [row for row in rows if row.approach == name] for name in approaches}
+
+
+def hosts(rows: list[Row]) -> dict[str, str]:
+    """A short name for each machine of these rows; machines that would share one have numbers."""
+    short = {row.machine: row.host or row.machine for row in rows}
+    shared = Counter(short.values())
+    seen: Counter[str] = Counter()
+    for machine, name in short.items():
+        seen[name] += 1
+        short[machine] = f"{name} ({seen[name]})" if shared[name] > 1 else name
+    return short
+
+
+def several_machines(rows: list[Row]) -> bool:
+    """Whether a reader must see which row is whose."""
+    return len({row.machine for row in rows}) > 1
 
 
 def named(row: Row) -> str:

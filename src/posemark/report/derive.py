@@ -31,6 +31,9 @@ T = TypeVar("T")
 Truths = dict[Path, dict[str, Any]]
 """Annotation files read so far, by path."""
 
+DRAWN = "the scenes are drawn, and trained networks know photographs"
+"""Why poses of trained weights have no AP."""
+
 _MOST_POINTS = 60
 """Of a timeline: as many as a chart of the page can show apart."""
 
@@ -232,6 +235,7 @@ def _of_header(header: schema.Header) -> Row:
         parameters=header.parameters,
         macs=header.macs,
         machine=_machine(header.facts),
+        host=_host(header.facts),
         scales=settings.scales,
         mode=settings.mode,
         camera_fps=settings.camera_fps,
@@ -248,7 +252,15 @@ def _published(published: schema.Published | None) -> Published | None:
 
 
 def _machine(facts: schema.Environment) -> str:
-    return f"{facts.cpu}, {facts.cores} cores"
+    """All that tells one machine from another; what a record does not say is left out."""
+    cores = figures.counted(facts.cores, "core")
+    memory = f"{facts.memory_gib:.0f} GiB" if facts.memory_gib and facts.os else ""
+    parts = (facts.label, facts.board, facts.cpu, cores, memory, *facts.gpus, facts.os)
+    return ", ".join(dict.fromkeys(part for part in parts if part))
+
+
+def _host(facts: schema.Environment) -> str:
+    return facts.label or facts.board or facts.cpu
 
 
 def _with_speed(row: Row, record: files.Record) -> Row:
@@ -408,9 +420,11 @@ def truth_of(record: files.Record, truths: Truths) -> dict[str, Any]:
 
 
 def _with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) -> Row:
-    """What the poses tell."""
+    """What the poses tell: nothing about a model where the frames are drawn."""
     scored = [f for f in record.frames if f.error is None]
-    measured = _judged(annotations, [(f.image_id, f.poses) for f in scored])
+    found = [(f.image_id, f.poses) for f in scored]
+    scores_ap = record.header.scores_ap
+    measured = _judged(annotations, found) if scores_ap else None
     perfect = _judged(annotations, [(p.image_id, p.people) for p in record.perfect])
     ap = measured.figures if measured else None
     images = _short_hash(sorted(f.image_id for f in scored))
@@ -421,6 +435,7 @@ def _with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) 
         keypoint_accuracy=keypoint_accuracy(measured) if measured else None,
         codec_ceiling=perfect.figures["AP"] if perfect else None,
         images=images if measured else "",
+        unscored="" if scores_ap or not _any(found) else DRAWN,
         fingerprint=_fingerprint(record.header, images),
         expected=expectation(record.header, len(scored), ap["AP"] if ap else None),
     )
@@ -430,7 +445,7 @@ def _judged(
     annotations: dict[str, Any], poses: list[tuple[int, schema.People | None]]
 ) -> Judged | None:
     """Over the images of these poses; None without trained weights or without annotations."""
-    if not any(people is not None for _, people in poses):
+    if not _any(poses):
         return None
     results: Results = [
         {"image_id": image_id, "category_id": 1, "keypoints": keypoints, "score": score}
@@ -439,6 +454,11 @@ def _judged(
         for keypoints, score in zip(people.keypoints, people.scores, strict=True)
     ]
     return evaluation(annotations, results, [image_id for image_id, _ in poses])
+
+
+def _any(poses: list[tuple[int, schema.People | None]]) -> bool:
+    """Whether any frame's poses were kept: those of trained weights are."""
+    return any(people is not None for _, people in poses)
 
 
 def _fingerprint(header: schema.Header, images: str) -> dict[str, str]:

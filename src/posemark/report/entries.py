@@ -52,7 +52,8 @@ def entries(rows: list[Row], colours: dict[str, str]) -> list[dict[str, Any]]:
     groups = [group.rows for group in comparable.groups(rows)]
     of_group = {id(row): at for at, group in enumerate(groups) for row in group}
     absent = {id(row): why for group in groups for why, row in _absent(group)}
-    told = zip(rows, names(rows), labels.texts(rows), strict=True)
+    told = zip(rows, names(rows), works(rows), labels.texts(rows), strict=True)
+    hosts = context.hosts(rows)
     return [
         {
             "id": index,
@@ -62,9 +63,11 @@ def entries(rows: list[Row], colours: dict[str, str]) -> list[dict[str, Any]]:
             "absent": absent.get(id(row), ""),
             "colour": colours[marks.family(row)],
             "filters": {each.name: each.value(row) for each in FILTERS},
+            "work": work,
+            "machine": device(row, hosts),
             **_figures(row),
         }
-        for index, (row, name, label) in enumerate(told)
+        for index, (row, name, work, label) in enumerate(told)
     ]
 
 
@@ -80,6 +83,7 @@ def _figures(row: Row) -> dict[str, Any]:
         "mark": marks.mark(row),
         "at": {people: _at(row, people) for people in figures.PEOPLE},
         "line": _line(row),
+        "frames": figures.counted(row.frames, "frame"),
         "stages": [row.stage_ms.get(name, 0.0) for name in STAGES],
         "total": f"{figures.three_digits(sum(row.stage_ms.values()))} ms",
         "latency": row.latency_ms,
@@ -87,7 +91,6 @@ def _figures(row: Row) -> dict[str, Any]:
         "timeline": row.timeline,
         "keypoints": row.keypoint_accuracy,
         "sizes": _sizes(row),
-        "machine": device(row),
         "twin": twin(row),
         "facts": facts.facts(row),
         "evidence": row.verdict.evidence,
@@ -125,33 +128,41 @@ def _sizes(row: Row) -> dict[str, float] | None:
 SIZES = {"all people": "AP", "medium people": "APM", "large people": "APL"}
 
 
-def device(row: Row) -> str:
-    """Where a row ran, as the chart of devices tells machines apart."""
-    return row.machine if row.device in ("", "cpu") else f"{row.machine}, {row.device}"
+def device(row: Row, hosts: dict[str, str]) -> str:
+    """Where a row ran, as charts tell machines apart. hosts: short names by machine."""
+    host = hosts[row.machine]
+    return host if row.device in ("", "cpu") else f"{host}, {row.device}"
 
 
 def twin(row: Row) -> str:
-    """Equal for rows that did the same work, on whatever machine."""
-    same = (row.entry, row.weights, row.precision, row.data, row.mode, row.camera_fps, row.frames)
+    """Equal for rows that did the same work, on whatever machine.
+
+    The number of frames is no part of it: within one budget the faster machine has more.
+    """
+    same = (row.entry, row.weights, row.precision, row.data, row.mode, row.camera_fps)
     return " ".join(map(str, (*same, row.fingerprint.get("protocol", ""))))
 
 
-_DIFFER: tuple[Callable[[Row], str], ...] = (
+_Tell = Callable[[Row], str]
+_WORK: tuple[_Tell, ...] = (
+    lambda row: "" if row.weights == "none" else row.weights,
+    lambda row: row.precision,
+    lambda row: row.data,
+    figures.mode,
+)
+_DIFFER: tuple[_Tell, ...] = (
     lambda row: "" if row.weights == "none" else row.weights,
     lambda row: row.runtime,
     lambda row: row.precision,
     lambda row: row.boxes,
     lambda row: row.mode,
-    device,
 )
 
 
 def names(rows: list[Row]) -> list[str]:
     """A different name for every row: letter and entry, and how it differs from its namesakes."""
-    namesakes: dict[str, list[Row]] = {}
-    for row in rows:
-        namesakes.setdefault(context.named(row), []).append(row)
-    found = [_name(row, namesakes[context.named(row)]) for row in rows]
+    hosts = context.hosts(rows)
+    found = _told_apart(rows, (*_DIFFER, lambda row: device(row, hosts)))
     seen: Counter[str] = Counter()
     for at, name in enumerate(found):
         seen[name] += 1
@@ -159,6 +170,19 @@ def names(rows: list[Row]) -> list[str]:
     return found
 
 
-def _name(row: Row, namesakes: list[Row]) -> str:
-    differ = [tell for tell in _DIFFER if len({tell(other) for other in namesakes}) > 1]
+def works(rows: list[Row]) -> list[str]:
+    """What each row did, on whatever machine: equal names where the twins are equal."""
+    return _told_apart(rows, _WORK)
+
+
+def _told_apart(rows: list[Row], tells: tuple[_Tell, ...]) -> list[str]:
+    """Letter and entry of each row, and which of these differ among its namesakes."""
+    namesakes: dict[str, list[Row]] = {}
+    for row in rows:
+        namesakes.setdefault(context.named(row), []).append(row)
+    return [_name(row, namesakes[context.named(row)], tells) for row in rows]
+
+
+def _name(row: Row, namesakes: list[Row], tells: tuple[_Tell, ...]) -> str:
+    differ = [tell for tell in tells if len({tell(other) for other in namesakes}) > 1]
     return ", ".join([context.named(row), *(words for tell in differ if (words := tell(row)))])

@@ -41,7 +41,7 @@ def _fps(row: Row) -> str:
 def _ap(row: Row) -> str:
     words = figures.points(figures.measured_ap(row))
     if words == figures.DASH:
-        return ""
+        return f"none: {row.unscored}" if row.unscored else ""
     if row.ap_interval:
         low, high = map(figures.points, row.ap_interval)
         words += f" ({low} to {high}, 95 % over images)"

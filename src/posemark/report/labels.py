@@ -61,6 +61,32 @@ def texts(rows: list[Row]) -> list[str]:
     ]
 
 
+def short_names(rows: list[Row]) -> list[str]:
+    """Model of each row and what differs among all of them; its whole key where that is no name.
+
+    What all rows share is said once, below the table.
+    """
+    fields = ("weights", "runtime", "precision")
+    differ = [name for name in fields if len({getattr(row, name) for row in rows}) > 1]
+    variants = {row.approach: {_variant(o) for o in rows if o.approach == row.approach}
+                for row in rows}  # fmt: skip
+    found: list[str] = []
+    for row in rows:
+        words = [value for name in differ if (value := getattr(row, name)) != "none"]
+        kind = [_variant(row)] if len(variants[row.approach]) > 1 else []
+        found.append(" ".join(filter(None, [row.model, *words, *kind])))
+    seen = Counter((name, row.machine) for name, row in zip(found, rows, strict=True))
+    return [
+        name if seen[name, row.machine] == 1 else row.entry
+        for name, row in zip(found, rows, strict=True)
+    ]
+
+
+def _variant(row: Row) -> str:
+    """gt, detected, single or multi, as the entry's key names it."""
+    return row.entry.rpartition("@")[2].partition("+")[0] if "@" in row.entry else ""
+
+
 def _difference(row: Row, group: list[Row]) -> str:
     fields = ("weights", "runtime", "precision", "boxes")
     differ = [name for name in fields if len({getattr(other, name) for other in group}) > 1]

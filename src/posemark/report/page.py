@@ -106,7 +106,11 @@ def _paragraphs(lines: list[str], kind: str) -> str:
 
 def _footnote(rows: list[Row]) -> str:
     """What the marks beside figures mean."""
-    notes = (context.published_caption(rows), context.extrapolated_caption(rows))
+    notes = (
+        context.published_caption(rows),
+        context.unscored_caption(rows),
+        context.extrapolated_caption(rows),
+    )
     return "; ".join(note for note in notes if note)
 
 
@@ -146,13 +150,15 @@ def _lettered(row: Row, name: str) -> str:
 
 
 def _table(rows: list[Row]) -> str:
-    headings = "".join(_heading(column) for column in tables.COLUMNS)
-    body = "\n".join(_line(at, row) for at, row in enumerate(rows))
+    brief = tables.brief(rows)
+    columns = {column: column in brief for column in tables.COLUMNS if not column.empty(rows)}
+    headings = "".join(_heading(column, main) for column, main in columns.items())
+    body = "\n".join(_line(at, row, columns) for at, row in enumerate(rows))
     return f"<table>\n<thead><tr>{headings}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
 
 
-def _line(at: int, row: Row) -> str:
-    cells = "".join(_cell(column, row) for column in tables.COLUMNS)
+def _line(at: int, row: Row, columns: dict[tables.Column, bool]) -> str:
+    cells = "".join(_cell(column, row, main) for column, main in columns.items())
     return f'<tr data-entry="{at}">{cells}</tr>'
 
 
@@ -160,12 +166,12 @@ _BY_PEOPLE = (column for column in tables.COLUMNS if column.title.startswith("FP
 _PEOPLE = {column.title: people for column, people in zip(_BY_PEOPLE, figures.PEOPLE, strict=True)}
 
 
-def _heading(column: tables.Column) -> str:
+def _heading(column: tables.Column, main: bool) -> str:
     button = f'<button type="button">{escape(column.title)}</button>'
-    return f'<th scope="col"{_classes(column)}>{button}</th>'
+    return f'<th scope="col"{_classes(column, main)}>{button}</th>'
 
 
-def _cell(column: tables.Column, row: Row) -> str:
+def _cell(column: tables.Column, row: Row, main: bool) -> str:
     """One cell; data-value carries what sorting compares, unrounded."""
     value = column.value(row)
     data = escape("" if value is None else str(value))
@@ -173,10 +179,10 @@ def _cell(column: tables.Column, row: Row) -> str:
     if column.title == "entry":
         button = f'<button type="button" aria-pressed="false">{shown}</button>'
         return f'<th scope="row" data-value="{data}">{button}</th>'
-    return f'<td{_classes(column)} data-value="{data}">{shown}</td>'
+    return f'<td{_classes(column, main)} data-value="{data}">{shown}</td>'
 
 
-def _classes(column: tables.Column) -> str:
+def _classes(column: tables.Column, main: bool) -> str:
     """Numbers stand at the right; at first and on paper only the main columns are there.
 
     The FPS with so many people appear when the reader chooses that many.
@@ -184,7 +190,7 @@ def _classes(column: tables.Column) -> str:
     people = _PEOPLE.get(column.title)
     names = [
         ("number", column.numeric),
-        ("more", not column.brief),
+        ("more", not main),
         (f"people-{people}", people is not None),
     ]
     used = " ".join(name for name, applies in names if applies)

@@ -192,13 +192,13 @@ async function drawDevices() {
   const pairs = twins();
   document.getElementById("devices-section").hidden = !pairs.length;
   if (!pairs.length) return clear("devices");
-  const name = (own) => own[0].mark.entry;
+  const name = (own) => own[0].work;
   const marks = pairs.flatMap((own) => own.map((entry) => ({
     id: entry.id,
     name: name(own),
     machine: entry.machine,
     fps: speed(entry),
-    text: `${digits(speed(entry))} FPS`,
+    text: `${digits(speed(entry))} FPS over ${entry.frames}`,
   })));
   const ranges = pairs.map((own) => {
     const found = own.map(speed);

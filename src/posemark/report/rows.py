@@ -66,6 +66,10 @@ class Row:
         protocol. started: wall-clock time.
     expected: "expected 74.4 (detected, flip test), got 74.3", or why the published figure
         says nothing about this run; "" where none is published or nothing was measured.
+    unscored: why poses of trained weights have no AP; "" where they have one, or where the
+        weights are not trained.
+    machine: all that is known to tell it from others; speeds of two are never compared.
+    host: the shortest name of it: the user's own, else the board's, else the processor's.
     network: its name; models that share one infer equally fast at the same input size.
     network_frames: frames of all rows read together that share this row's inference, its own
         among them; 0 where a row was read alone. line_spread: half width squared of the 95 %
@@ -136,3 +140,5 @@ class Row:
     network_frames: int = 0
     line_spread: tuple[float, float, float] | None = None
     inference: tuple[str, ...] = ()
+    unscored: str = ""
+    host: str = ""

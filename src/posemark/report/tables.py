@@ -2,7 +2,6 @@
 
 import csv as csv_format
 import io
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from posemark.report import context, figures
+from posemark.report import context, figures, labels
 from posemark.report.latency import PERCENTILES
 from posemark.report.rows import STAGES, Row
 
@@ -40,6 +39,10 @@ class Column:
         if value is None or value == "":
             return self.absent
         return self.write(value) + (self.mark(row) if self.mark else "")
+
+    def empty(self, rows: list[Row]) -> bool:
+        """Whether there are rows and none has anything in this column."""
+        return bool(rows) and all(self.value(row) in (None, "") for row in rows)
 
     @property
     def numeric(self) -> bool:
@@ -93,19 +96,20 @@ def _remarks(row: Row) -> Value:
 COLUMNS = (
     Column("letter", lambda row: row.letter, brief=True, absent=""),
     Column("entry", lambda row: row.entry, brief=True),
+    Column("pose FPS", lambda row: row.fps_pose, figures.three_digits, brief=True),
+    Column("±", figures.half_width, figures.plus_minus, brief=True),
+    _metric("AP"),
+    Column("AP, 95 %", _ap_interval, brief=True),
+    Column("published AP", _published, figures.points, brief=True, mark=figures.published_mark),
+    Column("verdict", lambda row: row.verdict.kind, brief=True),
     Column("weights", lambda row: row.weights, brief=True),
     Column("boxes", lambda row: row.boxes, brief=True),
     Column("frames", lambda row: row.frames, "{:,}".format, brief=True),
     Column("people / frame", figures.people_per_frame, figures.three_digits, brief=True),
-    Column("pose FPS", lambda row: row.fps_pose, figures.three_digits, brief=True),
-    Column("±", figures.half_width, figures.plus_minus, brief=True),
-    Column("verdict", lambda row: row.verdict.kind, brief=True),
     Column("pipeline FPS", lambda row: row.fps_pipeline, figures.three_digits, brief=True),
     Column("of peak", lambda row: row.share, figures.short_percent, brief=True),
     Column("base ms", lambda row: row.intercept_ms, figures.three_digits, brief=True),
     Column("ms / person", lambda row: row.ms_per_person, figures.three_digits, brief=True),
-    _metric("AP"),
-    Column("published AP", _published, figures.points, brief=True, mark=figures.published_mark),
     Column("ceiling", lambda row: row.codec_ceiling, figures.points, brief=True),
     *(_latency(f"p{percent}") for percent in PERCENTILES),
     *map(_fps_at, figures.PEOPLE),
@@ -114,7 +118,6 @@ COLUMNS = (
     Column("peak memory", lambda row: row.peak_memory, figures.size_of),
     Column("weights size", lambda row: row.weights_bytes or None, figures.size_of),
     Column("energy / frame", figures.energy),
-    Column("AP, 95 %", _ap_interval),
     *map(_metric, METRICS[1:]),
     Column("published AP: settings", _published_settings),
     Column("published AP: reproduced", lambda row: row.expected),
@@ -146,26 +149,38 @@ COLUMNS = (
 BRIEF = tuple(column for column in COLUMNS if column.brief)
 
 
+def brief(rows: list[Row]) -> list[Column]:
+    """The main columns that hold anything; with several machines also which row is whose."""
+    machine = "machine" if context.several_machines(rows) else None
+    wanted = (column for column in COLUMNS if column.brief or column.title == machine)
+    return [column for column in wanted if not column.empty(rows)]
+
+
 def _weights_licence(row: Row) -> Value:
     return None if row.weights == "none" else row.weights_licence or "unknown"
 
 
 def markdown(rows: list[Row]) -> str:
     """A GitHub table of the main columns, and below it what its figures rest on."""
+    columns = brief(rows)
     lines = [
-        _markdown_line([column.title for column in BRIEF]),
-        _markdown_line(["---:" if column.numeric else ":---" for column in BRIEF]),
-        *(_markdown_line([column.text(row) for column in BRIEF]) for row in rows),
+        _markdown_line([column.title for column in columns]),
+        _markdown_line(["---:" if column.numeric else ":---" for column in columns]),
+        *(_markdown_line([column.text(row) for column in columns]) for row in rows),
     ]
     notes = [f"{markdown_text(note)}\n" for note in captions(rows)]
     return "\n".join([*lines, "", *notes])
 
 
-def captions(rows: list[Row]) -> list[str]:
-    """The sentences below a table: settings, the footnote of published AP, warnings."""
+def captions(rows: list[Row], marked: list[Row] | None = None) -> list[str]:
+    """The sentences below a table: settings, the footnote of published AP, warnings.
+
+    marked: the rows whose published AP the table shows; by default all.
+    """
     lines = [
         *context.settings(rows),
-        context.published_caption(rows),
+        context.published_caption(rows if marked is None else marked),
+        context.unscored_caption(rows),
         *context.warnings(rows),
     ]
     return [line for line in lines if line]
@@ -243,82 +258,95 @@ def json_lines(rows: list[Row]) -> str:
 
 
 def console(rows: list[Row], width: int = 100) -> Table:
-    """The main columns for a terminal of so many characters."""
+    """One line per entry for a terminal of so many characters.
+
+    The least telling columns are left out where they would not fit beside the others.
+    """
+    names = dict(zip(map(id, rows), labels.short_names(rows), strict=True))
+    machines = {machine: str(at) for at, machine in enumerate(context.hosts(rows), 1)}
     untrained = all(row.weights == "none" for row in rows)
-    empty = {"weights"} if untrained else set[str]()
-    empty |= {"of peak"} if all(row.share is None for row in rows) else set()
-    columns = [each for each in _CONSOLE if each.title not in empty]
-    notes = [*([_UNTRAINED] if untrained and rows else []), *captions(rows)]
+    unmeasured = [row for row in rows if figures.measured_ap(row) is None]
+    notes = [
+        *([_UNTRAINED] if untrained and rows else []),
+        *(f"machine {at}: {machine}" for machine, at in machines.items() if len(machines) > 1),
+        _given(rows),
+        *captions(rows, marked=unmeasured),
+    ]
+    own = {
+        "entry": Column("entry", lambda row: names[id(row)]),
+        "machine": Column("on", lambda row: machines[row.machine] if len(machines) > 1 else None),
+    }
+    columns = _fitting([own.get(each.title, each) for each in _CONSOLE], rows, width)
     table = Table(
         box=None,
         padding=(0, 1, 0, 0),
         pad_edge=False,
         header_style="bold",
-        caption=Text("\n".join(notes), style="dim"),
+        caption=Text("\n".join(filter(None, notes)), style="dim"),
         caption_justify="left",
     )
     for column in columns:
-        table.add_column(
-            _CONSOLE_TITLES.get(column.title, column.title),
-            justify="right" if column.numeric else "left",
-            no_wrap=column.numeric,
-            overflow="fold",
-        )
-    room = _entry_room(rows, columns, width)
+        justify = "right" if column.numeric else "left"
+        table.add_column(_heading(column), justify=justify, overflow="fold")
     for row in rows:
-        cells = [column.text(row) for column in columns]
-        named = zip(columns, cells, strict=True)
-        table.add_row(*(Text(_parted(t, room) if c.title == "entry" else t) for c, t in named))
+        table.add_row(*(Text(column.text(row)) for column in columns))
     return table
 
 
 _UNTRAINED = "weights by formula: only the speed is measured"
 
 
-def _parted(name: str, room: int) -> str:
-    """A name that is too long on several lines: parted before the @, then after hyphens."""
-    if len(name) <= room:
-        return name
-    lines: list[str] = []
-    for part in re.findall(r"@?[^@-]+-?|-", name):
-        if not lines or part.startswith("@") or len(lines[-1]) + len(part) > room:
-            lines.append("")
-        lines[-1] += part
-    return "\n".join(lines)
+def _given(rows: list[Row]) -> str:
+    """What rows were given, as far as their short names do not say it: boxes, weights."""
+    boxes = context.distinct(row.boxes for row in rows if row.approach == "top-down")
+    weights = context.distinct(row.weights for row in rows if row.weights != "none")
+    told = (("boxes", boxes), ("weights", weights))
+    return " · ".join(f"{what}: {', '.join(names)}" for what, names in told if names)
 
 
-def _entry_room(rows: list[Row], columns: list[Column], width: int) -> int:
-    """How many characters the other columns leave to the names of entries."""
-    others = [column for column in columns if column.title != "entry"]
-    return width - sum(1 + _console_width(column, rows) for column in others)
+def _fitting(columns: list[Column], rows: list[Row], width: int) -> list[Column]:
+    """The columns with anything in them, as many as fit; the first to go stands first below."""
+    left = [column for column in columns if not column.empty(rows)]
+    for title in _FIRST_TO_GO:
+        if sum(1 + _console_width(column, rows) for column in left) - 1 <= width:
+            break
+        left = [column for column in left if column.title != title]
+    return left
 
 
 def _console_width(column: Column, rows: list[Row]) -> int:
-    heading = _CONSOLE_TITLES.get(column.title, column.title)
-    return max(map(len, [*heading.split("\n"), *(column.text(row) for row in rows)]))
+    return max(map(len, [*_heading(column).split("\n"), *(column.text(row) for row in rows)]))
+
+
+def _heading(column: Column) -> str:
+    return _CONSOLE_TITLES.get(column.title, column.title)
 
 
 def _best_ap(row: Row) -> str:
-    """Measured where it was, else as published."""
-    measured = figures.measured_ap(row)
-    return next(c for c in BRIEF if c.title == ("AP" if measured else "published AP")).text(row)
+    """Measured with its interval where it was, else as published."""
+    if figures.measured_ap(row) is None:
+        return _column("published AP").text(row)
+    interval = f" ({_ap_interval(row)})" if row.ap_interval else ""
+    return _column("AP").text(row) + interval
 
 
-_LINE = Column("line", figures.line, lambda text: text)
-_SPEED = Column("pose FPS", figures.short_fps, lambda text: text)
-_ACCURACY = Column("AP", _best_ap, lambda text: text)
-_MERGED: dict[str, Column | None] = {
-    "boxes": None,  # the entry's name tells their kind
-    "pose FPS": _SPEED,
-    "±": None,
-    "pipeline FPS": None,
-    "base ms": _LINE,
-    "ms / person": None,
-    "AP": _ACCURACY,
-    "published AP": None,
-    "ceiling": None,
-}
-_CONSOLE = tuple(column for each in BRIEF if (column := _MERGED.get(each.title, each)) is not None)
+def _column(title: str) -> Column:
+    return next(column for column in COLUMNS if column.title == title)
+
+
+_CONSOLE = (
+    _column("letter"),
+    _column("entry"),
+    _column("machine"),
+    _column("frames"),
+    _column("people / frame"),
+    Column("pose FPS", figures.short_fps, lambda text: text),
+    _column("verdict"),
+    Column("AP", _best_ap, lambda text: text),
+    _column("of peak"),
+    Column("line", figures.line, lambda text: text),
+)
+_FIRST_TO_GO = ("line", "of peak", "people / frame", "frames")
 _CONSOLE_TITLES = {
     "letter": "",
     "people / frame": "people\n/frame",

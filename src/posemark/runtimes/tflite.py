@@ -18,6 +18,7 @@ from posemark.runtimes import Maps, Session, Source, Target, Tensor
 from posemark.runtimes.files import FileSession, reading, require_precision
 from posemark.runtimes.making import making
 from posemark.runtimes.opening import unknown_device
+from posemark.runtimes.quiet import quiet
 
 MODEL = "model.tflite"
 OUTPUTS = "outputs.json"
@@ -64,7 +65,8 @@ class TfliteFile:
     def __init__(self, path: Path, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        with quiet():
+            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
         self.precision = _multiplied_in(self._interpreter)
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
@@ -174,8 +176,9 @@ def _runner(folder: Path, threads: int) -> tuple[Any, list[str]]:
     from ai_edge_litert.interpreter import Interpreter
 
     names = json.loads((folder / OUTPUTS).read_text(encoding="utf-8"))
-    interpreter = Interpreter(model_path=str(folder / MODEL), num_threads=threads)
-    return interpreter.get_signature_runner(), names
+    with quiet():
+        interpreter = Interpreter(model_path=str(folder / MODEL), num_threads=threads)
+        return interpreter.get_signature_runner(), names
 
 
 def _run(runner: Any, names: list[str], batch: NDArray[np.float32]) -> Maps:
