@@ -108,7 +108,7 @@ def decided(answer):
 def test_the_page_decides_as_the_program_does(browser, page):
     opened(browser, page)
     chance = random.Random(11)
-    cases = [(random_rows(chance), random_wishes(chance)) for _ in range(600)]
+    cases = [(random_rows(chance), random_wishes(chance)) for _ in range(900)]
     asked = [
         {"rows": recommend.page_data(rows), "wanted": as_in_the_page(wishes)}
         for rows, wishes in cases
@@ -117,6 +117,7 @@ def test_the_page_decides_as_the_program_does(browser, page):
     assert browser.execute_script(DECIDE, asked) == [decided(answer) for answer in answers]
     assert sum(len(answer.shortlist) > 1 for answer in answers) > 20
     assert sum(bool(answer.beaten) for answer in answers) > 20
+    assert sum(bool(answer.undecided) for answer in answers) > 20
     assert sum(bool(answer.nearest) for answer in answers) > 20
 
 
