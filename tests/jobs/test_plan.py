@@ -217,6 +217,7 @@ def test_keys_are_file_names(chosen):
 
 def test_every_option_is_either_in_the_key_or_known_not_to_be():
     in_the_header = {"data", "boxes", "threads", "limit", "budget", "until", "calibrate"}
+    in_the_header |= {"repeat", "machine"}
     with_another = {"max_batch"}  # with batched persons
     assert {f.name for f in fields(Options)} == set(CHANGES) | in_the_header | with_another
 
