@@ -1,10 +1,12 @@
-"""The two pictures on the first screen of README.md; written again by this command:
+"""The two pictures on the first screen of README.md, and the command that writes them again.
+
+Run it from the repository, with the folder of the model's files, which its card names:
 
     POSEMARK_ARTEFACTS=DIR python docs/pictures.py
 
 people.jpg: four drawn scenes of the data set `sample`, with the poses that a trained model finds
 in them on the annotated boxes. The scenes are a choice, the poses are not: nothing of the
-annotated keypoints is drawn. DIR holds the model's files, which its card names.
+annotated keypoints is drawn.
 
 light-small.svg: the measured points of benchmarks/light.svg (`posemark report`), read from the
 labels of its marks and drawn again so that they read well at half the width of a page.
@@ -42,7 +44,7 @@ OUTLINE_BGR = (20, 20, 20)
 CONFIDENT = 0.3  # keypoint score from which on a keypoint is drawn
 _SHIFT = 4  # OpenCV draws at 1/16 pixel
 
-BESIDE = charts.Layout(width=400, height=290, legend="", captions=False)
+BESIDE = charts.Layout(width=322, height=232, legend="", captions=False)
 
 
 def draw_skeletons(image_bgr: Picture, poses: Poses, skeleton: Skeleton) -> Picture:
@@ -126,7 +128,10 @@ def measured(svg: str) -> list[Row]:
         svg: the document; the label of a mark lists what its tooltip says.
 
     Returns:
-        One row per entry, in the order of the chart.
+        One row per entry, in the order of the chart; what no label says is empty.
+
+    Raises:
+        SystemExit: where no mark has such a label.
     """
     labels = [_fields(text) for text in dict.fromkeys(re.findall(r'aria-label="([^"]*)"', svg))]
     marks = {each["entry"]: each for each in labels if "entry" in each}
