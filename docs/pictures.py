@@ -44,7 +44,8 @@ OUTLINE_BGR = (20, 20, 20)
 CONFIDENT = 0.3  # keypoint score from which on a keypoint is drawn
 _SHIFT = 4  # OpenCV draws at 1/16 pixel
 
-BESIDE = charts.Layout(width=322, height=232, legend="", captions=False)
+# Much narrower, and the longest name finds no place beside its mark.
+BESIDE = charts.Layout(width=372, height=272, legend="", captions=False)
 
 
 def draw_skeletons(image_bgr: Picture, poses: Poses, skeleton: Skeleton) -> Picture:
