@@ -1,0 +1,103 @@
+"""README.md: its Python runs as printed, its links lead somewhere, its pictures say the truth."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import goldens
+from posemark.cards.model import FOLDERS
+from posemark.core.frame import Poses
+from posemark.core.skeleton import COCO_17
+from posemark.datasets.sample import Sample
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FIRST_SCREEN = README[: README.index("\n## ")]
+SCENE = 50  # four people
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    spec = importlib.util.spec_from_file_location("pictures", ROOT / "docs" / "pictures.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_five_lines_of_python_run_as_printed(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("openvino", reason="the runtime openvino is not installed")
+    monkeypatch.setenv(FOLDERS, str(goldens.shared("weights")))
+    monkeypatch.chdir(tmp_path)
+    frame = Sample().frames()[SCENE - 1]
+    Path("people.jpg").write_bytes(frame.read())
+    (block,) = re.findall(r"```python\n(.*?)```", FIRST_SCREEN, re.DOTALL)
+    assert len([line for line in block.splitlines() if line]) == 5
+    found = {}
+    exec(compile(block, "README.md", "exec"), found)
+    poses, (truth, seen) = found["poses"], np.split(frame.truth.keypoints_xyv, [2], axis=2)
+    assert poses.keypoints_xy.shape == (len(frame.truth), 17, 2)
+    assert str(poses.scores) in capsys.readouterr().out
+    for own, visible in zip(truth, seen[..., 0] == 2, strict=True):
+        distances = np.linalg.norm(poses.keypoints_xy - own, axis=2)[:, visible]
+        assert np.median(distances, axis=1).min() < 10  # pixels: somebody was found there
+
+
+def test_everything_that_the_readme_links_to_is_here():
+    links = re.findall(r"\]\(([^)\s]+)\)", README) + re.findall(r'src="([^"]+)"', README)
+    local = {link.split("#")[0] for link in links if not link.startswith("http")} - {""}
+    assert {"docs/people.jpg", "docs/benchmarks/light-small.svg"} <= local
+    assert [link for link in sorted(local) if not (ROOT / link).is_file()] == []
+
+
+def test_the_small_chart_has_the_very_points_of_the_measured_one(pictures):
+    large, small = (
+        pictures.measured(path.read_text(encoding="utf-8"))
+        for path in (pictures.MEASURED, pictures.CHART)
+    )
+    assert len(large) == 6
+    for one, other in zip(large, small, strict=True):
+        assert one == other
+        assert one.ap is not None
+        assert one.fps_interval[0] < one.fps_pose < one.fps_interval[1]
+        assert one.ap_interval[0] < one.ap["AP"] < one.ap_interval[1]
+
+
+def test_the_picture_of_people_is_small(pictures):
+    assert pictures.PEOPLE.stat().st_size < 200_000
+    height, width = cv2.imread(str(pictures.PEOPLE)).shape[:2]
+    assert width > 2 * 400  # sharp at 400 px on screens of twice the density
+    assert height < width
+
+
+def one_person(scores):
+    """A person with its left keypoints at x = 60 and its right ones at x = 30, 300 pixels tall."""
+    left = {left for left, _ in COCO_17.flip_pairs}
+    xy = [(60 if index in left else 30, 20 + 18 * index) for index in range(17)]
+    xy[0] = (45, 20)
+    return Poses(np.array([xy], float), np.array([scores], float), np.ones(1))
+
+
+def test_left_and_right_limbs_have_their_own_colours_and_the_image_stays(pictures):
+    image = np.full((360, 90, 3), 128, np.uint8)
+    drawn = pictures.draw_skeletons(image, one_person([0.9] * 17), COCO_17)
+    assert (image == 128).all()
+    assert tuple(drawn[20 + 18 * 14, 60]) == pictures.LEFT_BGR  # from left knee to left ankle
+    assert tuple(drawn[20 + 18 * 15, 30]) == pictures.RIGHT_BGR
+    assert tuple(drawn[20 + 18 * 5 + 9, 45]) == pictures.MIDDLE_BGR  # between the shoulders
+    assert (drawn[:, :15] == 128).all()
+    assert (drawn[:, 75:] == 128).all()
+
+
+def test_keypoints_of_little_confidence_and_their_limbs_are_left_out(pictures):
+    image = np.full((360, 90, 3), 128, np.uint8)
+    scores = [0.9] * 17
+    scores[15] = scores[16] = 0.1  # ankles
+    drawn = pictures.draw_skeletons(image, one_person(scores), COCO_17)
+    knees = 20 + 18 * 14
+    assert (drawn[knees + 10 :] == 128).all()
+    nobody = pictures.draw_skeletons(image, one_person([0.0] * 17), COCO_17)
+    assert (nobody == image).all()
