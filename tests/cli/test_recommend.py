@@ -59,9 +59,9 @@ def test_the_shortlist_and_what_every_wish_excluded(run):
     assert any(line.startswith("No AP was measured here") for line in lines)
 
 
-def test_what_fits_but_is_beaten_is_listed_after_the_shortlist(run):
+def test_what_fits_is_one_list_by_falling_ap_and_says_what_beats_it(run):
     lines = [line.strip() for line in say(run, columns=200).splitlines()]
-    assert lines.index("1. closed@gt") < lines.index("2. small@gt") < lines.index("- large@gt")
+    assert lines.index("1. closed@gt") < lines.index("- large@gt") < lines.index("2. small@gt")
     assert lines[lines.index("- large@gt") + 1].startswith(
         "also fits, but closed@gt is as accurate and faster"
     )

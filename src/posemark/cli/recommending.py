@@ -100,13 +100,16 @@ def _print(answer: "Answer", wishes: "Wishes", total: int) -> None:
     from posemark.report.figures import counted
 
     console = terminal.console()
-    fitting = len(answer.shortlist) + len(answer.beaten)
+    fitting = len(answer.fitting)
     verb = "fits" if fitting == 1 else "fit"
-    console.print(f"{fitting} of {counted(total, 'entry', 'entries')} {verb}", style="bold")
-    for rank, choice in enumerate(answer.shortlist, 1):
-        _print_choice(console, choice, f"{rank:>2}. ", "bold green")
-    for choice in answer.beaten:
-        _print_choice(console, choice, "  - ", "dim")
+    open_ones = f", {len(answer.undecided)} undecided" if answer.undecided else ""
+    said = f"{fitting} of {counted(total, 'entry', 'entries')} {verb}{open_ones}"
+    console.print(said, style="bold")
+    _print_fitting(console, [each for each in answer.fitting if not each.on_truth])
+    on_truth = [each for each in answer.fitting if each.on_truth]
+    if on_truth:
+        console.print("\non ground-truth boxes, which an app does not have", style="bold")
+    _print_fitting(console, on_truth)
     _print_undecided(console, answer)
     titles = _titles(wishes)
     if answer.nearest:
@@ -118,6 +121,15 @@ def _print(answer: "Answer", wishes: "Wishes", total: int) -> None:
     console.print()
     for note in answer.notes:
         console.print(note, style="dim", markup=False)
+
+
+def _print_fitting(console: "Console", choices: "Sequence[Choice]") -> None:
+    """By falling AP; what another beats has a dash in place of its rank."""
+    rank = 0
+    for choice in choices:
+        rank += not choice.beaten_by
+        bullet, style = ("  - ", "dim") if choice.beaten_by else (f"{rank:>2}. ", "bold green")
+        _print_choice(console, choice, bullet, style)
 
 
 def _print_undecided(console: "Console", answer: "Answer") -> None:
