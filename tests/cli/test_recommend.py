@@ -70,6 +70,8 @@ def test_what_fits_is_one_list_by_falling_ap_and_says_what_beats_it(run):
 def test_where_nothing_fits_the_nearest_are_told(run):
     text = say(run, "--min-fps", 1000, "--max-memory", "1G", columns=200)
     assert text.startswith("0 of 3 entries fit\n")
+    assert "All of these were measured in torch fp32 (eager)." in text
+    assert "`posemark tune ENTRY` looks for a faster setting" in text
     assert "  --min-fps 1000: small@gt: 40.0 FPS" in text
     assert "--max-memory 1.00 GB excludes 3" in text
     assert "memory not measured, for want of a process of its own: run without --no-isolate" in text
@@ -85,7 +87,7 @@ def test_json_holds_the_wishes_and_the_same_answer(run):
     assert {each["constraint"] for each in found["excluded"]} == {"memory"}
     assert set(found) == {
         *("wishes", "shortlist", "beaten", "excluded", "gains", "nearest", "notes"),
-        "undecided",
+        *("undecided", "faster"),
     }
 
 

@@ -25,7 +25,8 @@ The rules, in this order (the page's script follows the same ones on the fields 
    that fit are marked, each with the first of the shortlist that beats it.
 6. Rows on annotated boxes come last; otherwise AP falling, then FPS falling, then order as given.
 7. What a wish costs: the shortlist again without that one wish; the rows that it gains.
-8. Where nothing fits: by wish, the best value among the rows that break no other, else among all.
+8. Where nothing fits: by wish, the best value among the rows that break no other, else among all;
+   and what the rows ran on, with the largest gain of another setting (report/faster.py).
 """
 
 import operator
@@ -35,7 +36,7 @@ from typing import Any
 
 from posemark.measure.fit import Line
 from posemark.measure.shared import fps_interval
-from posemark.report import comparable, context, entries, figures, licences
+from posemark.report import comparable, context, entries, faster, figures, licences
 from posemark.report.evidence import command, missing
 from posemark.report.rows import Row
 
@@ -127,6 +128,8 @@ class Answer:
     excluded: once for every constraint that a row breaks. gains: by wish, the names that the
     shortlist would gain without it. nearest: by wish, what comes nearest, where nothing fits.
     notes: sentences on all of it. undecided: what breaks no wish, and might break that for FPS.
+    faster: where FPS is asked for and nothing fits, sentences on what was measured and what ran
+    faster here.
     """
 
     shortlist: tuple[Choice, ...]
@@ -136,6 +139,7 @@ class Answer:
     nearest: dict[str, str]
     notes: tuple[str, ...]
     undecided: tuple[Undecided, ...] = ()
+    faster: tuple[str, ...] = ()
 
     @property
     def fitting(self) -> tuple[Choice, ...]:
@@ -180,6 +184,7 @@ def recommend(rows: list[Row], wishes: Wishes) -> Answer:
         gains={name: _gained(field, shortlist, less) for name, less in _less(wishes).items()},
         nearest={} if shortlist else _nearest(judged, wishes),
         notes=tuple(_notes(field, wishes)),
+        faster=() if shortlist or wishes.min_fps is None else _faster(field),
     )
 
 
@@ -305,13 +310,12 @@ def _open(judged: _Judged, wishes: Wishes) -> str:
 def unsure(row: Row) -> str:
     """Why the speed of a row answers no question, whatever is asked; "" where it may."""
     wanted = missing(row)
-    if wanted:
-        return f"only {', '.join(wanted)}"
-    return (
-        ""
-        if row.verdict.kind == "valid"
-        else ": ".join((row.verdict.kind, *row.verdict.evidence[:1]))
-    )
+    if not wanted and row.verdict.kind == "valid":
+        return ""
+    why = ": ".join((row.verdict.kind, *row.verdict.evidence[:1]))
+    why = f"only {', '.join(wanted)}" if wanted else why
+    contended = row.verdict.kind == "contended"
+    return f"{why}; measure it again on an idle machine" if contended else why
 
 
 def _bounds(row: Row, fps: float | None, people: int | None) -> tuple[float | None, float]:
@@ -458,6 +462,11 @@ def _nearest(judged: list[_Judged], wishes: Wishes) -> dict[str, str]:
             nearest = max(known, key=lambda pair: pair[0])[1]
             found[name] = f"{nearest.candidate.name}: {_words(nearest, wishes)[name]}"
     return found
+
+
+def _faster(field: list[Candidate]) -> tuple[str, ...]:
+    group = [each.row for each in field if not each.stranger]
+    return faster.sentences(group, [row for row in group if not unsure(row)])
 
 
 def _value(name: str, each: _Judged) -> float | None:
