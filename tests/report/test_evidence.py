@@ -78,7 +78,25 @@ def test_the_command_names_the_settings_and_enough_time():
         "--budget 24"
     )
     enough = replace(slow, frames=20, blocks=9, verdict=Verdict("valid"))
-    again = command(replace(enough, flip=True, persons_mode="batched"))
-    assert "--flip" in again
-    assert "--persons batched" in again
-    assert again.endswith("--budget 192")
+    assert command(enough).endswith("--budget 192")
+
+
+def test_the_command_types_the_entry_and_every_setting_that_differs():
+    made = replace(
+        row(frames=20, blocks=9),
+        entry="small.mine@gt+dark11+flip+batched4+min0.3+channels-last",
+        weights="mine",
+        codec="dark:11",
+        flip=True,
+        persons_mode="batched",
+        inference=("4", "channels-last"),
+        min_score=0.3,
+        boxes="file:found here.json",
+        data="coco:my data",
+    )
+    assert command(made).startswith(
+        "posemark run small.mine@gt --flip --data 'coco:my data' --boxes 'file:found here.json' "
+        "--codec dark:11 --runtime torch --precision fp32 --layout channels-last "
+        "--persons batched --max-batch 4 --min-score 0.3 --budget "
+    )
+    assert "--codec" not in command(replace(made, entry="small.mine@gt+flip"))

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -49,28 +50,40 @@ def quiet(browser):
     assert browser.get_log("browser") == []
 
 
+@cache
+def plain_row(make, boxes, kind):
+    """What random rows begin with, made once: its blocks and intervals take a while."""
+    return report_rows.judged(make(boxes=boxes, letter=None), kind)
+
+
 def random_rows(chance):
-    """Few different values, so that ties are common."""
+    """Few different values, so that ties are common; mostly such as fit or are undecided."""
+    maker = chance.choice([report_rows.row, report_rows.measured])
     rows = []
     for at in range(chance.randint(0, 9)):
         boxes = chance.choice(["gt", "detected", "detected"])
-        make = chance.choice([report_rows.row, report_rows.measured])
-        line = chance.choice([(None, None), (2.0, 3.0), (40.0, 0.5), (0.0, 5.0)])
-        row = make(boxes=boxes, entry=f"entry-{at}", letter=None)
+        make = chance.choice([report_rows.row, maker, maker, maker])
+        line = chance.choice([(2.0, 3.0), (40.0, 0.5), (0.0, 5.0)] * 3 + [(None, None)])
+        kind = chance.choice(["valid"] * 8 + ["noisy", "incomparable"])
+        row = plain_row(make, boxes, kind)
+        published = row.ap_published
+        fps = chance.choice([None, *[5.0, 10.0, 20.0] * 3])
         row = replace(
             row,
+            entry=f"entry-{at}",
             ap=row.ap and row.ap | {"AP": chance.choice([0.6, 0.65, 0.7, 0.744])},
-            fps_pose=chance.choice([None, 5.0, 10.0, 20.0]),
+            ap_published=published and replace(published, AP=chance.choice([0.6, 0.7, 0.744])),
+            fps_pose=fps,
+            fps_interval=fps and chance.choice([None, (fps - 0.1, fps + 0.1), (fps - 3, fps + 3)]),
             intercept_ms=line[0],
             ms_per_person=line[1],
             line_spread=chance.choice([None, (0.0, 0.0, 0.0), (400.0, 2.0, 9.0)]),
-            licence=chance.choice(["MIT", "MIT", "CC BY-NC 4.0", None]),
-            weights_licence=chance.choice(["MIT", "GPL-3.0"]),
-            peak_memory=chance.choice([None, 10**9, 2 * 10**9]),
-            machine=chance.choice(["one", "one", "one", "another"]),
+            licence=chance.choice([*["MIT"] * 6, "CC BY-NC 4.0", None]),
+            weights_licence=chance.choice(["MIT", "MIT", "MIT", "GPL-3.0"]),
+            peak_memory=chance.choice([None, *[10**9, 2 * 10**9] * 3]),
+            machine=chance.choice([*["one"] * 6, "another"]),
         )
-        kind = chance.choice(["valid"] * 6 + ["noisy", "incomparable"])
-        rows.append(replace(row, verdict=report_rows.judged(row, kind).verdict))
+        rows.append(row)
     return rows
 
 
@@ -78,9 +91,9 @@ def random_wishes(chance):
     return Wishes(
         min_fps=chance.choice([None, 5.0, 10.0, 12.5]),
         people=chance.choice([None, 1, 5, 20]),
-        max_ap_loss=chance.choice([None, 0.0, 4.4, 10.0]),
-        commercial=chance.choice([False, True]),
-        max_memory=chance.choice([None, 10**9, 1_500_000_000]),
+        max_ap_loss=chance.choice([None, None, 0.0, 4.4, 10.0]),
+        commercial=chance.choice([False, False, True]),
+        max_memory=chance.choice([None, None, 10**9, 1_500_000_000]),
     )
 
 
@@ -108,7 +121,7 @@ def decided(answer):
 def test_the_page_decides_as_the_program_does(browser, page):
     opened(browser, page)
     chance = random.Random(11)
-    cases = [(random_rows(chance), random_wishes(chance)) for _ in range(900)]
+    cases = [(random_rows(chance), random_wishes(chance)) for _ in range(400)]
     asked = [
         {"rows": recommend.page_data(rows), "wanted": as_in_the_page(wishes)}
         for rows, wishes in cases

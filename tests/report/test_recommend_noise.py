@@ -40,7 +40,10 @@ def measured(folder, chance):
                     ]
                 )
             head = records.header(
-                f"{network}{twin}@gt", network=network, published=Published(0.7, "gt", True, "p")
+                f"{network}{twin}@gt",
+                network=network,
+                published=Published(0.7, "gt", True, "p"),
+                truth=f"truth-{network}{twin}.json",
             )
             records.write(folder, head, blocks)
     return derive.load_rows([folder])
@@ -51,7 +54,8 @@ def judged(rows, wish, tally):
     fits = {each.name for each in (*answer.shortlist, *answer.beaten)}
     out = {each.name for each in answer.excluded}
     for row in rows:
-        true = 1000 / true_ms(row.entry, wish.people) >= wish.min_fps
+        people = row.persons / row.frames if wish.people is None else wish.people
+        true = 1000 / true_ms(row.entry, people) >= wish.min_fps
         said = True if row.entry in fits else False if row.entry in out else None
         tally["undecided" if said is None else "right" if said == true else "wrong"] += 1
     for network in NETWORKS:
@@ -65,7 +69,7 @@ def tally(tmp_path_factory):
     for machine in range(MACHINES):
         rows = measured(tmp_path_factory.mktemp("machine"), np.random.default_rng(machine))
         for _ in range(WISHES_PER_MACHINE):
-            wish = Wishes(min_fps=dice.uniform(0.5, 40), people=dice.choice([1, 5, 20]))
+            wish = Wishes(min_fps=dice.uniform(0.5, 40), people=dice.choice([None, 1, 5, 20]))
             judged(rows, wish, counts)
     return counts
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from posemark.report.recommend import Answer, Choice, Wishes
+    from posemark.report.rows import Row
 
 
 class Licence(StrEnum):
@@ -86,7 +87,7 @@ def recommend(
     if json:
         _print_json(answer, wishes)
     else:
-        _print(answer, wishes, len(rows))
+        _print(answer, wishes, rows)
 
 
 def _print_json(answer: "Answer", wishes: "Wishes") -> None:
@@ -96,28 +97,60 @@ def _print_json(answer: "Answer", wishes: "Wishes") -> None:
     terminal.say(msgspec.json.format(msgspec.json.encode(fields), indent=2).decode())
 
 
-def _print(answer: "Answer", wishes: "Wishes", total: int) -> None:
+def _print(answer: "Answer", wishes: "Wishes", rows: "list[Row]") -> None:
     from posemark.report.figures import counted
 
     console = terminal.console()
-    fitting = len(answer.shortlist) + len(answer.beaten)
+    fitting = len(answer.fitting)
     verb = "fits" if fitting == 1 else "fit"
-    console.print(f"{fitting} of {counted(total, 'entry', 'entries')} {verb}", style="bold")
-    for rank, choice in enumerate(answer.shortlist, 1):
-        _print_choice(console, choice, f"{rank:>2}. ", "bold green")
-    for choice in answer.beaten:
-        _print_choice(console, choice, "  - ", "dim")
+    open_ones = f", {len(answer.undecided)} undecided" if answer.undecided else ""
+    said = f"{fitting} of {counted(len(rows), 'entry', 'entries')} {verb}{open_ones}"
+    console.print(said, style="bold")
+    _print_fitting(console, [each for each in answer.fitting if not each.on_truth])
+    on_truth = [each for each in answer.fitting if each.on_truth]
+    if on_truth:
+        console.print("\non ground-truth boxes, which an app does not have", style="bold")
+    _print_fitting(console, on_truth)
     _print_undecided(console, answer)
     titles = _titles(wishes)
     if answer.nearest:
         console.print("\nWhat comes nearest", style="bold")
     for name, text in answer.nearest.items():
         print_indented(console, f"{titles[name]}: {text}")
+    if answer.faster:
+        _print_faster(console, answer, rows)
     for name, title in titles.items():
         _print_excluded(console, answer, name, title)
     console.print()
     for note in answer.notes:
         console.print(note, style="dim", markup=False)
+
+
+def _print_faster(console: "Console", answer: "Answer", rows: "list[Row]") -> None:
+    """What was measured, what is at hand besides, and how to find a faster setting."""
+    from posemark.jobs.setting import saved
+    from posemark.report.context import distinct
+    from posemark.runtimes.opening import installed
+
+    names = distinct(row.entry.partition("+")[0] for row in rows)
+    used = {row.runtime for row in rows}
+    others = [name for name in installed() if name not in used]
+    console.print("\nWhat may be faster", style="bold")
+    here = f" Runtimes at hand, not measured here: {', '.join(others)}." if others else ""
+    said = [*answer.faster, f"`posemark tune ENTRY` looks for a faster setting.{here}"]
+    kept = [(name, each) for name in names for each in saved(name)]
+    said += [f"Saved by tune: posemark run {name} --setting {each.stem}" for name, each in kept]
+    for each in said:
+        print_indented(console, each)
+
+
+def _print_fitting(console: "Console", choices: "Sequence[Choice]") -> None:
+    """By falling AP; what another beats has a dash in place of its rank."""
+    rank = 0
+    for choice in choices:
+        rank += not choice.beaten_by
+        bullet, style = ("  - ", "dim") if choice.beaten_by else (f"{rank:>2}. ", "bold green")
+        _print_choice(console, choice, bullet, style)
 
 
 def _print_undecided(console: "Console", answer: "Answer") -> None:

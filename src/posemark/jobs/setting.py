@@ -133,12 +133,17 @@ def find(text: str, entry: str) -> Path:
     path = folder_of(entry) / f"{text}{SUFFIX}"
     if path.is_file():
         return path
-    here = sorted(each.stem for each in folder_of(entry).glob(f"*{SUFFIX}"))
+    here = [each.stem for each in saved(entry)]
     known = f"It has {', '.join(here)}." if here else "It has none so far."
     raise UsageError(
         f"no setting {text!r} is kept for {entry}. {known} `posemark tune {entry}` makes one; a "
         f"file is named with its ending {SUFFIX}."
     )
+
+
+def saved(entry: str) -> list[Path]:
+    """The files of all settings that tune saved for an entry (Job.name), by name."""
+    return sorted(folder_of(entry).glob(f"*{SUFFIX}"))
 
 
 def with_setting(job: Job, text: str, explicit: Collection[str] = ()) -> Job:

@@ -7,6 +7,7 @@ relied on is the jackknife over runs of neighbouring blocks: each is left out in
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf, sqrt
 
 import numpy as np
 
@@ -88,3 +89,16 @@ def spread_of(parts: Sequence[Part], blocks: int) -> tuple[float, float, float] 
         return None
     (a, b), (_, c) = student_t((1 + LEVEL) / 2, max(2.0, own - 1)) ** 2 * (off.T @ off)
     return float(a), float(2 * b), float(c)
+
+
+def fps_interval(
+    line: Line, spread: tuple[float, float, float], people: float
+) -> tuple[float, float]:
+    """The ends of the 95 % interval of FPS with so many people; infinity where none is known.
+
+    line: in ms. spread: as spread_of gives it.
+    """
+    a, b, c = spread
+    takes = line.base + line.per_person * people
+    half = sqrt(max(0.0, a + b * people + c * people**2))
+    return 1000 / (takes + half), 1000 / (takes - half) if takes > half else inf

@@ -14,7 +14,7 @@ from posemark.measure.camera import sustainable_fps
 from posemark.measure.fit import Line, fit
 from posemark.measure.interval import pose_interval
 from posemark.measure.pairing import pose_ns
-from posemark.measure.shared import Part, line_of, spread_of
+from posemark.measure.shared import Part, fps_interval, line_of, spread_of
 from posemark.records import files, schema, truth
 from posemark.report import ceiling, figures
 from posemark.report.expected import expectation
@@ -138,13 +138,21 @@ def _with_evidence_of(own: Derived, found: Sequence[Derived]) -> Row:
     ]
     parts = [infer.joined([other.parts[0] for other in others]), *rest]
     line = line_of(parts) if others and row.frames else None
+    spread = spread_of(parts, row.blocks)
+    twins = [row, *(other.row for other in others if other.row.boxes == row.boxes)]
     return replace(
         row,
         network_frames=row.frames + sum(other.row.frames for other in others),
-        line_spread=spread_of(parts, row.blocks),
+        line_spread=spread,
+        shared_fps=fps_interval(line, spread, _crowd(twins)) if line and spread else None,
         intercept_ms=line.base if line else row.intercept_ms,
         ms_per_person=line.per_person if line else row.ms_per_person,
     )
+
+
+def _crowd(rows: Sequence[Row]) -> float:
+    """Mean people of a frame, over all frames of these rows."""
+    return sum(row.persons for row in rows) / sum(row.frames for row in rows)
 
 
 _LENDING = ("valid", "noisy")
@@ -240,6 +248,7 @@ def _of_header(header: schema.Header) -> Row:
         mode=settings.mode,
         camera_fps=settings.camera_fps,
         device=settings.device,
+        min_score=settings.min_score,
         weights_bytes=header.weights_bytes,
         started=header.started,
     )

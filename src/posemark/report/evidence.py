@@ -82,23 +82,41 @@ _MORE = 4
 
 
 def command(row: Row) -> str:
-    """What to run on an idle machine to decide its speed; data and weights as they were given.
+    """What to run on an idle machine to decide its speed, as far as the row knows it.
 
-    The budget is the time it took so far and what it needs, or several times as much.
+    Data as they were given. Weights by their tag, in the name of the entry; of a checkpoint
+    file that was never imported, the stem stands there. The budget is the time it took so far
+    and what it needs, or several times as much.
     """
     used, wanted = row.frames * _frame_seconds(row), need(row)
     seconds = used + (wanted.seconds or 0.0) if wanted else _MORE * used
+    most, layout = row.inference or ("", "")
     options = {
         "--data": row.data,
-        "--weights": "" if row.weights == "none" else row.weights,
+        "--boxes": row.boxes if row.boxes.startswith("file:") else "",
+        "--codec": _codec(row),
         "--runtime": row.runtime,
         "--precision": row.precision,
         "--device": "" if row.device == "cpu" else row.device,
+        "--layout": layout,
         "--persons": "" if row.persons_mode == "serial" else row.persons_mode,
+        "--max-batch": most if most not in ("", "1") else "",
+        "--min-score": f"{row.min_score:g}" if row.min_score else "",
         "--threads": f"{row.threads or ''}",
         "--mode": "" if row.mode == "burst" else row.mode,
         "--fps": f"{row.camera_fps:g}" if row.camera_fps else "",
         "--budget": f"{max(5, ceil(1.2 * seconds))}",
     }
     given = (f"{name} {quote(value)}" for name, value in options.items() if value)
-    return " ".join([f"posemark run {quote(row.entry)}", *(["--flip"] * row.flip), *given])
+    return " ".join([f"posemark run {quote(_entry(row))}", *(["--flip"] * row.flip), *given])
+
+
+def _entry(row: Row) -> str:
+    """The entry as it is typed: a record's name goes on with what differs, as in "a@gt+flip"."""
+    return row.entry.partition("+")[0]
+
+
+def _codec(row: Row) -> str:
+    """The decoder where the record's name says that it is not the model's own."""
+    named = row.codec.replace(":", "") in row.entry.split("+")[1:]
+    return row.codec if named else ""

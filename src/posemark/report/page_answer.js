@@ -57,8 +57,12 @@ function openWhy(judged, wanted) {
 }
 
 function fpsBounds({ row, fps }, people) {
-  if (people === null) return row.fps_interval ?? [null, Infinity];
-  if (fps === null || row.spread === null) return [null, Infinity];
+  if (fps === null) return [null, Infinity];
+  if (people === null) {
+    const [low, high] = row.fps_interval ?? [null, null];
+    return [low, high ?? Infinity];
+  }
+  if (row.spread === null) return [null, Infinity];
   const [a, b, c] = row.spread;
   const half = Math.sqrt(Math.max(0, a + b * people + c * people ** 2));
   const takes = 1000 / fps;

@@ -7,7 +7,9 @@ The rules, in this order (the page's script follows the same ones on the fields 
 2. AP is measured or published, never both. Where any row of the group has an AP of its own run,
    that is what counts, and only over the images and sigmas that most of them share; a row without
    one has no AP. Where none has, published APs count for all.
-3. FPS is 1000 / (base + slope x people), or the run's own pose FPS without a wish for people.
+3. FPS is 1000 / (base + slope x people), or the run's own pose FPS without a wish for people. Its
+   interval is that of the line; without a wish for people that of the run, widened to hold that
+   of the line at the mean people of all frames of its network on its boxes.
 4. Each wish is checked on its own, and a row is excluded under every one that it breaks:
      fps      FPS unknown, or below min_fps
      ap       AP unknown, or more than max_ap_loss points below the best AP of the group, whatever
@@ -20,18 +22,21 @@ The rules, in this order (the page's script follows the same ones on the fields 
    An unknown FPS or AP excludes even without a wish, since nothing could be ranked by it.
 5. Of the rows that fit, one beats another if both or neither have annotated boxes, it is at least
    as good in AP and in FPS, and better in one. The shortlist is what nobody beats; the others
-   that fit are listed after it, each with the first of the shortlist that beats it.
+   that fit are marked, each with the first of the shortlist that beats it.
 6. Rows on annotated boxes come last; otherwise AP falling, then FPS falling, then order as given.
 7. What a wish costs: the shortlist again without that one wish; the rows that it gains.
-8. Where nothing fits: by wish, the best value among the rows that break no other, else among all.
+8. Where nothing fits: by wish, the best value among the rows that break no other, else among all;
+   and what the rows ran on, with the largest gain of another setting (report/faster.py).
 """
 
 import operator
 from dataclasses import dataclass, replace
-from math import inf, isfinite, sqrt
+from math import inf, isfinite
 from typing import Any
 
-from posemark.report import comparable, context, entries, figures, licences
+from posemark.measure.fit import Line
+from posemark.measure.shared import fps_interval
+from posemark.report import comparable, context, entries, faster, figures, licences
 from posemark.report.evidence import command, missing
 from posemark.report.rows import Row
 
@@ -85,13 +90,17 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """A row that fits. ap: 0..1. fps: as wished. reasons: phrases. beaten_by: a name, or ""."""
+    """A row that fits. ap: 0..1. fps: as wished. reasons: phrases. beaten_by: a name, or "".
+
+    on_truth: measured on annotated boxes, which an app does not have.
+    """
 
     name: str
     ap: float
     fps: float
     reasons: tuple[str, ...]
     beaten_by: str = ""
+    on_truth: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,8 @@ class Answer:
     excluded: once for every constraint that a row breaks. gains: by wish, the names that the
     shortlist would gain without it. nearest: by wish, what comes nearest, where nothing fits.
     notes: sentences on all of it. undecided: what breaks no wish, and might break that for FPS.
+    faster: where FPS is asked for and nothing fits, sentences on what was measured and what ran
+    faster here.
     """
 
     shortlist: tuple[Choice, ...]
@@ -128,6 +139,13 @@ class Answer:
     nearest: dict[str, str]
     notes: tuple[str, ...]
     undecided: tuple[Undecided, ...] = ()
+    faster: tuple[str, ...] = ()
+
+    @property
+    def fitting(self) -> tuple[Choice, ...]:
+        """All that fits in the order of rule 6."""
+        found = (*self.shortlist, *self.beaten)
+        return tuple(sorted(found, key=lambda each: (each.on_truth, -each.ap, -each.fps)))
 
 
 @dataclass(frozen=True)
@@ -166,6 +184,7 @@ def recommend(rows: list[Row], wishes: Wishes) -> Answer:
         gains={name: _gained(field, shortlist, less) for name, less in _less(wishes).items()},
         nearest={} if shortlist else _nearest(judged, wishes),
         notes=tuple(_notes(field, wishes)),
+        faster=() if shortlist or wishes.min_fps is None else _faster(field),
     )
 
 
@@ -186,7 +205,7 @@ def page_data(rows: list[Row]) -> list[dict[str, Any]]:
             "slope": each.row.ms_per_person,
             "most_people": each.row.most_people,
             "spread": each.row.line_spread and [*each.row.line_spread],
-            "fps_interval": each.row.fps_interval and [*each.row.fps_interval],
+            "fps_interval": _finite(_own_bounds(each.row)),
             "unsure": unsure(each.row),
             "command": command(each.row),
             "on_truth": _on_truth(each),
@@ -197,6 +216,11 @@ def page_data(rows: list[Row]) -> list[dict[str, Any]]:
         }
         for each in candidates(rows)
     ]
+
+
+def _finite(ends: tuple[float, float] | None) -> list[float | None] | None:
+    """For JSON, which has no infinity: null."""
+    return ends and [end if isfinite(end) else None for end in ends]
 
 
 def candidates(rows: list[Row]) -> list[Candidate]:
@@ -286,24 +310,32 @@ def _open(judged: _Judged, wishes: Wishes) -> str:
 def unsure(row: Row) -> str:
     """Why the speed of a row answers no question, whatever is asked; "" where it may."""
     wanted = missing(row)
-    if wanted:
-        return f"only {', '.join(wanted)}"
-    return (
-        ""
-        if row.verdict.kind == "valid"
-        else ": ".join((row.verdict.kind, *row.verdict.evidence[:1]))
-    )
+    if not wanted and row.verdict.kind == "valid":
+        return ""
+    why = ": ".join((row.verdict.kind, *row.verdict.evidence[:1]))
+    why = f"only {', '.join(wanted)}" if wanted else why
+    contended = row.verdict.kind == "contended"
+    return f"{why}; measure it again on an idle machine" if contended else why
 
 
 def _bounds(row: Row, fps: float | None, people: int | None) -> tuple[float | None, float]:
     """The ends of the 95 % interval of FPS; None and infinity where none is known."""
-    if people is None:
-        return row.fps_interval or (None, inf)
-    if fps is None or row.line_spread is None:
+    if fps is None:
         return None, inf
-    a, b, c = row.line_spread
-    half, takes = sqrt(max(0.0, a + b * people + c * people**2)), 1000 / fps
-    return 1000 / (takes + half), 1000 / (takes - half) if takes > half else inf
+    if people is None:
+        return _own_bounds(row) or (None, inf)
+    if row.line_spread is None:
+        return None, inf
+    return fps_interval(Line(1000 / fps, 0.0), row.line_spread, people)
+
+
+def _own_bounds(row: Row) -> tuple[float, float] | None:
+    """The interval of FPS with the people of its frames, widened to hold that of its network.
+
+    Else two entries of one network, measured on other frames of the data, could be told apart.
+    """
+    ends = [end for known in (row.fps_interval, row.shared_fps) if known for end in known]
+    return (min(ends), max(ends)) if ends else None
 
 
 def _fps_breaks(judged: _Judged, wishes: Wishes) -> str:
@@ -381,7 +413,8 @@ def _choice(each: _Judged, shortlist: list[_Judged], wishes: Wishes) -> Choice:
     told = [words[name] for name in words if name in (AP, FPS, *_less(wishes))]
     beaten = (_beaten_words(each, winner),) if winner else ()
     reasons = (*beaten, *told, *candidate.cautions)
-    return Choice(candidate.name, *_worth(each), reasons, winner.candidate.name if winner else "")
+    by = winner.candidate.name if winner else ""
+    return Choice(candidate.name, *_worth(each), reasons, by, _on_truth(candidate))
 
 
 def _words(each: _Judged, wishes: Wishes) -> dict[str, str]:
@@ -429,6 +462,11 @@ def _nearest(judged: list[_Judged], wishes: Wishes) -> dict[str, str]:
             nearest = max(known, key=lambda pair: pair[0])[1]
             found[name] = f"{nearest.candidate.name}: {_words(nearest, wishes)[name]}"
     return found
+
+
+def _faster(field: list[Candidate]) -> tuple[str, ...]:
+    group = [each.row for each in field if not each.stranger]
+    return faster.sentences(group, [row for row in group if not unsure(row)])
 
 
 def _value(name: str, each: _Judged) -> float | None:

@@ -76,6 +76,8 @@ class Row:
         interval of the line's time at n people, in ms^2, as the polynomial a + b n + c n^2;
         None with too few blocks. inference: what else its speed depends on: most crops in a
         forward, layout.
+    shared_fps: 95 % interval of FPS by that line, at the mean people of all frames of its network
+        on its boxes; None where no other row shares its network. min_score: of boxes.
     """
 
     entry: str
@@ -142,3 +144,5 @@ class Row:
     inference: tuple[str, ...] = ()
     unscored: str = ""
     host: str = ""
+    shared_fps: tuple[float, float] | None = None
+    min_score: float = 0.0

@@ -232,7 +232,7 @@ def _merged(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 _JOINED = {"input_hw": "x", "notes": "; ", "scales": "; ", "verdict.evidence": "; "}
-_ONLY_IN_JSON = ("histogram", "timeline", "line_spread", "inference")
+_ONLY_IN_JSON = ("histogram", "timeline", "line_spread", "inference", "shared_fps")
 _PAIRS = ("fps_interval", "ap_interval")
 _NESTED: dict[str, tuple[str, ...]] = {
     "stage_ms": STAGES,

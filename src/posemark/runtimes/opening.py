@@ -54,6 +54,15 @@ FORMATS = {".onnx": "onnxruntime", ".xml": "openvino", ".pb": "openvino", ".tfli
 """Formats of files, with the runtime that opens them where none is named."""
 
 
+def installed() -> list[str]:
+    """The runtimes that run networks of the zoo with the packages that are here."""
+    return [
+        name
+        for name, known in _MODULES.items()
+        if all(find_spec(each) is not None for each in (*known.packages, *known.makes_with))
+    ]
+
+
 def require(target: Target, calibrated: bool = False, artefact: Artefact | None = None) -> None:
     """Check, before any work, that a target exists and that its packages are here.
 
