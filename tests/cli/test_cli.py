@@ -542,6 +542,17 @@ def test_weights_list_shows_every_checkpoint_and_how_to_get_it(tmp_path):
     assert str(tmp_path / "cache") in out
 
 
+@pytest.mark.parametrize("command", [("list",), ("weights", "list")])
+@pytest.mark.parametrize("columns", [80, 120])
+def test_lists_cut_nothing_at_80_columns(monkeypatch, command, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("POSEMARK_CACHE", "c")
+    out, _ = invoke(*command)
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= columns
+    assert "\N{HORIZONTAL ELLIPSIS}" not in out
+    assert "CMU non-commercial" in out
+
+
 def test_weights_that_were_imported_are_shown_and_run(tmp_path):
     state = posemark.network(SMALL).state_dict()
     torch.save(state, tmp_path / "mine.pth")

@@ -1,6 +1,6 @@
 """Fields of printed types with their meaning beside them, from which docs/json.md is made."""
 
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec import inspect
@@ -58,7 +58,7 @@ def _cells(path: str, value: Any, kind: inspect.Type, joined: str) -> dict[str, 
 def _inner(value: Any, kind: inspect.Type) -> dict[str, Any] | None:
     """The cells within a value; None for a value that is one cell."""
     if isinstance(kind, inspect.StructType):
-        return cells(value, cast("type[msgspec.Struct]", kind.cls))
+        return cells(value, kind.cls)
     if isinstance(kind, inspect.DictType):
         return value or {}
     return None
