@@ -2,6 +2,7 @@
 #              (WITHIN=7m: the time that they share; with two cores under ten minutes in all)
 # make test    set up, run the tests
 # make check   set up, run formatter, linters, types, layer contracts
+# make docs    write docs/json.md anew from the types of what is printed
 # make accept  list, then copy, golden files from ../shared (GOLDENS="folder/file ...")
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ PIP_FLAGS ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: bench test check accept format clean
+.PHONY: bench test check docs accept format clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -40,6 +41,9 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/deptry src
 	$(BIN)/typos
+
+docs: $(READY)
+	@$(BIN)/python tests/json_page.py
 
 accept: $(READY)
 	@$(BIN)/python tests/accept.py $(GOLDENS)

@@ -17,16 +17,26 @@ from typer.testing import CliRunner
 import posemark
 from posemark import cards, cli
 from posemark.cli import console, running
-from posemark.core.errors import RunError
+from posemark.core.errors import RunError, UsageError
 from posemark.jobs import ceiling, rounds
 from posemark.measure.ceiling import Rate
+from posemark.measure.environment import environment
 from posemark.models import all_models, spec_of
 from posemark.records import files
 
 SMALL = "naive-litehrnet-18-256x192"
 PUBLIC_KEYS = [
-    *("entry", "letter", "model", "weights", "runtime", "precision", "boxes", "frames"),
-    *("persons", "fps_pose", "fps_pipeline", "stage_ms", "ap", "ap_published", "codec_ceiling"),
+    *("schema", "entry", "letter", "model", "weights", "runtime", "precision", "boxes"),
+    *(
+        "frames",
+        "persons",
+        "fps_pose",
+        "fps_pipeline",
+        "stage_ms",
+        "ap",
+        "ap_published",
+        "codec_ceiling",
+    ),
 ]
 STAGES = ["decode", "detect", "preprocess", "infer", "postprocess"]
 
@@ -161,10 +171,37 @@ def test_machine_prints_what_it_attains_and_what_that_would_give():
     assert ceiling.load(1) is None
 
 
-def test_machine_as_json_is_what_is_kept():
+def test_machine_as_json_is_what_is_kept_and_which_machine_it_is(monkeypatch):
+    monkeypatch.setenv("POSEMARK_MACHINE", "lab 3")
     out, err = invoke("machine", "--threads", 2, "--json")
-    assert json.loads(out) == json.loads(ceiling.path_of(2).read_bytes())
+    found, kept = json.loads(out), json.loads(ceiling.path_of(2).read_bytes())
+    assert found["schema"] == 1
+    assert (found["peak"], found["bandwidth"]) == (kept["rates"], kept["bandwidth"])
+    assert (found["threads"], found["measured"]) == (2, kept["measured"])
+    assert found["machine"]["label"] == "lab 3"
+    assert found["machine"]["cpu"] == kept["facts"]["cpu"]
     assert err == ""
+
+
+def test_machine_says_which_machine_it_is(monkeypatch):
+    here = environment("lab 3") | {"board": "Board 5", "gpus": ["GPU A", "GPU B"]}
+    monkeypatch.setattr("posemark.measure.environment.environment", lambda: here)
+    out, _ = invoke("machine", "--threads", 2)
+    lines = [line.rstrip() for line in out.splitlines()]
+    assert lines[:2] == ["name       lab 3", "board      Board 5"]
+    assert lines[2].startswith(f"processor  {here['cpu']}, ")
+    assert lines[3:6] == [
+        "GPU        GPU A, GPU B",
+        f"memory     {here['memory_gib']:.1f} GiB",
+        f"system     {here['os']}",
+    ]
+
+
+def test_a_machine_with_a_name_that_is_refused_is_not_measured(monkeypatch):
+    monkeypatch.setenv("POSEMARK_MACHINE", "x" * 100)
+    monkeypatch.setattr(ceiling, "measure", None)
+    with pytest.raises(UsageError, match="60 characters"):
+        invoke("machine")
 
 
 def test_a_run_measures_the_machine_once_and_tells_the_share(monkeypatch, tmp_path):
@@ -177,7 +214,7 @@ def test_a_run_measures_the_machine_once_and_tells_the_share(monkeypatch, tmp_pa
     assert record.header.environment["ceiling"] == made_ceiling(1).figures()
     (frame,) = record.good
     done = spec_of(SMALL).macs * frame.boxes / (frame.stages["infer"] / 1e9)
-    assert json.loads(out)["share"] == pytest.approx(done / 170e9)
+    assert json.loads(out)["of_peak"] == pytest.approx(done / 170e9)
 
 
 def busy_ceiling(threads, spread=0.34):
@@ -192,7 +229,7 @@ def test_a_peak_of_a_busy_machine_is_measured_again_and_never_kept(monkeypatch, 
     assert len(asked) == ceiling.ATTEMPTS
     assert f"attempt 3 of {ceiling.ATTEMPTS}: the rates of bandwidth spread by 34 %" in err
     assert "was not kept. Close other programs and run `posemark machine" in err
-    assert json.loads(out)["share"] is None
+    assert json.loads(out)["of_peak"] is None
     assert not ceiling.path_of(1).exists()
 
 
@@ -246,7 +283,7 @@ def test_a_run_goes_on_where_the_machine_cannot_be_measured(monkeypatch, tmp_pat
     monkeypatch.setattr(ceiling, "measure", fails)
     out, err = measure(SMALL, "--json", "--out", tmp_path / "run")
     assert "no memory. Results will not tell their share" in err
-    assert json.loads(out)["share"] is None
+    assert json.loads(out)["of_peak"] is None
 
 
 # --- what a command imports ---------------------------------------------------------------------
@@ -503,6 +540,17 @@ def test_weights_list_shows_every_checkpoint_and_how_to_get_it(tmp_path):
             assert ("fetch" if row.url else "by hand") in line
             assert (row.licence or "unknown") in line
     assert str(tmp_path / "cache") in out
+
+
+@pytest.mark.parametrize("command", [("list",), ("weights", "list")])
+@pytest.mark.parametrize("columns", [80, 120])
+def test_lists_cut_nothing_at_80_columns(monkeypatch, command, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("POSEMARK_CACHE", "c")
+    out, _ = invoke(*command)
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= columns
+    assert "\N{HORIZONTAL ELLIPSIS}" not in out
+    assert "CMU non-commercial" in out
 
 
 def test_weights_that_were_imported_are_shown_and_run(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 import made_records as records
 from posemark import cli
 from posemark.core.errors import RecordError, UsageError
+from posemark.report.outputs import ComparedRuns
 
 BLOCKS = 20
 
@@ -110,6 +112,8 @@ def test_json_is_one_object_with_what_the_gate_found(runs):
     assert (change["entry"], change["call"], change["frames"]) == ("a@gt", "slower", 80)
     assert change["time"]["low"] < change["ratio"] < change["time"]["high"]
     assert (found["only_base"], found["only_new"]) == ([], [])
+    assert found["schema"] == 1
+    assert msgspec.convert(found, ComparedRuns).changes[0].time.point == change["time"]["point"]
 
 
 def test_a_table_is_written_beside_what_is_printed(runs, tmp_path):

@@ -87,7 +87,7 @@ def test_json_holds_the_wishes_and_the_same_answer(run):
     assert {each["constraint"] for each in found["excluded"]} == {"memory"}
     assert set(found) == {
         *("wishes", "shortlist", "beaten", "excluded", "gains", "nearest", "notes"),
-        *("undecided", "faster"),
+        *("schema", "undecided", "faster"),
     }
 
 

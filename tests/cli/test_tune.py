@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -13,6 +14,7 @@ from posemark.jobs import tune
 from posemark.jobs.tune import Cost, Ladder, Rung
 from posemark.measure.interval import Interval
 from posemark.records import files
+from posemark.report.outputs import Tuning
 
 SMALL = "naive-litehrnet-18-256x192"
 
@@ -115,6 +117,7 @@ def test_as_json_the_ladder_has_everything(asked):
     assert found["total"] == {"point": 2.05, "low": 2.0, "high": 2.1}
     assert (found["entry"], found["best"]["precision"]) == (f"{SMALL}@gt", "bf16")
     assert found["setting"].endswith("best.toml")
+    assert msgspec.convert(found, Tuning).total.point == 2.05
 
 
 def test_a_gain_in_accuracy_has_a_plus_and_no_loss_no_minus():

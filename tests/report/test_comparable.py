@@ -138,3 +138,11 @@ def test_warnings_tell_reasons_flips_doubts_and_flaws_in_this_order(rows):
     assert flips.startswith("Rows with and without flip test")
     assert contended == "Speed contended, other work took the machine's time: b."
     assert broken.endswith("the run stopped early.")
+
+
+def test_a_warning_names_the_first_of_many_rows():
+    rows = [report_rows.judged(row, "contended") for row in report_rows.seed()]
+    (warning,) = (line for line in context.warnings(rows) if line.startswith("Speed contended"))
+    assert warning.endswith(f": a, b, c, d, e and {len(rows) - 5} more.")
+    (warning,) = (line for line in context.warnings(rows[:6]) if line.startswith("Speed contended"))
+    assert warning.endswith(": a, b, c, d, e, f.")

@@ -1,5 +1,4 @@
 import csv
-import dataclasses
 import io
 import json
 from dataclasses import replace
@@ -10,7 +9,7 @@ from rich.console import Console
 
 import report_rows
 from posemark.report import context, figures, labels, tables
-from posemark.report.rows import Row
+from posemark.report.result import Result, result_of
 
 
 def printed(rows, width=100):
@@ -19,11 +18,11 @@ def printed(rows, width=100):
     return console.file.getvalue()
 
 
-def test_json_carries_the_names_of_row_and_comes_back_equal():
+def test_json_is_typed_and_comes_back_equal():
     rows = report_rows.mixed()
     text = tables.to_json(rows)
-    assert list(json.loads(text)[0]) == [field.name for field in dataclasses.fields(Row)]
-    assert msgspec.json.decode(text, type=list[Row]) == rows
+    assert list(json.loads(text)[0]) == list(Result.__struct_fields__)
+    assert msgspec.json.decode(text, type=list[Result]) == [result_of(row) for row in rows]
 
 
 def test_the_published_ap_is_an_object_in_json():
@@ -39,7 +38,9 @@ def test_the_published_ap_is_an_object_in_json():
 def test_json_lines_hold_one_row_a_line():
     rows = report_rows.mixed()
     lines = tables.json_lines(rows).splitlines()
-    assert [msgspec.json.decode(line, type=Row) for line in lines] == rows
+    assert [msgspec.json.decode(line, type=Result) for line in lines] == [
+        result_of(row) for row in rows
+    ]
 
 
 def test_the_share_of_the_machine_stands_in_tables_where_it_is_known():
@@ -99,7 +100,7 @@ def test_csv_tells_what_the_run_was_worth():
     assert float(told["energy_mj.package"]) == row.energy_mj["package"]
     assert float(told["keypoint_accuracy.nose"]) == row.keypoint_accuracy["nose"]
     assert told["fingerprint.weights"] == row.fingerprint["weights"]
-    assert (told["mode"], told["camera_fps"], told["dropped_share"]) == ("paced", "30.0", "0.25")
+    assert (told["mode"], told["paced_fps"], told["dropped_share"]) == ("paced", "30.0", "0.25")
     assert not [name for name in told if name.startswith(("histogram", "timeline"))]
 
 

@@ -106,15 +106,14 @@ def _require_place(path: Path | None) -> None:
 
 
 def _print_json(comparison: "Comparison", gate: float | None) -> None:
-    import msgspec
-
     from posemark.report import compare as report
+    from posemark.report import outputs
 
-    fields = msgspec.to_builtins(comparison)
+    found = None
     if gate is not None:
         slower, undecided = (of(comparison, gate) for of in (report.slower_by, report.undecided))
-        fields["gate"] = {"gate": gate, "slower": slower, "undecided": undecided}
-    terminal.say(msgspec.json.format(msgspec.json.encode(fields), indent=2).decode())
+        found = outputs.Gate(gate, slower, undecided)
+    terminal.say(outputs.printed(outputs.ComparedRuns, gate=found, **vars(comparison)))
 
 
 _STYLES = {"slower": "bold red", "faster": "bold green", "no change": "dim"}

@@ -18,7 +18,7 @@ def list_entries() -> None:
     from posemark.jobs.plan import SEED
     from posemark.models import all_models
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
     table.add_column("seed", justify="center")
     for title in ("Mparams", "GMACs", "AP*"):

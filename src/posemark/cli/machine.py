@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,11 +20,14 @@ def machine(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure what this machine's CPU attains: arithmetic by precision, and memory.
+    """Say which machine this is, and measure what its CPU attains: arithmetic and memory.
 
     Takes about 15 seconds, with nothing else running: while other programs use the machine it is
     measured again, up to three times in all, and then not kept. What is kept serves later runs,
-    whose results tell which share of it the network reaches.
+    whose results say which share of it the network reaches.
+
+    The identity is what records keep: the name that POSEMARK_MACHINE gives, board, processor,
+    GPUs, memory and operating system.
 
     Examples:
 
@@ -32,16 +35,32 @@ def machine(
 
         posemark machine --threads 1 --json
     """
-    import msgspec
-
     from posemark.jobs.ceiling import SECONDS
-    from posemark.measure.environment import usable_cores
+    from posemark.measure.environment import environment, usable_cores
 
+    identity = environment()  # first: a name that it refuses must not cost the measurement
     ceiling = _measured(threads or usable_cores(), SECONDS, quiet=json)
     if json:
-        terminal.say(msgspec.json.encode(ceiling).decode())
+        _print_json(identity, ceiling)
     else:
-        _print(ceiling)
+        _print(identity, ceiling)
+
+
+def _print_json(identity: dict[str, Any], ceiling: "Ceiling") -> None:
+    from posemark.report import outputs
+
+    terminal.say(
+        outputs.printed(
+            outputs.MachinePeaks,
+            machine=identity,
+            threads=ceiling.threads,
+            peak=ceiling.rates,
+            bandwidth=ceiling.bandwidth,
+            taken=ceiling.taken,
+            disturbed=ceiling.disturbed,
+            measured=ceiling.measured,
+        )
+    )
 
 
 def attained(threads: int, quiet: bool) -> dict[str, float] | None:
@@ -140,7 +159,24 @@ def _sentence(ceiling: "Ceiling") -> str:
     return f"{', '.join(told)} GMAC/s and {memory} GB/s with {threads} (posemark machine)"
 
 
-def _print(ceiling: "Ceiling") -> None:
+def _identity_lines(identity: dict[str, Any]) -> list[str]:
+    """What tells this machine from others, one line for each."""
+    from posemark.report.figures import counted
+
+    cores, cpus = identity["cores"], identity["cpus"]
+    usable = f", {cores} of them usable" if cores != cpus else ""
+    lines = (
+        ("name", identity["label"] or "none; posemark run --machine NAME gives one"),
+        ("board", identity["board"] or "not known"),
+        ("processor", f"{identity['cpu']}, {counted(cpus, 'core')}{usable}"),
+        ("GPU", ", ".join(identity["gpus"]) or "none found (NVIDIA only)"),
+        ("memory", f"{identity['memory_gib']:.1f} GiB"),
+        ("system", identity["os"]),
+    )
+    return [f"{what:<11}{text}" for what, text in lines]
+
+
+def _print(identity: dict[str, Any], ceiling: "Ceiling") -> None:
     from rich.table import Table
 
     from posemark.report.figures import counted, percent, three_digits
@@ -157,8 +193,9 @@ def _print(ceiling: "Ceiling") -> None:
     speed = f"{three_digits(memory.per_second / 1e9)} GB/s"
     table.add_row("memory", speed, percent(memory.spread), memory.how)
     console = terminal.console()
-    threads = counted(ceiling.threads, "thread")
-    console.print(f"{ceiling.facts['cpu']}, {threads}\n", markup=False)
+    for line in _identity_lines(identity):
+        console.print(line, markup=False)
+    console.print(f"\nwith {counted(ceiling.threads, 'thread')}:", markup=False)
     console.print(table)
     console.print(f"\n{_meaning(ceiling)}", markup=False)
 

@@ -91,10 +91,10 @@ def recommend(
 
 
 def _print_json(answer: "Answer", wishes: "Wishes") -> None:
-    import msgspec
+    from posemark.report import outputs
 
-    fields = {"wishes": msgspec.to_builtins(wishes), **msgspec.to_builtins(answer)}
-    terminal.say(msgspec.json.format(msgspec.json.encode(fields), indent=2).decode())
+    parts = vars(answer)
+    terminal.say(outputs.printed(outputs.Recommendation, wishes=wishes, **parts))
 
 
 def _print(answer: "Answer", wishes: "Wishes", rows: "list[Row]") -> None:

@@ -250,8 +250,10 @@ _UNKNOWN = "accuracy unknown ({}): OKS compares the poses with those of float32,
 def _print_json(ladder: "Ladder", entry: str, path: Path) -> None:
     import msgspec
 
-    fields = {"entry": entry, "setting": str(path), **msgspec.to_builtins(ladder)}
-    terminal.say(msgspec.json.format(msgspec.json.encode(fields), indent=2).decode())
+    from posemark.report import outputs
+
+    parts = msgspec.to_builtins(ladder)
+    terminal.say(outputs.printed(outputs.Tuning, entry=entry, setting=str(path), **parts))
 
 
 def _print(ladder: "Ladder", entry: str) -> None:

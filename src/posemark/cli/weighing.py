@@ -35,7 +35,7 @@ def list_weights() -> None:
     from posemark.models import all_models
     from posemark.weights import cache_dir
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for title in ("weights", "here", "AP*", "licence"):
         table.add_column(title, no_wrap=title != "licence", overflow="fold")
     for spec in all_models().values():
@@ -46,8 +46,8 @@ def list_weights() -> None:
     console = terminal.console(soft_wrap=True)
     console.print(table)
     console.print(
-        "\n* as published, COCO val2017, flip test (OpenPose without); detected or gt boxes,\n"
-        "  or one scale. Not measured here.\n\n"
+        "\n* as published, COCO val2017, flip test (OpenPose without); detected boxes or\n"
+        "  one scale, gt: ground-truth boxes. Not measured here.\n\n"
         "fetch:    posemark weights fetch MODEL.TAG\n"
         "by hand:  download it from the model's repository (`posemark list`), then\n"
         "          posemark weights import FILE --as MODEL.TAG\n"
@@ -65,11 +65,16 @@ def _state(spec: "ModelSpec", row: "Weights") -> str:
 
 
 def _ap(row: "Weights") -> str:
-    """The first published AP and what it was measured on: detected, gt, single or multi."""
+    """The first published AP; behind it what it was measured on, where that is not the usual."""
     if not row.reported:
         return "unknown"
     first = row.reported[0]
-    return f"{first.ap * 100:.1f} {first.boxes.replace(':', ' ').split()[0]}"
+    measured_on = first.boxes.replace(":", " ").split()[0]
+    return f"{first.ap * 100:.1f} {'' if measured_on in _USUAL else measured_on}".rstrip()
+
+
+_USUAL = ("detected", "single")
+"""What the footnote says of every AP without a word behind it."""
 
 
 @app.command("import", no_args_is_help=True)

@@ -77,7 +77,7 @@ def _doubtful(rows: list[Row]) -> Iterable[str]:
     for kind, meaning in figures.VERDICTS.items():
         names = distinct(row.letter or row.entry for row in rows if row.verdict.kind == kind)
         if names and kind not in ("valid", "incomparable"):
-            yield f"Speed {kind}, {meaning}: {', '.join(names)}."
+            yield f"Speed {kind}, {meaning}: {few(names)}."
 
 
 def published_settings(rows: list[Row]) -> str:
@@ -165,6 +165,17 @@ def named(row: Row) -> str:
 def distinct(values: Iterable[str]) -> list[str]:
     """The different non-empty values in order of appearance."""
     return [value for value in dict.fromkeys(values) if value]
+
+
+def few(names: list[str]) -> str:
+    """Names in a sentence below a table whose rows say the same; the first of many."""
+    if len(names) <= _MOST_NAMES:
+        return ", ".join(names)
+    first = names[: _MOST_NAMES - 1]
+    return f"{', '.join(first)} and {len(names) - len(first)} more"
+
+
+_MOST_NAMES = 6
 
 
 def _threads(rows: list[Row]) -> str:

@@ -1,4 +1,4 @@
-"""One row of the benchmark: what `run --json` prints and every chart and table shows."""
+"""One row of the benchmark: what every chart and table shows; report/result.py is its JSON."""
 
 from dataclasses import dataclass, field
 
@@ -31,7 +31,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Row:
-    """The figures of one entry. The fields up to codec_ceiling are a public interface.
+    """The figures of one entry. Its public form is Result (report/result.py, docs/json.md).
 
     weights: a tag, a file name, or "none" (weights by formula: the speed is measured, the
         accuracy is not). persons: boxes run through the network (top-down) or people found

@@ -2,7 +2,7 @@
 
 import csv as csv_format
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from posemark.report import context, figures, labels
+from posemark.report.described import cells
 from posemark.report.latency import PERCENTILES
+from posemark.report.result import Result, result_of
 from posemark.report.rows import STAGES, Row
 
 Value = str | float | None
@@ -199,8 +201,8 @@ def markdown_text(text: str) -> str:
 
 
 def csv(rows: list[Row]) -> str:
-    """Every field of every row, unrounded; nested fields as "stage_ms.infer", "ap.AP"."""
-    flat = [_flat(row) for row in rows]
+    """The fields of Result, unrounded; nested ones as "stage_ms.infer", "ap.AP"."""
+    flat = [cells(result_of(row), Result) for row in rows]
     names = context.distinct(name for row in flat for name in row)
     text = io.StringIO()
     writer = csv_format.DictWriter(text, names, lineterminator="\n", restval="")
@@ -209,52 +211,15 @@ def csv(rows: list[Row]) -> str:
     return text.getvalue()
 
 
-def _flat(row: Row) -> dict[str, Any]:
-    """The fields of a row by their path. Every path is there even where its parent is None."""
-    fields: dict[str, Any] = msgspec.to_builtins(row)
-    told = {name: value for name, value in fields.items() if name not in _ONLY_IN_JSON}
-    return _merged(_paths(name, value) for name, value in told.items())
-
-
-def _paths(name: str, value: Any) -> dict[str, Any]:
-    if name in _PAIRS:
-        return dict(zip((f"{name}.low", f"{name}.high"), value or (None, None), strict=True))
-    if name in _NESTED:
-        inner: dict[str, Any] = value or {}
-        return _merged(_paths(f"{name}.{key}", inner.get(key)) for key in _NESTED[name] or inner)
-    if name in _JOINED:
-        return {name: _JOINED[name].join(str(part) for part in value)}
-    return {name: value}
-
-
-def _merged(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    return {name: value for part in parts for name, value in part.items()}
-
-
-_JOINED = {"input_hw": "x", "notes": "; ", "scales": "; ", "verdict.evidence": "; "}
-_ONLY_IN_JSON = ("histogram", "timeline", "line_spread", "inference", "shared_fps")
-_PAIRS = ("fps_interval", "ap_interval")
-_NESTED: dict[str, tuple[str, ...]] = {
-    "stage_ms": STAGES,
-    "ap": METRICS,
-    "ap_published": ("AP", "boxes", "flip", "source"),
-    "verdict": ("kind", "evidence"),
-    "latency_ms": tuple(f"p{percent}" for percent in PERCENTILES),
-    # The keys of these differ from row to row.
-    "energy_mj": (),
-    "keypoint_accuracy": (),
-    "fingerprint": (),
-}
-
-
 def to_json(rows: list[Row]) -> str:
-    """A JSON array of all rows with the field names of Row."""
-    return msgspec.json.format(msgspec.json.encode(rows), indent=2).decode() + "\n"
+    """A JSON array of a Result for every row."""
+    results = msgspec.json.encode([result_of(row) for row in rows])
+    return msgspec.json.format(results, indent=2).decode() + "\n"
 
 
 def json_lines(rows: list[Row]) -> str:
-    """One JSON object a line, one line a row."""
-    return "".join(msgspec.json.encode(row).decode() + "\n" for row in rows)
+    """One JSON object per line: a Result for every row."""
+    return "".join(msgspec.json.encode(result_of(row)).decode() + "\n" for row in rows)
 
 
 def console(rows: list[Row], width: int = 100) -> Table:

@@ -1,0 +1,117 @@
+"""Write docs/json.md from the types that are printed: `make docs`."""
+
+from pathlib import Path
+
+from msgspec import inspect
+
+from posemark.report import described, outputs
+from posemark.report.result import Result
+
+PAGE = Path(__file__).parents[1] / "docs" / "json.md"
+WHERE = {
+    Result: "`posemark run --json` (one object per line), `posemark report -o x.json` (an array)",
+    outputs.Recommendation: "`posemark recommend --json`",
+    outputs.ComparedRuns: "`posemark compare --json`",
+    outputs.Tuning: "`posemark tune --json`",
+    outputs.MachinePeaks: "`posemark machine --json`",
+}
+INTRODUCTION = f"""# JSON
+
+<!-- Generated from src/posemark/report by `make docs`. Do not edit. -->
+
+What PoseMark prints with `--json`. Every object says the version of its form in `schema`, here
+{described.SCHEMA}. The version rises when a field changes its name, type or meaning, or goes; new
+fields leave it, so readers should ignore fields that they do not know. Shares and AP lie between
+0 and 1, whatever the tables print. Records (`*.jsonl`) are another format.
+
+CSV has the fields of [Result](#result) as columns, nested ones as `stage_ms.infer`,
+`fps_interval.low`; those marked "not in CSV" are left out.
+"""
+SCALARS = {
+    inspect.StrType: "text",
+    inspect.IntType: "integer",
+    inspect.FloatType: "number",
+    inspect.BoolType: "true or false",
+    inspect.AnyType: "any value",
+    inspect.NoneType: "null",
+}
+
+
+def page():
+    """The text of docs/json.md."""
+    inner, parts = [], [INTRODUCTION]
+    for kind, where in WHERE.items():
+        parts.append(section(kind, f"Printed by {where}."))
+        inner += nested(kind)
+    parts += [section(kind) for kind in dict.fromkeys(inner)]
+    return "\n".join(parts)
+
+
+def nested(kind):
+    """The types that the fields of a type hold, and theirs."""
+    return [
+        each
+        for field in described.fields_of(kind)
+        for own in structs(field.type)
+        for each in (own, *nested(own))
+    ]
+
+
+def structs(kind):
+    """The classes in a type."""
+    match kind:
+        case inspect.StructType():
+            return [kind.cls]
+        case inspect.Metadata():
+            return structs(kind.type)
+        case inspect.UnionType():
+            return [each for own in kind.types for each in structs(own)]
+        case inspect.TupleType():
+            return [each for own in kind.item_types for each in structs(own)]
+        case inspect.VarTupleType() | inspect.ListType():
+            return structs(kind.item_type)
+        case inspect.DictType():
+            return structs(kind.value_type)
+        case _:
+            return []
+
+
+def section(kind, where=""):
+    """One type: what it is, and a table of its fields."""
+    rows = [
+        f"| `{field.name}` | {words(field.type)} | {field.type.extra['unit']} | {meaning(field)} |"
+        for field in described.fields_of(kind)
+    ]
+    head = ["| field | type | unit | meaning |", "|:--|:--|:--|:--|"]
+    text = where or " ".join(kind.__doc__.split())
+    return "\n".join([f"## {kind.__name__}", "", text, "", *head, *rows, ""])
+
+
+def meaning(field):
+    """The description of a field."""
+    note = "" if field.type.extra["csv"] else " Not in CSV."
+    return field.type.extra_json_schema["description"].replace("|", "\\|") + note
+
+
+def words(kind):
+    """A type in words."""
+    match kind:
+        case inspect.StructType():
+            return f"[{kind.cls.__name__}](#{kind.cls.__name__.lower()})"
+        case inspect.Metadata():
+            return words(kind.type)
+        case inspect.UnionType():
+            return " or ".join(map(words, kind.types))
+        case inspect.TupleType():
+            return f"array of {len(kind.item_types)}: {', '.join(map(words, kind.item_types))}"
+        case inspect.VarTupleType() | inspect.ListType():
+            return f"array of {words(kind.item_type)}"
+        case inspect.DictType():
+            return f"object by name of {words(kind.value_type)}"
+        case _:
+            return SCALARS[type(kind)]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"wrote {PAGE}")
