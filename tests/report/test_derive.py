@@ -127,7 +127,7 @@ def test_every_repetition_counts_for_speed_and_each_image_once_for_failures(tmp_
     assert (made.frames, made.persons, made.failed_frames, made.dropped_boxes) == (3, 6, 1, 1)
     assert made.fps_pose == pytest.approx(3 / 0.6)
     assert "1 frame failed, not counted; the first: broken" in made.notes
-    assert "dropped 1 box without size or outside the image" in made.notes
+    assert "dropped 1 box without size or area, or outside the image" in made.notes
 
 
 def test_a_record_without_any_measured_frame_is_a_row_without_figures(tmp_path):

@@ -329,7 +329,7 @@ def _notes(record: files.Record) -> Iterable[str]:
     dropped = sum(f.dropped for f in record.frames)
     if dropped:
         boxes = figures.counted(dropped, "box", "boxes")
-        yield f"dropped {boxes} without size or outside the image"
+        yield f"dropped {boxes} without size or area, or outside the image"
     share = _dropped_share(record)
     if share:
         yield f"dropped {figures.percent(share)} of the camera's frames, as newer ones came"
