@@ -20,20 +20,12 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import cv2
-import numpy as np
+from mutated_inputs import KINDS, Kind
 
 from posemark.core.errors import PoseMarkError
-from posemark.core.frame import Frame, Truth
-from posemark.datasets.boxes import open_boxes
-from posemark.datasets.coco import ANNOTATIONS, Coco
-from posemark.geometry.conventions import HRNET
-from posemark.geometry.crop import decode_bgr
-from posemark.geometry.encoded import require_end
 
 MEMORY = 1 << 30
 """Bytes that a reader may take beyond what the process had before."""
@@ -52,87 +44,24 @@ WORDS = (
     b"\0",
     b"9" * 400,
 )
+VALUES = (None, True, -1, 0, 1, 2, 0.5, -0.0, 1e-300, 1e300, 2**31, 2**53, 2**63, 10**400)
+VALUES = (*VALUES, "", "x", "1", "\0\x1b[31m", "../../x", "/dev/zero", "x" * 10**5, [], {}, [[]])
 
-
-class Kind(NamedTuple):
-    """make: the bytes of a sound input. read: a folder to write into, and a mutant."""
-
-    make: Callable[[], bytes]
-    read: Callable[[Path, bytes], object]
-
-
-# ------------------------------------------------------------------------------- kinds
-
-
-def annotations() -> bytes:
-    person = {
-        "keypoints": [10.5, 20, 2] * 17,
-        "bbox": [5, 5, 40, 90.5],
-        "area": 1800.5,
-        "iscrowd": 0,
-    }
-    people = [person | {"id": i, "image_id": 1 + i % 3, "category_id": 1} for i in range(5)]
-    images = [{"id": i, "file_name": f"{i}.jpg", "width": 64, "height": 48} for i in (1, 2, 3)]
-    kinds = [{"id": 1, "name": "person"}]
-    return json.dumps({"images": images, "annotations": people, "categories": kinds}).encode()
-
-
-def read_annotations(folder: Path, content: bytes) -> object:
-    path = folder / ANNOTATIONS
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
-    frames = Coco(folder).frames()
-    source = open_boxes("gt", HRNET, 0.0, "coco", frames)
-    for frame in frames:
-        source.of(frame)
-        try:
-            frame.read()
-        except PoseMarkError:  # there are no images
-            continue
-    return frames
-
-
-def detections() -> bytes:
-    box = {"category_id": 1, "bbox": [10, 20.5, 30, 20], "score": 0.75}
-    return json.dumps([box | {"image_id": 1 + i % 3} for i in range(8)]).encode()
-
-
-def read_detections(folder: Path, content: bytes) -> object:
-    path = folder / "found.json"
-    path.write_bytes(content)
-    nobody = Truth(np.zeros((0, 17, 3)), np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool))
-    frames = [Frame(i, f"{i}.jpg", (64, 48), bytes, nobody) for i in (1, 2, 3)]
-    source = open_boxes(f"file:{path}", HRNET, 0.0, "coco", frames)
-    return [source.of(frame) for frame in frames]
-
-
-def image(suffix: str, *options: int) -> Callable[[], bytes]:
-    def make() -> bytes:
-        pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
-        return cv2.imencode(suffix, cv2.GaussianBlur(pixels, (5, 5), 2), list(options))[1].tobytes()
-
-    return make
-
-
-def read_image(folder: Path, content: bytes) -> object:
-    require_end(content, "mutant")
-    return decode_bgr(content, (64, 48), "mutant")
-
-
-KINDS = {
-    "annotations": Kind(annotations, read_annotations),
-    "detections": Kind(detections, read_detections),
-    "jpeg": Kind(image(".jpg"), read_image),
-    "progressive": Kind(image(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1), read_image),
-    "png": Kind(image(".png"), read_image),
-}
 
 # ----------------------------------------------------------------------------- mutants
 
 
-def mutant(seed: bytes, number: int) -> bytes:
-    """The seed with one to four changes: bits, cuts, doubled or moved parts, odd words."""
-    rng, content = random.Random(number), bytearray(seed)
+def mutant(kind: Kind, seed: bytes, number: int) -> bytes:
+    """The seed with one to four changes; of JSON every second mutant stays JSON."""
+    rng = random.Random(number)
+    if kind.lines_of_json and number % 2:
+        return _other_fields(rng, seed)
+    return _other_bytes(rng, seed)
+
+
+def _other_bytes(rng: random.Random, seed: bytes) -> bytes:
+    """Bits, cuts, doubled or moved parts, odd words."""
+    content = bytearray(seed)
     for _ in range(rng.randint(1, 4)):
         rng.choice((_flip, _cut, _double, _word, _end))(rng, content)
     return bytes(content)
@@ -167,15 +96,66 @@ def _end(rng: random.Random, content: bytearray) -> None:
     del content[rng.randrange(len(content) + 1) :]
 
 
+def _other_fields(rng: random.Random, seed: bytes) -> bytes:
+    """Fields of JSON lines left out, doubled, of another type or size, or nested."""
+    lines = [json.loads(line) for line in seed.splitlines()]
+    for _ in range(rng.randint(1, 3)):
+        places = [place for line in lines for place in _places(line)]
+        if places:
+            container, key = _chosen(rng, places)
+            rng.choice((_remove, _replace, _replace, _nest, _repeat))(rng, container, key)
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    """Every container below a value with each of its keys."""
+    if not isinstance(value, dict | list):
+        return []
+    keys = list(value) if isinstance(value, dict) else range(len(value))
+    here = [(value, key) for key in keys]
+    return here + [place for key in keys for place in _places(value[key])]
+
+
+def _chosen(rng: random.Random, places: list[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Fields more often than the numbers of long lists."""
+    fields = [place for place in places if isinstance(place[0], dict)]
+    return rng.choice(fields if fields and rng.random() < 0.7 else places)
+
+
+def _remove(_: random.Random, container: Any, key: Any) -> None:
+    del container[key]
+
+
+def _replace(rng: random.Random, container: Any, key: Any) -> None:
+    container[key] = rng.choice(VALUES)
+
+
+def _nest(rng: random.Random, container: Any, key: Any) -> None:
+    value = container[key]
+    container[key] = rng.choice(([value], {"x": value}, [[value]], str(value)))
+
+
+def _repeat(rng: random.Random, container: Any, key: Any) -> None:
+    times = rng.choice((0, 2, 100))
+    if isinstance(container[key], list | str):
+        container[key] = container[key] * times
+    elif isinstance(container, list):
+        container[key:key] = [container[key]] * times
+
+
 # ------------------------------------------------------------------------------- runs
 
 
 class Outcome(NamedTuple):
-    """number: of the mutant. what: "read", "refused", or what went wrong."""
+    """number: of the mutant. what: "read", "refused", or what went wrong.
+
+    peak: bytes that the child held at most so far, beyond what it had before.
+    """
 
     number: int
     what: str
     seconds: float
+    peak: int = 0
 
 
 def child(name: str, numbers: range, pipe) -> None:
@@ -187,10 +167,18 @@ def child(name: str, numbers: range, pipe) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # image libraries write of every mutant
         before = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (before + MEMORY, before + MEMORY))
+        resident = peak_rss()
+        pipe.send(None)  # from here on, time counts
         for number in numbers:
             begin = time.perf_counter()
-            what = attempt(kind, Path(folder), mutant(seed, number))
-            pipe.send(Outcome(number, what, time.perf_counter() - begin))
+            what = attempt(kind, Path(folder), mutant(kind, seed, number))
+            seconds = time.perf_counter() - begin
+            pipe.send(Outcome(number, what, seconds, peak_rss() - resident))
+
+
+def peak_rss() -> int:
+    """The most memory that this process ever held, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def attempt(kind: Kind, folder: Path, content: bytes) -> str:
@@ -214,9 +202,9 @@ def outcomes(name: str, mutants: int):
         process.start()
         theirs.close()
         try:
+            ours.recv()  # imports take long on a busy machine
             while number < mutants:
-                # The first answer waits for the imports as well.
-                if not ours.poll(60 if number == 0 else 4 * SECONDS):
+                if not ours.poll(4 * SECONDS):
                     yield Outcome(number, "hangs", 4 * SECONDS)
                     break
                 yield ours.recv()
@@ -236,28 +224,29 @@ def main() -> None:
     parser.add_argument("--mutants", type=int, default=3000)
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
-    print("| kind | mutants | read | refused | tracebacks, deaths | slowest, s |")
-    print("| :--- | ---: | ---: | ---: | ---: | ---: |")
+    print("| kind | mutants | read | refused | tracebacks, deaths | slowest, s | peak, MB |")
+    print("| :--- | ---: | ---: | ---: | ---: | ---: | ---: |")
     bad = sum(row(name, options.mutants, options.keep) for name in options.kinds or KINDS)
     sys.exit(bad > 0)
 
 
 def row(name: str, mutants: int, keep: Path | None) -> int:
     """Print the row of a kind and its findings; their number."""
-    found, slowest, sample = Counter(), 0.0, {}
+    found, slowest, peak, sample = Counter(), 0.0, 0, {}
     for outcome in outcomes(name, mutants):
         what = outcome.what if outcome.seconds <= SECONDS else f"{outcome.what}, slow"
         found[what] += 1
-        slowest = max(slowest, outcome.seconds)
+        slowest, peak = max(slowest, outcome.seconds), max(peak, outcome.peak)
         sample.setdefault(what, outcome.number)
     bad = {what: count for what, count in found.items() if what not in ("read", "refused")}
-    counts = f"{found['read']} | {found['refused']} | {sum(bad.values())} | {slowest:.2f}"
-    print(f"| {name} | {mutants} | {counts} |", flush=True)
+    counts = f"{found['read']} | {found['refused']} | {sum(bad.values())}"
+    print(f"| {name} | {mutants} | {counts} | {slowest:.2f} | {peak / 1e6:.0f} |", flush=True)
     for what, count in bad.items():
         print(f"    {name}: {count} x {what}, first mutant {sample[what]}", file=sys.stderr)
         if keep:
             keep.mkdir(parents=True, exist_ok=True)
-            (keep / f"{name}-{sample[what]}").write_bytes(mutant(KINDS[name].make(), sample[what]))
+            content = mutant(KINDS[name], KINDS[name].make(), sample[what])
+            (keep / f"{name}-{sample[what]}").write_bytes(content)
     return sum(bad.values())
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from posemark import cli
 from posemark.core.errors import UsageError
+from posemark.datasets.sample import Sample
 from posemark.jobs import tune
 from posemark.jobs.tune import Cost, Ladder, Rung
 from posemark.measure.interval import Interval
@@ -90,6 +91,12 @@ def test_the_ladder_says_what_was_tried_and_how_to_run_the_best(asked, tmp_path)
     text = ascii_signs(path.read_text(encoding="utf-8"))
     assert f"# {best}" in text
     assert 'precision = "bf16"\nthreads = 1\n' in text
+
+
+def test_what_was_left_out_of_the_data_is_said(asked, monkeypatch):
+    monkeypatch.setattr(Sample, "notes", ("1 person has no area",))
+    _, progress = invoke("tune", SMALL)
+    assert "data: 1 person has no area" in progress
 
 
 def test_the_setting_runs(asked):

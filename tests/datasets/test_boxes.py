@@ -163,7 +163,9 @@ def test_the_fingerprint_is_that_of_the_file(file_boxes):
 
 
 def test_detections_of_another_data_set_are_refused(file_boxes):
-    with pytest.raises(DataError, match=r"found\.json: none of its 2 images is in the data set"):
+    with pytest.raises(
+        DataError, match=r"found\.json: none of its images \(2\) is in the data set"
+    ):
         file_boxes([detection(1), detection(2), detection(2)])
 
 
@@ -242,16 +244,16 @@ def test_shares_of_the_image_are_refused(file_boxes):
 def test_boxes_that_mostly_overshoot_are_noted(file_boxes):
     wide = [(100, 100, 700, 50)] * 4 + PEOPLE[:1]
     (note,) = file_boxes([detection(box=box) for box in wide]).notes
-    assert note == "4 of 5 boxes reach beyond their image by a twentieth and more"
+    assert note == "4 of 5 boxes beyond the edge of the image by a twentieth of it and more"
 
 
 def test_what_is_left_out_is_noted(file_boxes):
     rows = [detection(), detection(category=3), detection(9), detection(9), detection(8)]
     source = file_boxes([*rows, detection(box=(640, 0, 5, 5))])
     assert source.notes == (
-        "1 boxes of other categories than person in found.json are left out",
-        "3 boxes of 2 images that the data set does not list are left out",
-        "1 boxes have no size or lie outside their image: left out",
+        "1 box of another category than person in found.json: left out",
+        "3 boxes of 2 images that the data set does not list: left out",
+        "1 box without size or outside the image: left out",
     )
     assert file_boxes(rows, min_score=0.5).notes == source.notes[:2]
 

@@ -339,7 +339,7 @@ def test_people_of_images_that_are_not_listed_are_refused_with_their_number(fold
     lost = [person(1), person("1"), person("1", area=3.0)]
     refused(folder, [image(1)], lost, r"2 annotations name images that are not listed.*as text")
     lost = [person(1), person(9)]
-    refused(folder, [image(1)], lost, r"1 annotations name images that are not listed.*id 9\.")
+    refused(folder, [image(1)], lost, r"1 annotation names an image that is not listed.*id is 9\.")
 
 
 @pytest.mark.parametrize("bad", ["000000000001", "1", 1.5, 2.0**60])
@@ -416,7 +416,7 @@ def test_annotations_of_other_categories_are_left_out_and_counted(folder):
     dog = {"id": 9, "image_id": 1, "category_id": 18, "bbox": [5, 5, 50, 50]}
     truth, notes = noted(folder, [person(1), dog])
     assert len(truth) == 1
-    assert notes == ("1 annotations of 2 are of other categories than person: left out",)
+    assert notes == ("1 annotation of 2 of another category: left out",)
 
 
 def test_the_person_category_is_the_one_of_that_name(folder):
@@ -428,7 +428,12 @@ def test_the_person_category_is_the_one_of_that_name(folder):
 
 
 def test_nobody_among_annotations_is_refused(folder):
-    refused(folder, [image(1)], [person(1, category_id=0)], "none of its 1 annotations is of cat")
+    refused(
+        folder,
+        [image(1)],
+        [person(1, category_id=0)],
+        "no annotation of category 1, person, among 1",
+    )
 
 
 def test_a_missing_area_is_a_share_of_the_box_and_noted(folder):
@@ -441,17 +446,26 @@ def test_a_missing_area_is_a_share_of_the_box_and_noted(folder):
 def test_a_missing_crowd_flag_is_no_crowd_and_noted(folder):
     truth, notes = noted(folder, [without(person(1), "iscrowd"), person(1, iscrowd=True)])
     assert truth.is_crowd.tolist() == [False, True]
-    assert "1 people have no iscrowd: taken as 0" in notes
+    assert "1 person has no iscrowd: taken as 0" in notes
 
 
 def test_people_of_area_0_are_noted(folder):
     people = [
+        person(1),
         person(1, area=0),
         person(1, area=0, iscrowd=1),
         person(1, area=0, keypoints=[0] * 51),
     ]
     _, notes = noted(folder, people)
-    assert notes[0].startswith("1 people have area 0: they get no ground-truth box")
+    assert notes[0] == "1 person has area 0: no ground-truth box is made, and no pose can match"
+
+
+def test_people_who_all_have_area_0_are_refused(folder):
+    nobody = person(1, keypoints=[0] * 51)
+    both = [person(1, area=0), person(2, area=0), nobody]
+    refused(folder, [image(1), image(2)], both, r"2 people .* all have area 0.*Leave 'area' out")
+    _, notes = noted(folder, [nobody])
+    assert notes == ()
 
 
 def test_ids_and_files_of_another_are_noted(folder):
@@ -463,6 +477,6 @@ def test_ids_and_files_of_another_are_noted(folder):
         },
     )
     assert Coco(folder).notes == (
-        "1 annotations have the id of another: all are kept",
-        "1 images have the file of another: all are kept",
+        "1 annotation has the id of another: all are kept",
+        "1 image has the file of another: all are kept",
     )

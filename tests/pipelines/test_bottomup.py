@@ -9,6 +9,7 @@ from posemark.core.errors import FrameError
 from posemark.core.frame import Boxes
 from posemark.core.spec import ONE_SCALE
 from posemark.datasets.sample import Sample
+from posemark.geometry.crop import decode_bgr
 from posemark.measure.clock import STAGES
 from posemark.measure.loop import run_block
 from posemark.models import all_models
@@ -146,3 +147,27 @@ def test_an_image_whose_input_would_be_enormous_is_a_frame_error(spec):
         with pytest.raises(FrameError, match=r"65500x10 pixels would make a network input of"):
             use(frame, NOBODY)
     assert line.session.prepared == []
+
+
+class Broken(Silent):
+    """A session whose outputs are no numbers."""
+
+    def infer(self, batch):
+        return {name: np.full_like(maps, np.nan) for name, maps in super().infer(batch).items()}
+
+
+def noticed(line, image):
+    """Whether broken outputs end in an error, or in poses that are no numbers and are found so."""
+    try:
+        poses = line.poses(image, NOBODY)
+    except FrameError as error:
+        return "not finite" in str(error)
+    return len(poses) > 0 and not np.isfinite(poses.scores).all()
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_outputs_that_are_no_numbers_are_not_an_image_without_people(spec):
+    line = replace(pipeline(spec, trained=True), session=Broken(spec))
+    (scene,) = frames(1)[:1]
+    assert noticed(line, decode_bgr(scene.read(), scene.size_wh, scene.name))

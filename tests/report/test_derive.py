@@ -127,7 +127,7 @@ def test_every_repetition_counts_for_speed_and_each_image_once_for_failures(tmp_
     assert (made.frames, made.persons, made.failed_frames, made.dropped_boxes) == (3, 6, 1, 1)
     assert made.fps_pose == pytest.approx(3 / 0.6)
     assert "1 frame failed, not counted; the first: broken" in made.notes
-    assert "dropped 1 box without size or outside the image" in made.notes
+    assert "dropped 1 box without size or area, or outside the image" in made.notes
 
 
 def test_a_record_without_any_measured_frame_is_a_row_without_figures(tmp_path):
@@ -424,3 +424,11 @@ def test_machines_of_one_processor_are_told_apart(tmp_path):
 def test_a_record_of_before_names_its_machine_as_it_did(tmp_path):
     old = made_records.ENVIRONMENT | {"memory_gib": 15.6}
     assert row(tmp_path, [frame(1, 1, 100)], environment=old).machine == "AMD EPYC 9V74, 2 cores"
+
+
+def test_a_frame_that_failed_without_words_is_a_failed_frame(tmp_path):
+    good = [made_records.frame(image_id, 10**7) for image_id in (0, 2)]
+    head = made_records.header()
+    path = made_records.write(tmp_path, head, [[*good, FrameLine(1, error="")]])
+    (found,) = load_rows([path])
+    assert (found.frames, found.failed_frames) == (2, 1)

@@ -1,6 +1,6 @@
 """`posemark run`: measure entries and print what came out."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +17,7 @@ from posemark.cli.console import (
     progress_bar,
     typed,
 )
+from posemark.core.counting import counted
 from posemark.measure.clock import POSE_STAGES, Budget, now_ns
 
 if TYPE_CHECKING:
@@ -378,8 +379,7 @@ def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
     prepared = [prepare_job(job, dataset, frames) for job in jobs]
     for each in prepared:
         existing_record(each, out, resume)
-    for note in dict.fromkeys(note for each in prepared for note in each.data_notes):
-        terminal.say(f"data: {note}", err=True)
+    say_notes(note for each in prepared for note in each.data_notes)
     turns = groups(prepared, how.interleave, isolate, free_memory())
     ceilings = _ceilings(jobs, quiet=how.json)
     with progress_bar(quiet=how.json) as progress, _hint_on_stop(out):
@@ -389,6 +389,12 @@ def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
         print_rows(in_order(display.rows_by_place.values()))
         terminal.say(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
     return display
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """What was left out of the data or filled in, each sentence once."""
+    for note in dict.fromkeys(notes):
+        terminal.say(f"data: {note}", err=True)
 
 
 def _print_undecided(display: "_Display", context: typer.Context, out: Path) -> None:
@@ -477,7 +483,8 @@ class _Display:
         self._pose_ns[place] += sum(step.line.stages.get(stage, 0) for stage in POSE_STAGES)
         spent_ns = self._pose_ns[place]
         speed = self._frames[place] / spent_ns * 1e9 if spent_ns else 0  # of this process alone
-        self._show(place, f"{step.done} frames, {speed:.3g} FPS{self._time_left()}")
+        done = counted(step.done, "frame")
+        self._show(place, f"{done}, {speed:.3g} FPS{self._time_left()}")
 
     def _time_left(self) -> str:
         """Of the common time, or of all entries that have been opened."""

@@ -116,6 +116,7 @@ def tune(
         display = _Display(bar, quiet=json)
         bench = Bench(job, open_dataset(data), folder, budget, frames, display)
         require_writable(folder_of(bench.name), CACHE_REMEDY)
+        running.say_notes(bench.notes)
         ladder = climb(job.options, subject, bench, max_ap_loss, display.told)
     if not json:
         _print(ladder, bench.name)

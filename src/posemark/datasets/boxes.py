@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from posemark.core.counting import counted
 from posemark.core.errors import DataError, UsageError
 from posemark.core.frame import Boxes, Floats, Frame
 from posemark.core.spec import BoxKind, Convention
@@ -113,7 +114,7 @@ def _file_source(path: Path, frames: Iterable[Frame]) -> BoxSource:
     sizes = {frame.image_id: frame.size_wh for frame in frames}
     if sizes.keys().isdisjoint(found.by_image):
         raise DataError(
-            f"{path}: none of its {len(found.by_image)} images is in the data set, so these "
+            f"{path}: none of its images ({len(found.by_image)}) is in the data set, so these "
             "detections belong to another one. Give the file made on these very images."
         )
     known = {i: rows for i, rows in found.by_image.items() if i in sizes}
@@ -169,14 +170,18 @@ def _detections(path: Path, content: bytes) -> _Found:
         kinds = decoded_entries(every, "detections", _Kind)
         mine = {index: raw for index, raw in every.items() if kinds[index].category_id == _PERSON}
         if not mine:
-            raise MisfitError(f"no box of category {_PERSON}, person, among {len(every)} entries")
+            raise MisfitError(f"no box of category {_PERSON}, person, among {len(every)}")
         people = decoded_entries(mine, "detections", _Detection)
         _require_whole(mine, people)
     except (NotJsonError, MisfitError) as error:
         raise DataError(_format_help(path, str(error))) from error
     others = len(every) - len(mine)
-    left_out = f"{others} boxes of other categories than person in {path.name} are left out"
+    left_out = f"{_boxes(others)} of another category than person in {path.name}: left out"
     return _Found(_grouped(list(people.values())), (left_out,) if others else ())
+
+
+def _boxes(count: int) -> str:
+    return counted(count, "box", "boxes")
 
 
 def _require_whole(entries: Entries, people: dict[int, _Detection]) -> None:
@@ -211,17 +216,19 @@ def _notes(
     if len(boxes) >= _FEWEST_JUDGED and np.abs(boxes).max() <= _SHARE:
         raise DataError(_form_help(path, f"no number above {_SHARE}: shares of the image"))
     if len(boxes) >= _FEWEST_JUDGED and mostly and (boxes[:, 2:] > boxes[:, :2]).all():
-        corners = f"{beyond} of {len(boxes)} boxes that reach beyond their image: two corners"
+        corners = f"{beyond} of {_boxes(len(boxes))} beyond the edge of the image: two corners"
         raise DataError(_form_help(path, f"{corners} (x, y, x, y)"))
     others = len(every) - len(known)
     if others:
         rows = sum(map(len, every.values())) - len(boxes)
-        yield f"{rows} boxes of {others} images that the data set does not list are left out"
+        images = counted(others, "image")
+        yield f"{_boxes(rows)} of {images} that the data set does not list: left out"
     if mostly:
-        yield f"{beyond} of {len(boxes)} boxes reach beyond their image by a twentieth and more"
+        total = _boxes(len(boxes))
+        yield f"{beyond} of {total} beyond the edge of the image by a twentieth of it and more"
     usable = sum(int(croppable(rows[:, :4], sizes[i]).sum()) for i, rows in known.items())
     if usable < len(boxes):
-        yield f"{len(boxes) - usable} boxes have no size or lie outside their image: left out"
+        yield f"{_boxes(len(boxes) - usable)} without size or outside the image: left out"
 
 
 def _form_help(path: Path, what: str) -> str:

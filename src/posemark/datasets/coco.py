@@ -8,7 +8,7 @@ noted.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from posemark.core.counting import counted
 from posemark.core.errors import DataError, FrameError
 from posemark.core.frame import Frame, Truth
 from posemark.datasets._entries import (
@@ -240,13 +241,14 @@ def _people(parsed: _File) -> tuple[list[_Person], int]:
     kinds = decoded_entries(every, place, _Kind)
     mine = {index: raw for index, raw in every.items() if kinds[index].category_id == person}
     if kinds and not mine:
-        raise MisfitError(f"none of its {len(kinds)} annotations is of category {person}, person")
+        raise MisfitError(f"no annotation of category {person}, person, among {len(kinds)}")
     people = decoded_entries(mine, place, _Person)
     for index, one in people.items():
         if not set(one.keypoints[2::3]) <= {0, 1, 2}:
             problem = "the visibility of a key point must be 0, 1 or 2"
             raise misfit(place, index, mine[index], problem)
     _require_once(mine)
+    _require_areas(people.values())
     return list(people.values()), len(kinds) - len(mine)
 
 
@@ -266,14 +268,32 @@ def _require_once(entries: Entries) -> None:
             raise misfit("annotations", index, entry, f"annotations[{before}] is the same")
 
 
+def _require_areas(people: Iterable[_Person]) -> None:
+    """With area 0 throughout nobody has a box or can be matched: nothing would be measured."""
+    posed = _posed(people)
+    if posed and all(person.area == 0 for person in posed):
+        whom = counted(len(posed), "person with key points has", "people with key points all have")
+        raise MisfitError(
+            f"{whom} area 0, so that no box can be cropped and no pose can be matched. Leave "
+            f"'area' out to have it taken as {AREA_OF_BOX} of the box's"
+        )
+
+
+def _posed(people: Iterable[_Person]) -> list[_Person]:
+    """Those with labelled key points who are no crowd."""
+    return [person for person in people if any(person.keypoints[2::3]) and not person.iscrowd]
+
+
 def _require_listed(people: list[_Person], images: dict[int, _Image]) -> None:
     lost = [p.image_id for p in people if isinstance(p.image_id, str) or p.image_id not in images]
     if lost:
         text = ", as text where the ids of images are numbers" if isinstance(lost[0], str) else ""
-        raise MisfitError(
-            f"{len(lost)} annotations name images that are not listed, the first with image_id "
-            f"{lost[0]!r}{text}"
+        what = counted(
+            len(lost),
+            "annotation names an image that is not listed",
+            "annotations name images that are not listed",
         )
+        raise MisfitError(f"{what}; the first image_id is {lost[0]!r}{text}")
 
 
 def _truth(people: list[_Person]) -> Truth:
@@ -298,24 +318,30 @@ def _notes(
     images: Iterable[_Image], people: list[_Person], others: int, annotations: int
 ) -> Iterator[str]:
     """Sentences on what was left out or filled in."""
-    posed = [p for p in people if any(p.keypoints[2::3]) and not p.iscrowd]
     ids = Counter(p.id for p in people if p.id is not None)
     files = Counter(image.file_name for image in images)
-    counted = (
-        (others, f"annotations of {annotations} are of other categories than person: left out"),
+    areas, flags = [p.area for p in people], [p.iscrowd for p in people]
+    found = (
+        (others, "annotation", "annotations", f" of {annotations} of another category: left out"),
+        (areas.count(None), *_WITHOUT, f" no area: taken as {AREA_OF_BOX} of the box's"),
+        (flags.count(None), *_WITHOUT, " no iscrowd: taken as 0"),
         (
-            sum(p.area is None for p in people),
-            f"people have no area: taken as {AREA_OF_BOX} of the box's",
+            sum(p.area == 0 for p in _posed(people)),
+            *_WITHOUT,
+            " area 0: no ground-truth box is made, and no pose can match",
         ),
-        (sum(p.iscrowd is None for p in people), "people have no iscrowd: taken as 0"),
-        (
-            sum(p.area == 0 for p in posed),
-            "people have area 0: they get no ground-truth box, and no pose can match them",
-        ),
-        (sum(ids.values()) - len(ids), "annotations have the id of another: all are kept"),
-        (sum(files.values()) - len(files), "images have the file of another: all are kept"),
+        (_repeated(ids), "annotation has", "annotations have", " the id of another: all are kept"),
+        (_repeated(files), "image has", "images have", " the file of another: all are kept"),
     )
-    return (f"{count} {text}" for count, text in counted if count)
+    return (counted(count, one, many) + text for count, one, many, text in found if count)
+
+
+_WITHOUT = ("person has", "people have")
+
+
+def _repeated(found: Mapping[Hashable, int]) -> int:
+    """How many have what one before them has."""
+    return sum(found.values()) - len(found)
 
 
 # -------------------------------------------------------------------------------- bytes

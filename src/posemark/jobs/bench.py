@@ -140,6 +140,11 @@ class Bench:
         prepared = self._reference_prepared
         return self.reference.name(tag_of(prepared.spec, prepared.checkpoint))
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of the data or filled in."""
+        return self._reference_prepared.data_notes
+
     @cached_property
     def _reference_prepared(self) -> Prepared:
         return self._prepared(self.reference.options)

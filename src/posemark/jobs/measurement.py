@@ -299,7 +299,7 @@ class Measurement:
 
     def _count(self, line: schema.FrameLine) -> None:
         self._done += 1
-        if line.error:
+        if line.error is not None:
             self._failures.append(line.error)
         else:
             self._timed[-1].append((line.load, pose_ns(line)))

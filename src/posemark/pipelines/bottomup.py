@@ -22,6 +22,11 @@ MOST_INPUT_PIXELS = 1 << 23
 """Of one network input: 1280 x 6553. Where the short side is fixed, a thin image makes a long
 input: 65,500 x 10 pixels would become 1,676,800 x 512, and take 27 GB."""
 
+NOT_FINITE = (
+    "the network's output is not finite: it holds values that are no numbers, and nobody was "
+    "found. Try another precision (fp32), and check the weights."
+)
+
 
 @dataclass(frozen=True)
 class Work:
@@ -91,7 +96,12 @@ class BottomUp(Staged):
         height, width = image.shape[:2]
         inputs = self._inputs((width, height))
         passes = tuple(self._passes(image, inputs, lap))
-        return self._located(passes if perfect is None else perfect, (width, height))
+        if perfect is not None:
+            return self._located(perfect, (width, height))
+        poses = self._located(passes, (width, height))
+        if not len(poses):
+            _require_finite(passes)
+        return poses
 
     def perfect(self, frame: Frame, boxes: Boxes) -> Poses:  # noqa: ARG002 (top-down needs them)
         """The poses that perfect outputs decode to; not timed."""
@@ -135,6 +145,18 @@ class BottomUp(Staged):
             located = np.concatenate([points, people[..., 2:]], axis=-1)
             scores = self.rescorer.rescored(located, scores)
         return Poses(points, people[..., 2], scores)
+
+
+def _require_finite(passes: tuple[Pass, ...]) -> None:
+    """What is no number exceeds no threshold: a decoder takes it for an image without people."""
+    outputs = [
+        maps
+        for each in passes
+        for given in (each.outputs, each.mirrored)
+        for maps in (given or {}).values()
+    ]
+    if not all(np.isfinite(maps).all() for maps in outputs):
+        raise FrameError(NOT_FINITE)
 
 
 def network_input(spec: ModelSpec, image_bgr: Image, scaled: ScaledInput) -> Maps:

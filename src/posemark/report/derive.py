@@ -112,7 +112,8 @@ def derived(record: files.Record, truths: Truths) -> Derived:
 
 def _parts(record: files.Record) -> tuple[Part, ...]:
     """The time of a frame over its people: inference first, then what is the entry's own."""
-    blocks = [good for block in record.blocks if (good := [f for f in block.frames if not f.error])]
+    measured = ([f for f in block.frames if f.error is None] for block in record.blocks)
+    blocks = [frames for frames in measured if frames]
     top_down = record.header.approach != "bottom-up"
     return tuple(
         Part.of([[(f.boxes, _ms(f, stages)) for f in block] for block in blocks], sloped)
@@ -338,7 +339,7 @@ def _notes(record: files.Record) -> Iterable[str]:
     dropped = sum(f.dropped for f in record.frames)
     if dropped:
         boxes = figures.counted(dropped, "box", "boxes")
-        yield f"dropped {boxes} without size or outside the image"
+        yield f"dropped {boxes} without size or area, or outside the image"
     share = _dropped_share(record)
     if share:
         yield f"dropped {figures.percent(share)} of the camera's frames, as newer ones came"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from posemark.core.counting import counted
 from posemark.report.rows import STAGES, Published, Row
 
 DASH = "\N{EN DASH}"
@@ -119,11 +120,6 @@ def flaws(row: Row) -> list[str]:
         (row.dropped_boxes > 0, counted(row.dropped_boxes, "box", "boxes") + " dropped"),
     ]
     return [text for applies, text in found if applies]
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: "1 frame", "5,000 frames"."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def span(values: Iterable[float], write: Callable[[float], str] | None = None) -> str:

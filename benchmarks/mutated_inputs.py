@@ -1,0 +1,367 @@
+"""The kinds of input that benchmarks/mutate.py changes: a sound one of each, and its reader."""
+
+import io
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save as as_safetensors
+
+from posemark.cards import reading
+from posemark.cards.model import with_artefact
+from posemark.core.artefact import Artefact, FileOutput
+from posemark.core.errors import PoseMarkError
+from posemark.core.frame import Frame, Truth
+from posemark.core.skeleton import COCO_17
+from posemark.datasets.boxes import open_boxes
+from posemark.datasets.coco import ANNOTATIONS, Coco
+from posemark.geometry.conventions import HRNET
+from posemark.geometry.crop import decode_bgr
+from posemark.geometry.encoded import require_end
+from posemark.jobs import setting
+from posemark.measure import PROTOCOL
+from posemark.records import files
+from posemark.records.schema import (
+    STAGES,
+    BlockLine,
+    End,
+    FrameLine,
+    Header,
+    People,
+    PerfectLine,
+    Published,
+    Resumed,
+    Settings,
+    Source,
+)
+from posemark.report import tables
+from posemark.report.derive import load_rows
+from posemark.runtimes import onnx_file
+from posemark.weights import load_fitting
+
+
+class Kind(NamedTuple):
+    """make: the bytes of a sound input. read: a folder to write into, and a mutant.
+
+    lines_of_json: the fields of its JSON are changed, too.
+    """
+
+    make: Callable[[], bytes]
+    read: Callable[[Path, bytes], object]
+    lines_of_json: bool = False
+
+
+# ------------------------------------------------------------------------------- kinds
+
+
+def annotations() -> bytes:
+    person = {
+        "keypoints": [10.5, 20, 2] * 17,
+        "bbox": [5, 5, 40, 90.5],
+        "area": 1800.5,
+        "iscrowd": 0,
+    }
+    people = [person | {"id": i, "image_id": 1 + i % 3, "category_id": 1} for i in range(5)]
+    images = [{"id": i, "file_name": f"{i}.jpg", "width": 64, "height": 48} for i in (1, 2, 3)]
+    kinds = [{"id": 1, "name": "person"}]
+    return json.dumps({"images": images, "annotations": people, "categories": kinds}).encode()
+
+
+def read_annotations(folder: Path, content: bytes) -> object:
+    path = folder / ANNOTATIONS
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    frames = Coco(folder).frames()
+    source = open_boxes("gt", HRNET, 0.0, "coco", frames)
+    for frame in frames:
+        source.of(frame)
+        try:
+            frame.read()
+        except PoseMarkError:  # there are no images
+            continue
+    return frames
+
+
+def detections() -> bytes:
+    box = {"category_id": 1, "bbox": [10, 20.5, 30, 20], "score": 0.75}
+    return json.dumps([box | {"image_id": 1 + i % 3} for i in range(8)]).encode()
+
+
+def read_detections(folder: Path, content: bytes) -> object:
+    path = folder / "found.json"
+    path.write_bytes(content)
+    nobody = Truth(np.zeros((0, 17, 3)), np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool))
+    frames = [Frame(i, f"{i}.jpg", (64, 48), bytes, nobody) for i in (1, 2, 3)]
+    source = open_boxes(f"file:{path}", HRNET, 0.0, "coco", frames)
+    return [source.of(frame) for frame in frames]
+
+
+def image(suffix: str, *options: int) -> Callable[[], bytes]:
+    def make() -> bytes:
+        pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+        return cv2.imencode(suffix, cv2.GaussianBlur(pixels, (5, 5), 2), list(options))[1].tobytes()
+
+    return make
+
+
+def read_image(folder: Path, content: bytes) -> object:
+    require_end(content, "mutant")
+    return decode_bgr(content, (64, 48), "mutant")
+
+
+# ---------------------------------------------------------------------- TOML and records
+
+
+CARD = """name = "made"
+family = "F"
+origin = "o"
+licence = "MIT"
+[file]
+name = "made.onnx"
+trained_on = "COCO"
+precision = "fp32"
+sha256 = "{digest}"
+parameters = 12
+[input]
+size = [256, 192]
+order = "rgb"
+divisor = 255
+mean = [0.485, 0.456, 0.406]
+std = [0.229, 0.224, 0.225]
+[crop]
+convention = "hrnet"
+padding = 1.25
+[codec]
+kind = "heatmap"
+refine = "dark"
+stride = 4
+[outputs]
+sources = ["maps"]
+order = [16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
+[[published]]
+ap = 0.65
+boxes = "gt"
+flip = false
+source = "a table"
+"""
+SETTING = b"""# found by posemark tune
+runtime = "openvino"
+precision = "bf16"
+device = "cpu"
+threads = 2
+persons = "batched"
+max_batch = 8
+codec = "dark:11"
+"""
+
+
+def card() -> bytes:
+    return CARD.format(digest="0123456789abcdef" * 4).encode()
+
+
+def read_card(folder: Path, content: bytes) -> object:
+    path = _written(folder / "made.toml", content)
+    found = reading.read(path)
+    made = Artefact(
+        path, "0" * 64, found.file.precision, "nchw", "float32", None, FileOutput("maps")
+    )
+    return with_artefact(found, made)
+
+
+def read_setting(folder: Path, content: bytes) -> object:
+    return setting.read(_written(folder / "made.toml", content))
+
+
+def made_header() -> Header:
+    return Header(
+        entry="small@gt",
+        letter=None,
+        model="small",
+        family="Small",
+        approach="top-down",
+        input_hw=(256, 192),
+        licence="MIT",
+        parameters=12,
+        macs=34,
+        weights=Source("made", "0123456789abcdef"),
+        data=Source("coco", "0123456789abcdef"),
+        boxes=Source("gt", "gt"),
+        box_kind="gt",
+        settings=Settings("hrnet", "quarter", False, "serial", 0.0, 2, "torch", "fp32"),
+        published=Published(0.65, "gt", False, "a table"),
+        environment={
+            "cpu": "some",
+            "cores": 2,
+            "cpus": 2,
+            "system": "Linux",
+            "libraries": {"torch": "2.6.0"},
+            "ceiling": {"fp32": 1e11, "threads": 2},
+        },
+        posemark="0.4",
+        protocol=PROTOCOL,
+        truth="truth.json",
+        started="2026-01-01T00:00:00+00:00",
+        weights_bytes=48,
+        sigmas=COCO_17.sigmas,
+        decoder=1,
+        own_process=True,
+        turns=1,
+        network="small",
+        run="made",
+        data_notes=("1 person has no area",),
+        photographs=True,
+    )
+
+
+def made_truth() -> dict:
+    spots = [value for at in range(17) for value in (10.5 + 5 * at, 20 + 10 * at, 2)]
+    person = {"category_id": 1, "num_keypoints": 17, "keypoints": spots, "iscrowd": 0}
+    person |= {"bbox": [5, 10, 100, 200.5], "area": 20000.5}
+    size = {"width": 640, "height": 480}
+    return {
+        "images": [size | {"id": i, "file_name": f"{i}.jpg"} for i in range(3)],
+        "annotations": [person | {"id": i + 1, "image_id": i} for i in range(3)],
+        "categories": [{"id": 1, "name": "person", "keypoints": list(COCO_17.keypoints)}],
+    }
+
+
+def record() -> bytes:
+    """Two blocks, a failed frame, a resumed run, perfect outputs."""
+    found = People([0.9], [[float(v) for v in made_truth()["annotations"][0]["keypoints"]]])
+    stages = dict.fromkeys(STAGES, 5_000_000)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "small@gt.jsonl"
+        with files.Writer.create(path, made_header()) as writer:
+            writer.write(FrameLine(0, 1, 0, stages, 25_000_000, found))
+            writer.write(FrameLine(2, error="it cannot be read"))
+            writer.write(BlockLine(2, 10**9, 10**9, 9_000_000, own_cpu_ns=10**9, peak_rss=10**8))
+            writer.write(Resumed(made_header().environment, "2026-01-01T01:00:00+00:00"))
+            writer.write(FrameLine(1, 1, 0, stages, 25_000_000, found))
+            writer.write(BlockLine(1, 3 * 10**9, 10**9, 9_000_000, energy_j={"package": 2.5}))
+            writer.write(PerfectLine(0, found))
+            writer.write(End("all frames"))
+        return path.read_bytes()
+
+
+def read_record(folder: Path, content: bytes) -> object:
+    _written(folder / "truth.json", json.dumps(made_truth()).encode())
+    rows = load_rows([_written(folder / "small@gt.jsonl", content)])
+    return tables.markdown(rows), tables.to_json(rows)
+
+
+def read_truth(folder: Path, content: bytes) -> object:
+    _written(folder / "truth.json", content)
+    rows = load_rows([_written(folder / "small@gt.jsonl", record())])
+    return tables.markdown(rows), tables.to_json(rows)
+
+
+def _written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+# ------------------------------------------------------------------------------- networks
+
+
+def network() -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+
+
+def checkpoint(zipped: bool) -> Callable[[], bytes]:
+    """As training scripts write them: a dictionary around the weights."""
+
+    def make() -> bytes:
+        file = io.BytesIO()
+        torch.manual_seed(0)
+        state = network().state_dict()
+        around = {"epoch": 209, "state_dict": state, "perf": np.float64(0.5), "optimizer": {}}
+        torch.save(around, file, _use_new_zipfile_serialization=zipped)
+        return file.getvalue()
+
+    return make
+
+
+def safetensors() -> bytes:
+    torch.manual_seed(0)
+    return as_safetensors(network().state_dict(), {"format": "pt"})
+
+
+def reader_of_weights(suffix: str) -> Callable[[Path, bytes], object]:
+    def read(folder: Path, content: bytes) -> object:
+        path = _written(folder / f"made{suffix}", content)
+        return load_fitting(path, network().state_dict(), "made")
+
+    return read
+
+
+def onnx_model() -> bytes:
+    """Weights as initialisers, as constants, in a branch and in a function."""
+    weights = [numpy_helper.from_array(np.ones((4, 3, 3, 3), t), t) for t in ("f4", "f2")]
+    value = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    constant = helper.make_node("Constant", [], ["c"], value=weights[0])
+    branch = helper.make_graph([constant], "branch", [], [value], [weights[1]])
+    nodes = [
+        constant,
+        helper.make_node("Conv", ["x", "f4"], ["y"], strides=[1, 1]),
+        helper.make_node("If", ["b"], ["z"], then_branch=branch, else_branch=branch),
+    ]
+    graph = helper.make_graph(nodes, "made", [value], [value], weights)
+    sets = [helper.make_opsetid("", 17)]
+    function = helper.make_function("own", "f", ["x"], ["c"], [constant], sets)
+    made = helper.make_model(graph, opset_imports=sets, functions=[function], ir_version=9)
+    return made.SerializeToString()
+
+
+def read_onnx(folder: Path, content: bytes) -> object:
+    path = _written(folder / "made.onnx", content)
+    onnx_file.require_whole(path)
+    return onnx_file.precision(path)
+
+
+def caffe() -> bytes:
+    """A convolution in the new format: caffe.proto's fields in protobuf's wire format."""
+    layer = _field(1, b"conv") + _field(7, _blob(4, 3, 3, 3)) + _field(7, _blob(4))
+    return _field(1, b"a net") + _field(100, layer) + _field(100, _field(1, b"data"))
+
+
+def _blob(*shape: int) -> bytes:
+    values = np.random.default_rng(0).normal(size=shape).astype("<f4")
+    return _field(7, _field(1, bytes(shape))) + _field(5, values.tobytes())
+
+
+def _field(number: int, content: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(number: int) -> bytes:
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+
+
+def read_caffe(folder: Path, content: bytes) -> object:
+    wanted = {"conv.weight": torch.zeros(4, 3, 3, 3), "conv.bias": torch.zeros(4)}
+    return load_fitting(_written(folder / "made.caffemodel", content), wanted, "made")
+
+
+KINDS = {
+    "annotations": Kind(annotations, read_annotations, lines_of_json=True),
+    "detections": Kind(detections, read_detections, lines_of_json=True),
+    "jpeg": Kind(image(".jpg"), read_image),
+    "progressive": Kind(image(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1), read_image),
+    "png": Kind(image(".png"), read_image),
+    "cards": Kind(card, read_card),
+    "settings": Kind(lambda: SETTING, read_setting),
+    "records": Kind(record, read_record, lines_of_json=True),
+    "truth": Kind(lambda: json.dumps(made_truth()).encode(), read_truth, lines_of_json=True),
+    "zip": Kind(checkpoint(zipped=True), reader_of_weights(".pth")),
+    "legacy": Kind(checkpoint(zipped=False), reader_of_weights(".pth")),
+    "safetensors": Kind(safetensors, reader_of_weights(".safetensors")),
+    "caffemodel": Kind(caffe, read_caffe),
+    "onnx": Kind(onnx_model, read_onnx),
+}
