@@ -1,5 +1,6 @@
 """Artefacts appear whole or not at all, and are made once."""
 
+import errno
 import json
 import os
 import subprocess
@@ -184,3 +185,16 @@ def test_of_two_that_replace_a_damaged_artefact_the_first_wins(tmp_path, caplog)
     assert (store.get("net", {}, slow) / "who").read_text() == "first"
     assert len(caplog.messages) == 2
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+def test_a_full_disk_while_an_artefact_is_made_is_explained_and_leaves_nothing(tmp_path):
+    def make(folder):
+        (folder / "half").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder / "half"))
+
+    with pytest.raises(
+        UsageError, match=r"could not be made.*No space left.*POSEMARK_CACHE"
+    ) as why:
+        Store(tmp_path / "kept").get("kind", {}, make)
+    assert str(tmp_path / "kept") in str(why.value)
+    assert not list((tmp_path / "kept").iterdir())

@@ -45,7 +45,8 @@ class Store:
         warning: Python prints it on stderr where no handler says otherwise.
 
         Raises:
-            UsageError: if the folder cannot be made.
+            UsageError: if the folder cannot be made, or the artefact not be written, as on a full
+                disk.
             ExportError: if a damaged artefact cannot be replaced.
         """
         target = self.folder / f"{kind}-{fingerprint(facts)}"
@@ -67,10 +68,7 @@ class Store:
         with _scratch(self.folder, target, damage) as scratch:
             made = scratch / "made"
             made.mkdir()
-            make(made)
-            note = json.dumps(facts, sort_keys=True, indent=1)
-            (made / "facts.json").write_text(note, encoding="utf-8")
-            (made / SUMS).write_text(_sums(made), encoding="utf-8")
+            _fill(made, facts, make)
             if damage:
                 _put_aside(target, scratch / "damaged", damage)
             try:
@@ -78,6 +76,21 @@ class Store:
             except OSError:
                 if not target.is_dir():
                     raise
+
+
+def _fill(folder: Path, facts: Mapping[str, object], make: Callable[[Path], object]) -> None:
+    """Make an artefact, and its facts and sums beside it, in an empty folder."""
+    try:
+        make(folder)
+        note = json.dumps(facts, sort_keys=True, indent=1)
+        (folder / "facts.json").write_text(note, encoding="utf-8")
+        (folder / SUMS).write_text(_sums(folder), encoding="utf-8")
+    except OSError as error:
+        store = folder.parent.parent
+        raise UsageError(
+            f"{store}: an artefact could not be made and kept in this folder ({error}). Make "
+            "room there, or name another one in the variable POSEMARK_CACHE."
+        ) from error
 
 
 def fingerprint(facts: Mapping[str, object]) -> str:

@@ -217,6 +217,19 @@ def test_a_run_measures_the_machine_once_and_tells_the_share(monkeypatch, tmp_pa
     assert json.loads(out)["of_peak"] == pytest.approx(done / 170e9)
 
 
+def test_a_run_under_a_name_uses_the_peak_of_that_machine(monkeypatch, tmp_path):
+    def named(threads, _seconds, _told, label):
+        return msgspec.structs.replace(made_ceiling(threads), facts=ceiling.facts(threads, label))
+
+    monkeypatch.setattr(ceiling, "measure", named)
+    invoke("machine", "--threads", 1, "--machine", "desk")
+    assert ceiling.load(1) is None
+    _, err = measure(SMALL, "--json", "--machine", "desk", "--out", tmp_path / "desk")
+    assert "attains" not in err
+    _, err = measure(SMALL, "--machine", "lap", "--out", tmp_path / "lap")
+    assert "this machine attains 170 fp32" in err
+
+
 def busy_ceiling(threads, spread=0.34):
     made = made_ceiling(threads)
     return msgspec.structs.replace(made, bandwidth=replace(made.bandwidth, spread=spread))

@@ -1,9 +1,11 @@
 """Places for files: tried before anything is measured, and left as they were."""
 
+from pathlib import Path
+
 import pytest
 
 from posemark.core.errors import UsageError
-from posemark.core.places import require_writable, write_whole
+from posemark.core.places import require_writable, user_cache, write_whole
 
 
 def test_a_folder_that_can_be_written_is_left_as_it_was(tmp_path):
@@ -30,3 +32,35 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(OSError, match="taken"):
         write_whole(tmp_path / "taken", b"two")
     assert [each.name for each in sorted(tmp_path.iterdir())] == ["new", "taken"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"POSEMARK_CACHE": "/a/b"}, "/a/b"),
+        ({"POSEMARK_CACHE": "~/b"}, "/h/b"),
+        ({"POSEMARK_CACHE": "", "XDG_CACHE_HOME": "/x"}, "/x/posemark"),
+        ({"XDG_CACHE_HOME": ""}, "/h/.cache/posemark"),
+        ({"XDG_CACHE_HOME": "relative"}, "/h/.cache/posemark"),
+        ({}, "/h/.cache/posemark"),
+    ],
+)
+def test_the_cache_is_where_the_user_says_or_in_the_home_folder(variables, expected, monkeypatch):
+    for name in ("POSEMARK_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"HOME": "/h"} | variables).items():
+        monkeypatch.setenv(name, value)
+    assert user_cache() == Path(expected)
+
+
+def test_a_user_without_a_home_folder_is_asked_to_name_one(monkeypatch):
+    def nowhere():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    for name in ("POSEMARK_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UsageError, match="no home folder.* POSEMARK_CACHE"):
+        user_cache()
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert user_cache() == Path("/x/posemark")

@@ -2,7 +2,11 @@
 
 import json
 import math
+import multiprocessing
+import signal
+from dataclasses import replace
 
+import msgspec
 import pytest
 
 from posemark.core.errors import DataError, RunError
@@ -118,8 +122,56 @@ def test_a_damaged_file_is_an_error_that_names_it(found, text):
 
 def test_another_torch_or_processor_has_a_file_of_its_own(monkeypatch):
     before, here = ceiling.path_of(1), ceiling.environment()
-    monkeypatch.setattr(ceiling, "environment", lambda: here | {"cpu": "another"})
+    monkeypatch.setattr(ceiling, "environment", lambda _: here | {"cpu": "another"})
     assert ceiling.path_of(1) != before
+
+
+def test_another_way_of_waiting_or_name_of_the_machine_has_a_file_of_its_own(monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+    monkeypatch.delenv("POSEMARK_MACHINE", raising=False)
+    passive, named = ceiling.path_of(1), ceiling.path_of(1, "15 W")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert len({passive, named, ceiling.path_of(1)}) == 3
+    monkeypatch.setenv("POSEMARK_MACHINE", "15 W")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+    assert ceiling.path_of(1) == named
+
+
+def test_what_was_measured_under_a_name_is_kept_under_it():
+    named = ceiling.measure_here(1, 0.0, lambda _: None, 2**16, "15 W")
+    rates = {name: replace(rate, spread=0.0) for name, rate in named.rates.items()}
+    bandwidth = replace(named.bandwidth, spread=0.0)
+    found = msgspec.structs.replace(named, rates=rates, bandwidth=bandwidth, taken={})
+    ceiling.save(found)
+    assert ceiling.load(1, "15 W") == found
+    assert ceiling.load(1) is None
+
+
+def test_a_process_that_cannot_be_started_is_explained(monkeypatch):
+    class Context:
+        Pipe = staticmethod(multiprocessing.Pipe)
+
+        class Process:
+            def __init__(self, **_):
+                pass
+
+            def start(self):
+                raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(ceiling, "process_context", Context)
+    with pytest.raises(RunError, match=r"no process could be started .*temporarily unavailable"):
+        ceiling.measure(1, 0.0)
+
+
+def test_a_measuring_process_whose_parent_was_killed_ends_without_a_word(capfd):
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    ours.close()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        ceiling._work(theirs, 1, 0.0, None)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_product_of_each_kind_counts_its_multiplications():

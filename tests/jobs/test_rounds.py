@@ -19,6 +19,7 @@ from posemark.jobs.plan import Options, plan
 from posemark.jobs.prepare import prepare_job
 from posemark.jobs.rounds import groups, memory_need, run_jobs, take_turns
 from posemark.measure.clock import Budget
+from posemark.measure.environment import WAITING
 from posemark.records import files
 from runs import Heard, run_all, run_one
 
@@ -200,6 +201,30 @@ lane.close()
     assert "--no-isolate" in done.stdout
     assert done.returncode == 0
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux shows it")
+def test_threads_of_a_worker_wait_passively(tmp_path):
+    """In a process of its own: the server of this one is shared by all tests."""
+    code = f"""
+import sys
+from pathlib import Path
+sys.path[:0] = [{str(Path(__file__).parent)!r}]
+import test_rounds
+(job,) = test_rounds.prepared(test_rounds.MODEL)
+lane = test_rounds.worker(job, Path({str(tmp_path)!r}))
+lane.open()
+print(Path(f"/proc/{{lane._process.pid}}/environ").read_text())
+lane.close()
+"""
+    environ = {name: text for name, text in os.environ.items() if name not in WAITING}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert "OMP_WAIT_POLICY=passive" in done.stdout.split("\0"), done.stderr
 
 
 def test_lanes_are_closed_though_closing_one_is_interrupted(tmp_path):

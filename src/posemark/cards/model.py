@@ -16,6 +16,7 @@ from posemark.codecs.coordinates import Coordinates
 from posemark.codecs.heatmap import Heatmap
 from posemark.core.artefact import Artefact, FileOutput
 from posemark.core.errors import CardError, CheckpointError, UsageError
+from posemark.core.places import with_home
 from posemark.core.spec import Codec, Convention, ModelSpec, Pixels, Reported, Weights
 from posemark.geometry import conventions
 from posemark.geometry.fixed_height import FixedHeight
@@ -128,16 +129,14 @@ def find_artefact(card: schema.Card, path: Path) -> Artefact:
 
 def folders() -> list[Path]:
     """Where files of cards are looked for, after the card's own folder."""
-    named = [
-        Path(name).expanduser() for name in os.environ.get(FOLDERS, "").split(os.pathsep) if name
-    ]
+    named = [with_home(name) for name in os.environ.get(FOLDERS, "").split(os.pathsep) if name]
     return [*named, cache_dir()]
 
 
 def _located(card: schema.Card, path: Path) -> Path:
     places = [path.parent, *folders()]
     for place in places:
-        candidate = place / Path(card.file.name).expanduser()
+        candidate = place / with_home(card.file.name)
         if os.path.isfile(candidate):  # noqa: PTH113 (Path raises for names that are too long)
             return candidate
     source = f"It comes from {card.file.source}." if card.file.source else ""

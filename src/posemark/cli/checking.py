@@ -1,6 +1,5 @@
 """`posemark check`: a card against its file."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,9 +33,10 @@ def check(
 
     from posemark import cards
     from posemark.cards.check import check as findings_of
+    from posemark.core.places import with_home
     from posemark.measure.environment import usable_cores
 
-    path = cards.built_in().get(card, Path(card).expanduser())
+    path = cards.built_in().get(card, with_home(card))
     cards.require_there(path)
     console, verdicts = terminal.console(), set[str]()
     for finding in findings_of(path, usable_cores()):

@@ -1,5 +1,6 @@
 """`posemark machine`: what this machine attains, against which every result is held."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posemark.cli import terminal
+from posemark.cli.running import MachineOption
 
 if TYPE_CHECKING:
     from posemark.jobs.ceiling import Ceiling
@@ -18,6 +20,7 @@ def machine(
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads. Default: all usable cores.")
     ] = None,
+    machine: MachineOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say which machine this is, and measure what its CPU attains: arithmetic and memory.
@@ -38,8 +41,8 @@ def machine(
     from posemark.jobs.ceiling import SECONDS
     from posemark.measure.environment import environment, usable_cores
 
-    identity = environment()  # first: a name that it refuses must not cost the measurement
-    ceiling = _measured(threads or usable_cores(), SECONDS, quiet=json)
+    identity = environment(machine)  # first: a name that it refuses must not cost the measurement
+    ceiling = _measured(threads or usable_cores(), SECONDS, json, machine)
     if json:
         _print_json(identity, ceiling)
     else:
@@ -63,7 +66,7 @@ def _print_json(identity: dict[str, Any], ceiling: "Ceiling") -> None:
     )
 
 
-def attained(threads: int, quiet: bool) -> dict[str, float] | None:
+def attained(threads: int, quiet: bool, label: str | None = None) -> dict[str, float] | None:
     """For records: what is kept for this machine; measured in seconds where nothing is.
 
     quiet: say and show nothing unless something is wrong. None, and a line that says so, where
@@ -72,11 +75,11 @@ def attained(threads: int, quiet: bool) -> dict[str, float] | None:
     from posemark.core.errors import RunError
     from posemark.jobs import ceiling
 
-    known = _kept(threads)
+    known = _kept(threads, label)
     if known:
         return known.figures()
     try:
-        found = _measured(threads, ceiling.SHORT_SECONDS, quiet)
+        found = _measured(threads, ceiling.SHORT_SECONDS, quiet, label)
     except RunError as error:
         terminal.say(f"{error} Results will not tell their share of it.", err=True)
         return None
@@ -88,18 +91,18 @@ def attained(threads: int, quiet: bool) -> dict[str, float] | None:
     return found.figures()
 
 
-def _kept(threads: int) -> "Ceiling | None":
+def _kept(threads: int, label: str | None) -> "Ceiling | None":
     """What is kept, if it can be used; why not, if not."""
     from posemark.core.errors import DataError
     from posemark.jobs import ceiling
 
     try:
-        known = ceiling.load(threads)
+        known = ceiling.load(threads, label)
     except DataError as error:
         terminal.say(f"{error} Measuring anew.", err=True)
         return None
     if known and known.disturbed:
-        path = ceiling.path_of(threads)
+        path = ceiling.path_of(threads, label)
         terminal.say(
             f"{path}: measured while other programs used the machine ({known.disturbed}). "
             "Measuring anew.",
@@ -109,33 +112,38 @@ def _kept(threads: int) -> "Ceiling | None":
     return known
 
 
-def _measured(threads: int, seconds: float, quiet: bool) -> "Ceiling":
+def _measured(threads: int, seconds: float, quiet: bool, label: str | None) -> "Ceiling":
     """Measured now; kept if the machine did nothing else meanwhile."""
     from posemark.jobs import ceiling
 
     with _bar(quiet) as told:
-        for number, found in enumerate(ceiling.attempts(threads, seconds, told), 1):
+        for number, found in enumerate(ceiling.attempts(threads, seconds, told, label), 1):
             if found.disturbed:
                 attempt = f"attempt {number} of {ceiling.ATTEMPTS}"
                 terminal.say(f"measuring this machine, {attempt}: {found.disturbed}", err=True)
     if found.disturbed:
         terminal.say(
             "what this machine attains was not kept. Close other programs and run "
-            f"`posemark machine{_threads_option(threads)}`.",
+            f"`posemark machine{_options(threads, label)}`.",
             err=True,
         )
         return found
     try:
         ceiling.save(found)
     except OSError as error:
-        terminal.say(f"{ceiling.path_of(threads)}: not kept for later runs ({error}).", err=True)
+        terminal.say(
+            f"{ceiling.path_of(threads, label)}: not kept for later runs ({error}).", err=True
+        )
     return found
 
 
-def _threads_option(threads: int) -> str:
+def _options(threads: int, label: str | None) -> str:
+    """Of the command that measures the same, as they are typed."""
     from posemark.measure.environment import usable_cores
 
-    return "" if threads == usable_cores() else f" --threads {threads}"
+    typed = [] if threads == usable_cores() else ["--threads", str(threads)]
+    typed += ["--machine", label] if label else []
+    return "".join(f" {shlex.quote(word)}" for word in typed)
 
 
 @contextmanager

@@ -1,20 +1,32 @@
-"""Paths as people type them."""
+"""Paths and numbers as people type them."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from typer import Context
+from typer import BadParameter, Context
 from typer.core import TyperCommand
+
+from posemark.core.places import with_home
 
 
 class Command(TyperCommand):
-    """A command whose path options and arguments may begin with ~, the home folder.
+    """A command whose paths may begin with ~, the home folder, and whose numbers are finite.
 
-    Shells expand it only where it begins a word: not in quotes, not after an option's "=".
+    Shells expand ~ only where it begins a word: not in quotes, not after an option's "=". Words
+    such as nan and inf are numbers to Python, and nan is within any range.
     """
 
     def invoke(self, ctx: Context) -> Any:
-        """Run the command with these paths expanded."""
+        """Run the command with these paths expanded.
+
+        Raises:
+            BadParameter: for a number that is infinite or none.
+        """
+        for parameter in self.params:
+            value = ctx.params.get(parameter.name or "")
+            if isinstance(value, float) and not isfinite(value):
+                raise BadParameter(f"expected a finite number, got {value}.", ctx, parameter)
         ctx.params = {name: expanded(value) for name, value in ctx.params.items()}
         return super().invoke(ctx)
 
@@ -23,4 +35,4 @@ def expanded(value: Any) -> Any:
     """A path, or a list of them, with the home folder in place of ~; anything else as it is."""
     if isinstance(value, (list, tuple)):
         return [expanded(each) for each in value]
-    return value.expanduser() if isinstance(value, Path) else value
+    return with_home(value) if isinstance(value, Path) else value

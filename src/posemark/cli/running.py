@@ -411,7 +411,8 @@ def _ceilings(jobs: "list[Job]", quiet: bool) -> dict[int, dict[str, float]]:
     from posemark.cli.machine import attained
 
     threads = sorted({job.options.threads for job in jobs if job.options.device == "cpu"})
-    found = {number: attained(number, quiet) for number in threads}
+    label = jobs[0].options.machine
+    found = {number: attained(number, quiet, label) for number in threads}
     return {number: figures for number, figures in found.items() if figures}
 
 

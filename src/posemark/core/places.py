@@ -13,6 +13,17 @@ CACHE_REMEDY = (
 )
 
 
+def with_home(path: str | Path) -> Path:
+    """A path with the home folder in place of a ~ it begins with, or as it is without such a home.
+
+    As a shell does it: ~nobody/x stays, and whoever opens it reports that it is not there.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, with those above it, if it is not there.
 
@@ -76,8 +87,24 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def user_cache() -> Path:
-    """$POSEMARK_CACHE, else the user's cache folder: weights, artefacts, settings."""
-    base = os.environ.get("POSEMARK_CACHE")
-    if base:
-        return Path(base)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "posemark"
+    """$POSEMARK_CACHE, else the user's cache folder: weights, artefacts, settings.
+
+    A variable that is empty counts as not set, as the XDG Base Directory Specification has it; so
+    does a relative XDG_CACHE_HOME.
+
+    Raises:
+        UsageError: if no variable names the folder and the user has no home folder, as in a
+            container under a number that stands for no user.
+    """
+    try:
+        own = os.environ.get("POSEMARK_CACHE")
+        if own:
+            return Path(own).expanduser()
+        shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        return (shared if shared.is_absolute() else Path.home() / ".cache") / "posemark"
+    except RuntimeError as error:
+        raise UsageError(
+            "PoseMark keeps weights and what is costly to make in the user's cache folder, but "
+            "this user has no home folder. Name a folder in the environment variable "
+            "POSEMARK_CACHE, without a ~."
+        ) from error

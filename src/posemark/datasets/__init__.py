@@ -1,10 +1,10 @@
 """L2: where frames come from, and where person boxes come from."""
 
-from pathlib import Path
 from typing import Protocol
 
 from posemark.core.errors import UsageError
 from posemark.core.frame import Frame
+from posemark.core.places import with_home
 
 
 class Dataset(Protocol):
@@ -43,7 +43,7 @@ def open_dataset(text: str) -> Dataset:
     if text == "sample":
         return Sample()
     if kind == "coco" and folder:
-        return Coco(Path(folder).expanduser())
+        return Coco(with_home(folder))
     raise UsageError(
         f"--data {text!r} is no data set. Expected sample (built-in scenes) or coco:DIR, where "
         "DIR holds annotations/person_keypoints_val2017.json and val2017/."

@@ -14,6 +14,7 @@ from msgspec import Meta
 from posemark.core.counting import counted
 from posemark.core.errors import DataError, UsageError
 from posemark.core.frame import Boxes, Floats, Frame
+from posemark.core.places import with_home
 from posemark.core.spec import BoxKind, Convention
 from posemark.datasets import simulated
 from posemark.datasets._entries import (
@@ -77,7 +78,7 @@ def open_boxes(
             "a detector. Use --boxes file:detections.json (COCO results format) or gt."
         )
     elif kind == "file" and file:
-        source = _file_source(Path(file).expanduser(), frames)
+        source = _file_source(with_home(file), frames)
     else:
         raise UsageError(
             f"--boxes {text!r} is no box source. Expected gt, simulated (for --data sample) or "

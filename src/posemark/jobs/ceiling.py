@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -78,62 +79,92 @@ class Ceiling(msgspec.Struct, frozen=True):
 
 
 def attempts(
-    threads: int, seconds: float, told: Callable[[float], object] = lambda _: None
+    threads: int,
+    seconds: float,
+    told: Callable[[float], object] = lambda _: None,
+    label: str | None = None,
 ) -> Iterator[Ceiling]:
     """Measure until the machine did nothing else meanwhile, ATTEMPTS times at most.
 
     All but the last one are disturbed; so may the last one be. Arguments and errors: as measure().
     """
     for _ in range(ATTEMPTS):
-        found = measure(threads, seconds, told)
+        found = measure(threads, seconds, told, label)
         yield found
         if not found.disturbed:
             return
 
 
 def measure(
-    threads: int, seconds: float, told: Callable[[float], object] = lambda _: None
+    threads: int,
+    seconds: float,
+    told: Callable[[float], object] = lambda _: None,
+    label: str | None = None,
 ) -> Ceiling:
     """Measure in a process of its own, which gives all its memory back.
 
     In this one, the long arrays would count into the peak memory of an entry that runs here.
-    told: is given the share that is done, 0..1.
+    told: is given the share that is done, 0..1. label: the user's name for the machine.
 
     Raises:
-        RunError: if that process fails.
+        RunError: if that process cannot be started or fails.
     """
     context = process_context()
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(theirs, threads, seconds), daemon=True)
-    process.start()
-    theirs.close()
+    process = context.Process(target=_work, args=(theirs, threads, seconds, label), daemon=True)
+    try:
+        process.start()
+    except (EOFError, OSError) as error:
+        ours.close()
+        why = str(error) or type(error).__name__
+        raise _unmeasured(f"no process could be started ({why})") from error
+    finally:
+        theirs.close()
+    answer = _answer(process, ours, told)
+    if isinstance(answer, str):
+        raise _unmeasured(answer)
+    return answer
+
+
+def _answer(process: Any, ours: Connection, told: Callable[[float], object]) -> Ceiling | str:
+    """What the process found, or why it found nothing; it has ended afterwards."""
     try:
         while isinstance(answer := ours.recv(), float):
             told(answer)
+        return answer
     except EOFError:
-        answer = "its process ended, out of memory as a rule"
+        return "its process ended, out of memory as a rule"
     finally:
         ours.close()
         process.terminate()
         process.join()
-    if isinstance(answer, str):
-        raise RunError(
-            f"what this machine attains could not be measured: {answer}. Close other programs "
-            "and run `posemark machine`."
-        )
-    return answer
 
 
-def _work(pipe: Connection, threads: int, seconds: float) -> None:
+def _unmeasured(why: str) -> RunError:
+    return RunError(
+        f"what this machine attains could not be measured: {why}. Close other programs "
+        "and run `posemark machine`."
+    )
+
+
+def _work(pipe: Connection, threads: int, seconds: float, label: str | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side decides what Ctrl-C means
-    try:
-        pipe.send(measure_here(threads, seconds, pipe.send, array_bytes()))
-    except Exception as error:  # told on the other side
-        pipe.send(f"{type(error).__name__}: {error}")
+    with suppress(BrokenPipeError):  # the other side was killed: nobody waits for an answer
+        try:
+            answer = measure_here(threads, seconds, pipe.send, array_bytes(), label)
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # reported on the other side
+            answer = f"{type(error).__name__}: {error}"
+        pipe.send(answer)
 
 
 def measure_here(
-    threads: int, seconds: float, told: Callable[[float], object], array: int
+    threads: int,
+    seconds: float,
+    told: Callable[[float], object],
+    array: int,
+    label: str | None = None,
 ) -> Ceiling:
     """The same in this process. array: bytes of each long array."""
     work.use_threads(threads)
@@ -144,7 +175,7 @@ def measure_here(
     found = rates(works | {BANDWIDTH: arrays}, seconds, told)
     taken = shares(watch.stop(), environment()["cpus"])
     own = {name: found[name] for name in works}
-    return Ceiling(own, found[BANDWIDTH], threads, facts(threads), utc_now(), taken)
+    return Ceiling(own, found[BANDWIDTH], threads, facts(threads, label), utc_now(), taken)
 
 
 def array_bytes() -> int:
@@ -153,23 +184,34 @@ def array_bytes() -> int:
     return int(min(wanted, free_memory() * LARGEST_SHARE))
 
 
-def facts(threads: int) -> dict[str, str | int]:
-    """What a ceiling depends on: measured under others, it is of no use."""
-    here: dict[str, Any] = environment()
+def facts(threads: int, label: str | None = None) -> dict[str, str | int]:
+    """What a ceiling depends on: measured under others, it is of no use.
+
+    The name of the machine is among them: one board in two power modes, or twins with one home
+    folder, are told apart by nothing else. So is how threads wait, which costs them time.
+    """
+    here: dict[str, Any] = environment(label)
     kept = {name: here[name] for name in ("cpu", "cores", "cpus", "machine")}
     return kept | {
+        "board": here["board"] or "",
+        "label": here["label"] or "",
+        "waiting": ", ".join(f"{name}={value}" for name, value in here["waiting"].items()),
         "torch": here["libraries"]["torch"] or "",
         "threads": threads,
         "version": VERSION,
     }
 
 
-def path_of(threads: int) -> Path:
+def path_of(threads: int, label: str | None = None) -> Path:
     """Where the ceiling of this machine is kept."""
-    return user_cache() / "machine" / f"ceiling-{fingerprint(facts(threads))}.json"
+    return _path(facts(threads, label))
 
 
-def load(threads: int) -> Ceiling | None:
+def _path(known: dict[str, str | int]) -> Path:
+    return user_cache() / "machine" / f"ceiling-{fingerprint(known)}.json"
+
+
+def load(threads: int, label: str | None = None) -> Ceiling | None:
     """The ceiling kept for this machine and so many threads; None if there is none.
 
     One that an older version kept may be disturbed: it must not be used.
@@ -177,12 +219,12 @@ def load(threads: int) -> Ceiling | None:
     Raises:
         DataError: if its file is damaged.
     """
-    path = path_of(threads)
-    if not path.is_file():
-        return None
+    path = path_of(threads, label)
     try:
         return msgspec.json.decode(path.read_bytes(), type=Ceiling)
-    except (OSError, msgspec.DecodeError) as error:
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
         raise DataError(
             f"{path}: expected what `posemark machine` keeps, but it cannot be read ({error})."
         ) from error
@@ -198,4 +240,4 @@ def save(ceiling: Ceiling) -> None:
     if ceiling.disturbed:
         raise ValueError(ceiling.disturbed)
     content = msgspec.json.format(msgspec.json.encode(ceiling), indent=1)
-    write_whole(path_of(ceiling.threads), content)
+    write_whole(_path(ceiling.facts), content)

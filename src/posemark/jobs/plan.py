@@ -9,6 +9,7 @@ from posemark import cards
 from posemark.cards.model import default_runtime
 from posemark.core.errors import UsageError
 from posemark.core.names import nearest
+from posemark.core.places import with_home
 from posemark.core.spec import ONE_SCALE, THREE_SCALES, Entry, ModelSpec
 from posemark.models import all_models
 from posemark.runtimes import Target
@@ -210,7 +211,7 @@ def _matches(name: str, options: Options) -> list[tuple[Entry, str]]:
 
 
 def _of_card(path: Path, variant: str, options: Options) -> list[Entry]:
-    entries = _card_entries(path.expanduser().resolve())
+    entries = _card_entries(with_home(path).resolve())
     found = [entry for entry in entries if _meant(entry, variant, options)]
     if not found:
         variants = [entry.variant for entry in entries]

@@ -10,7 +10,7 @@ import msgspec
 
 from posemark.core import toml
 from posemark.core.errors import UsageError
-from posemark.core.places import CACHE_REMEDY, user_cache, write_whole
+from posemark.core.places import CACHE_REMEDY, user_cache, with_home, write_whole
 from posemark.jobs.plan import Job, Options
 from posemark.jobs.prepare import spec_of_entry, tag_of, weights_of
 from posemark.runtimes.opening import CHANNELS_LAST, RUNTIMES
@@ -129,7 +129,7 @@ def find(text: str, entry: str) -> Path:
         UsageError: if no setting of that name is kept for the entry.
     """
     if text.endswith(SUFFIX):
-        return Path(text).expanduser()
+        return with_home(text)
     path = folder_of(entry) / f"{text}{SUFFIX}"
     if path.is_file():
         return path

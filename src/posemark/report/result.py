@@ -115,6 +115,7 @@ class Result(msgspec.Struct, frozen=True):
     codec: Annotated[str, about("How key points are read from the network's output.")]
     flip: Annotated[bool, about("Whether with flip test.")]
     persons_mode: Annotated[str, about("`serial` or `batched`: how people are run.")]
+    min_score: Annotated[float, about("Boxes scored below this were left out.")]
     data: Annotated[str, about("Name of the data set.")]
     threads: Annotated[int, about("CPU threads.")]
     parameters: Annotated[

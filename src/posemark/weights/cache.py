@@ -18,7 +18,7 @@ from torch import Tensor
 from posemark.core.errors import CheckpointError, UsageError
 from posemark.core.grouping import Rescorer
 from posemark.core.names import nearest
-from posemark.core.places import make_folder, user_cache
+from posemark.core.places import make_folder, user_cache, with_home
 from posemark.core.spec import ModelSpec, Weights
 from posemark.weights.fitting import load_fitting
 from posemark.weights.reading import SUFFIXES
@@ -119,7 +119,7 @@ def resolve(spec: ModelSpec, wanted: str) -> Checkpoint | None:
     if wanted == NONE:
         return None
     if wanted.lower().endswith(SUFFIXES) or os.sep in wanted:
-        return _from_file(spec, _expanded(wanted))
+        return _from_file(spec, with_home(wanted))
     found = cached(spec, wanted)
     if found is None:
         raise CheckpointError(not_here(spec, wanted))
@@ -128,14 +128,6 @@ def resolve(spec: ModelSpec, wanted: str) -> Checkpoint | None:
             f"{found.path}: this file changed since it was imported. Import it again."
         )
     return found
-
-
-def _expanded(path: str | Path) -> Path:
-    """The path with "~" as the user's folder, which no shell expands in --weights=~/x.pth."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:  # no such user: the error about the missing file will name it
-        return Path(path)
 
 
 def _from_file(spec: ModelSpec, path: Path) -> Checkpoint:
@@ -191,7 +183,7 @@ def import_file(path: Path, spec: ModelSpec, tag: str, part: str = "") -> Checkp
         CheckpointError: if the registered SHA-256, keys or shapes do not agree.
         UsageError: if the tag cannot be a file name or the cache cannot be written to.
     """
-    path = _expanded(path)
+    path = with_home(path)
     if tag == NONE or not tag.replace("-", "").replace("_", "").isalnum():
         raise UsageError(f"{tag!r} cannot be a tag: use letters, digits, '-' and '_'.")
     if path.is_file():
