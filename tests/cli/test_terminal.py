@@ -108,6 +108,14 @@ def test_an_output_that_takes_nothing_is_a_clean_end(command, unbuffered, folder
     assert done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_an_output_that_was_closed_is_no_fault(closed):
+    code = "from posemark.cli import main; main()"
+    line = f'exec "$0" -c "{code}" list {closed}'
+    done = subprocess.run(["sh", "-c", line, sys.executable], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_no_command_prints_past_this_module():
     """Elsewhere in cli nobody makes a Console of rich, and nobody calls typer.echo or print."""
     for file in Path(terminal.__file__).parent.glob("*.py"):

@@ -38,11 +38,11 @@ def machine(
 
         posemark machine --threads 1 --json
     """
-    from posemark.jobs.ceiling import SECONDS
+    from posemark.jobs.ceiling import ATTEMPTS, SECONDS
     from posemark.measure.environment import environment, usable_cores
 
     identity = environment(machine)  # first: a name that it refuses must not cost the measurement
-    ceiling = _measured(threads or usable_cores(), SECONDS, json, machine)
+    ceiling = _measured(threads or usable_cores(), SECONDS, json, machine, ATTEMPTS)
     if json:
         _print_json(identity, ceiling)
     else:
@@ -79,12 +79,13 @@ def attained(threads: int, quiet: bool, label: str | None = None) -> dict[str, f
     if known:
         return known.figures()
     try:
-        found = _measured(threads, ceiling.SHORT_SECONDS, quiet, label)
+        # Once: whoever wants to run three frames on a busy machine should not wait for its rest.
+        found = _measured(threads, ceiling.SHORT_SECONDS, quiet, label, most=1)
     except RunError as error:
-        terminal.say(f"{error} Results will not tell their share of it.", err=True)
+        terminal.say(f"{error} Results will not show what share of it they reach.", err=True)
         return None
     if found.disturbed:
-        terminal.say("Results will not tell their share of what this machine attains.", err=True)
+        terminal.say("Results will not show what share of its peak they reach.", err=True)
         return None
     if not quiet:
         terminal.say(f"this machine attains {_sentence(found)}", err=True)
@@ -112,18 +113,18 @@ def _kept(threads: int, label: str | None) -> "Ceiling | None":
     return known
 
 
-def _measured(threads: int, seconds: float, quiet: bool, label: str | None) -> "Ceiling":
-    """Measured now; kept if the machine did nothing else meanwhile."""
+def _measured(threads: int, seconds: float, quiet: bool, label: str | None, most: int) -> "Ceiling":
+    """Measured now, `most` times at most; kept if the machine did nothing else meanwhile."""
     from posemark.jobs import ceiling
 
     with _bar(quiet) as told:
-        for number, found in enumerate(ceiling.attempts(threads, seconds, told, label), 1):
+        for number, found in enumerate(ceiling.attempts(threads, seconds, told, label, most), 1):
             if found.disturbed:
-                attempt = f"attempt {number} of {ceiling.ATTEMPTS}"
-                terminal.say(f"measuring this machine, {attempt}: {found.disturbed}", err=True)
+                attempt = f", attempt {number} of {most}" if most > 1 else ""
+                terminal.say(f"measuring this machine{attempt}: {found.disturbed}", err=True)
     if found.disturbed:
         terminal.say(
-            "what this machine attains was not kept. Close other programs and run "
+            "The peak of this machine was not kept. Close other programs and run "
             f"`posemark machine{_options(threads, label)}`.",
             err=True,
         )
@@ -206,6 +207,8 @@ def _print(identity: dict[str, Any], ceiling: "Ceiling") -> None:
     console.print(f"\nwith {counted(ceiling.threads, 'thread')}:", markup=False)
     console.print(table)
     console.print(f"\n{_meaning(ceiling)}", markup=False)
+    if ceiling.disturbed:
+        console.print(f"\nToo low, since {ceiling.disturbed}.", style="yellow")
 
 
 def _meaning(ceiling: "Ceiling") -> str:

@@ -11,7 +11,8 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -87,6 +88,9 @@ def console(stderr: bool = False, soft_wrap: bool = False) -> "Console":
 def prepare() -> None:
     """Let stdout and stderr write what they cannot encode as readable ASCII, or say why not."""
     codecs.register_error(ERRORS, _plain)
+    # They are None where they were closed before the start (`>&-`).
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     old = sys.stdout
     if type(old) is io.TextIOWrapper:  # a test may have put another there
         buffered, direct = old.line_buffering, old.write_through
@@ -94,6 +98,10 @@ def prepare() -> None:
         sys.stdout = _Output(old.detach(), encoding, ERRORS, None, buffered, direct)
     if type(sys.stderr) is io.TextIOWrapper:
         sys.stderr.reconfigure(errors=ERRORS)
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

@@ -83,12 +83,13 @@ def attempts(
     seconds: float,
     told: Callable[[float], object] = lambda _: None,
     label: str | None = None,
+    most: int = ATTEMPTS,
 ) -> Iterator[Ceiling]:
-    """Measure until the machine did nothing else meanwhile, ATTEMPTS times at most.
+    """Measure until the machine did nothing else meanwhile, `most` times at most.
 
     All but the last one are disturbed; so may the last one be. Arguments and errors: as measure().
     """
-    for _ in range(ATTEMPTS):
+    for _ in range(most):
         found = measure(threads, seconds, told, label)
         yield found
         if not found.disturbed:
