@@ -185,7 +185,7 @@ def test_machine_as_json_is_what_is_kept_and_which_machine_it_is(monkeypatch):
 
 def test_machine_says_which_machine_it_is(monkeypatch):
     here = environment("lab 3") | {"board": "Board 5", "gpus": ["GPU A", "GPU B"]}
-    monkeypatch.setattr("posemark.measure.environment.environment", lambda: here)
+    monkeypatch.setattr("posemark.measure.environment.environment", lambda *_: here)
     out, _ = invoke("machine", "--threads", 2)
     lines = [line.rstrip() for line in out.splitlines()]
     assert lines[:2] == ["name       lab 3", "board      Board 5"]
@@ -350,7 +350,8 @@ def test_a_report_loads_no_torch(json_run, tmp_path):
 
 def test_json_prints_one_object_an_entry_and_nothing_else(json_run):
     out, err, folder = json_run
-    assert err == ""
+    # What this machine attains is measured there; on a busy one stderr says why it is not kept.
+    assert not [line for line in err.splitlines() if "peak" not in line and "measuring" not in line]
     lines = out.split("\n")
     assert lines.pop() == ""
     rows = [json.loads(line) for line in lines]
@@ -400,7 +401,7 @@ def test_a_camera_paces_the_run(tmp_path):
     pace = ("--mode", "paced", "--fps", 200, "--budget", 1)
     row = json.loads(measure(SMALL, *pace, "--json", "--out", tmp_path / "run")[0])
     assert row["entry"] == f"{SMALL}@gt+paced200"
-    assert (row["mode"], row["camera_fps"]) == ("paced", 200)
+    assert (row["mode"], row["paced_fps"]) == ("paced", 200)
     assert row["frames"] > 1, "frames repeat"
     assert 0 < row["dropped_share"] < 1
 
