@@ -1,6 +1,7 @@
 """`posemark check`: every mismatch between a card and its file has its own sentence."""
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,7 +155,10 @@ def test_another_precision_than_the_files(tmp_path):
     assert declared(tmp_path, "tiny.onnx is in int8", exported.in_bytes()) == "reading"
 
 
-def test_the_command_prints_each_finding_when_it_has_it(monkeypatch):
+def test_the_command_prints_each_finding_when_it_has_it(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path("some.toml").touch()
+
     def findings(path, threads):
         yield Finding("ok", "file", str(path))
         raise KeyboardInterrupt

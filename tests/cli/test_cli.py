@@ -494,7 +494,7 @@ def test_a_time_in_hours_minutes_and_seconds(text, seconds):
 def test_without_a_terminal_progress_is_told_now_and_then(tmp_path, monkeypatch):
     monkeypatch.setattr(running, "PLAIN_SECONDS", 1e-9)
     _, err = measure("p", "--out", tmp_path / "run")
-    assert re.search(rf"^1/1 {SMALL}@gt: 1 frames, .* FPS, about \d+ s left$", err, re.M)
+    assert re.search(rf"^1/1 {SMALL}@gt: 1 frame, .* FPS, about \d+ s left$", err, re.M)
     assert "expected: about " in err
 
 
@@ -579,7 +579,8 @@ def test_weights_that_were_imported_are_shown_and_run(tmp_path):
     assert f"posemark run {SMALL}.mine" in out
     row = json.loads(measure(f"{SMALL}.mine", "--json", "--out", tmp_path / "run")[0])
     assert (row["entry"], row["weights"]) == (f"{SMALL}.mine@gt", "mine")
-    assert row["ap"] is not None, "whoever trained them, they are measured"
+    assert row["ap"] is None, "no AP on drawn scenes, whoever trained the weights"
+    assert "drawn" in row["unscored"]
 
 
 # --- mistakes -----------------------------------------------------------------------------------
@@ -650,7 +651,9 @@ def test_weights_need_a_model_and_a_tag(mistake, name):
 def test_reports_of_nothing_are_explained(mistake, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "no run records (*.jsonl) in this folder" in mistake("report", tmp_path / "empty")
-    assert "absent: cannot read this record" in mistake("report", tmp_path / "absent")
+    assert "absent: nothing is there. Give the --out folder" in mistake(
+        "report", tmp_path / "absent"
+    )
     (tmp_path / "some.jsonl").write_text("{}\n")
     assert "expected a PoseMark run record" in mistake("report", tmp_path / "some.jsonl")
 

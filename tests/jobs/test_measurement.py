@@ -480,6 +480,7 @@ class Damaged:
     name = "sample"
     fingerprint = "damaged"
     notes = ()
+    photographs = False
 
     def frames(self):
         return [self._frame(frame) for frame in Sample(3).frames()]

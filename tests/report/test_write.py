@@ -9,7 +9,7 @@ STARTS = {
     ".svg": b"<svg",
     ".png": b"\x89PNG",
     ".md": b"| letter",
-    ".csv": b"entry,letter,",
+    ".csv": b"schema,entry,letter,",
     ".json": b"[\n",
 }
 
