@@ -81,16 +81,18 @@ def usable(
         except RecordError as error:
             if left_out is None:
                 raise
-            left_out(error)
             errors.append(error)
+    if len(errors) == 1 and not found:
+        raise errors[0]
+    if left_out is not None:
+        for error in errors:
+            left_out(error)
     if errors and not found:
         raise _nothing_left(errors)
     return found
 
 
 def _nothing_left(errors: list[RecordError]) -> RecordError:
-    if len(errors) == 1:
-        return errors[0]
     return RecordError(
         f"None of these {len(errors)} records can be used; the reasons stand above. Run the "
         "entries again into another --out folder."
