@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from posemark.jobs.measurement import Standing
 from posemark.jobs.rounds import share_time
 from posemark.jobs.sharing import (
-    FEWEST_FRAMES,
+    FEWEST_LINE_FRAMES,
     OPENING_SHARE,
     Account,
     Turn,
@@ -133,12 +133,12 @@ def test_the_time_is_kept_and_used(frames, seconds):
 
 @given(FRAMES, st.floats(1, 50))
 def test_where_the_time_allows_it_every_entry_has_its_blocks_and_frames(frames, more):
-    needed = sum(max(FEWEST_BLOCKS, FEWEST_FRAMES) * block_of(frame) for frame in frames)
+    needed = sum(max(FEWEST_BLOCKS, FEWEST_LINE_FRAMES) * block_of(frame) for frame in frames)
     clock = Clock(needed + more)
     lanes = lanes_of(clock, *frames)
     assert shared(clock, lanes).unable == []
     assert min(blocks(lanes)) >= FEWEST_BLOCKS
-    assert min(lane.standing.frames for lane in lanes) >= FEWEST_FRAMES
+    assert min(lane.standing.frames for lane in lanes) >= FEWEST_LINE_FRAMES
 
 
 @given(FRAMES, st.floats(1, 600))

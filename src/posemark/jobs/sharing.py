@@ -10,11 +10,8 @@ from math import ceil
 from typing import Literal
 
 from posemark.jobs.measurement import Standing
-from posemark.measure.interval import FEWEST_BLOCKS, MOST_HALF_WIDTH
+from posemark.measure.interval import FEWEST_BLOCKS, FEWEST_LINE_FRAMES, MOST_HALF_WIDTH
 from posemark.measure.loop import BLOCK_SECONDS
-
-FEWEST_FRAMES = 10
-"""Behind what people cost; entries that share a network have them together."""
 
 PERFECT_SECONDS = 1.0
 """Perfect outputs are decoded for so long at a time. Those of most entries take no longer."""
@@ -29,7 +26,7 @@ Action = Literal["block", "perfect"]
 class Account:
     """What one entry has had of the common time.
 
-    network: entries with the same one share the frames that FEWEST_FRAMES asks for.
+    network: entries with the same one share the frames that FEWEST_LINE_FRAMES asks for.
     half_width: as Measurement.half_width. blocks, seconds: of its blocks in this run, sentinel
     and all. spare: seconds that it was given beyond what it needed.
     """
@@ -84,7 +81,7 @@ def next_turns(accounts: Mapping[int, Account], left: float) -> list[Turn]:
     """The turns of the next round, in the order of the entries; none when nothing fits any more.
 
     What comes first, each for as many entries as the time that is left can carry to it, the
-    cheapest first: a block of each; FEWEST_BLOCKS; FEWEST_FRAMES; the codec ceiling. Then the
+    cheapest first: a block of each; FEWEST_BLOCKS; FEWEST_LINE_FRAMES; the codec ceiling. Then the
     time goes evenly to entries whose interval is wider than MOST_HALF_WIDTH, then to all.
 
     If there is not even time for the cheapest first block, that one is run all the same.
@@ -157,7 +154,7 @@ def _ten_frames(accounts: Mapping[int, Account]) -> Iterable[Turn]:
     able = [(place, each) for place, each in _running(accounts) if not each.missing_blocks]
     sharing.update(each.network for _, each in able)
     for place, each in able:
-        missing = FEWEST_FRAMES - have[each.network]
+        missing = FEWEST_LINE_FRAMES - have[each.network]
         if missing > 0:
             frames_a_block = max(1.0, each.standing.frames / each.standing.blocks)
             blocks = ceil(missing / sharing[each.network] / frames_a_block)

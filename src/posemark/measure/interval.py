@@ -19,6 +19,9 @@ from posemark.measure.fit import Line, fit
 FEWEST_BLOCKS = 5
 """Fewer blocks say too little about their own spread."""
 
+FEWEST_LINE_FRAMES = 10
+"""The least frames behind a line of what people cost before it may answer a question."""
+
 MOST_HALF_WIDTH = 0.05
 """Of an interval of FPS that decides: entries 10 % apart can still be told from each other."""
 

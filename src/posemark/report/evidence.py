@@ -4,13 +4,10 @@ from dataclasses import dataclass
 from math import ceil
 from shlex import quote
 
-from posemark.measure.interval import FEWEST_BLOCKS, MOST_HALF_WIDTH
+from posemark.measure.interval import FEWEST_BLOCKS, FEWEST_LINE_FRAMES, MOST_HALF_WIDTH
 from posemark.measure.loop import BLOCK_SECONDS
 from posemark.report.figures import counted, half_width
 from posemark.report.rows import Row
-
-FEWEST_FRAMES = 10
-"""The least frames behind a line of what people cost before it may answer a question."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +36,8 @@ def need(row: Row) -> Need | None:
     """
     kind = row.verdict.kind
     if kind not in ("valid", "noisy"):
-        return _costed(row, FEWEST_BLOCKS, FEWEST_FRAMES, kind)
-    frames = max(0, FEWEST_FRAMES - frames_known(row))
+        return _costed(row, FEWEST_BLOCKS, FEWEST_LINE_FRAMES, kind)
+    frames = max(0, FEWEST_LINE_FRAMES - frames_known(row))
     blocks = max(0, FEWEST_BLOCKS - row.blocks)
     if kind == "noisy" and not blocks:
         # The interval narrows with the root of the number of blocks.
@@ -62,7 +59,10 @@ def _frame_seconds(row: Row) -> float:
 
 def missing(row: Row) -> tuple[str, ...]:
     """Counts that are too low, one phrase each: "3 of 5 blocks", "7 of 10 frames"."""
-    counts = ((row.blocks, FEWEST_BLOCKS, "blocks"), (frames_known(row), FEWEST_FRAMES, "frames"))
+    counts = (
+        (row.blocks, FEWEST_BLOCKS, "blocks"),
+        (frames_known(row), FEWEST_LINE_FRAMES, "frames"),
+    )
     return tuple(f"{have} of {least} {noun}" for have, least, noun in counts if have < least)
 
 
