@@ -91,8 +91,7 @@ def _changes(
     }
     if options.mode != "burst":
         return changes | {"budget": options.budget}
-    # Twice the time for building: no network is built after half of the whole.
-    seconds = max(2 * len(found) * opening, len(found) * opening + MARGIN * _seconds(found))
+    seconds = len(found) * opening + MARGIN * _seconds(found)
     return changes | {"budget": None, "within": f"{ceil(seconds / 60)}m"}
 
 

@@ -10,6 +10,7 @@ from posemark.core.errors import UsageError
 from posemark.jobs.header import weights_bytes
 from posemark.jobs.isolated import Isolated
 from posemark.jobs.measurement import (
+    WARM_UP_BOXES,
     Circumstances,
     Measurement,
     Standing,
@@ -19,11 +20,12 @@ from posemark.jobs.measurement import (
 )
 from posemark.jobs.prepare import Prepared
 from posemark.jobs.sharing import (
-    OPENING_SHARE,
     PERFECT_SECONDS,
     Account,
+    Work,
     next_turns,
     short_of_blocks,
+    worth_opening,
 )
 from posemark.measure.clock import Budget
 from posemark.measure.interval import FEWEST_BLOCKS
@@ -123,9 +125,9 @@ def run_jobs(
         }
         if time:
             ordered = {number: lanes[number] for number in _opening_order(jobs, out)}
-            networks = {number: _evidence_key(job) for number, job in jobs.items()}
+            works = {number: _work(job) for number, job in jobs.items()}
             share = Budget(time.left * len(group) / (entries - place))
-            share_time(ordered, networks, watcher, share)
+            share_time(ordered, works, watcher, share)
         else:
             take_turns(list(lanes.values()), place, watcher)
         place += len(group)
@@ -168,17 +170,17 @@ class Left(Protocol):
 
 
 def share_time(
-    lanes: Mapping[int, Shareable], networks: Mapping[int, str], watcher: Watcher, time: Left
+    lanes: Mapping[int, Shareable], works: Mapping[int, Work], watcher: Watcher, time: Left
 ) -> None:
     """Run lanes in turns for so long together; sharing.next_turns() says who is next.
 
     No block begins that is not expected to end in time. A lane that has a block gets its end,
     one that there was no time to open has no record. All are closed whatever happens.
 
-    lanes: by place, in the order in which they are opened. networks: as in sharing.Account.
+    lanes: by place, in the order in which they are opened. works: what they ask.
     """
     try:
-        accounts = _opened(lanes, networks, watcher, time)
+        accounts = _opened(lanes, works, watcher, time)
         unable = [place for place in lanes if place not in accounts]
         unable += short_of_blocks(accounts, time.left)
         watcher.ready({place: each.standing for place, each in accounts.items()}, unable)
@@ -194,16 +196,17 @@ def share_time(
 
 
 def _opened(
-    lanes: Mapping[int, Shareable], networks: Mapping[int, str], watcher: Watcher, time: Left
+    lanes: Mapping[int, Shareable], works: Mapping[int, Work], watcher: Watcher, time: Left
 ) -> dict[int, Account]:
-    reserve = (1 - OPENING_SHARE) * time.left
+    """The entries that there is time for, ready for their first block."""
     accounts: dict[int, Account] = {}
     for place, lane in lanes.items():
-        if accounts and time.left < reserve:
+        before = time.left
+        if not worth_opening(accounts, works[place], before):
             break
         watcher.opening(place)
         lane.open()
-        accounts[place] = Account(networks[place], lane.standing)
+        accounts[place] = Account(works[place], lane.standing, before - time.left)
     return accounts
 
 
@@ -247,15 +250,16 @@ def _opening_order(jobs: Mapping[int, Prepared], out: Path) -> list[int]:
 
     def cost(place: int) -> tuple[bool, float]:
         job = jobs[place]
-        return files.begun(record_path(job, out)), _work(job)
+        return files.begun(record_path(job, out)), _work(job).frame
 
     return sorted(jobs, key=cost)
 
 
-def _work(job: Prepared) -> float:
-    """Multiply-accumulates of the usual frame; 0 for networks that nobody has counted."""
+def _work(job: Prepared) -> Work:
     inputs = sum(scale**2 for scale in job.job.entry.scales)
-    return float(job.spec.macs or 0) * inputs * usual_people(job.boxes, job.frames)
+    once = float(job.spec.macs or 0) * inputs
+    people = usual_people(job.boxes, job.frames)
+    return Work(_evidence_key(job), once * people, once * min(people, WARM_UP_BOXES))
 
 
 def groups(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
+from statistics import median
 from typing import Literal
 
 from posemark.jobs.measurement import Standing
@@ -16,23 +17,35 @@ from posemark.measure.loop import BLOCK_SECONDS
 PERFECT_SECONDS = 1.0
 """Perfect outputs are decoded for so long at a time. Those of most entries take no longer."""
 
-OPENING_SHARE = 0.5
-"""Of the time: no further network is built after it, so that those that are get measured."""
-
 Action = Literal["block", "perfect"]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an entry asks of the machine, as far as that is known before it is opened.
+
+    network: entries with the same one share the frames that FEWEST_LINE_FRAMES asks for.
+    frame, warm_up: multiply-accumulates of the usual frame and of the one for the warm-up; 0 of
+    networks that nobody has counted.
+    """
+
+    network: str
+    frame: float = 0.0
+    warm_up: float = 0.0
 
 
 @dataclass(frozen=True)
 class Account:
     """What one entry has had of the common time.
 
-    network: entries with the same one share the frames that FEWEST_LINE_FRAMES asks for.
-    half_width: as Measurement.half_width. blocks, seconds: of its blocks in this run, sentinel
-    and all. spare: seconds that it was given beyond what it needed.
+    opening: seconds that it took until it was ready. half_width: as Measurement.half_width.
+    blocks, seconds: of its blocks in this run, sentinel and all. spare: seconds that it was given
+    beyond what it needed.
     """
 
-    network: str
+    work: Work
     standing: Standing
+    opening: float = 0.0
     half_width: float | None = None
     blocks: int = 0
     seconds: float = 0.0
@@ -50,6 +63,11 @@ class Account:
     def missing_blocks(self) -> int:
         """Until there is an interval."""
         return max(0, FEWEST_BLOCKS - self.standing.blocks)
+
+    @property
+    def missing_seconds(self) -> float:
+        """That the missing blocks are expected to take."""
+        return 0.0 if self.standing.over else self.missing_blocks * self.block_seconds
 
     def charged(
         self, turn: "Turn", seconds: float, standing: Standing, width: float | None
@@ -81,8 +99,9 @@ def next_turns(accounts: Mapping[int, Account], left: float) -> list[Turn]:
     """The turns of the next round, in the order of the entries; none when nothing fits any more.
 
     What comes first, each for as many entries as the time that is left can carry to it, the
-    cheapest first: a block of each; FEWEST_BLOCKS; FEWEST_LINE_FRAMES; the codec ceiling. Then the
-    time goes evenly to entries whose interval is wider than MOST_HALF_WIDTH, then to all.
+    cheapest first: FEWEST_BLOCKS, without which an entry has no interval; one block of the others;
+    FEWEST_LINE_FRAMES; the codec ceiling. Then the time goes evenly to entries whose interval is
+    wider than MOST_HALF_WIDTH, then to all.
 
     If there is not even time for the cheapest first block, that one is run all the same.
 
@@ -108,15 +127,24 @@ def _at_least_one(accounts: Mapping[int, Account]) -> list[Turn]:
 
 def short_of_blocks(accounts: Mapping[int, Account], left: float) -> list[int]:
     """The places of the entries that the time left cannot carry to FEWEST_BLOCKS."""
-    first = _affordable(_first_block(accounts), left)
-    left -= sum(turn.seconds for turn in first)
-    had = Counter(turn.place for turn in first)
-    wanted = [
-        replace(turn, goal=turn.goal - had[turn.place] * turn.seconds)
-        for turn in _five_blocks(accounts)
-    ]
+    wanted = list(_five_blocks(accounts))
     able = {turn.place for turn in _affordable(wanted, left)}
     return [turn.place for turn in wanted if turn.place not in able]
+
+
+def worth_opening(accounts: Mapping[int, Account], work: Work, left: float) -> bool:
+    """Whether the time carries one more entry to a block, beside the five of all before it.
+
+    accounts: of the entries that are open; the first is always worth it.
+    """
+    if not accounts:
+        return True
+    known = [each for each in accounts.values() if each.work.frame]
+    rate = median(each.standing.frame_seconds / each.work.frame for each in known) if known else 0.0
+    others = median(each.opening - rate * each.work.warm_up for each in accounts.values())
+    block = max(BLOCK_SECONDS, rate * work.frame)
+    owed = sum(each.missing_seconds for each in accounts.values())
+    return owed + others + rate * work.warm_up + block <= left
 
 
 def _affordable(turns: Iterable[Turn], left: float) -> list[Turn]:
@@ -143,21 +171,20 @@ def _first_block(accounts: Mapping[int, Account]) -> Iterable[Turn]:
 def _five_blocks(accounts: Mapping[int, Account]) -> Iterable[Turn]:
     for place, each in _running(accounts):
         if each.missing_blocks:
-            goal = each.missing_blocks * each.block_seconds
-            yield Turn(place, "block", each.block_seconds, goal)
+            yield Turn(place, "block", each.block_seconds, each.missing_seconds)
 
 
 def _ten_frames(accounts: Mapping[int, Account]) -> Iterable[Turn]:
     have, sharing = Counter[str](), Counter[str]()
     for each in accounts.values():
-        have[each.network] += each.standing.frames
+        have[each.work.network] += each.standing.frames
     able = [(place, each) for place, each in _running(accounts) if not each.missing_blocks]
-    sharing.update(each.network for _, each in able)
+    sharing.update(each.work.network for _, each in able)
     for place, each in able:
-        missing = FEWEST_LINE_FRAMES - have[each.network]
+        missing = FEWEST_LINE_FRAMES - have[each.work.network]
         if missing > 0:
             frames_a_block = max(1.0, each.standing.frames / each.standing.blocks)
-            blocks = ceil(missing / sharing[each.network] / frames_a_block)
+            blocks = ceil(missing / sharing[each.work.network] / frames_a_block)
             yield Turn(place, "block", each.block_seconds, blocks * each.block_seconds)
 
 
@@ -184,5 +211,5 @@ def _always(_: Account) -> bool:
     return True
 
 
-_GOALS = (_first_block, _five_blocks, _ten_frames, _ceiling)
+_GOALS = (_five_blocks, _first_block, _ten_frames, _ceiling)
 """In the order of what an entry cannot be judged without."""
