@@ -80,6 +80,25 @@ def test_a_run_that_ends_by_its_budget_goes_on_by_it():
     assert words[words.index("--mode") + 1] == "sustained"
 
 
+def test_entries_that_need_the_same_share_a_line():
+    jobs = prepared("b", "d", "p", "r")
+    found = [wanting(job) for job in jobs[:3]] + [Undecided(jobs[3], "not begun", 0.0)]
+    assert said(found, 4, "b", "d", "p", "r")[1:3] == [
+        "  b, d, p: 5 blocks more",
+        "  litehrnet-18-256x192@gt: not begun",
+    ]
+
+
+def test_what_has_to_be_measured_anew_has_a_command_without_the_old_folder():
+    jobs = prepared("p", "r")
+    given = ("p", "r", "--out", "there", "--resume")
+    lines = said([wanting(jobs[0], anew=True), wanting(jobs[1])], 2, *given)
+    (line,) = (line for line in lines if line.startswith("to measure anew: "))
+    words = shlex.split(line.removeprefix("to measure anew: "))
+    assert words[2:3] == [jobs[0].key]
+    assert not {"--out", "--resume"} & set(words)
+
+
 @pytest.mark.parametrize("change", [{"all_frames": True}, {"anew": True}])
 def test_nothing_goes_on_where_going_on_decides_nothing(change):
     lines = said([wanting(prepared("p")[0], **change)], 1, "p")

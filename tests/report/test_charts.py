@@ -157,7 +157,7 @@ def test_a_tooltip_of_a_bottom_up_mark_tells_scales_instead_of_boxes():
     measured, published = drawn(charts.ap_fps_spec(rows))
     assert measured["ap_text"] == "69.0 measured in this run (scales: 0.5, 1, 2; no flip test)"
     assert "(scales: single; flip test; DEKR README)" in published["ap_text"]
-    assert measured["cost"] == "5,660 ms + 9.90 ms a person"
+    assert measured["cost"] == "5,660 ms + 9.90 ms per person"
 
 
 def test_a_family_has_one_colour_in_all_panels():

@@ -284,5 +284,5 @@ def test_a_line_of_cost_tells_its_entry(browser, seed):
     tooltip = "return document.querySelector('#cost .hovered_marks path').__data__.tooltip"
     told = browser.execute_script(tooltip)
     assert told["name"] == "a hrnet-w32-256x192@detected"
-    assert told["takes"] == "0.30 ms + 143 ms a person"
+    assert told["takes"] == "0.30 ms + 143 ms per person"
     assert told["seen"] == "up to 41 people in a frame of the run"

@@ -81,7 +81,10 @@ Flip = Annotated[
 ]
 PersonsOption = Annotated[
     Persons,
-    typer.Option(help="One crop a forward, or all crops of a frame in one, --max-batch at most."),
+    typer.Option(
+        help="serial: one crop per forward pass. batched: the crops of a frame together, "
+        "--max-batch at most."
+    ),
 ]
 MaxBatch = Annotated[
     int | None, typer.Option(min=2, help="Crops in one forward, for --persons batched. Default: 8.")
@@ -120,12 +123,12 @@ Calibrate = Annotated[
 ]
 MinScore = Annotated[float, typer.Option(min=0, max=1, help="Leave out boxes scored below this.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all usable cores.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="At most this many frames an entry.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most this many frames per entry.")]
 BudgetOption = Annotated[
     float | None,
     typer.Option(
         min=0.1,
-        help="Seconds an entry, its own blocks only. Default: none; sustained 120, paced 30.",
+        help="Seconds per entry, its own blocks only. Default: none; sustained 120, paced 30.",
     ),
 ]
 Within = Annotated[
@@ -159,7 +162,7 @@ ModeOption = Annotated[
     ),
 ]
 Fps = Annotated[
-    float | None, typer.Option(min=0.1, help="The camera's frames a second, for --mode paced.")
+    float | None, typer.Option(min=0.1, help="The camera's frames per second, for --mode paced.")
 ]
 Interleave = Annotated[
     bool | None,

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from posemark.jobs.prepare import Prepared
     from posemark.report.rows import Row
 
+MOST_NAMES = 2
+"""Entries that are named in full where they need the same."""
+
 MARGIN = 1.2
 """Of the time that the entries need: turns do not divide it without a rest."""
 
@@ -64,18 +67,32 @@ def lines(
     """
     if not found:
         return []
-    said = ["undecided, and what each still needs:"]
-    said += [f"  {each.job.key}: {each.wanted}" for each in found]
+    said = ["undecided, and what each still needs:", *_needs(found)]
     again = [each for each in found if not (each.all_frames or each.anew)]
     if again:
         changes = _changes(again, entries, opening, context)
         said.append(f"to go on: {command_again(context, changes | {'out': out, 'resume': True})}")
+    anew = [each for each in found if each.anew]
+    if anew:
+        changes = _changes(anew, entries, opening, context) | {"out": None, "resume": None}
+        said.append(f"to measure anew: {command_again(context, changes)}")
     if any(each.all_frames and not each.anew for each in found):
         said.append(
             "where all frames of the data are measured, --repeat goes through them several times, "
             "in another --out folder"
         )
     return said
+
+
+def _needs(found: Sequence[Undecided]) -> Iterator[str]:
+    """One line per need, with the entries that share it; many are named by their letters."""
+    sharing: dict[str, list[Prepared]] = {}
+    for each in found:
+        sharing.setdefault(each.wanted, []).append(each.job)
+    for wanted, jobs in sharing.items():
+        many = len(jobs) > MOST_NAMES
+        names = [(many and job.job.entry.letter) or job.key for job in jobs]
+        yield f"  {', '.join(names)}: {wanted}"
 
 
 def _changes(

@@ -1,4 +1,4 @@
-"""Top-down: one crop a person box, a network, a decoder, suppression of doubles.
+"""Top-down: one crop per person box, a network, a decoder, suppression of doubles.
 
 Stages, in the order of a frame: decode, detect, preprocess, infer, postprocess. Boxes come
 from annotations or a file, so nothing happens in `detect` yet; its row stays in the ledger.

@@ -69,7 +69,7 @@ class Record:
 
     @property
     def frames(self) -> list[FrameLine]:
-        """One line an image, in order of appearance: its last measurement, or last failure."""
+        """One line per image, in order of appearance: its last measurement, or last failure."""
         lines = {f.image_id: f for block in self.blocks for f in block.frames}
         return list((lines | {f.image_id: f for f in self.good}).values())
 

@@ -1,8 +1,8 @@
 """The lines of a run record.
 
-A record is one JSONL file an entry: a header, a line a frame, a line a block of frames with what
-the machine did meanwhile, and an end line once the run finished. Nothing derived is stored:
-figures are made from these lines each time.
+A record is one JSONL file per entry: a header, one line per frame, one line per block of frames
+with what the machine did meanwhile, and an end line once the run finished. Nothing derived is
+stored: figures are made from these lines each time.
 """
 
 from typing import Annotated, Any, Literal

@@ -56,7 +56,7 @@ def settings(rows: list[Row]) -> list[str]:
         *distinct(f"{row.runtime} {row.precision}".strip() for row in rows),
         *distinct(row.data for row in rows),
         _frames(rows),
-        f"{span(people)} people a frame" if people else "",
+        f"{span(people)} people per frame" if people else "",
     ]
     return [line for line in (_line(machine), _line(run)) if line]
 
@@ -90,6 +90,14 @@ def published_caption(rows: list[Row]) -> str:
     """The footnote of every published AP in a table; "" where there is none."""
     used = published_settings(rows)
     return f"{figures.PUBLISHED_MARK} published, not measured here ({used})" if used else ""
+
+
+def short_published_caption(rows: list[Row]) -> str:
+    """The same for a terminal, where several settings would take many lines."""
+    used = published_settings(rows)
+    several = "each at the settings of its publication, which the report page names"
+    where = several if " | " in used else used
+    return f"{figures.PUBLISHED_MARK} published, not measured here ({where})" if used else ""
 
 
 def unscored_caption(rows: list[Row]) -> str:
@@ -188,7 +196,7 @@ def _frames(rows: list[Row]) -> str:
     counts = [row.frames for row in rows]
     if len(set(counts)) == 1:
         return counted(counts[0], "frame")
-    return f"{span(counts, '{:,}'.format)} frames an entry" if counts else ""
+    return f"{span(counts, '{:,}'.format)} frames per entry" if counts else ""
 
 
 def _line(parts: list[str]) -> str:

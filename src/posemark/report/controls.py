@@ -10,7 +10,7 @@ _CROWDS = {"": "as measured", **{str(people): str(people) for people in figures.
 
 
 def controls(rows: list[Row], *, log: bool) -> str:
-    """What is compared, the filters, people a frame and axes. log: what the axes begin with."""
+    """What is compared, the filters, people per frame and axes. log: what the axes begin with."""
     axes = {"log": "log", "linear": "linear"}
     return "\n".join(
         (

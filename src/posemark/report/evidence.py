@@ -69,7 +69,7 @@ def missing(row: Row) -> tuple[str, ...]:
 def words(wanted: Need) -> str:
     """For a list of what is undecided: "4 blocks and 9 frames more (about 10 s)"."""
     if wanted.anew:
-        return f"{wanted.anew}: measure it anew, with nothing else running"
+        return f"{wanted.anew}; to be measured anew with nothing else running"
     parts = [counted(wanted.blocks, "block")] if wanted.blocks else []
     parts += [counted(wanted.frames, "frame")] if wanted.frames else []
     seconds = wanted.seconds

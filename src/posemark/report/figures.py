@@ -81,7 +81,7 @@ def people_per_frame(row: Row) -> float | None:
 
 
 def line(row: Row) -> str:
-    """Time of a frame over its people: "8,214 + 31.2" (ms, ms a person)."""
+    """Time of a frame over its people: "8,214 + 31.2" (ms, ms per person)."""
     if row.intercept_ms is None or row.ms_per_person is None:
         return DASH
     sign = "-" if row.ms_per_person < 0 else "+"
@@ -90,7 +90,7 @@ def line(row: Row) -> str:
 
 def cost(row: Row) -> str:
     """The same in words."""
-    return DASH if line(row) == DASH else f"{line(row).replace(' ', ' ms ', 1)} ms a person"
+    return DASH if line(row) == DASH else f"{line(row).replace(' ', ' ms ', 1)} ms per person"
 
 
 def stages(row: Row) -> str:

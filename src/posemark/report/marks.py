@@ -13,9 +13,9 @@ TOOLTIP = {
     "ap_text": "AP",
     "fps_text": "FPS",
     "worth": "speed is",
-    "people": "people a frame",
+    "people": "people per frame",
     "cost": "a frame takes",
-    "stages": "ms a frame",
+    "stages": "ms per frame",
     "run": "runtime",
     "licence": "licence",
 }

@@ -123,7 +123,7 @@ async function drawCost() {
   const spec = template("cost");
   const x = axis([1, most], isLog(), "people in the frame", { format: "d" });
   x.scale.domain = isLog() ? [1, most] : [0, most];
-  const y = axis(lines.map((each) => each.ms), isLog(), "ms a frame", { format: ",~f" });
+  const y = axis(lines.map((each) => each.ms), isLog(), "ms per frame", { format: ",~f" });
   setAxis(spec, "x", x);
   setAxis(spec, "y", y);
   const stroke = layerOf(spec, "lines").encoding.stroke;

@@ -13,7 +13,12 @@ from posemark.report.theme import Spec
 _HOVERED = 40  # pixels across within which a line answers to the mouse
 _LATENCY_HEIGHT, _TIMELINE_HEIGHT = 92, 84
 _BAND = 15  # pixels of an entry within a row of the accuracy charts
-MS = {"title": "ms a frame (log)", "format": ",~f", "labelOverlap": "greedy", "labelSeparation": 6}
+MS = {
+    "title": "ms per frame (log)",
+    "format": ",~f",
+    "labelOverlap": "greedy",
+    "labelSeparation": 6,
+}
 
 
 def all_panels(colours: dict[str, str]) -> dict[str, Spec]:
@@ -36,13 +41,13 @@ def _page(spec: Spec) -> Spec:
 
 
 def cost(colours: dict[str, str]) -> Spec:
-    """Milliseconds of a frame over its people, a line an entry.
+    """Milliseconds of a frame over its people, one line per entry.
 
     lines: id, name, people, ms, part ("seen" or "beyond" what the run met), family, quiet, picked.
     ends: where the names stand. wish: the people the page is set to.
     """
     x = _value("people", {"title": "people in the frame", "format": "d"})
-    y = _value("ms", {"title": "ms a frame", "format": ",~f"})
+    y = _value("ms", {"title": "ms per frame", "format": ",~f"})
     opacity = {"condition": {"test": "datum.quiet", "value": 0.22}, "value": 0.95}
     thick = {"param": "hover", "empty": False, "value": 4}
     size = {"condition": [thick, {"test": "datum.picked", "value": 3}], "value": 1.8}
@@ -323,7 +328,7 @@ _ROWS: Spec = {"step": _BAND, "for": "offset"}
 
 
 def _accuracy(field: str) -> dict[str, Any]:
-    """A row a value of the field, and within it a line an entry."""
+    """One row per value of the field, and within it one line per entry."""
     row = {
         "field": field,
         "type": "nominal",

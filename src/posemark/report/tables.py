@@ -170,18 +170,16 @@ def markdown(rows: list[Row]) -> str:
         _markdown_line(["---:" if column.numeric else ":---" for column in columns]),
         *(_markdown_line([column.text(row) for column in columns]) for row in rows),
     ]
-    notes = [f"{markdown_text(note)}\n" for note in captions(rows)]
+    used = context.published_caption(rows)
+    notes = [f"{markdown_text(note)}\n" for note in captions(rows, used)]
     return "\n".join([*lines, "", *notes])
 
 
-def captions(rows: list[Row], marked: list[Row] | None = None) -> list[str]:
-    """The sentences below a table: settings, the footnote of published AP, warnings.
-
-    marked: the rows whose published AP the table shows; by default all.
-    """
+def captions(rows: list[Row], published: str) -> list[str]:
+    """The sentences below a table: settings, the footnote of published AP as given, warnings."""
     lines = [
         *context.settings(rows),
-        context.published_caption(rows if marked is None else marked),
+        published,
         context.unscored_caption(rows),
         *context.warnings(rows),
     ]
@@ -235,7 +233,7 @@ def console(rows: list[Row], width: int = 100) -> Table:
         *([_UNTRAINED] if untrained and rows else []),
         *(f"machine {at}: {machine}" for machine, at in machines.items() if len(machines) > 1),
         _given(rows),
-        *captions(rows, marked=unmeasured),
+        *captions(rows, context.short_published_caption(unmeasured)),
     ]
     own = {
         "entry": Column("entry", lambda row: names[id(row)]),
