@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import pytest
 import typer
 
+from posemark.cards import built_in
 from posemark.cli import running, undecided
 from posemark.cli.undecided import Undecided
+from posemark.core.spec import Entry
 from posemark.datasets.sample import Sample
 from posemark.jobs.plan import Options, plan
 from posemark.jobs.prepare import prepare_job
@@ -112,3 +114,12 @@ def test_entries_that_were_not_begun_are_listed(monkeypatch):
     monkeypatch.setattr("posemark.report.evidence.need", lambda _: None)
     (found,) = undecided.undecided(jobs, {0: row})
     assert (found.job, found.wanted) == (jobs[1], "not begun")
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_card_that_posemark_brings_is_named_by_its_model(own, tmp_path):
+    (name, path), *_ = built_in().items()
+    card = str(tmp_path / path.name if own else path)
+    job = SimpleNamespace(entry=Entry(name, "gt", card=card), options=Options("sample", 1))
+    typed = undecided._name(SimpleNamespace(job=job), "none")
+    assert typed == (f"{card}@gt" if own else f"{name}@gt")

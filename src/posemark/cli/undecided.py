@@ -118,6 +118,10 @@ def _seconds(found: Sequence[Undecided]) -> float:
 
 def _name(prepared: "Prepared", weights: str) -> str:
     """What stands for an entry on a command line with these --weights."""
+    from posemark.cards import built_in
+
     entry, own = prepared.job.entry, prepared.job.options.weights
     tag = f".{own}" if own != weights and not entry.card else ""
-    return f"{entry.card or entry.model}{tag}@{entry.variant}"
+    known = built_in().get(entry.model)
+    card = entry.card if str(known) != entry.card else None  # its model is name enough
+    return f"{card or entry.model}{tag}@{entry.variant}"
