@@ -1,5 +1,6 @@
 // What the answer panel says, in the words of report/reasons.py, and how it stands there.
 
+const DASH = "–";
 const NO_TIME = "no time measured";
 const NO_LINE =
   "its time over people is not known: too few frames, or as many people in all of them";
@@ -9,10 +10,14 @@ const NOTHING_DECIDED = "nothing is decided yet";
 const ON_TRUTH = "on ground-truth boxes: an app needs a detector on top";
 
 function fpsWords({ row, fps }, { people }) {
-  if (people === null) return `${digits(fps)} FPS`;
-  const words = `${digits(fps)} FPS with ${counted(people)} ${people === 1 ? "person" : "people"}`;
+  if (people === null) return `${figure(fps)} FPS`;
+  const words = `${figure(fps)} FPS with ${counted(people)} ${people === 1 ? "person" : "people"}`;
   if (people <= row.most_people) return words;
   return `${words} (extrapolated: at most ${counted(row.most_people)} in a frame of the run)`;
+}
+
+function figure(number) {
+  return number === null ? DASH : digits(number);
 }
 
 function counted(number) {
@@ -20,7 +25,7 @@ function counted(number) {
 }
 
 function apWords({ row, lost }) {
-  const words = `AP ${(100 * row.ap).toFixed(1)}`;
+  const words = `AP ${row.ap === null ? DASH : (100 * row.ap).toFixed(1)}`;
   return lost > 0 ? `${words}, ${lost.toFixed(1)} below the best` : `${words}, the best`;
 }
 
@@ -46,7 +51,7 @@ function offers(each, wanted) {
     ap: apWords(each),
     fps: fpsWords(each, wanted),
     licence: row.licence_why,
-    memory: row.memory === null ? "–" : sizeOf(row.memory),
+    memory: row.memory === null ? DASH : sizeOf(row.memory),
   };
 }
 
