@@ -78,7 +78,7 @@ def test_where_nothing_fits_the_nearest_are_told(run):
 
 
 def measured(folder, shifts, images=40):
-    """A run over real images: entries that are off by so many pixels, some images more than others."""
+    """A run of entries that are off by so many pixels, in some images more than in others."""
     for name, shift in shifts.items():
         head = records.header(name, weights=Source("official", "9f8e", "MIT"))
         lines = [
