@@ -63,7 +63,7 @@ def test_what_fits_is_one_list_by_falling_ap_and_says_what_beats_it(run):
     lines = [line.strip() for line in say(run, columns=200).splitlines()]
     assert lines.index("1. closed@gt") < lines.index("- large@gt") < lines.index("2. small@gt")
     assert lines[lines.index("- large@gt") + 1].startswith(
-        "also fits, but closed@gt is as accurate and faster"
+        "also fits, but closed@gt came out as accurate and faster"
     )
 
 

@@ -81,7 +81,7 @@ def test_without_wishes_the_shortlist_is_the_front_with_the_most_accurate_first(
 def test_what_fits_but_is_beaten_says_by_which_and_how(ap, ms, how):
     beaten = recommend([MIDDLE, entry("worse", ap, ms)], Wishes()).beaten
     assert [(each.name, each.beaten_by) for each in beaten] == [("worse", "middle")]
-    assert beaten[0].reasons[0] == f"also fits, but middle is {how}"
+    assert beaten[0].reasons[0] == f"also fits, but middle came out {how}"
 
 
 def test_the_minimum_speed_is_a_speed_that_fits():

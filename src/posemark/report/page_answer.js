@@ -58,7 +58,7 @@ function offers(each, wanted) {
 function beatenWords(each, by) {
   const [ap, fps] = [each.row.ap === by.row.ap, each.fps === by.fps];
   const one = ap ? "as accurate and faster" : "better in both";
-  return `also fits, but ${by.row.entry} is ${fps ? "as fast and more accurate" : one}`;
+  return `also fits, but ${by.row.entry} came out ${fps ? "as fast and more accurate" : one}`;
 }
 
 // Why a row fits, phrase by phrase.

@@ -62,8 +62,8 @@ def unknown_accuracy(judged: Judged) -> str:
 
 
 def beaten(each: Judged, winner: Judged) -> str:
-    """By what, and how."""
+    """By what, and how: as measured, which is all that it says."""
     same_ap, same_fps = map(operator.eq, each.worth, winner.worth)
     how = "as accurate and faster" if same_ap else "better in both"
     how = "as fast and more accurate" if same_fps else how
-    return f"also fits, but {winner.candidate.name} is {how}"
+    return f"also fits, but {winner.candidate.name} came out {how}"
