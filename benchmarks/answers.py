@@ -1,7 +1,9 @@
-"""How often `recommend` is right, wrong or undecided on simulated machines with noise.
+"""How often `recommend` is right, wrong or undecided on simulated machines and images with noise.
 
-The machines, their true speeds and the wishes are those of tests/report/test_recommend_noise.py.
-Run with `python benchmarks/answers.py`; it takes about half a minute.
+The machines, their true speeds and the wishes are those of tests/report/test_recommend_noise.py;
+the images and the true APs those of tests/report/test_recommend_accuracy_noise.py. Run with
+`python benchmarks/answers.py`; it takes a minute or two. With `--face-value` every figure is
+taken as if there were no noise, which shows what the intervals are good for.
 """
 
 import random
@@ -12,29 +14,56 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 
+BENCHMARKS = 25
+
+KINDS = ("wrongly in", "wrongly out", "right", "undecided")
+
 
 def main() -> None:
-    """Print the shares without and with --people, and how often twins were separated."""
+    """Print the shares for speed and for AP, and how often twins were separated."""
     sys.path[:0] = [str(TESTS), str(TESTS / "report")]
+    if "--face-value" in sys.argv[1:]:
+        _forget_noise()
+    for kind, tally in {**_speeds(), **_accuracies()}.items():
+        total = sum(tally[name] for name in KINDS)
+        shares = ", ".join(f"{name} {100 * tally[name] / total:.1f} %" for name in KINDS)
+        twins = f"; separated twins: {tally['separated']}" if "people" in kind else ""
+        print(f"{kind}: {total:,} answers: {shares}{twins}")
+
+
+def _forget_noise() -> None:
+    """From here on, no rule asks how far a figure can be relied on."""
+    from posemark.report import evidence, judging
+    from posemark.report.candidates import Loss
+
+    loss = judging.loss
+    judging.bounds = lambda row, fps, people: (fps, fps)
+    judging.loss = lambda best, own: Loss(*[loss(best, own).points] * 3)
+    evidence.unsure = evidence.noise = lambda row: ""
+
+
+def _speeds() -> dict[str, Counter[str]]:
     import numpy as np
     import test_recommend_noise as simulated
 
     from posemark.report.recommend import Wishes
 
-    tallies = {"without --people": Counter(), "with --people": Counter()}
+    tallies = {"FPS without --people": Counter(), "FPS with --people": Counter()}
     dice = random.Random(3)
     for machine in range(simulated.MACHINES):
         with tempfile.TemporaryDirectory() as folder:
             rows = simulated.measured(Path(folder), np.random.default_rng(machine))
         for _ in range(simulated.WISHES_PER_MACHINE):
             wish = Wishes(min_fps=dice.uniform(0.5, 40), people=dice.choice([None, 1, 5, 20]))
-            kind = "without --people" if wish.people is None else "with --people"
+            kind = "FPS without --people" if wish.people is None else "FPS with --people"
             simulated.judged(rows, wish, tallies[kind])
-    for kind, tally in tallies.items():
-        told = {name: tally[name] for name in ("wrong", "right", "undecided")}
-        total = sum(told.values())
-        shares = ", ".join(f"{name} {100 * count / total:.1f} %" for name, count in told.items())
-        print(f"{kind}: {total:,} answers: {shares}; separated twins: {tally['separated']}")
+    return tallies
+
+
+def _accuracies() -> dict[str, Counter[str]]:
+    import test_recommend_accuracy_noise as simulated
+
+    return {"AP": simulated.counts(BENCHMARKS)}
 
 
 if __name__ == "__main__":

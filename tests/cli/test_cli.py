@@ -345,6 +345,11 @@ def test_a_report_loads_no_torch(json_run, tmp_path):
     assert loaded & {"torch", "safetensors"} == set()
 
 
+def test_a_recommendation_loads_no_torch_even_where_nothing_fits(json_run):
+    loaded = modules_after(calling("recommend", json_run[2], "--min-fps", "100000"))
+    assert loaded & {"torch", "safetensors"} == set()
+
+
 # --- run ----------------------------------------------------------------------------------------
 
 

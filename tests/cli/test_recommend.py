@@ -63,7 +63,7 @@ def test_what_fits_is_one_list_by_falling_ap_and_says_what_beats_it(run):
     lines = [line.strip() for line in say(run, columns=200).splitlines()]
     assert lines.index("1. closed@gt") < lines.index("- large@gt") < lines.index("2. small@gt")
     assert lines[lines.index("- large@gt") + 1].startswith(
-        "also fits, but closed@gt is as accurate and faster"
+        "also fits, but closed@gt came out as accurate and faster"
     )
 
 
@@ -75,6 +75,53 @@ def test_where_nothing_fits_the_nearest_are_told(run):
     assert "  --min-fps 1000: small@gt: 40.0 FPS" in text
     assert "--max-memory 1.00 GB excludes 3" in text
     assert "memory not measured, for want of a process of its own: run without --no-isolate" in text
+
+
+def measured(folder, shifts, images=40):
+    """A run of entries that are off by so many pixels, in some images more than in others."""
+    for name, shift in shifts.items():
+        head = records.header(name, weights=Source("official", "9f8e", "MIT"))
+        lines = [
+            records.frame(
+                at, 10**7, poses=records.people(records.annotation(at), shift * (1 + at % 5))
+            )
+            for at in range(images)
+        ]
+        records.write(folder, head, [lines[at : at + 5] for at in range(0, images, 5)])
+    return folder
+
+
+def test_what_the_images_leave_open_says_what_decides(tmp_path):
+    folder = measured(tmp_path / "run", {"exact@gt": 0, "near@gt": 4})
+    exact, near = sorted(derive.load_rows([folder]), key=lambda row: row.entry)
+    lost = 100 * (exact.ap["AP"] - near.ap["AP"])
+    text = say(folder, "--max-ap-loss", round(lost), columns=200)
+    assert text.startswith("1 of 2 entries fits, 1 undecided\n")
+    assert f"--max-ap-loss {round(lost)} leaves 1 undecided; what decides" in text
+    assert f"  near@gt: AP {100 - lost:.1f}, {lost:.1f} below the best, " in text
+    (command,) = (line for line in text.splitlines() if line.startswith("    posemark run "))
+    assert command.count(" --limit ") == 2 or " --limit " not in command
+    assert " && posemark run exact@gt --data sample" in command
+    assert say(folder, "--max-ap-loss", 3 * lost).startswith("2 of 2 entries fit\n")
+
+
+def test_few_images_leave_the_ap_open(tmp_path):
+    folder = measured(tmp_path / "run", {"exact@gt": 0, "near@gt": 4}, images=9)
+    text = say(folder, "--max-ap-loss", 90, columns=200)
+    assert text.startswith("1 of 2 entries fits, 1 undecided\n")
+    assert "from too few images with people to tell" in text
+
+
+def test_that_a_detector_is_needed_is_said_once(run):
+    text = say(run, columns=200)
+    assert text.count("on ground-truth boxes: an app needs a detector on top") == 1
+    assert text.count("detector") == 1
+
+
+def test_where_nothing_is_decided_nothing_is_said_to_be_near(tmp_path):
+    folder = measured(tmp_path / "run", {"exact@gt": 0, "near@gt": 4}, images=1)
+    text = say(folder, "--min-fps", 1000, "--max-memory", "1M", columns=200)
+    assert "What comes nearest\n  nothing is decided yet\n" in text
 
 
 def test_json_holds_the_wishes_and_the_same_answer(run):

@@ -15,6 +15,7 @@ from posemark.records.schema import (
     BlockLine,
     End,
     FrameLine,
+    Given,
     Header,
     People,
     PerfectLine,
@@ -273,7 +274,7 @@ def test_identity_ignores_where_when_and_beside_what_and_nothing_else():
     mine, fields = header(), set(Header.__struct_fields__)
     elsewhere = {"environment": {**ENVIRONMENT, "cpu": "two"}, "started": "later", "run": "b"}
     beside = {"own_process": False, "turns": 25, "network": "hrnet-w32", "photographs": None}
-    beside |= {"data_notes": ("2 annotations left out",)}
+    beside |= {"data_notes": ("2 annotations left out",), "given": Given(weights="mine.pth")}
     assert mine.identity() == header(**elsewhere, **beside).identity()
     changes = {
         "model": "other",

@@ -1,5 +1,6 @@
 """What a row still needs: against the rules of the verdict."""
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -100,3 +101,31 @@ def test_the_command_types_the_entry_and_every_setting_that_differs():
         "--persons batched --max-batch 4 --min-score 0.3 --budget "
     )
     assert "--codec" not in command(replace(made, entry="small.mine@gt+flip"))
+
+
+def test_the_command_has_files_as_they_were_typed():
+    made = replace(
+        row(frames=20, blocks=9),
+        entry="small.mine@detected+int8",
+        weights="mine",
+        boxes="file:found.json",
+        precision="int8",
+        typed={
+            "--weights": "my files/mine.pth",
+            "--boxes": "file:~/there/found.json",
+            "--calibrate": "coco:~/coco",
+            "--machine": "the shelf",
+            "--repeat": "3",
+        },
+    )
+    words = shlex.split(command(made))
+    assert words[:3] == ["posemark", "run", "small@detected"]
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    assert options | made.typed == options
+    assert "--weights" not in command(replace(made, typed={}))
+    assert "--boxes file:found.json" in command(replace(made, typed={}))
+
+
+def test_the_command_names_an_exported_model_by_its_card():
+    made = replace(row(), entry="small@gt+openvino", card="my cards/small.toml")
+    assert command(made).startswith("posemark run 'my cards/small.toml@gt' --runtime ")

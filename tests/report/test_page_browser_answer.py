@@ -9,6 +9,7 @@ import pytest
 import report_rows
 from browser_page import chromium, find, opened, settled, text, written
 from posemark.report import recommend
+from posemark.report.reasons import NOTHING_DECIDED, ON_TRUTH
 from posemark.report.recommend import Wishes
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
@@ -18,15 +19,16 @@ const mapped = (found, tell) =>
   Object.fromEntries(Object.entries(found).map(([rule, each]) => [rule, tell(each)]));
 return arguments[0].map(({ rows, wanted }) => {
   const found = recommend(rows, wanted);
-  const broken = (each) => Object.keys(each.broken).map((rule) => [name(each), rule]);
+  const broken = (each) => Object.entries(each.broken).map((told) => [name(each), ...told]);
   return {
-    shortlist: found.shortlist.map((each) => [name(each), each.fps]),
-    beaten: found.beaten.map(({ each, by }) => [name(each), name(by)]),
+    fitting: found.fitting.map(({ each, by }) =>
+      [name(each), each.fps, by ? name(by) : "", reasons({ each, by }, wanted)]),
     excluded: found.judged.flatMap(broken),
-    undecided: found.judged
-      .filter((each) => each.open && !Object.keys(each.broken).length).map(name),
+    undecided: undecided(found.judged).map((one) =>
+      [name(one.each), one.rule, one.each.open[one.rule], command(one, wanted)]),
     gains: mapped(found.gains, (own) => own.map(name)),
-    nearest: mapped(found.nearest, name),
+    nearest: Object.fromEntries(Object.entries(found.nearest).map(([rule, each]) =>
+      [rule, each ? `${name(each)}: ${offers(each, wanted)[rule]}` : NOTHING_DECIDED])),
   };
 });
 """
@@ -56,6 +58,12 @@ def plain_row(make, boxes, kind):
     return report_rows.judged(make(boxes=boxes, letter=None), kind)
 
 
+def draws(chance, ap):
+    """Resampled APs: none, or around the AP, more or less like those of other rows."""
+    spread = chance.choice([None, *[0.0, 0.002, 0.02] * 3])
+    return () if spread is None else tuple(chance.gauss(ap, spread) for _ in range(20))
+
+
 def random_rows(chance):
     """Few different values, so that ties are common; mostly such as fit or are undecided."""
     maker = chance.choice([report_rows.row, report_rows.measured])
@@ -66,12 +74,15 @@ def random_rows(chance):
         line = chance.choice([(2.0, 3.0), (40.0, 0.5), (0.0, 5.0)] * 3 + [(None, None)])
         kind = chance.choice(["valid"] * 8 + ["noisy", "incomparable"])
         row = plain_row(make, boxes, kind)
+        ap = chance.choice([0.6, 0.65, 0.7, 0.744])
         published = row.ap_published
         fps = chance.choice([None, *[5.0, 10.0, 20.0] * 3])
         row = replace(
             row,
             entry=f"entry-{at}",
-            ap=row.ap and row.ap | {"AP": chance.choice([0.6, 0.65, 0.7, 0.744])},
+            ap=row.ap and row.ap | {"AP": ap},
+            ap_draws=draws(chance, ap) if row.ap else (),
+            ap_images=chance.choice([9, 120]),
             ap_published=published and replace(published, AP=chance.choice([0.6, 0.7, 0.744])),
             fps_pose=fps,
             fps_interval=fps and chance.choice([None, (fps - 0.1, fps + 0.1), (fps - 3, fps + 3)]),
@@ -109,12 +120,15 @@ def as_in_the_page(wishes):
 
 def decided(answer):
     return {
-        "shortlist": [[each.name, each.fps] for each in answer.shortlist],
-        "beaten": [[each.name, each.beaten_by] for each in answer.beaten],
-        "excluded": [[each.name, each.constraint] for each in answer.excluded],
-        "undecided": [each.name for each in answer.undecided],
+        "fitting": [
+            [each.name, each.fps, each.beaten_by, [*each.reasons]] for each in answer.fitting
+        ],
+        "excluded": [[each.name, each.constraint, each.why] for each in answer.excluded],
+        "undecided": [
+            [each.name, each.constraint, each.why, each.command] for each in answer.undecided
+        ],
         "gains": {rule: list(names) for rule, names in answer.gains.items()},
-        "nearest": {rule: told.partition(":")[0] for rule, told in answer.nearest.items()},
+        "nearest": answer.nearest,
     }
 
 
@@ -130,8 +144,13 @@ def test_the_page_decides_as_the_program_does(browser, page):
     assert browser.execute_script(DECIDE, asked) == [decided(answer) for answer in answers]
     assert sum(len(answer.shortlist) > 1 for answer in answers) > 20
     assert sum(bool(answer.beaten) for answer in answers) > 20
-    assert sum(bool(answer.undecided) for answer in answers) > 20
-    assert sum(bool(answer.nearest) for answer in answers) > 20
+    for rule in ("fps", "ap"):
+        found = [each for answer in answers for each in answer.undecided if each.constraint == rule]
+        assert len(found) > 20
+        assert len({each.why.rpartition(" ")[0] for each in found}) > 5
+    near = [text for answer in answers for text in answer.nearest.values()]
+    assert sum(text == NOTHING_DECIDED for text in near) > 5
+    assert sum(text != NOTHING_DECIDED for text in near) > 20
 
 
 def wish(browser, **wishes):
@@ -147,9 +166,13 @@ def test_the_panel_tells_the_shortlist_what_is_excluded_and_what_a_wish_costs(br
     wish(browser, min_fps=0.5, max_loss=20)
     answer = recommend.recommend(report_rows.seed_measured(), Wishes(min_fps=0.5, max_ap_loss=20.0))
     shown = text(browser, "#answer")
-    assert f"{len(answer.shortlist)} entries fit" in shown
-    places = [shown.index(each.name) for each in answer.shortlist]
+    assert shown.startswith(f"{len(answer.fitting)} of 25 entries fit")
+    places = [shown.index(f"{each.name} {each.reasons[0]}") for each in answer.fitting]
     assert places == sorted(places)
+    first_on_truth = next(at for at, each in enumerate(answer.fitting) if each.on_truth)
+    assert places[first_on_truth - 1] < shown.index(ON_TRUTH) < places[first_on_truth]
+    assert shown.count("detector on top") == 1
+    assert [note for note in answer.notes if note not in shown] == [answer.notes[-1]]  # --people
     by_fps = sum(each.constraint == "fps" for each in answer.excluded)
     assert f"{by_fps} excluded: speed" in shown
     for name in answer.gains["fps"]:
@@ -160,7 +183,7 @@ def test_the_panel_tells_the_shortlist_what_is_excluded_and_what_a_wish_costs(br
 def test_the_panel_says_what_comes_nearest_where_nothing_fits(browser, page):
     opened(browser, page, "#min_fps=1000&crowd=20")
     shown = text(browser, "#answer")
-    assert "No entry fits" in shown
+    assert shown.startswith("0 of 25 entries fit")
     answer = recommend.recommend(report_rows.seed_measured(), Wishes(min_fps=1000.0, people=20))
     assert answer.nearest["fps"].partition(":")[0] in shown.split("Nearest")[1]
     assert find(browser, "[name=crowd]").get_attribute("value") == "20"

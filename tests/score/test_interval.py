@@ -5,7 +5,13 @@ import pytest
 
 from posemark.score import interval
 from posemark.score.coco import evaluate, judge, truth_json
-from posemark.score.interval import FEWEST_IMAGES, Curve, ap_interval
+from posemark.score.interval import (
+    FEWEST_IMAGES,
+    Curve,
+    ap_interval,
+    difference_interval,
+    resampled_aps,
+)
 from score import test_coco as made_up
 
 
@@ -84,7 +90,7 @@ def people_everywhere(images, rng, looseness):
 
 
 def interval_of(truth, results, **options):
-    return ap_interval(judge(truth, results, ids(truth)), **options)
+    return ap_interval(resampled_aps(judge(truth, results, ids(truth))), **options)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -98,7 +104,7 @@ def test_the_interval_holds_the_ap_and_is_the_same_each_time(seed):
 def test_more_images_and_a_lower_level_make_it_narrower():
     truth, results = people_everywhere(160, np.random.default_rng(1), 0.1)
     some = [image for image in ids(truth) if image <= 20]
-    wide = np.diff(ap_interval(judge(truth, results, some)))
+    wide = np.diff(ap_interval(resampled_aps(judge(truth, results, some))))
     narrow = np.diff(interval_of(truth, results))
     assert 2 < wide / narrow < 5, "about the root of eight"
     assert np.diff(interval_of(truth, results, level=0.5)) < 0.6 * narrow
@@ -109,7 +115,8 @@ def test_it_covers_the_ap_of_all_images_about_as_often_as_it_says():
     true_ap = evaluate(truth, results, ids(truth))["AP"]
     covered = 0
     for first in range(1, 401, 20):
-        low, high = ap_interval(judge(truth, results, range(first, first + 20)))
+        judged = judge(truth, results, range(first, first + 20))
+        low, high = ap_interval(resampled_aps(judged))
         covered += low <= true_ap <= high
     assert 15 <= covered <= 20
 
@@ -133,3 +140,42 @@ def test_few_images_with_people_have_no_interval():
     assert interval_of(truth, results) is not None
     without_one = [a for a in truth["annotations"] if a["image_id"] != 1]
     assert interval_of(truth | {"annotations": without_one}, results) is None
+
+
+def noisier(truth, results, rng):
+    """The same poses, each a little further off."""
+    boxes = {a["image_id"]: a["bbox"][3] for a in truth["annotations"]}
+    return [
+        r
+        | {
+            "keypoints": (
+                np.reshape(r["keypoints"], (17, 3))
+                + [[0.02 * boxes[r["image_id"]], 0, 0]] * rng.standard_normal((17, 1))
+            )
+            .ravel()
+            .tolist()
+        }
+        for r in results
+    ]
+
+
+def test_the_difference_of_two_on_the_same_images_is_known_better_than_either():
+    rng = np.random.default_rng(4)
+    truth, results = people_everywhere(60, rng, 0.1)
+    one = judge(truth, results, ids(truth))
+    other = judge(truth, noisier(truth, results, rng), ids(truth))
+    pair = [resampled_aps(each) for each in (one, other)]
+    low, high = difference_interval(*pair)
+    assert low < one.figures["AP"] - other.figures["AP"] < high
+    assert high - low < 0.7 * min(np.diff(ap_interval(aps)).item() for aps in pair)
+    assert difference_interval(pair[0], pair[0]) == (0, 0)
+    assert difference_interval(*reversed(pair)) == pytest.approx((-high, -low))
+
+
+def test_no_difference_where_one_has_too_few_images():
+    truth, results = people_everywhere(12, np.random.default_rng(0), 0.1)
+    known = resampled_aps(judge(truth, results, ids(truth)))
+    few = resampled_aps(judge(truth, results, ids(truth)[:9]))
+    assert few == ()
+    assert difference_interval(known, few) is None
+    assert difference_interval(few, few) is None

@@ -99,24 +99,23 @@ def _print_json(answer: "Answer", wishes: "Wishes") -> None:
 
 def _print(answer: "Answer", wishes: "Wishes", rows: "list[Row]") -> None:
     from posemark.report.figures import counted
+    from posemark.report.reasons import ON_TRUTH
 
     console = terminal.console()
     fitting = len(answer.fitting)
     verb = "fits" if fitting == 1 else "fit"
-    open_ones = f", {len(answer.undecided)} undecided" if answer.undecided else ""
+    waiting = len({each.name for each in answer.undecided})
+    open_ones = f", {waiting} undecided" if waiting else ""
     said = f"{fitting} of {counted(len(rows), 'entry', 'entries')} {verb}{open_ones}"
     console.print(said, style="bold")
     _print_fitting(console, [each for each in answer.fitting if not each.on_truth])
     on_truth = [each for each in answer.fitting if each.on_truth]
     if on_truth:
-        console.print("\non ground-truth boxes, which an app does not have", style="bold")
+        console.print(f"\n{ON_TRUTH}", style="bold")
     _print_fitting(console, on_truth)
-    _print_undecided(console, answer)
     titles = _titles(wishes)
-    if answer.nearest:
-        console.print("\nWhat comes nearest", style="bold")
-    for name, text in answer.nearest.items():
-        print_indented(console, f"{titles[name]}: {text}")
+    _print_undecided(console, answer, titles)
+    _print_nearest(console, answer, titles)
     if answer.faster:
         _print_faster(console, answer, rows)
     for name, title in titles.items():
@@ -126,9 +125,21 @@ def _print(answer: "Answer", wishes: "Wishes", rows: "list[Row]") -> None:
         console.print(note, style="dim", markup=False)
 
 
+def _print_nearest(console: "Console", answer: "Answer", titles: dict[str, str]) -> None:
+    from posemark.report.reasons import NOTHING_DECIDED
+
+    if answer.nearest:
+        console.print("\nWhat comes nearest", style="bold")
+    if set(answer.nearest.values()) == {NOTHING_DECIDED}:
+        print_indented(console, NOTHING_DECIDED)
+        return
+    for name, text in answer.nearest.items():
+        print_indented(console, f"{titles[name]}: {text}")
+
+
 def _print_faster(console: "Console", answer: "Answer", rows: "list[Row]") -> None:
     """What was measured, what is at hand besides, and how to find a faster setting."""
-    from posemark.jobs.setting import saved
+    from posemark.jobs.kept_settings import saved
     from posemark.report.context import distinct
     from posemark.runtimes.opening import installed
 
@@ -153,12 +164,16 @@ def _print_fitting(console: "Console", choices: "Sequence[Choice]") -> None:
         _print_choice(console, choice, bullet, style)
 
 
-def _print_undecided(console: "Console", answer: "Answer") -> None:
-    if answer.undecided:
-        console.print(f"\nundecided: {len(answer.undecided)}, and what decides", style="bold")
-    for each in answer.undecided:
-        print_indented(console, f"{each.name}: {each.why}")
-        print_indented(console, each.command, 4)
+def _print_undecided(console: "Console", answer: "Answer", titles: dict[str, str]) -> None:
+    """By wish, as what each excludes."""
+    for name, title in titles.items():
+        found = [each for each in answer.undecided if each.constraint == name]
+        if found:
+            said = f"\n{title} leaves {len(found)} undecided; what decides"
+            console.print(said, style="bold", markup=False)
+        for each in found:
+            print_indented(console, f"{each.name}: {each.why}")
+            print_indented(console, each.command, 4)
 
 
 def _print_choice(console: "Console", choice: "Choice", bullet: str, style: str) -> None:

@@ -100,8 +100,9 @@ def tune(
     from posemark.core.places import CACHE_REMEDY, require_writable
     from posemark.datasets import open_dataset
     from posemark.jobs.bench import Bench
+    from posemark.jobs.kept_settings import folder_of
     from posemark.jobs.plan import Options
-    from posemark.jobs.setting import folder_of, require_name
+    from posemark.jobs.setting import require_name
     from posemark.jobs.tune import climb
     from posemark.measure.environment import usable_cores
 

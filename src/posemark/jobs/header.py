@@ -1,11 +1,13 @@
 """A record's first line: everything a figure depends on."""
 
 import secrets
+from pathlib import Path
 from typing import Any
 
 from msgspec import structs
 
 import posemark
+from posemark.cards import built_in
 from posemark.codecs import VERSION as DECODERS
 from posemark.core.errors import RecordError
 from posemark.jobs.calibrate import calibration
@@ -15,7 +17,7 @@ from posemark.measure.clock import utc_now
 from posemark.measure.environment import environment
 from posemark.nn import formula
 from posemark.records import files, schema
-from posemark.weights import NONE, Checkpoint
+from posemark.weights import NONE, Checkpoint, names_file
 
 FLOAT_BYTES = 4
 """Of a parameter as float32."""
@@ -85,6 +87,7 @@ def make_header(
         photographs=prepared.dataset.photographs,
         run=secrets.token_hex(_RUN_BYTES),
         data_notes=prepared.data_notes,
+        given=_given(prepared),
     )
 
 
@@ -103,6 +106,18 @@ def _calibrated_on(prepared: Prepared) -> str | None:
     if options.precision != "int8" or options.calibrate is None:
         return None
     return calibration(prepared.spec, prepared.job.entry, options.calibrate).name
+
+
+def _given(prepared: Prepared) -> schema.Given:
+    """What to type for the files, beside their names and hashes."""
+    job = prepared.job
+    weights, card = job.options.weights, job.entry.card
+    return schema.Given(
+        weights=weights if names_file(weights) else "",
+        boxes=job.boxes if job.boxes.startswith("file:") else "",
+        calibrate=job.options.calibrate or "",
+        card=card if card and Path(card) not in built_in().values() else "",
+    )
 
 
 def _weights_source(checkpoint: Checkpoint | None) -> schema.Source:

@@ -10,12 +10,11 @@ import msgspec
 
 from posemark.core import toml
 from posemark.core.errors import UsageError
-from posemark.core.places import CACHE_REMEDY, user_cache, with_home, write_whole
+from posemark.core.places import CACHE_REMEDY, with_home, write_whole
+from posemark.jobs.kept_settings import SUFFIX, folder_of, saved
 from posemark.jobs.plan import Job, Options
 from posemark.jobs.prepare import spec_of_entry, tag_of, weights_of
 from posemark.runtimes.opening import CHANNELS_LAST, RUNTIMES
-
-SUFFIX = ".toml"
 
 
 class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -57,11 +56,6 @@ def require_name(name: str) -> None:
     """
     if not name.replace("-", "").replace("_", "").isalnum():
         raise UsageError(f"{name!r} cannot name a setting: use letters, digits, '-' and '_'.")
-
-
-def folder_of(entry: str) -> Path:
-    """Where the settings of an entry (Job.name) lie."""
-    return user_cache() / "settings" / entry
 
 
 def write(path: Path, setting: Setting, remarks: Sequence[str]) -> None:
@@ -139,11 +133,6 @@ def find(text: str, entry: str) -> Path:
         f"no setting {text!r} is kept for {entry}. {known} `posemark tune {entry}` makes one; a "
         f"file is named with its ending {SUFFIX}."
     )
-
-
-def saved(entry: str) -> list[Path]:
-    """The files of all settings that tune saved for an entry (Job.name), by name."""
-    return sorted(folder_of(entry).glob(f"*{SUFFIX}"))
 
 
 def with_setting(job: Job, text: str, explicit: Collection[str] = ()) -> Job:

@@ -89,6 +89,19 @@ class Settings(msgspec.Struct, frozen=True):
     repeat: int = 1
 
 
+class Given(msgspec.Struct, frozen=True):
+    """What was typed for inputs that the other fields tell by name and hash alone.
+
+    weights, boxes: of a checkpoint file and a detections file ("file:F"). calibrate: the data of
+    int8 ranges. card: of an exported model, unless PoseMark brings it. Empty where there is none.
+    """
+
+    weights: str = ""
+    boxes: str = ""
+    calibrate: str = ""
+    card: str = ""
+
+
 class Environment(msgspec.Struct, frozen=True):
     """The parts of a header's environment that reports rely on; it may hold more.
 
@@ -126,6 +139,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     records before it was written. photographs: whether the frames are; None in records before
     it was written.
     data_notes: what was left out of annotations and boxes or filled in, one sentence each.
+    given: what to type to run it again; empty in records before it was written.
     """
 
     entry: str
@@ -158,6 +172,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     run: str = ""
     data_notes: tuple[str, ...] = ()
     photographs: bool | None = None
+    given: Given = Given()
 
     @property
     def scores_ap(self) -> bool:
@@ -180,6 +195,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
 _CIRCUMSTANCES = (
     *("environment", "started", "own_process", "turns", "network", "run", "data_notes"),
     "photographs",  # follows from the data, which are part of the identity
+    "given",  # a file may have moved; its hash is part of the identity
 )
 
 _DRAWN = "sample"

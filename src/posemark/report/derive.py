@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -14,16 +14,17 @@ from posemark.measure.camera import sustainable_fps
 from posemark.measure.fit import Line, fit
 from posemark.measure.interval import pose_interval
 from posemark.measure.pairing import pose_ns
-from posemark.measure.shared import Part, fps_interval, line_of, spread_of
 from posemark.records import files, schema, truth
 from posemark.report import ceiling, figures
 from posemark.report.expected import expectation
+from posemark.report.header_row import row_of_header
 from posemark.report.latency import histogram, percentiles
-from posemark.report.rows import POSE_STAGES, STAGES, Published, Row
+from posemark.report.rows import POSE_STAGES, STAGES, Row
+from posemark.report.sharing import Derived, milliseconds, parts_of, with_shared_evidence
 from posemark.report.verdict import judge, timed_blocks
 from posemark.score.coco import Judged, Results
 from posemark.score.coco import judge as evaluation
-from posemark.score.interval import ap_interval
+from posemark.score.interval import ap_interval, resampled_aps
 from posemark.score.keypoints import keypoint_accuracy
 
 T = TypeVar("T")
@@ -99,80 +100,9 @@ def _nothing_left(errors: list[RecordError]) -> RecordError:
     )
 
 
-@dataclass(frozen=True)
-class Derived:
-    """The figures of one record, and the parts of its frames' time for those who share them."""
-
-    row: Row
-    parts: tuple[Part, ...]
-
-
 def derived(record: files.Record, truths: Truths) -> Derived:
     """The figures of one record before evidence is shared: see with_shared_evidence."""
-    return Derived(row_of(record, truths), _parts(record))
-
-
-def _parts(record: files.Record) -> tuple[Part, ...]:
-    """The time of a frame over its people: inference first, then what is the entry's own."""
-    measured = ([f for f in block.frames if f.error is None] for block in record.blocks)
-    blocks = [frames for frames in measured if frames]
-    top_down = record.header.approach != "bottom-up"
-    return tuple(
-        Part.of([[(f.boxes, _ms(f, stages)) for f in block] for block in blocks], sloped)
-        for stages, sloped in (
-            (("infer",), top_down),
-            (("preprocess",), top_down),
-            (("postprocess",), True),
-        )
-    )
-
-
-def with_shared_evidence(found: Sequence[Derived]) -> list[Row]:
-    """Rows in the order given, whose inference rests on all frames of their common network."""
-    return [_with_evidence_of(each, found) for each in found]
-
-
-def _with_evidence_of(own: Derived, found: Sequence[Derived]) -> Row:
-    row, (infer, *rest) = own.row, own.parts
-    others = [
-        other
-        for other in found
-        if other is not own and _shares(other.row, row) and other.row.verdict.kind in _LENDING
-    ]
-    parts = [infer.joined([other.parts[0] for other in others]), *rest]
-    line = line_of(parts) if others and row.frames else None
-    spread = spread_of(parts, row.blocks)
-    twins = [row, *(other.row for other in others if other.row.boxes == row.boxes)]
-    return replace(
-        row,
-        network_frames=row.frames + sum(other.row.frames for other in others),
-        line_spread=spread,
-        shared_fps=fps_interval(line, spread, _crowd(twins)) if line and spread else None,
-        intercept_ms=line.base if line else row.intercept_ms,
-        ms_per_person=line.per_person if line else row.ms_per_person,
-    )
-
-
-def _crowd(rows: Sequence[Row]) -> float:
-    """Mean people of a frame, over all frames of these rows."""
-    return sum(row.persons for row in rows) / sum(row.frames for row in rows)
-
-
-_LENDING = ("valid", "noisy")
-"""Verdicts of rows whose inference may count for others: the machine was as it should be."""
-
-
-def _shares(one: Row, other: Row) -> bool:
-    """Whether both infer equally fast: one network, run in the same way on the same machine."""
-    return _inference(one) == _inference(other)
-
-
-def _inference(row: Row) -> tuple[object, ...]:
-    what = (row.network, row.input_hw, row.approach, row.scales, row.flip, row.persons_mode)
-    how = (row.runtime, row.precision, row.device, row.threads, row.mode, row.camera_fps)
-    data = row.data if row.approach == "bottom-up" else ""
-    same = (row.machine, row.fingerprint.get("protocol", ""), row.fingerprint.get("card", ""))
-    return *what, *how, *same, *row.inference, data
+    return Derived(row_of(record, truths), parts_of(record))
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -207,72 +137,9 @@ def row_of(record: files.Record, truths: Truths) -> Row:
 
     Speed rests on every measured frame, accuracy on the last one of each image.
     """
-    row = _with_speed(_of_header(record.header), record)
+    row = _with_speed(row_of_header(record.header), record)
     row = _with_blocks(row, record)
     return _with_accuracy(row, record, truth_of(record, truths))
-
-
-def _of_header(header: schema.Header) -> Row:
-    """What was run; nothing measured yet."""
-    settings = header.settings
-    return Row(
-        entry=header.entry,
-        letter=header.letter,
-        model=header.model,
-        network=header.network or header.model,
-        inference=(str(settings.max_batch), settings.layout or ""),
-        weights=header.weights.name,
-        runtime=settings.runtime,
-        precision=settings.precision,
-        boxes=header.boxes.name,
-        frames=0,
-        persons=0,
-        fps_pose=None,
-        fps_pipeline=None,
-        stage_ms={},
-        ap=None,
-        ap_published=_published(header.published),
-        codec_ceiling=None,
-        family=header.family,
-        approach=header.approach,
-        input_hw=header.input_hw,
-        licence=header.licence,
-        weights_licence=header.weights.licence,
-        codec=settings.codec,
-        flip=settings.flip,
-        persons_mode=settings.persons,
-        data=header.data.name,
-        threads=settings.threads,
-        parameters=header.parameters,
-        macs=header.macs,
-        machine=_machine(header.facts),
-        host=_host(header.facts),
-        scales=settings.scales,
-        mode=settings.mode,
-        camera_fps=settings.camera_fps,
-        device=settings.device,
-        min_score=settings.min_score,
-        weights_bytes=header.weights_bytes,
-        started=header.started,
-    )
-
-
-def _published(published: schema.Published | None) -> Published | None:
-    if published is None:
-        return None
-    return Published(published.ap, published.boxes, published.flip, published.source)
-
-
-def _machine(facts: schema.Environment) -> str:
-    """All that tells one machine from another; what a record does not say is left out."""
-    cores = figures.counted(facts.cores, "core")
-    memory = f"{facts.memory_gib:.0f} GiB" if facts.memory_gib and facts.os else ""
-    parts = (facts.label, facts.board, facts.cpu, cores, memory, *facts.gpus, facts.os)
-    return ", ".join(dict.fromkeys(part for part in parts if part))
-
-
-def _host(facts: schema.Environment) -> str:
-    return facts.label or facts.board or facts.cpu
 
 
 def _with_speed(row: Row, record: files.Record) -> Row:
@@ -314,13 +181,9 @@ def _line(frames: list[schema.FrameLine], approach: str) -> Line | None:
     would drown the slope.
     """
     per_person = ("postprocess",) if approach == "bottom-up" else POSE_STAGES
-    line = fit([f.boxes for f in frames], [_ms(f, per_person) for f in frames])
+    line = fit([f.boxes for f in frames], [milliseconds(f, per_person) for f in frames])
     fixed = tuple(stage for stage in POSE_STAGES if stage not in per_person)
-    return line and replace(line, base=line.base + fmean(_ms(f, fixed) for f in frames))
-
-
-def _ms(frame: schema.FrameLine, stages: tuple[str, ...]) -> float:
-    return sum(frame.stages[stage] for stage in stages) / 1e6
+    return line and replace(line, base=line.base + fmean(milliseconds(f, fixed) for f in frames))
 
 
 def _dropped_share(record: files.Record) -> float | None:
@@ -439,11 +302,14 @@ def _with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) 
     measured = _judged(annotations, found) if scores_ap else None
     perfect = _judged(annotations, [(p.image_id, p.people) for p in record.perfect])
     ap = measured.figures if measured else None
+    draws = resampled_aps(measured) if measured else ()
     images = _short_hash(sorted(f.image_id for f in scored))
     return replace(
         row,
         ap=ap,
-        ap_interval=ap_interval(measured) if measured else None,
+        ap_draws=draws,
+        ap_images=len(scored) if measured else 0,
+        ap_interval=ap_interval(draws),
         keypoint_accuracy=keypoint_accuracy(measured) if measured else None,
         codec_ceiling=perfect.figures["AP"] if perfect else None,
         images=images if measured else "",

@@ -1,4 +1,4 @@
-"""What a row still needs before its speed may answer a question: the one place for that rule."""
+"""What a row still needs before its speed or AP may answer a question: the one place for it."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -8,6 +8,7 @@ from posemark.measure.interval import FEWEST_BLOCKS, FEWEST_LINE_FRAMES, MOST_HA
 from posemark.measure.loop import BLOCK_SECONDS
 from posemark.report.figures import counted, half_width
 from posemark.report.rows import Row
+from posemark.score.interval import FEWEST_IMAGES
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,55 @@ def missing(row: Row) -> tuple[str, ...]:
     return tuple(f"{have} of {least} {noun}" for have, least, noun in counts if have < least)
 
 
+def unsure(row: Row) -> str:
+    """Why the speed of a row answers no question, whatever is asked; "" where it may.
+
+    A noisy speed may: where its whole interval lies on one side of what is asked.
+    """
+    wanted, kind = missing(row), row.verdict.kind
+    if wanted:
+        why = f"only {', '.join(wanted)}"
+    elif kind in ("valid", "noisy"):
+        return ""
+    else:
+        why = _verdict(row)
+    return f"{why}; measure it again on an idle machine" if kind == "contended" else why
+
+
+def noise(row: Row) -> str:
+    """What a noisy speed is said to be; "" of any other."""
+    return _verdict(row) if row.verdict.kind == "noisy" else ""
+
+
+def _verdict(row: Row) -> str:
+    return ": ".join((row.verdict.kind, *row.verdict.evidence[:1]))
+
+
+def images_for(row: Row, lost: float, ends: tuple[float, float] | None, wish: float) -> int | None:
+    """Images that would decide whether a row loses more AP than wished.
+
+    Args:
+        row: as measured.
+        lost: AP points that it is below the best.
+        ends: of the interval of that; None where it has none.
+        wish: points that may be lost.
+
+    Returns:
+        Their number, if the difference stays as it is; None where that is out of reach.
+    """
+    if ends is None:
+        return _MORE * max(row.ap_images, FEWEST_IMAGES)
+    half, distance = max(lost - ends[0], ends[1] - lost), abs(lost - wish)
+    # The interval narrows with the root of the number of images.
+    if distance * _FARTHEST < half:
+        return None
+    return ceil(row.ap_images * max(half / distance, 1.0) ** 2) + 1
+
+
+_FARTHEST = 10.0
+"""Times narrower than it is: nobody has a hundred times as many images."""
+
+
 def words(wanted: Need) -> str:
     """For a list of what is undecided: "4 blocks and 9 frames more (about 10 s)"."""
     if wanted.anew:
@@ -84,19 +134,33 @@ _MORE = 4
 def command(row: Row) -> str:
     """What to run on an idle machine to decide its speed, as far as the row knows it.
 
-    Data as they were given. Weights by their tag, in the name of the entry; of a checkpoint
-    file that was never imported, the stem stands there. The budget is the time it took so far
-    and what it needs, or several times as much.
+    The budget is the time it took so far and what it needs, or several times as much.
     """
     used, wanted = row.frames * _frame_seconds(row), need(row)
     seconds = used + (wanted.seconds or 0.0) if wanted else _MORE * used
+    return f"{run(row)} --budget {max(5, ceil(1.2 * seconds))}"
+
+
+def accuracy_command(row: Row, best: Row, images: int | None) -> str:
+    """What to run to decide its AP against the best: both over the same images.
+
+    images: how many; None for all that the data have.
+    """
+    limit = f" --limit {images}" if images else ""
+    return " && ".join(f"{run(each)}{limit}" for each in (row, best))
+
+
+def run(row: Row) -> str:
+    """The command that ran it, but for when to stop. Data and files as they were typed."""
     most, layout = row.inference or ("", "")
     options = {
         "--data": row.data,
-        "--boxes": row.boxes if row.boxes.startswith("file:") else "",
+        "--weights": row.typed.get("--weights", ""),
+        "--boxes": _boxes(row),
         "--codec": _codec(row),
         "--runtime": row.runtime,
         "--precision": row.precision,
+        "--calibrate": row.typed.get("--calibrate", ""),
         "--device": "" if row.device == "cpu" else row.device,
         "--layout": layout,
         "--persons": "" if row.persons_mode == "serial" else row.persons_mode,
@@ -105,15 +169,27 @@ def command(row: Row) -> str:
         "--threads": f"{row.threads or ''}",
         "--mode": "" if row.mode == "burst" else row.mode,
         "--fps": f"{row.camera_fps:g}" if row.camera_fps else "",
-        "--budget": f"{max(5, ceil(1.2 * seconds))}",
+        "--repeat": row.typed.get("--repeat", ""),
+        "--machine": row.typed.get("--machine", ""),
     }
     given = (f"{name} {quote(value)}" for name, value in options.items() if value)
     return " ".join([f"posemark run {quote(_entry(row))}", *(["--flip"] * row.flip), *given])
 
 
 def _entry(row: Row) -> str:
-    """The entry as it is typed: a record's name goes on with what differs, as in "a@gt+flip"."""
-    return row.entry.partition("+")[0]
+    """The entry as it is typed: a record's name goes on with what differs, as in "a@gt+flip".
+
+    An exported model is named by its card; weights of a file have an option of their own, where
+    the name has their tag or stem.
+    """
+    typed, _, variant = row.entry.partition("+")[0].rpartition("@")
+    typed = row.card or (row.model if "--weights" in row.typed else typed)
+    return f"{typed}@{variant}" if typed else variant
+
+
+def _boxes(row: Row) -> str:
+    """Of a file with its folder, where the record knows it."""
+    return row.typed.get("--boxes", row.boxes if row.boxes.startswith("file:") else "")
 
 
 def _codec(row: Row) -> str:

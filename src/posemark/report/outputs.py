@@ -48,9 +48,10 @@ class Exclusion(msgspec.Struct, frozen=True):
 
 
 class Undecided(msgspec.Struct, frozen=True):
-    """An entry whose speed decides nothing yet."""
+    """An entry that noise could turn; once for every wish of which that is so."""
 
     name: Annotated[str, about("Name of the entry.")]
+    constraint: Annotated[str, about("`fps` or `ap`.")]
     why: Annotated[str, about("In words.")]
     command: Annotated[str, about("What would decide it.")]
 
@@ -71,9 +72,7 @@ class Recommendation(msgspec.Struct, frozen=True):
         dict[str, str], about("By wish: what comes nearest, where nothing fits, in words.")
     ]
     notes: Annotated[tuple[str, ...], about("Sentences on all of it.")]
-    undecided: Annotated[
-        tuple[Undecided, ...], about("What breaks no wish, and might break that for FPS.")
-    ]
+    undecided: Annotated[tuple[Undecided, ...], about("What breaks no wish, and might break one.")]
     faster: Annotated[
         tuple[str, ...],
         about("Where nothing fits: sentences on what was measured and what ran faster here."),

@@ -30,6 +30,7 @@ SCRIPTS = (
     "page_charts.js",
     "page_chosen.js",
     "page_table.js",
+    "page_rules.js",
     "page_answer.js",
     "page.js",
 )
@@ -77,6 +78,7 @@ def _report(rows: list[Row]) -> dict[str, Any]:
         "palette": theme.CHOSEN,
         "font": theme.FONT,
         "wishes": recommend.page_data(rows),
+        "answer_notes": recommend.page_notes(rows),
     }
 
 

@@ -1,186 +1,77 @@
-// Which entries fit the wishes: the rules of report/recommend.py on the same figures.
+// What the answer panel says, in the words of report/reasons.py, and how it stands there.
 
-const wishForm = document.getElementById("wishes");
-const SLACK = 1e-9;
-const RULES = ["comparable", "fps", "ap", "licence", "memory"];
-const LEAST_FREE_FIRST = ["non-commercial", "copyleft", "unknown", "permissive"];
-
-function wish(name) {
-  const text = value(name, wishForm);
-  return text === null || text === "" ? null : Number(text);
-}
-
-// fps, people, loss (AP points), memory (bytes): numbers or null; commercial: true or false.
-function wishes() {
-  const memory = wish("max_memory");
-  return {
-    fps: wish("min_fps"),
-    people: wish("crowd"),
-    loss: wish("max_loss"),
-    commercial: value("commercial", wishForm) !== null,
-    memory: memory === null ? null : memory * 1e6,
-  };
-}
-
-function fpsFor(row, people) {
-  if (people === null) return row.fps;
-  if (row.base === null || row.slope === null) return null;
-  const milliseconds = row.base + row.slope * people;
-  return milliseconds > 0 ? 1000 / milliseconds : null;
-}
-
-function bestOf(rows, own) {
-  const known = rows.filter((row) => !row.stranger && row.ap !== null);
-  const peers = known.filter((row) => row.on_truth === own.on_truth);
-  return peers.reduce((best, row) => (best === null || row.ap > best.ap ? row : best), null) ?? own;
-}
-
-function judge(rows, wanted) {
-  return rows.map((row) => {
-    const best = bestOf(rows, row);
-    const lost = 100 * ((best.ap ?? 0) - (row.ap ?? 0));
-    const judged = { row, best, lost, fps: fpsFor(row, wanted.people) };
-    if (row.stranger) return { ...judged, broken: { comparable: row.stranger } };
-    const open = openWhy(judged, wanted);
-    const { fps: slow, ...rest } = broken(judged, wanted);
-    return { ...judged, open, broken: open || !slow ? rest : { fps: slow, ...rest } };
-  });
-}
-
-// Why the wish for speed is undecided; "" where it is decided, or nobody asked for speed.
-function openWhy(judged, wanted) {
-  if (wanted.fps === null) return "";
-  if (judged.row.unsure) return judged.row.unsure;
-  const [low, high] = fpsBounds(judged, wanted.people);
-  if (low === null || low >= wanted.fps || high < wanted.fps) return "";
-  return `${fpsWords(judged, wanted)}: too close to ${digits(wanted.fps)}`;
-}
-
-function fpsBounds({ row, fps }, people) {
-  if (fps === null) return [null, Infinity];
-  if (people === null) {
-    const [low, high] = row.fps_interval ?? [null, null];
-    return [low, high ?? Infinity];
-  }
-  if (row.spread === null) return [null, Infinity];
-  const [a, b, c] = row.spread;
-  const half = Math.sqrt(Math.max(0, a + b * people + c * people ** 2));
-  const takes = 1000 / fps;
-  return [1000 / (takes + half), takes > half ? 1000 / (takes - half) : Infinity];
-}
-
-function broken(judged, wanted) {
-  const found = {
-    fps: fpsBreaks(judged, wanted),
-    ap: apBreaks(judged, wanted),
-    licence: wanted.commercial && judged.row.licence !== "permissive" ? judged.row.licence_why : "",
-    memory: memoryBreaks(judged.row.memory, wanted.memory),
-  };
-  return Object.fromEntries(Object.entries(found).filter(([, why]) => why));
-}
-
-function fpsBreaks(judged, wanted) {
-  if (judged.fps === null) {
-    return wanted.people === null ? "no time measured" : "its time over people is not known";
-  }
-  if (wanted.fps === null || judged.fps >= wanted.fps) return "";
-  return `${fpsWords(judged, wanted)}, wanted ${digits(wanted.fps)}`;
-}
+const DASH = "–";
+const NO_TIME = "no time measured";
+const NO_LINE =
+  "its time over people is not known: too few frames, or as many people in all of them";
+const NO_MEMORY =
+  "memory not measured, for want of a process of its own: run without --no-isolate";
+const NOTHING_DECIDED = "nothing is decided yet";
+const ON_TRUTH = "on ground-truth boxes: an app needs a detector on top";
 
 function fpsWords({ row, fps }, { people }) {
-  if (people === null) return `${digits(fps)} FPS`;
-  const words = `${digits(fps)} FPS with ${people} ${people === 1 ? "person" : "people"}`;
+  if (people === null) return `${figure(fps)} FPS`;
+  const words = `${figure(fps)} FPS with ${counted(people)} ${people === 1 ? "person" : "people"}`;
   if (people <= row.most_people) return words;
-  return `${words} (extrapolated: at most ${row.most_people} in a frame of the run)`;
+  return `${words} (extrapolated: at most ${counted(row.most_people)} in a frame of the run)`;
 }
 
-function apBreaks(judged, wanted) {
-  if (judged.row.ap === null) return judged.row.ap_why;
-  if (wanted.loss === null || judged.lost <= wanted.loss + SLACK) return "";
-  return `${apWords(judged)}, wanted ${wanted.loss} at most`;
+function figure(number) {
+  return number === null ? DASH : digits(number);
 }
 
-function apWords({ row, lost, best }) {
-  const words = `AP ${(100 * row.ap).toFixed(1)}`;
-  if (lost <= 0) return `${words}, the best`;
-  return `${words}, ${lost.toFixed(1)} below the best (${best.entry})`;
+function counted(number) {
+  return number.toLocaleString("en");
 }
 
-function memoryBreaks(memory, most) {
-  if (most === null) return "";
-  if (memory === null) return "memory not measured";
-  return memory <= most ? "" : `${megabytes(memory)}, wanted ${megabytes(most)} at most`;
+function apWords({ row, lost }) {
+  const words = `AP ${row.ap === null ? DASH : (100 * row.ap).toFixed(1)}`;
+  return lost > 0 ? `${words}, ${lost.toFixed(1)} below the best` : `${words}, the best`;
 }
 
-function megabytes(bytes) {
-  return `${digits(bytes / 1e6)} MB`;
+function closeSpeed(judged, wanted, low, high) {
+  const ends = `${digits(low)} to ${Number.isFinite(high) ? digits(high) : "more"}`;
+  return `${fpsWords(judged, wanted)}, ${ends}: too close to ${wanted.fps}`;
 }
 
-function beats(one, other) {
-  if (one.row.on_truth !== other.row.on_truth) return false;
-  const [ap, fps, otherAp, otherFps] = [one.row.ap, one.fps, other.row.ap, other.fps];
-  return ap >= otherAp && fps >= otherFps && (ap > otherAp || fps > otherFps);
+function closeAccuracy(judged, wanted, low, high) {
+  const ends = `${low.toFixed(1)} to ${high.toFixed(1)}`;
+  return `${apWords(judged)}, ${ends}: too close to ${wanted.loss}`;
 }
 
-function ranked(judged) {
-  const fitting = judged.filter((each) => !each.open && !Object.keys(each.broken).length);
-  const byWorth = (a, b) => b.row.ap - a.row.ap || b.fps - a.fps;
-  return fitting.sort((a, b) => a.row.on_truth - b.row.on_truth || byWorth(a, b));
+function sizeOf(bytes) {
+  const units = { GB: 1e9, MB: 1e6, kB: 1e3 };
+  const unit = Object.keys(units).find((name) => bytes >= units[name]);
+  return unit ? `${digits(bytes / units[unit])} ${unit}` : `${bytes} B`;
 }
 
-function unbeaten(fitting) {
-  return fitting.filter((each) => !fitting.some((other) => beats(other, each)));
-}
-
-// The wishes less one, for every one that was made.
-function lessOne(wanted) {
-  const without = {
-    fps: ["fps", null],
-    ap: ["loss", null],
-    licence: ["commercial", false],
-    memory: ["memory", null],
+function offers(each, wanted) {
+  const { row } = each;
+  return {
+    ap: apWords(each),
+    fps: fpsWords(each, wanted),
+    licence: row.licence_why,
+    memory: row.memory === null ? DASH : sizeOf(row.memory),
   };
-  const made = Object.entries(without).filter(([, [name, none]]) => wanted[name] !== none);
-  const less = made.map(([rule, [name, none]]) => [rule, { ...wanted, [name]: none }]);
-  return Object.fromEntries(less);
 }
 
-// The answer by the places of rows: shortlist, beaten ({at, by}), excluded by rule, gains by wish.
-function recommend(rows, wanted) {
-  const judged = judge(rows, wanted);
-  const fitting = ranked(judged);
-  const shortlist = unbeaten(fitting);
-  const rest = fitting.filter((each) => !shortlist.includes(each));
-  const beaten = rest.map((each) => ({ each, by: shortlist.find((other) => beats(other, each)) }));
-  const gains = Object.entries(lessOne(wanted)).map(([rule, less]) => {
-    const relaxed = unbeaten(ranked(judge(rows, less)));
-    return [rule, relaxed.filter((each) => !shortlist.some((own) => own.row === each.row))];
-  });
-  const near = shortlist.length ? {} : nearest(judged, wanted);
-  return { judged, shortlist, beaten, gains: Object.fromEntries(gains), nearest: near };
+function beatenWords(each, by) {
+  const [ap, fps] = [each.row.ap === by.row.ap, each.fps === by.fps];
+  const one = ap ? "as accurate and faster" : "better in both";
+  return `also fits, but ${by.row.entry} came out ${fps ? "as fast and more accurate" : one}`;
 }
 
-// What a wish asks of a row; more is better, null is not known.
-const WORTH = {
-  fps: (each) => each.fps,
-  ap: (each) => each.row.ap,
-  licence: (each) => LEAST_FREE_FIRST.indexOf(each.row.licence),
-  memory: (each) => (each.row.memory === null ? null : -each.row.memory),
-};
-
-// For each wish, the best among the rows that break no other, else among all of the group.
-function nearest(judged, wanted) {
-  const group = judged.filter((each) => !each.broken.comparable);
-  const found = Object.keys(lessOne(wanted)).map((rule) => {
-    const only = group.filter((each) => Object.keys(each.broken).join() === rule);
-    const known = (only.length ? only : group).filter((each) => WORTH[rule](each) !== null);
-    const better = (top, each) => (top && WORTH[rule](top) >= WORTH[rule](each) ? top : each);
-    return [rule, known.reduce(better, null)];
-  });
-  return Object.fromEntries(found.filter(([, best]) => best));
+// Why a row fits, phrase by phrase.
+function reasons({ each, by }, wanted) {
+  const told = offers(each, wanted);
+  const asked = ["ap", "fps", "licence", "memory"].filter(
+    (rule) => rule === "ap" || rule === "fps" || rule in lessOne(wanted),
+  );
+  const beaten = by ? [beatenWords(each, by)] : [];
+  return [...beaten, ...asked.map((rule) => told[rule]), ...each.row.cautions];
 }
 
-// ---- what the panel shows ----
+// ---- the panel ----
 
 const RULE_TITLES = {
   comparable: "not comparable", fps: "speed", ap: "accuracy", licence: "licence", memory: "memory",
@@ -191,39 +82,41 @@ function answer() {
   const wanted = wishes();
   const found = recommend(report.wishes, wanted);
   const place = document.getElementById("answer");
-  const fitting = [verdictOn(found), shortList(found, wanted), ...near(found)];
-  place.replaceChildren(...fitting, excluded(found), ...costs(found));
+  const fitting = [verdictOn(found), ...fittingLists(found, wanted), ...near(found, wanted)];
+  const notes = report.answer_notes.map((note) => element("p", note, "soft"));
+  place.replaceChildren(...fitting, excluded(found, wanted), ...costs(found), ...notes);
 }
 
-function verdictOn({ shortlist, judged }) {
+function verdictOn({ fitting, judged }) {
   if (!judged.length) return element("p", "There is nothing to choose from.");
-  if (!shortlist.length) return element("p", "No entry fits all of these wishes.", "verdict-line");
-  const several = `${shortlist.length} entries fit and are beaten by none`;
-  const words = shortlist.length === 1 ? "One entry fits and is beaten by none" : several;
-  const measured = judged.some(({ row }) => row.ap_source === "measured");
-  const source = measured ? "" : " (AP as published, not measured here)";
-  return element("p", `${words}${source}:`, "verdict-line");
+  const all = `${counted(judged.length)} ${judged.length === 1 ? "entry" : "entries"}`;
+  const waiting = new Set(undecided(judged).map(({ each }) => each)).size;
+  const open = waiting ? `, ${waiting} undecided` : "";
+  const words = `${fitting.length} of ${all} ${fitting.length === 1 ? "fits" : "fit"}${open}`;
+  return element("p", words, "verdict-line");
 }
 
-function shortList({ shortlist, beaten }, wanted) {
+// By falling AP; what another beats has a dash in place of its rank. Rows on annotated boxes apart.
+function fittingLists({ fitting }, wanted) {
+  const onTruth = fitting.filter(({ each }) => each.row.on_truth);
+  const others = fitting.filter(({ each }) => !each.row.on_truth);
+  const lists = others.length ? [fittingList(others, wanted)] : [];
+  if (!onTruth.length) return lists;
+  return [...lists, element("p", ON_TRUTH, "verdict-line"), fittingList(onTruth, wanted)];
+}
+
+function fittingList(choices, wanted) {
   const made = element("ol", "", "shortlist");
-  for (const each of shortlist) {
-    const item = element("li");
-    const why = element("span", reasons(each, wanted), "soft");
-    item.append(element("strong", each.row.entry), " ", why);
-    const also = beaten.filter(({ by }) => by === each).map(({ each: other }) => other.row.entry);
-    const words = `It beats, of those that fit: ${listed(also)}.`;
-    if (also.length) item.append(element("div", words, "soft"));
+  let rank = 0;
+  for (const choice of choices) {
+    const item = element("li", "", choice.by ? "beaten" : "");
+    rank += choice.by ? 0 : 1;
+    item.value = rank;
+    const why = element("span", reasons(choice, wanted).join(" · "), "soft");
+    item.append(element(choice.by ? "span" : "strong", choice.each.row.entry), " ", why);
     made.append(item);
   }
   return made;
-}
-
-function reasons(each, wanted) {
-  const found = [apWords(each), fpsWords(each, wanted)];
-  if (wanted.commercial) found.push(each.row.licence_why);
-  if (wanted.memory !== null) found.push(megabytes(each.row.memory));
-  return `${[...found, ...each.row.cautions].join("; ")}.`;
 }
 
 function listed(names) {
@@ -231,29 +124,36 @@ function listed(names) {
   return names.slice(0, MOST_NAMED).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }
 
-function excluded({ judged }) {
+function excluded({ judged }, wanted) {
   const made = element("div", "", "excluded");
-  const undecided = judged.filter((each) => each.open && !Object.keys(each.broken).length);
-  if (undecided.length) {
+  const waiting = undecided(judged);
+  for (const rule of RULES) {
+    const open = waiting.filter((one) => one.rule === rule);
+    if (!open.length) continue;
     const said = element("ul");
-    const words = (each) => `${each.row.entry}: ${each.open}. To decide: ${each.row.command}`;
-    said.append(...undecided.map((each) => element("li", words(each))));
-    made.append(more(`${undecided.length} undecided: ${RULE_TITLES.fps}`, said));
+    said.append(...open.map((one) => whatDecides(one, wanted)));
+    made.append(more(`${open.length} undecided: ${RULE_TITLES[rule]}`, said));
   }
   for (const rule of RULES) {
     const out = judged.filter((each) => each.broken[rule]);
     if (!out.length) continue;
-    const reasons = element("ul");
-    reasons.append(...out.map((each) => element("li", `${each.row.entry}: ${each.broken[rule]}`)));
-    made.append(more(`${out.length} excluded: ${RULE_TITLES[rule]}`, reasons));
+    const said = element("ul");
+    said.append(...out.map((each) => element("li", `${each.row.entry}: ${each.broken[rule]}`)));
+    made.append(more(`${out.length} excluded: ${RULE_TITLES[rule]}`, said));
   }
   return made;
 }
 
-function near({ nearest: found }) {
+function whatDecides(one, wanted) {
+  const item = element("li", `${one.each.row.entry}: ${one.each.open[one.rule]}`);
+  item.append(element("div", `To decide: ${command(one, wanted)}`));
+  return item;
+}
+
+function near({ nearest: found }, wanted) {
   return Object.entries(found).map(([rule, each]) => {
-    const why = each.broken[rule] ?? (rule === "fps" && each.open ? each.open : "fits this wish");
-    return element("p", `Nearest in ${RULE_TITLES[rule]}: ${each.row.entry}: ${why}.`);
+    const words = each ? `${each.row.entry}: ${offers(each, wanted)[rule]}` : NOTHING_DECIDED;
+    return element("p", `Nearest in ${RULE_TITLES[rule]}: ${words}.`);
   });
 }
 

@@ -60,7 +60,8 @@ class Row:
     share: multiply-accumulates that infer did a second, over those that this machine attains at
         the same precision and number of threads; None where one is not known.
     keypoint_accuracy: mean OKS similarity by key point, 0..1. ap_interval: 95 % of AP, images
-        resampled.
+        resampled. ap_draws: AP over each of the resampled sets of images, which are the same
+        ones wherever the images are; none with too few images. ap_images: that AP rests on.
     images: hash of the images that AP rests on. fingerprint: what else decides whether two
         results measure the same: images, data, boxes, sigmas, decoder, weights, precision,
         protocol. started: wall-clock time.
@@ -78,6 +79,9 @@ class Row:
         forward, layout.
     shared_fps: 95 % interval of FPS by that line, at the mean people of all frames of its network
         on its boxes; None where no other row shares its network. min_score: of boxes.
+    typed: options as they were typed, where the other fields do not hold them: "--weights" of a
+        file, "--boxes" of a file, "--calibrate", "--machine", "--repeat". card: path of the card
+        of an exported model, as typed; "" for those of PoseMark.
     """
 
     entry: str
@@ -146,3 +150,7 @@ class Row:
     host: str = ""
     shared_fps: tuple[float, float] | None = None
     min_score: float = 0.0
+    ap_draws: tuple[float, ...] = ()
+    ap_images: int = 0
+    typed: dict[str, str] = field(default_factory=dict[str, str])
+    card: str = ""

@@ -1,5 +1,6 @@
 """How much AP owes to the choice of images: a bootstrap over them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,22 +15,49 @@ FEWEST_IMAGES = 10
 _SEED = 0
 
 
-def ap_interval(
-    judged: Judged, resamples: int = 200, level: float = 0.95
-) -> tuple[float, float] | None:
-    """Where AP (0..1) of as many images of this kind would lie: a percentile interval.
+def resampled_aps(judged: Judged, resamples: int = 200) -> tuple[float, ...]:
+    """AP (0..1) over sets of images drawn with replacement, each with all people and detections.
 
-    Images are drawn with replacement, each with all its people and detections. None below
-    FEWEST_IMAGES images with people. The same evaluation gives the same interval.
+    Nothing below FEWEST_IMAGES images with people. The draws depend on the images and their
+    truth alone: evaluations of the same images are paired, number by number.
     """
     if sum(image.counted > 0 for image in judged.matches) < FEWEST_IMAGES:
-        return None
+        return ()
     curve = Curve.of(judged)
     images = len(curve.people)
     times = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1 / images), resamples)
-    aps = [curve.ap(drawn) for drawn in times if curve.people @ drawn]
+    return tuple(curve.ap(drawn) for drawn in times if curve.people @ drawn)
+
+
+def ap_interval(aps: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
+    """Where AP (0..1) of as many images of this kind would lie: a percentile interval.
+
+    Args:
+        aps: resampled ones.
+        level: share of them between the ends.
+
+    Returns:
+        Both ends; None where there are no resampled APs.
+    """
+    if not aps:
+        return None
     low, high = np.quantile(aps, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def difference_interval(one: Sequence[float], other: Sequence[float]) -> tuple[float, float] | None:
+    """The same for the AP of one less that of another, paired over the images.
+
+    Args:
+        one: resampled APs.
+        other: those of the very same images.
+
+    Returns:
+        Both ends; None where either has no resampled APs, or they are not of the same draws.
+    """
+    if len(one) != len(other):
+        return None
+    return ap_interval([a - b for a, b in zip(one, other, strict=True)])
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def resolve(spec: ModelSpec, wanted: str) -> Checkpoint | None:
     """
     if wanted == NONE:
         return None
-    if wanted.lower().endswith(SUFFIXES) or os.sep in wanted:
+    if names_file(wanted):
         return _from_file(spec, with_home(wanted))
     found = cached(spec, wanted)
     if found is None:
@@ -128,6 +128,11 @@ def resolve(spec: ModelSpec, wanted: str) -> Checkpoint | None:
             f"{found.path}: this file changed since it was imported. Import it again."
         )
     return found
+
+
+def names_file(wanted: str) -> bool:
+    """Whether --weights names a checkpoint file; else it is a tag or "none"."""
+    return wanted.lower().endswith(SUFFIXES) or os.sep in wanted
 
 
 def _from_file(spec: ModelSpec, path: Path) -> Checkpoint:

@@ -1,0 +1,82 @@
+"""The row of a record of which only the header is known: what was run, and where."""
+
+from posemark.records import schema
+from posemark.report import figures
+from posemark.report.rows import Published, Row
+
+
+def row_of_header(header: schema.Header) -> Row:
+    """What was run; nothing measured yet."""
+    settings = header.settings
+    return Row(
+        entry=header.entry,
+        letter=header.letter,
+        model=header.model,
+        network=header.network or header.model,
+        inference=(str(settings.max_batch), settings.layout or ""),
+        weights=header.weights.name,
+        runtime=settings.runtime,
+        precision=settings.precision,
+        boxes=header.boxes.name,
+        frames=0,
+        persons=0,
+        fps_pose=None,
+        fps_pipeline=None,
+        stage_ms={},
+        ap=None,
+        ap_published=_published(header.published),
+        codec_ceiling=None,
+        family=header.family,
+        approach=header.approach,
+        input_hw=header.input_hw,
+        licence=header.licence,
+        weights_licence=header.weights.licence,
+        codec=settings.codec,
+        flip=settings.flip,
+        persons_mode=settings.persons,
+        data=header.data.name,
+        threads=settings.threads,
+        parameters=header.parameters,
+        macs=header.macs,
+        machine=_machine(header.facts),
+        host=_host(header.facts),
+        scales=settings.scales,
+        mode=settings.mode,
+        camera_fps=settings.camera_fps,
+        device=settings.device,
+        min_score=settings.min_score,
+        weights_bytes=header.weights_bytes,
+        started=header.started,
+        typed=_typed(header),
+        card=header.given.card,
+    )
+
+
+def _typed(header: schema.Header) -> dict[str, str]:
+    given, settings = header.given, header.settings
+    options = {
+        "--weights": given.weights,
+        "--boxes": given.boxes,
+        "--calibrate": given.calibrate,
+        "--machine": header.facts.label or "",
+        "--repeat": str(settings.repeat) if settings.repeat > 1 else "",
+    }
+    return {name: text for name, text in options.items() if text}
+
+
+def _published(published: schema.Published | None) -> Published | None:
+    if published is None:
+        return None
+    return Published(published.ap, published.boxes, published.flip, published.source)
+
+
+def _machine(facts: schema.Environment) -> str:
+    """All that tells one machine from another; what a record does not say is left out."""
+    cores = figures.counted(facts.cores, "core")
+    memory = f"{facts.memory_gib:.0f} GiB" if facts.memory_gib and facts.os else ""
+    parts = (facts.label, facts.board, facts.cpu, cores, memory, *facts.gpus, facts.os)
+    return ", ".join(dict.fromkeys(part for part in parts if part))
+
+
+def _host(facts: schema.Environment) -> str:
+    return facts.label or facts.board or facts.cpu
