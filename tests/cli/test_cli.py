@@ -304,6 +304,18 @@ def test_a_run_goes_on_where_the_machine_cannot_be_measured(monkeypatch, tmp_pat
     assert json.loads(out)["of_peak"] is None
 
 
+def test_the_package_can_be_run_as_a_module():
+    source = str(Path(posemark.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "posemark", "--version"],
+        env=os.environ | {"PYTHONPATH": source},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{posemark.__version__}\n"
+
+
 # --- what a command imports ---------------------------------------------------------------------
 
 HEAVY = {"torch", "cv2", "numpy", "vl_convert", "faster_coco_eval", "safetensors"}

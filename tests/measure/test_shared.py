@@ -31,6 +31,8 @@ def test_a_fixed_part_is_averaged_and_no_line_is_none():
     assert line_of([Part.of([[(2, 4.0), (2, 6.0)]])]) is None
     assert spread_of([Part.of([[(2, 4.0)]] * 6)], 6) is None
     assert spread_of([Part.of(blocks * 4)], 4) is None
+    alike = Part.of([[(7, 4.0 + noise / 10)] for noise in range(6)])
+    assert spread_of([alike, Part.of([[(7, 1.0)]] * 6, sloped=False)], 6) is None
 
 
 @pytest.mark.parametrize("count", [5, 8, 20, 60])

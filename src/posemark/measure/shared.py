@@ -84,7 +84,8 @@ def spread_of(parts: Sequence[Part], blocks: int) -> tuple[float, float, float] 
     own = min(len(part.sums) for part in parts)
     if blocks < FEWEST_BLOCKS:
         return None
-    off = np.sum([part.without_each(runs) - part.line() for part in parts], 0)
+    with np.errstate(invalid="ignore"):  # no line is infinity, and less another it is nothing
+        off = np.sum([part.without_each(runs) - part.line() for part in parts], 0)
     if not np.isfinite(off).all():
         return None
     (a, b), (_, c) = student_t((1 + LEVEL) / 2, max(2.0, own - 1)) ** 2 * (off.T @ off)

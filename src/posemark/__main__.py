@@ -1,0 +1,6 @@
+"""`python -m posemark`: the same as the command `posemark`."""
+
+from posemark.cli import main
+
+if __name__ == "__main__":
+    main()
