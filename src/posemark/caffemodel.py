@@ -154,9 +154,11 @@ def _floats(parts: list[memoryview]) -> NDArray[np.float32]:
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
 
-_MOST_FIELDS = 1 << 18
-"""Of all messages that are read. OpenPose's networks have some thousands, each costs a
-microsecond or more, and what they hold up to some hundred bytes."""
+_MOST_FIELDS = 1 << 16
+"""Of all messages that are read. OpenPose's networks have some thousands; each costs up to 20
+microseconds, and what it holds some hundred bytes."""
+
+_TAGGED = np.dtype([("tag", "u1"), ("value", "<u4")])
 
 
 class _DamagedError(ValueError):
@@ -221,7 +223,7 @@ def _fixed32_run(message: memoryview, at: int) -> NDArray[np.uint32]:
     available = (len(message) - at) // 5
     if available == 0:
         raise _DamagedError("a number in it is cut off")
-    items = np.frombuffer(message, np.dtype([("tag", "u1"), ("value", "<u4")]), available, at)
+    items = np.frombuffer(message, _TAGGED, available, at)
     same, step = 1, 16
     while same < available:
         ahead = items["tag"][same : same + step] == items["tag"][0]
