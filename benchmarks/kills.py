@@ -112,7 +112,7 @@ class Trial:
         while process.poll() is None and self._lines() < wanted:
             if time.monotonic() - start > PATIENCE:
                 raise TimeoutError(f"{self.out}: no more than {self._lines()} lines")
-            time.sleep(0.002)
+            time.sleep(0.01)
         time.sleep(self.rng.uniform(0, 0.1))
         tally.kills += 1
         tally.in_frames += process.poll() is None and any(self._ids().values())

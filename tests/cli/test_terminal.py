@@ -74,6 +74,12 @@ def test_what_cannot_be_encoded_is_written_readably_and_never_as_a_question_mark
     assert written == "9.5 +- 0.2 - 3 x 4 ... e 2 \\u4eba -> >= \\ud83d\\ude00 'a'"
 
 
+def test_a_comparison_in_a_file_gives_the_terminal_no_orders(folder, tmp_path):
+    done = posemark("compare", folder, folder, "-o", tmp_path / "table.md")
+    assert done.returncode in (0, 3), done.stderr
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", (tmp_path / "table.md").read_text())
+
+
 def test_every_sign_that_the_program_prints_has_a_plain_form():
     terminal.prepare()
     package = Path(terminal.__file__).parent.parent
