@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 import report_rows
@@ -46,7 +48,7 @@ def test_no_report_holds_orders_to_a_terminal(suffix, tmp_path):
     verdict = Verdict("noisy", (f"too wide{ORDERS}",))
     changes = {"weights": f"w{ORDERS}", "notes": (f"n{ORDERS}",), "verdict": verdict}
     path = tmp_path / f"report{suffix}"
-    write([report_rows.row(entry=f"evil{ORDERS}", **changes)], path)
+    write([replace(report_rows.row(), entry=f"evil{ORDERS}", **changes)], path)
     content = path.read_bytes()
     if suffix == ".png":
         assert content.startswith(STARTS[suffix])
