@@ -3,6 +3,7 @@
 import math
 import struct
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -196,3 +197,57 @@ def test_hostile_files_take_linear_time(blob_content):
     start = time.perf_counter()
     read_or_refuse(field(100, field(1, b"a") + content))
     assert time.perf_counter() - start < 20
+
+
+ONE = field(7, b"\x2d" + bytes(4))
+TINY_FIELDS = {
+    "layers": field(100, b""),
+    "other fields of the network": field(3, 1),
+    "layers with weights": field(100, ONE),
+    "blobs": ONE,
+    "runs of numbers": field(5, b""),
+    "numbers with another tag each": b"\x2d" + bytes(4) + b"\x35" + bytes(4),
+    "sides": field(1, 1),
+    "names": field(1, b"a"),
+}
+WITHIN = {  # what stands around them
+    "blobs": lambda fields: field(100, fields),
+    "names": lambda fields: field(100, fields),
+    "runs of numbers": lambda fields: field(100, field(7, fields)),
+    "numbers with another tag each": lambda fields: field(100, field(7, fields)),
+    "sides": lambda fields: field(100, field(7, field(7, fields))),
+}
+
+
+def many(kind):
+    """5 MB of tiny fields."""
+    tiny = TINY_FIELDS[kind]
+    fields = tiny * (5_000_000 // len(tiny))
+    return WITHIN.get(kind, bytes)(fields)
+
+
+@pytest.mark.parametrize("kind", TINY_FIELDS)
+def test_a_file_of_many_tiny_fields_is_refused_soon(kind):
+    content = many(kind)
+    start = time.process_time()
+    with pytest.raises(ValueError, match="more than (65,536 fields|32 sides)|two layers called"):
+        caffemodel.parse(content)
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("kind", ["blobs", "runs of numbers"])
+def test_what_many_tiny_fields_hold_is_limited(kind):
+    content = many(kind)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="more than 65,536 fields"):
+            caffemodel.parse(content)
+        assert tracemalloc.get_traced_memory()[1] < 500_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_blob_without_numbers_is_refused_whatever_its_other_sides():
+    empty = field(7, field(1, varint(0) + varint(1 << 63)))
+    with pytest.raises(ValueError, match="holds 0 numbers"):
+        caffemodel.parse(field(100, field(1, b"a") + field(7, empty)))

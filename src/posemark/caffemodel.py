@@ -9,12 +9,13 @@ know the numbers, so no protobuf library and no Caffe is needed:
     blob            7 shape (its field 1: dim), or 1 to 4 num, channels, height, width; 5 data
 
 A file is untrusted input. Every length is checked against what is really there, nothing
-is allocated by a declared size, and nesting is fixed, so time and memory stay in proportion
-to the file.
+is allocated by a declared size, nesting is fixed and the number of fields is limited, so
+that time and memory stay in proportion to the weights in the file.
 """
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,8 +48,9 @@ def read(path: Path) -> Arrays:
 def parse(data: bytes) -> Arrays:
     """The same for the content of a file; raises ValueError with the reason alone."""
     arrays: Arrays = {}
-    for format_, layer in _layers(memoryview(data)):
-        name, blobs = _layer(layer, format_)
+    fields = _Fields()
+    for format_, layer in _layers(memoryview(data), fields):
+        name, blobs = _layer(layer, format_, fields)
         for key, blob in zip(_keys(name, len(blobs)), blobs, strict=True):
             if key in arrays:
                 raise _DamagedError(f"it holds two layers called {name!r}")
@@ -82,33 +84,35 @@ _LEGACY_SIZES = range(1, 5)
 _MOST_SIDES = 32
 
 
-def _layers(net: memoryview) -> Iterator[tuple[_Format, memoryview]]:
-    for number, value in _fields(net):
+def _layers(net: memoryview, fields: "_Fields") -> Iterator[tuple[_Format, memoryview]]:
+    for number, value in fields.of(net):
         if number in _FORMATS:
             yield _FORMATS[number], _message(value, "a layer")
 
 
-def _layer(layer: memoryview, format_: _Format) -> tuple[str, list[NDArray[np.float32]]]:
+def _layer(
+    layer: memoryview, format_: _Format, fields: "_Fields"
+) -> tuple[str, list[NDArray[np.float32]]]:
     name, blobs = b"", []
-    for number, value in _fields(layer):
+    for number, value in fields.of(layer):
         if number == format_.name:
             name = bytes(_message(value, "a layer's name"))
         elif number == format_.blobs:
-            blobs.append(_blob(_message(value, "a blob")))
+            blobs.append(_blob(_message(value, "a blob"), fields))
     try:
         return name.decode(), blobs
     except UnicodeDecodeError as error:
         raise _DamagedError("a layer's name is no text") from error
 
 
-def _blob(blob: memoryview) -> NDArray[np.float32]:
+def _blob(blob: memoryview, fields: "_Fields") -> NDArray[np.float32]:
     """An array in the shape that the blob states, which must fit its numbers."""
     shape: list[int] | None = None
     legacy: dict[int, int] = {}
     parts: list[memoryview] = []
-    for number, value in _fields(blob):
+    for number, value in fields.of(blob):
         if number == _SHAPE:
-            shape = _dimensions(_message(value, "a shape"))
+            shape = _dimensions(_message(value, "a shape"), fields)
         elif number == _DATA:
             parts.append(_message(value, "numbers"))
         elif number in _LEGACY_SIZES and isinstance(value, int):
@@ -116,17 +120,19 @@ def _blob(blob: memoryview) -> NDArray[np.float32]:
     numbers = _floats(parts)
     if shape is None:
         shape = _legacy_shape(legacy)
-    if len(shape) > _MOST_SIDES or math.prod(shape) != len(numbers):
+    if 0 in shape or math.prod(shape) != len(numbers):
         raise _DamagedError(f"a blob of shape {tuple(shape[:8])} holds {len(numbers)} numbers")
     return numbers.reshape(shape)
 
 
-def _dimensions(shape: memoryview) -> list[int]:
+def _dimensions(shape: memoryview, fields: "_Fields") -> list[int]:
     """The dim numbers of a shape message, packed or one by one."""
     sizes: list[int] = []
-    for number, value in _fields(shape):
+    for number, value in fields.of(shape):
         if number == 1:
-            sizes += [value] if isinstance(value, int) else _varints(value)
+            sizes += [value] if isinstance(value, int) else islice(_varints(value), _MOST_SIDES + 1)
+        if len(sizes) > _MOST_SIDES:
+            raise _DamagedError(f"a shape in it has more than {_MOST_SIDES} sides")
     return sizes
 
 
@@ -148,9 +154,34 @@ def _floats(parts: list[memoryview]) -> NDArray[np.float32]:
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
 
+_MOST_FIELDS = 1 << 16
+"""Of all messages that are read. OpenPose's networks have some thousands; each costs up to 20
+microseconds, and what it holds some hundred bytes."""
+
+_TAGGED = np.dtype([("tag", "u1"), ("value", "<u4")])
+
 
 class _DamagedError(ValueError):
     """What is wrong with the bytes, to complete "expected a Caffe model, but ..."."""
+
+
+class _Fields:
+    """The fields of the messages of a file, in all no more than a network has use for."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_FIELDS
+
+    def of(self, message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+        """As _fields.
+
+        Raises:
+            _DamagedError: also behind the last field that a file may have.
+        """
+        for field in _fields(message):
+            self._left -= 1
+            if self._left < 0:
+                raise _DamagedError(f"more than {_MOST_FIELDS:,} fields are in it")
+            yield field
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
@@ -192,7 +223,7 @@ def _fixed32_run(message: memoryview, at: int) -> NDArray[np.uint32]:
     available = (len(message) - at) // 5
     if available == 0:
         raise _DamagedError("a number in it is cut off")
-    items = np.frombuffer(message, np.dtype([("tag", "u1"), ("value", "<u4")]), available, at)
+    items = np.frombuffer(message, _TAGGED, available, at)
     same, step = 1, 16
     while same < available:
         ahead = items["tag"][same : same + step] == items["tag"][0]
@@ -216,12 +247,11 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
     raise _DamagedError("a number in it is longer than 64 bits")
 
 
-def _varints(packed: memoryview) -> list[int]:
-    values, at = [], 0
+def _varints(packed: memoryview) -> Iterator[int]:
+    at = 0
     while at < len(packed):
         value, at = _varint(packed, at)
-        values.append(value)
-    return values
+        yield value
 
 
 def _message(value: int | memoryview, what: str) -> memoryview:

@@ -1,5 +1,6 @@
 """`posemark check`: every mismatch between a card and its file has its own sentence."""
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -115,6 +116,20 @@ def test_a_codec_of_another_form(tmp_path):
 )
 def test_values_that_no_such_maps_have(scale, says, tmp_path):
     assert declared(tmp_path, says, exported.graph(scale=scale)) == "values"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("form", ["maps", "rows"])
+def test_nothing_is_said_of_poses_where_numbers_are_not_finite(form, value, tmp_path):
+    points = {'kind = "heatmap"': 'kind = "coordinates"'}
+    rows = np.full((17, 3), value)
+    model = exported.graph(scale=value) if form == "maps" else exported.rows(rows)
+    exported.save(model, tmp_path)
+    path = exported.card(tmp_path, replace=points if form == "rows" else {})
+    findings = list(check(path, 1))
+    assert (findings[-1].check, findings[-1].verdict) == ("values", "wrong")
+    assert re.search(r"^[\d,]+ values are not finite", findings[-1].says)
+    assert not any(re.search(r"\bnan\b", finding.says) for finding in findings)
 
 
 def test_rows_in_pixels_and_scores_that_are_none(tmp_path):

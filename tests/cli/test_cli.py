@@ -14,6 +14,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
+import made_records
 import posemark
 from posemark import cards, cli
 from posemark.cli import console, running
@@ -535,6 +536,20 @@ def test_a_run_that_is_stopped_says_how_to_go_on(tmp_path, monkeypatch):
 # --- report -------------------------------------------------------------------------------------
 
 
+def test_a_note_is_printed_once_with_the_entries_that_it_is_about(tmp_path):
+    everywhere, twice = "3 people have no area", "1 box without size"
+    about = {"a@gt": (everywhere, twice), "b@gt": (everywhere,), "c@gt": (everywhere, twice)}
+    for name, notes in about.items():
+        lines = [[made_records.frame(at, 10**8) for at in range(3)]]
+        made_records.write(tmp_path, made_records.header(name, data_notes=notes), lines)
+    out, _ = invoke("report", tmp_path)
+    assert out.count(everywhere) == out.count(twice) == 1
+    assert f"\nall 3 entries: {everywhere}\n" in out
+    assert f"\na@gt, c@gt: {twice}\n" in out
+    alone, _ = invoke("report", tmp_path / "b@gt.jsonl")
+    assert f"\nb@gt: {everywhere}\n" in alone
+
+
 def test_a_report_is_printed_without_a_file_to_write(json_run):
     out, _ = invoke("report", json_run[2])
     assert SMALL in out.replace("\n", "")
@@ -722,6 +737,11 @@ def test_export_writes_a_checked_onnx_file_and_says_what_goes_in_and_out(tmp_pat
 def test_export_refuses_what_it_cannot_write(mistake, tmp_path):
     assert "expected a file name that ends in .onnx" in mistake("export", SMALL, "-o", "net.pb")
     assert "a folder that is there" in mistake("export", SMALL, "-o", tmp_path / "no" / "net.onnx")
+    (tmp_path / "file").touch()
+    (tmp_path / "x.onnx").mkdir()
+    said = mistake("export", SMALL, "-o", tmp_path / "file" / "net.onnx")
+    assert f"{tmp_path}/file is no folder. Give another name." in said
+    assert "this is a folder" in mistake("export", SMALL, "-o", tmp_path / "x.onnx")
     assert "no model is called" in mistake("export", "hrnet", "-o", tmp_path / "net.onnx")
 
 

@@ -74,6 +74,31 @@ def test_what_cannot_be_encoded_is_written_readably_and_never_as_a_question_mark
     assert written == "9.5 +- 0.2 - 3 x 4 ... e 2 \\u4eba -> >= \\ud83d\\ude00 'a'"
 
 
+def test_a_comparison_in_a_file_gives_the_terminal_no_orders(folder, tmp_path):
+    done = posemark("compare", folder, folder, "-o", tmp_path / "table.md")
+    assert done.returncode in (0, 3), done.stderr
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", (tmp_path / "table.md").read_text())
+
+
+def test_every_sign_that_the_program_prints_has_a_plain_form():
+    terminal.prepare()
+    package = Path(terminal.__file__).parent.parent
+    texts = [path.read_text(encoding="utf-8") for path in package.rglob("*.py")]
+    signs = {sign for text in texts for sign in text if not sign.isascii()}
+    assert {"✓", "±"} <= signs
+    assert [sign for sign in signs if "\\" in sign.encode("ascii", terminal.ERRORS).decode()] == []
+
+
+def test_a_narrow_terminal_cuts_no_figure_of_the_list_of_weights():
+    wide, narrow = (
+        posemark("weights", "list", COLUMNS=columns, PYTHONIOENCODING="utf-8").stdout.decode()
+        for columns in ("200", "40")
+    )
+    found = re.findall(r" (\d\d\.\d)\b", wide)
+    assert len(found) > 20
+    assert re.findall(r" (\d\d\.\d)\b", narrow) == found
+
+
 def test_orders_to_the_terminal_are_shown_and_lines_and_tabs_stay():
     assert terminal.escaped("a\x1b[2J\r\x9b\x7f\u202e\udc80\tb\nc") == (
         "a\\u001b[2J\\u000d\\u009b\\u007f\\u202e\\udc80\tb\nc"

@@ -22,6 +22,7 @@ def test_a_folder_that_cannot_be_written_is_refused_with_the_reason_and_the_reme
     ) as why:
         require_writable(tmp_path / place, "Choose another.")
     assert place in str(why.value)
+    assert ("a file is in its way" in str(why.value)) == (place != "/proc/nope")
     assert (tmp_path / "file").read_bytes() == b"kept"
 
 

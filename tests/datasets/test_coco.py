@@ -463,7 +463,8 @@ def test_people_of_area_0_are_noted(folder):
 def test_people_who_all_have_area_0_are_refused(folder):
     nobody = person(1, keypoints=[0] * 51)
     both = [person(1, area=0), person(2, area=0), nobody]
-    refused(folder, [image(1), image(2)], both, r"2 people .* all have area 0.*Leave 'area' out")
+    remedy = r"Leave 'area' out to have it taken as 0\.53 of the box's\.$"
+    refused(folder, [image(1), image(2)], both, rf"2 people .* all have area 0.*\. {remedy}")
     _, notes = noted(folder, [nobody])
     assert notes == ()
 

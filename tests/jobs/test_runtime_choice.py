@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posemark.core.errors import UsageError
+from posemark.core.errors import DataError, UsageError
 from posemark.core.spec import Entry
 from posemark.datasets.sample import Sample
 from posemark.jobs import calibrate
@@ -100,6 +100,25 @@ def test_int8_is_calibrated_on_the_data_that_the_user_names(tmp_path, monkeypatc
     assert header.settings.precision == "int8"
     assert header.settings.calibrated_on.startswith(f"sample:{Sample().fingerprint}:2")
     assert path.stem == f"{MODEL}@gt+openvino+int8"
+
+
+def test_what_was_left_out_of_the_data_to_calibrate_with_is_noted(tmp_path, monkeypatch):
+    note = "3 people have no area: taken as 0.53 of the box's"
+    monkeypatch.setattr(calibrate, "FRAMES", 2)
+    monkeypatch.setattr(Sample, "notes", (note,))
+    asked = {"runtime": "openvino", "precision": "int8", "calibrate": "sample"}
+    found = prepared(**asked)
+    assert found.data_notes == (note, f"calibration: {note}")
+    path, _ = run_one(found, tmp_path)
+    assert files.read(path).header.data_notes == found.data_notes
+    assert prepared().data_notes == (note,)
+    assert calibrate.notes(None) == ()
+
+
+def test_data_to_calibrate_with_that_cannot_be_read_is_refused_before_anything_is_built(tmp_path):
+    asked = {"runtime": "openvino", "precision": "int8", "calibrate": f"coco:{tmp_path}"}
+    with pytest.raises(DataError, match="no annotations there"):
+        prepared(**asked)
 
 
 @pytest.mark.parametrize("model", [MODEL, "openpose-body25"])

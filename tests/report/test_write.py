@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 import report_rows
 from posemark.core.errors import UsageError
+from posemark.report.rows import Verdict
 from posemark.report.write import WRITERS, write
 
 STARTS = {
@@ -34,6 +37,25 @@ def test_a_place_that_cannot_be_written_is_an_error_and_leaves_no_draft(tmp_path
     with pytest.raises(UsageError, match="cannot be written"):
         write(report_rows.suite(), tmp_path / "taken.md")
     assert [path.name for path in tmp_path.iterdir()] == ["taken.md"]
+
+
+ORDERS = "\x1b[2J\x07\x9b31m\u202e\x7f\ud800"
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_no_report_holds_orders_to_a_terminal(suffix, tmp_path):
+    """Names and messages of records may hold them; no picture can, and some cannot be encoded."""
+    verdict = Verdict("noisy", (f"too wide{ORDERS}",))
+    changes = {"weights": f"w{ORDERS}", "notes": (f"n{ORDERS}",), "verdict": verdict}
+    path = tmp_path / f"report{suffix}"
+    write([replace(report_rows.row(), entry=f"evil{ORDERS}", **changes)], path)
+    content = path.read_bytes()
+    if suffix == ".png":
+        assert content.startswith(STARTS[suffix])
+        return
+    text = content.decode()
+    assert not set(text) & set(ORDERS.replace("[2J", "").replace("31m", ""))
+    assert "evil" in text
 
 
 def test_a_report_replaces_the_one_before(tmp_path):

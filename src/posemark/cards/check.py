@@ -115,6 +115,10 @@ def _tried(model: ModelSpec, session: FileSession) -> Iterator[Finding]:
     yield _of("shapes", *shapes, right=trial.expected_shape(model, scenes[0]))
     if shapes:
         return
+    broken = list(trial.not_finite(model, session, scenes))
+    if broken:
+        yield _of("values", *broken)
+        return
     values = list(trial.value_problems(model, session, scenes))
     yield _of("values", *values, right=trial.value_range(model, session, scenes))
     hint = trial.better_pixels(model, session, scenes)

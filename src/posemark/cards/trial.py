@@ -185,16 +185,21 @@ def _what(model: ModelSpec) -> str:
 # --- values -------------------------------------------------------------------------------------
 
 
-def value_problems(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> Iterator[str]:
-    """What is wrong with the numbers."""
+def not_finite(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> Iterator[str]:
+    """That some numbers are none: nothing can be said of peaks, colours or poses then."""
     outputs = [_ours(model, session, scene) for scene in scenes]
     broken = sum(int((~np.isfinite(maps)).sum()) for maps in outputs)
     if broken:
         yield (
-            f"{broken} values are not finite (NaN or infinity): the export is broken, or the "
+            f"{broken:,} values are not finite (NaN or infinity): the export is broken, or the "
             "precision too low for this network"
         )
-    elif isinstance(model.codec, Coordinates):
+
+
+def value_problems(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> Iterator[str]:
+    """What is wrong with numbers that are finite."""
+    outputs = [_ours(model, session, scene) for scene in scenes]
+    if isinstance(model.codec, Coordinates):
         yield from _row_problems(outputs)
     else:
         yield from _map_problems(model, outputs)

@@ -13,6 +13,7 @@ from posemark.cli import (
     recommending,
     reporting,
     running,
+    stopping,
     terminal,
     tuning,
     weighing,
@@ -83,7 +84,10 @@ def main() -> None:
         try:
             app()
         finally:
+            stopping.ignore_from_here()
             sys.stdout.flush()
+    except KeyboardInterrupt:  # one more while the command was ending on the first
+        sys.exit(stopping.EXIT_STATUS)
     except PoseMarkError as error:
         from rich.text import Text
 

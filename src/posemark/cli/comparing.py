@@ -7,6 +7,7 @@ import typer
 
 from posemark.cli import terminal
 from posemark.cli.console import percentage, print_indented, say_left_out
+from posemark.core.text import escaped
 
 if TYPE_CHECKING:
     from posemark.report.compare import Comparison
@@ -62,7 +63,7 @@ def compare(
         report.ALIKE if gate is None else gate,
     )
     if output:
-        put(output, report.markdown(comparison).encode())
+        put(output, escaped(report.markdown(comparison)).encode())
     if json:
         _print_json(comparison, gate)
     else:

@@ -95,14 +95,19 @@ def say_left_out(error: RecordError) -> None:
 
 
 def print_rows(rows: list[Row]) -> None:
-    """The table of results, then every note of every row."""
+    """The table of results, then every note, once, with the entries that it is about."""
     from posemark.report import tables
 
     console = terminal.console()
     console.print(tables.console(rows, console.width))
+    entries: dict[str, dict[str, None]] = {}
     for row in rows:
         for note in row.notes:
-            console.print(f"{row.entry}: {note}", style="yellow", markup=False)
+            entries.setdefault(note, {})[row.entry] = None
+    every = len({row.entry for row in rows})
+    for note, about in entries.items():
+        whom = f"all {every} entries" if 1 < len(about) == every else ", ".join(about)
+        console.print(f"{whom}: {note}", style="yellow", markup=False)
 
 
 def print_indented(console: "Console", text: str, indent: int = 2) -> None:

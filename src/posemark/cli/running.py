@@ -1,7 +1,6 @@
 """`posemark run`: measure entries and print what came out."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +16,7 @@ from posemark.cli.console import (
     progress_bar,
     typed,
 )
+from posemark.cli.stopping import said_on_stop
 from posemark.core.counting import counted
 from posemark.measure.clock import POSE_STAGES, Budget, now_ns
 
@@ -385,7 +385,7 @@ def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
     say_notes(note for each in prepared for note in each.data_notes)
     turns = groups(prepared, how.interleave, isolate, free_memory())
     ceilings = _ceilings(jobs, quiet=how.json)
-    with progress_bar(quiet=how.json) as progress, _hint_on_stop(out):
+    with progress_bar(quiet=how.json) as progress, said_on_stop(_to_go_on(out)):
         display = _Display(progress, prepared, how)
         run_jobs(turns, out, resume, isolate, display, ceilings, how.time)
     if not how.json:
@@ -419,17 +419,11 @@ def _ceilings(jobs: "list[Job]", quiet: bool) -> dict[int, dict[str, float]]:
     return {number: figures for number, figures in found.items() if figures}
 
 
-@contextmanager
-def _hint_on_stop(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        terminal.say(
-            f"\nstopped. Every finished frame is kept in {out}; to go on, run the same command "
-            f"with --out {out} --resume.",
-            err=True,
-        )
-        raise typer.Exit(130) from None
+def _to_go_on(out: Path) -> str:
+    return (
+        f"stopped. Every finished frame is kept in {out}; to go on, run the same command "
+        f"with --out {out} --resume."
+    )
 
 
 PLAIN_SECONDS = 60.0

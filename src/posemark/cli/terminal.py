@@ -6,7 +6,6 @@ Everything that a command prints goes through say() or a console() of this modul
 import codecs
 import io
 import os
-import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import typer
 
 from posemark.core.errors import PoseMarkError, UsageError
+from posemark.core.text import code_of, escaped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +34,9 @@ _PLAIN = {
     "\N{GREATER-THAN OR EQUAL TO}": ">=",
     "\N{ALMOST EQUAL TO}": "~",
     "\N{MICRO SIGN}": "u",
+    "\N{CHECK MARK}": "+",
+    "\N{BALLOT X}": "x",
+    "\N{DEGREE SIGN}": "deg ",
     "\N{DAGGER}": "+",
     "\N{DOUBLE DAGGER}": "++",
     "\N{LEFT SINGLE QUOTATION MARK}": "'",
@@ -49,21 +52,6 @@ _PLAIN = {
 """Of characters whose decomposition says nothing."""
 
 ERRORS = "posemark-plain"
-
-# Control characters but for line feed and tab, lone surrogates (bytes of a file name that are
-# no text), and what turns the direction of the text around.
-_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def escaped(text: str) -> str:
-    r"""Text from a file with its control characters as \u001b, which a terminal only shows."""
-    return _COMMANDS.sub(lambda found: _code(found[0]), text)
-
-
-def _code(character: str) -> str:
-    """As JSON writes it, so that printed JSON stays JSON."""
-    units = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def say(text: str, err: bool = False) -> None:
@@ -114,7 +102,7 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 def _readable(character: str) -> str:
     """é -> e, ² -> 2; what has no such form by its number."""
     simple = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
-    return _PLAIN.get(character) or simple or _code(character)
+    return _PLAIN.get(character) or simple or code_of(character)
 
 
 def give_up_output() -> None:

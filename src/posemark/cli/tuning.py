@@ -2,8 +2,6 @@
 
 import re
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +10,7 @@ import typer
 
 from posemark.cli import running, terminal
 from posemark.cli.console import fresh_folder, print_indented, progress_bar
+from posemark.cli.stopping import said_on_stop
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -100,6 +99,7 @@ def tune(
     from posemark.core.places import CACHE_REMEDY, require_writable
     from posemark.datasets import open_dataset
     from posemark.jobs.bench import Bench
+    from posemark.jobs.calibrate import notes as calibrate_notes
     from posemark.jobs.kept_settings import folder_of
     from posemark.jobs.plan import Options
     from posemark.jobs.setting import require_name
@@ -113,11 +113,12 @@ def tune(
     subject = _subject(job, wanted, calibrate)
     folder = out or fresh_folder("tune-")
     require_writable(folder, "Choose another --out folder, or make room.")
-    with progress_bar(quiet=json) as bar, _hint_on_stop(folder):
+    stopped = f"stopped: no setting was kept. The records so far: {folder}"
+    with progress_bar(quiet=json) as bar, said_on_stop(stopped):
         display = _Display(bar, quiet=json)
         bench = Bench(job, open_dataset(data), folder, budget, frames, display)
         require_writable(folder_of(bench.name), CACHE_REMEDY)
-        running.say_notes(bench.notes)
+        running.say_notes((*bench.notes, *calibrate_notes(calibrate)))
         ladder = climb(job.options, subject, bench, max_ap_loss, display.told)
     if not json:
         _print(ladder, bench.name)
@@ -166,15 +167,6 @@ def _only(entry: str, options: "Options") -> "Job":
             f"{entry!r} stands for {len(jobs)} entries, and one at a time is tuned: {named}."
         )
     return jobs[0]
-
-
-@contextmanager
-def _hint_on_stop(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        terminal.say(f"\nstopped: no setting was kept. The records so far: {out}", err=True)
-        raise typer.Exit(130) from None
 
 
 class _Display:

@@ -37,7 +37,8 @@ def list_weights() -> None:
 
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for title in ("weights", "here", "AP*", "licence"):
-        table.add_column(title, no_wrap=title != "licence", overflow="fold")
+        # In a narrow terminal these two are folded, and nothing is cut.
+        table.add_column(title, no_wrap=title not in ("weights", "licence"), overflow="fold")
     for spec in all_models().values():
         for row in spec.weights:
             table.add_row(

@@ -58,8 +58,10 @@ def require_writable(folder: Path, remedy: str) -> None:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
             probe.write(bytes(_PROBE))
     except OSError as error:
+        in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
+        why = "a file is in its way" if in_the_way else error.strerror
         raise UsageError(
-            f"{folder}: nothing can be written into this folder ({error.strerror}). {remedy}"
+            f"{folder}: nothing can be written into this folder ({why}). {remedy}"
         ) from error
     finally:
         for each in made:

@@ -21,7 +21,14 @@ class NotJsonError(ValueError):
 
 
 class MisfitError(ValueError):
-    """The content is JSON of another form; the message says what does not fit."""
+    """The content is JSON of another form; the message says what does not fit.
+
+    remedy: a sentence on what to do, where more is known than that the file is to be corrected.
+    """
+
+    def __init__(self, message: str, remedy: str = "Correct it, or use the original file.") -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 def content_of(path: Path) -> bytes:

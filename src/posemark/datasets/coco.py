@@ -148,7 +148,7 @@ class Coco:
         except MisfitError as error:
             raise DataError(
                 f"{path}: expected COCO person key points (17 a person), but an entry does not "
-                f"fit: {error}. Correct it, or use the original file."
+                f"fit: {error}. {error.remedy}"
             ) from error
 
 
@@ -274,8 +274,8 @@ def _require_areas(people: Iterable[_Person]) -> None:
     if posed and all(person.area == 0 for person in posed):
         whom = counted(len(posed), "person with key points has", "people with key points all have")
         raise MisfitError(
-            f"{whom} area 0, so that no box can be cropped and no pose can be matched. Leave "
-            f"'area' out to have it taken as {AREA_OF_BOX} of the box's"
+            f"{whom} area 0, so that no box can be cropped and no pose can be matched",
+            f"Leave 'area' out to have it taken as {AREA_OF_BOX} of the box's.",
         )
 
 

@@ -8,7 +8,6 @@ from posemark.artefacts import Store
 from posemark.cards.trial import require_shapes
 from posemark.core.places import user_cache
 from posemark.core.spec import ModelSpec
-from posemark.jobs.calibrate import calibration
 from posemark.jobs.prepare import Prepared
 from posemark.nn import formula
 from posemark.pipelines import Pipeline
@@ -56,9 +55,7 @@ def _session(prepared: Prepared) -> Session:
         version=posemark.__version__,
         store=artefacts(),
         threads=options.threads,
-        calibration=calibration(spec, prepared.job.entry, options.calibrate)
-        if options.calibrate
-        else None,
+        calibration=prepared.calibration,
     )
     session = open_session(options.target, source)
     if isinstance(session, FileSession):  # then spec has a card

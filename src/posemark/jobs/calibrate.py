@@ -1,6 +1,7 @@
 """What a network is fed on a data set that the user names, for choosing int8 ranges."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from posemark.core.errors import UsageError
 from posemark.core.frame import Frame
@@ -23,14 +24,29 @@ def calibration(spec: ModelSpec, entry: Entry, data: str) -> Calibration:
         UsageError: for an unknown data set, or one without annotated people.
         DataError: as the data set does.
     """
-    dataset = open_dataset(data)
+    dataset = _opened(data)
     frames = spread([frame for frame in dataset.frames() if len(frame.truth)], FRAMES)
     if not frames:
         raise UsageError(
             f"--calibrate {data}: expected images with annotated people, and there are none."
         )
     name = f"{dataset.name}:{dataset.fingerprint}:{len(frames)}:{entry.scales}"
-    return Calibration(name, lambda: _inputs(spec, entry, dataset, frames))
+    return Calibration(name, lambda: _inputs(spec, entry, dataset, frames), notes(data))
+
+
+def notes(data: str | None) -> tuple[str, ...]:
+    """What was left out of the annotations of a data set that is calibrated with, or filled in.
+
+    Raises:
+        UsageError, DataError: as calibration does for a data set that cannot be read.
+    """
+    found = _opened(data).notes if data else ()
+    return tuple(f"calibration: {note}" for note in found)
+
+
+@lru_cache(maxsize=1)  # the entries of a run share one
+def _opened(data: str) -> Dataset:
+    return open_dataset(data)
 
 
 def spread(frames: list[Frame], most: int) -> list[Frame]:

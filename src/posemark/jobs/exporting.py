@@ -78,7 +78,11 @@ def _folder_beside(path: Path) -> Iterator[Path]:
 def _require_path(path: Path) -> None:
     if path.suffix != SUFFIX:
         raise UsageError(f"-o {path}: expected a file name that ends in {SUFFIX}.")
-    if not path.parent.is_dir() or path.is_dir():
+    if path.is_dir():
+        raise UsageError(f"-o {path}: expected a file, but this is a folder. Give another name.")
+    if path.parent.exists() and not path.parent.is_dir():
+        raise UsageError(f"-o {path}: {path.parent} is no folder. Give another name.")
+    if not path.parent.exists():
         raise UsageError(
             f"-o {path}: expected a file in a folder that is there. Make {path.parent}, or give "
             "another name."

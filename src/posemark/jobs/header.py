@@ -10,7 +10,6 @@ import posemark
 from posemark.cards import built_in
 from posemark.codecs import VERSION as DECODERS
 from posemark.core.errors import RecordError
-from posemark.jobs.calibrate import calibration
 from posemark.jobs.prepare import Prepared
 from posemark.measure import PROTOCOL
 from posemark.measure.clock import utc_now
@@ -102,10 +101,9 @@ def weights_bytes(prepared: Prepared) -> int:
 
 def _calibrated_on(prepared: Prepared) -> str | None:
     """The data of int8 ranges with its fingerprint: other data, other network."""
-    options = prepared.job.options
-    if options.precision != "int8" or options.calibrate is None:
+    if prepared.job.options.precision != "int8" or prepared.calibration is None:
         return None
-    return calibration(prepared.spec, prepared.job.entry, options.calibrate).name
+    return prepared.calibration.name
 
 
 def _given(prepared: Prepared) -> schema.Given:

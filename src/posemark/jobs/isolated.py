@@ -8,7 +8,9 @@ import multiprocessing
 import signal
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -46,7 +48,23 @@ def process_context() -> Any:
     context: Any = multiprocessing.get_context("forkserver" if has_server else "spawn")
     if has_server:
         context.set_forkserver_preload(_PRELOADED)
+        _start_server()
     return context
+
+
+def _start_server() -> None:
+    """With Ctrl-C held off: it protects itself only once it has loaded the libraries.
+
+    A mask of signals is handed down to it. What cannot be started is explained where the first
+    process is asked for.
+    """
+    with suppress(OSError):
+        resource_tracker.ensure_running()  # which the server starts, and which lifts the mask
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Isolated:

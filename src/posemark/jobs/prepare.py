@@ -14,8 +14,10 @@ from posemark.core.grouping import GroupCodec, Rescorer
 from posemark.core.spec import Codec, Entry, ModelSpec
 from posemark.datasets import Dataset
 from posemark.datasets.boxes import BoxSource, open_boxes
+from posemark.jobs.calibrate import calibration
 from posemark.jobs.plan import Job
 from posemark.models import spec_of
+from posemark.runtimes import Calibration
 from posemark.runtimes.opening import require
 from posemark.weights import NONE, Checkpoint, rescorer_of, resolve
 
@@ -25,7 +27,10 @@ PAF_BUILDS = {"paf:gpu": "gpu", "paf:cpu": "cpu"}
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job whose every input has been found and checked; nothing heavy is built yet."""
+    """A job whose every input has been found and checked; nothing heavy is built yet.
+
+    calibration: what int8 ranges are chosen from.
+    """
 
     job: Job
     spec: ModelSpec
@@ -35,6 +40,7 @@ class Prepared:
     dataset: Dataset
     frames: list[Frame]
     rescorer: Rescorer | None
+    calibration: Calibration | None
 
     @property
     def decoder(self) -> str:
@@ -43,8 +49,9 @@ class Prepared:
 
     @property
     def data_notes(self) -> tuple[str, ...]:
-        """What was left out of annotations and boxes, or filled in."""
-        return (*self.dataset.notes, *self.boxes.notes)
+        """What was left out of annotations and boxes, or filled in, those to calibrate with too."""
+        of_ranges = self.calibration.notes if self.calibration else ()
+        return (*self.dataset.notes, *self.boxes.notes, *of_ranges)
 
     @property
     def key(self) -> str:
@@ -58,7 +65,7 @@ def tag_of(spec: ModelSpec, checkpoint: Checkpoint | None) -> str | None:
 
 
 def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
-    """Find and check what a job needs: runtime, decoder, boxes, weights.
+    """Find and check what a job needs: runtime, decoder, boxes, weights, data to calibrate with.
 
     Raises:
         UsageError, DataError, CheckpointError: as the parts do; UsageError where the runtime
@@ -71,7 +78,8 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
     boxes = open_boxes(job.boxes, spec.convention, options.min_score, dataset.name, frames)
     checkpoint = weights_of(spec, options.weights)
     rescorer = rescorer_of(spec) if checkpoint else None
-    return Prepared(job, spec, codec, boxes, checkpoint, dataset, frames, rescorer)
+    ranges = calibration(spec, entry, options.calibrate) if options.calibrate else None
+    return Prepared(job, spec, codec, boxes, checkpoint, dataset, frames, rescorer, ranges)
 
 
 def spec_of_entry(entry: Entry) -> ModelSpec:

@@ -1,10 +1,13 @@
 """Rows to a file; its suffix says what it becomes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 from posemark.core.errors import UsageError
 from posemark.core.places import require_writable, write_whole
+from posemark.core.text import escaped
 from posemark.report import charts, page, tables
 from posemark.report.rows import Row
 
@@ -44,7 +47,27 @@ def write(rows: list[Row], path: Path) -> None:
         UsageError: if the suffix is unknown or the file cannot be written.
     """
     require_place(path)
-    put(path, WRITERS[path.suffix.lower()](rows))
+    put(path, WRITERS[path.suffix.lower()]([_shown(row) for row in rows]))
+
+
+def _shown(value: Any) -> Any:
+    """A row, or a part of it, with the control characters of its texts escaped.
+
+    They come from names and messages in records. Pictures cannot hold them, some cannot be
+    encoded, and whoever looks at a table in a terminal would have them obeyed.
+    """
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, tuple | list):
+        several = cast("Sequence[Any]", value)
+        shown = map(_shown, several)
+        return tuple(shown) if isinstance(value, tuple) else list(shown)
+    if isinstance(value, dict):
+        named = cast("dict[str, Any]", value)
+        return {_shown(name): _shown(each) for name, each in named.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _shown(getattr(value, f.name)) for f in fields(value)})
+    return value
 
 
 def put(path: Path, content: bytes) -> None:

@@ -63,10 +63,12 @@ class Calibration:
     """Batches (N, 3, H, W) as the network will see them, to choose int8 ranges from.
 
     name: tells this set from others, such as "coco:seed0:300"; artefacts are named after it.
+    notes: what was left out of its annotations or filled in, one sentence each.
     """
 
     name: str
     batches: Callable[[], Iterable[NDArray[np.float32]]]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
