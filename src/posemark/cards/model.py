@@ -139,9 +139,9 @@ def _located(card: schema.Card, path: Path) -> Path:
         candidate = place / with_home(card.file.name)
         if os.path.isfile(candidate):  # noqa: PTH113 (Path raises for names that are too long)
             return candidate
-    source = f"It comes from {card.file.source}." if card.file.source else ""
+    source = f" It comes from {card.file.source}." if card.file.source else ""
     raise CheckpointError(
-        f"{card.name}: its file {card.file.name} is not here. {source} Download it and put its "
+        f"{card.name}: its file {card.file.name} is not here.{source} Download it and put its "
         f"folder into the environment variable {FOLDERS}, or lay it beside the card {path}. "
         f"Looked in {', '.join(str(place) for place in places)}."
     )

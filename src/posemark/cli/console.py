@@ -33,7 +33,9 @@ _UNIT_SECONDS = {"h": 3600, "m": 60, "s": 1}
 
 def duration(text: str) -> float:
     """Seconds: 7m -> 420, 1h30m -> 5400, 90s or 90 -> 90."""
-    found = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s?)?", text.strip().lower())
+    typed = text.strip().lower()
+    with_unit = typed + "s" if re.fullmatch(r"[\d.]+", typed) else typed
+    found = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?", with_unit)
     try:
         parts = zip(found.groups(), _UNIT_SECONDS.values(), strict=True) if found else []
         seconds = sum(float(number) * size for number, size in parts if number)
