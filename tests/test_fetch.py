@@ -1,20 +1,19 @@
 """Fetching registered checkpoints: from a real server on this machine, into the cache."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 import torch
 
-import posemark
-from https_server import status, whole
+from https_server import slow, status, whole
 from posemark import weights
 from posemark.core.errors import CheckpointError, DownloadError, UsageError
 from posemark.core.places import user_cache
 from posemark.core.spec import Weights
 from posemark.downloads import notes
 from posemark.models import spec_of
-from posemark.nn import formula
 from posemark.weights import cache as cache_module
 from posemark.weights import download
 
@@ -25,12 +24,14 @@ LITE = "wider-naive-litehrnet-18-256x192"
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    """A checkpoint of a small network by formula."""
-    network = posemark.network(LITE)
-    formula.initialise(network)
+    """A checkpoint of the network that stands for a model here."""
     path = tmp_path_factory.mktemp("made") / "w.pth"
-    torch.save(network.state_dict(), path)
+    torch.save(network().state_dict(), path)
     return path
+
+
+def network():
+    return torch.nn.Conv2d(3, 17, 3)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def spec(server, file):
 
 def registered(*urls, **facts):
     row = Weights("mirror", "w.pth", urls, None, None, "COCO")
-    return replace(spec_of(LITE), weights=(replace(row, **facts),))
+    return replace(spec_of(LITE), build=network, weights=(replace(row, **facts),))
 
 
 def changed(spec, **facts):
@@ -98,13 +99,23 @@ def test_an_unpinned_file_is_held_to_its_first_fetch(spec, file, server):
     assert weights.fetch(loose, "mirror") == stored
 
 
-def test_a_file_for_another_network_leaves_no_digest_behind(spec, server, tmp_path):
+def test_a_file_for_another_network_leaves_nothing_behind(spec, file, server, tmp_path):
     other = tmp_path / "other.pth"
     torch.save({"w": torch.zeros(3)}, other)
     server.serve("w.pth", whole(other.read_bytes()))
     with pytest.raises(CheckpointError, match="another network"):
         weights.fetch(changed(spec, sha256=None, size=None), "mirror")
     assert notes.first_digest(f"{LITE}.mirror") is None
+    server.serve("w.pth", whole(file.read_bytes()))
+    assert weights.fetch(changed(spec, sha256=None, size=None), "mirror").path.is_file()
+
+
+def test_two_who_want_the_same_checkpoint_fetch_it_once(spec, file, server):
+    server.serve("w.pth", slow(file.read_bytes(), seconds=0.5))
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: weights.fetch(spec, "mirror"), range(2))
+    assert first == second
+    assert server.asked("w.pth") == [""]
 
 
 def test_the_next_mirror_is_used(spec, server):

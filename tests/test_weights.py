@@ -173,10 +173,10 @@ def test_tags_cannot_leave_the_cache(tag, tmp_path):
 def test_a_tag_that_is_not_here_says_how_to_get_it():
     with pytest.raises(CheckpointError, match="weights fetch hrnet-w32-256x192.mmpose"):
         weights.resolve(spec_of(HRNET), "mmpose")
-    with pytest.raises(
-        CheckpointError, match="weights import FILE --as hrnet-w32-256x192.official"
-    ):
+    with pytest.raises(CheckpointError, match="weights fetch hrnet-w32-256x192.official"):
         weights.resolve(spec_of(HRNET), "official")
+    with pytest.raises(CheckpointError, match=f"weights import FILE --as {LITE}.official"):
+        weights.resolve(spec_of(LITE), "official")
     with pytest.raises(CheckpointError, match="Did you mean official"):
         weights.resolve(spec_of(HRNET), "officials")
     assert weights.resolve(spec_of(HRNET), "none") is None

@@ -220,7 +220,7 @@ def _conclude(ready: "list[Item]", failed: dict[str, str], missing: "list[Item]"
         )
     if any(_counts(item) for item in ready if item.name in failed) or _refused(missing):
         raise typer.Exit(2)
-    if not missing:
+    if len(ready) - len(failed) == len(missing):
         terminal.say("everything is here")
 
 

@@ -52,12 +52,13 @@ def take(
             chosen = [info for info in _sound(archive, opened) if wanted(info.filename)]
             _require_room(folder, chosen)
             _keep_table(archive, opened.start_dir)
-            watcher.began(archive.name, "", 0, len(chosen))
+            total = sum(info.file_size for info in chosen)
+            watcher.began(f"unpacking {archive.name}", "", 0, total)
             with archive.open("r+b") as cut:
                 for info in sorted(chosen, key=lambda each: each.header_offset, reverse=True):
                     _extract(opened, info, folder)
                     cut.truncate(info.header_offset)
-                    watcher.moved(1)
+                    watcher.moved(info.file_size)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         _remove(archive)
         raise DownloadError(

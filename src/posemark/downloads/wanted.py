@@ -42,11 +42,14 @@ class Watcher(Protocol):
     """Who is told how a download goes."""
 
     def began(self, name: str, url: str, done: int, total: int | None) -> None:
-        """An address answers. done: bytes that are here already."""
+        """An address answers, or an archive ("" as its address) is being unpacked.
+
+        done: bytes that are here already.
+        """
         ...
 
     def moved(self, count: int) -> None:
-        """So many bytes, or members of an archive, have come."""
+        """So many bytes have come, or been unpacked."""
         ...
 
     def said(self, sentence: str) -> None:

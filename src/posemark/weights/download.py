@@ -43,7 +43,12 @@ def fetch(
         if found:
             return found
         digest = download(wanted, place, watcher, dead)
-        checkpoint = import_file(place, spec, tag)
+        try:
+            checkpoint = import_file(place, spec, tag)
+        except CheckpointError:
+            if not wanted.whole_digest:  # another file may stand there the next time
+                shutil.rmtree(place.parent)
+            raise
         if not wanted.whole_digest:
             notes.keep_digest(wanted.name, digest, place.name)
         shutil.rmtree(place.parent)
