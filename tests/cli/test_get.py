@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections import OrderedDict
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -58,8 +59,9 @@ def invoke(*arguments, code=0):
     return result.stdout, result.stderr
 
 
+@cache
 def content_of(name):
-    """A file of data."""
+    """A file of data; made once, as archives say when they were made."""
     if name not in CONTENTS:
         return b'[{"image_id": 139, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.9}]'
     made = io.BytesIO()
