@@ -160,6 +160,20 @@ def trickle(length=1_000_000, seconds=30.0, pause=0.02):
     return way
 
 
+def slow_head(seconds=4.0):
+    """Headers that come byte by byte, so that the line is never silent."""
+
+    def way(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+    return way
+
+
 def silent(seconds=5.0):
     """Nothing at all."""
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import https_server
-from https_server import cut, redirect, silent, slow, status, trickle, unsized, whole
+from https_server import cut, redirect, silent, slow, slow_head, status, trickle, unsized, whole
 from posemark.core.errors import DownloadError
 from posemark.downloads import DOUBTS, Wanted, files, notes
 from posemark.downloads.files import download
@@ -86,6 +86,7 @@ REFUSED = {
     "cut in the middle, always": (cut(CONTENT, 1000), "before the end of the file, tried 3"),
     "a trickle": (trickle(len(CONTENT)), r"only \d+ bytes came in \d s, tried 3 times"),
     "nothing": (silent(), "no answer in time, tried 3 times"),
+    "headers without end": (slow_head(), "no answer in time, tried 3 times"),
     "to http": (redirect("http://localhost:9/x"), "leads to 'http:.*only https"),
     "to a file": (redirect("file:///etc/passwd"), "leads to 'file:///etc/passwd'.*only https"),
     "to ftp": (redirect("ftp://localhost/x"), "leads to 'ftp:.*only https"),
@@ -135,6 +136,14 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(server, target):
         with pytest.raises(DownloadError, match="its certificate is not valid.*REQUESTS_CA_BUNDLE"):
             download(wanted(url), target)
     assert stranger.log == []
+
+
+def test_a_list_of_certificates_that_is_not_there_is_named(server, target, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/authority.pem")
+    heard = Heard()
+    with pytest.raises(DownloadError, match="/nowhere/authority.pem"):
+        download(wanted(server.serve("thing", whole(CONTENT))), target, heard)
+    assert heard.sentences == []
 
 
 def test_a_certificate_for_another_host_is_refused(server, authority, target):

@@ -80,8 +80,8 @@ def _take_dropped(dry_run: bool) -> None:
             try:
                 item.settle(path)
                 terminal.say(f"{path.name} from the drop folder is {item.name}: taken from there")
-            except PoseMarkError as error:
-                terminal.say(f"{path}: {error}", err=True)
+            except (PoseMarkError, OSError) as error:
+                terminal.say(f"{path}: it is {item.name}, but not taken: {error}", err=True)
 
 
 def _terms(item: "Item") -> str:

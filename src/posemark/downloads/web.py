@@ -8,9 +8,11 @@ address may still give the file, and those after which it will not.
 import contextlib
 import http
 import http.client
+import queue
 import re
 import socket
 import ssl
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,16 +123,47 @@ def asked(
     headers = {"Range": f"bytes={start}-"} if start else {}
     if start and tag:
         headers["If-Range"] = tag
-    with _explained():
-        response = asking.get(
-            url, headers=headers, stream=True, timeout=(_CONNECT_SECONDS, silence)
-        )
-    with contextlib.closing(response):
+    with contextlib.closing(_response(asking, url, headers, silence)) as response:
         _require_answer(response)
         _require_file(response)
         first, total = _extent(response)
         raw: urllib3.BaseHTTPResponse = response.raw
         yield Reply(first, total, _tag(response), raw)
+
+
+def _response(
+    asking: requests.Session, url: str, headers: dict[str, str], silence: float
+) -> requests.Response:
+    """The beginning of a reply, in twice the time that a silence may last.
+
+    It is asked for in a thread of its own: a server that sends its headers byte by byte is never
+    silent, and would be waited for without end.
+    """
+    found: queue.SimpleQueue[requests.Response | BaseException] = queue.SimpleQueue()
+    given_up = threading.Event()
+
+    def ask() -> None:
+        try:
+            response = asking.get(
+                url, headers=headers, stream=True, timeout=(min(silence, _CONNECT_SECONDS), silence)
+            )
+        except BaseException as error:  # it is raised where it is waited for
+            found.put(error)
+            return
+        if given_up.is_set():
+            response.close()
+        found.put(response)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        result = found.get(timeout=2 * silence)
+    except queue.Empty:
+        given_up.set()
+        raise BrokenError("no answer in time") from None
+    if isinstance(result, requests.Response):
+        return result
+    with _explained():
+        raise result
 
 
 def _require_answer(response: requests.Response) -> None:
@@ -213,11 +246,8 @@ class Answer:
 def look(asking: requests.Session, url: str, silence: float = 15.0) -> Answer:
     """Ask an address for one byte of its file."""
     try:
-        with _explained():
-            response = asking.get(
-                url, headers={"Range": "bytes=0-0"}, stream=True, timeout=(silence, silence)
-            )
-        with contextlib.closing(response):
+        one = {"Range": "bytes=0-0"}
+        with contextlib.closing(_response(asking, url, one, silence)) as response:
             _require_answer(response)
             _require_file(response)
             return Answer(True, _extent(response)[1])
@@ -244,24 +274,33 @@ def _kind(error: Exception) -> WebError:
     causes = list(_causes(error))
     host = any(isinstance(each, _NO_CONNECTION) for each in causes)
     for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return RefusedError(
-                f"its certificate is not valid ({cause.verify_message}). Behind a proxy with a "
-                "certificate of its own, name that in the variable REQUESTS_CA_BUNDLE",
-                host=True,
-            )
-        if isinstance(cause, socket.gaierror):
-            lost = BrokenError if cause.errno == socket.EAI_AGAIN else RefusedError
-            return lost(f"its host is not found ({cause.strerror})", host=True)
-        if isinstance(cause, TimeoutError | urllib3.exceptions.ReadTimeoutError):
-            return BrokenError("no answer in time", host)
-        if isinstance(cause, http.client.IncompleteRead):
-            return BrokenError(CUT_OFF)
+        if found := _of_cause(cause, host):
+            return found
     if isinstance(error, requests.TooManyRedirects):
         return RefusedError(f"it leads on more than {_MOST_REDIRECTS} times")
+    if type(error) is OSError:  # of the library itself: REQUESTS_CA_BUNDLE names no file
+        return RefusedError(str(error)[:300], host=True)
     if isinstance(error, ValueError):
         return RefusedError(f"it is no address that can be asked ({_short(error)})")
     return BrokenError(_short(causes[-1]), host)
+
+
+def _of_cause(cause: BaseException, host: bool) -> WebError | None:
+    """What one exception of a chain says by itself."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return RefusedError(
+            f"its certificate is not valid ({cause.verify_message}). Behind a proxy with a "
+            "certificate of its own, name that in the variable REQUESTS_CA_BUNDLE",
+            host=True,
+        )
+    if isinstance(cause, socket.gaierror):
+        lost = BrokenError if cause.errno == socket.EAI_AGAIN else RefusedError
+        return lost(f"its host is not found ({cause.strerror})", host=True)
+    if isinstance(cause, TimeoutError | urllib3.exceptions.ReadTimeoutError):
+        return BrokenError("no answer in time", host)
+    if isinstance(cause, http.client.IncompleteRead):
+        return BrokenError(CUT_OFF)
+    return None
 
 
 _NO_CONNECTION = (

@@ -1,5 +1,6 @@
 """What `posemark get` is asked for, as files, and how each gets to where it belongs."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -239,5 +240,5 @@ def dropped(known: Iterable[Item]) -> Iterator[tuple[Path, Item | None]]:
     by_digest = {item.wanted.sha256: item for item in known if item.wanted.whole_digest}
     folder = drop_folder()
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.is_file() and not path.name.startswith("."):
+        if path.is_file() and os.access(path, os.R_OK) and not path.name.startswith("."):
             yield path, by_digest.get(sha256_of(path))
