@@ -5,6 +5,7 @@ Its certificate is made on the spot; tests trust it by the variable that request
 
 import contextlib
 import re
+import socket
 import ssl
 import threading
 import time
@@ -94,6 +95,47 @@ def trusted(authority, folder):
 
 
 authority = trustme.CA
+
+
+# --- a proxy --------------------------------------------------------------------------------------
+
+
+class _Tunnel(BaseHTTPRequestHandler):
+    def do_CONNECT(self):
+        self.server.asked.append(self.path)
+        host, port = self.path.split(":")
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port))) as there:
+            self.send_response(200)
+            self.end_headers()
+            back = threading.Thread(target=_carry, args=(there, self.connection), daemon=True)
+            back.start()
+            _carry(self.connection, there)
+            back.join()
+
+    def log_message(self, *_):
+        pass
+
+
+def _carry(source, target):
+    with contextlib.suppress(OSError):
+        while content := source.recv(1 << 16):
+            target.sendall(content)
+        target.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def proxy():
+    """Its address, and the hosts that it was asked to connect to."""
+    http = _Quiet(("127.0.0.1", 0), _Tunnel)
+    http.asked = []
+    thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{http.server_address[1]}", http.asked
+    finally:
+        http.shutdown()
+        http.server_close()
+        thread.join()
 
 
 # --- ways to answer -------------------------------------------------------------------------------

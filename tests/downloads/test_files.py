@@ -405,12 +405,31 @@ def test_a_file_that_cannot_be_written_is_one_paragraph(server, target, monkeypa
         download(wanted(url), target)
 
 
-def test_a_proxy_from_the_environment_is_asked(server, target, monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "")
-    monkeypatch.setenv("no_proxy", "")
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+@pytest.fixture
+def behind_a_proxy(server, monkeypatch):
+    """Sets the proxy that the environment names."""
+
+    def set_up(address):
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, "")
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, address)
+
+    return set_up
+
+
+def test_a_proxy_from_the_environment_is_used(server, target, behind_a_proxy):
     url = server.serve("thing", whole(CONTENT))
-    with pytest.raises(DownloadError, match="roxy|refused"):
+    with https_server.proxy() as (address, asked):
+        behind_a_proxy(address)
+        assert download(wanted(url), target) == DIGEST
+    assert asked == [url.split("/")[2]]
+
+
+def test_a_proxy_that_is_not_there_is_no_reason_to_do_without(server, target, behind_a_proxy):
+    url = server.serve("thing", whole(CONTENT))
+    behind_a_proxy("http://127.0.0.1:9")
+    with pytest.raises(DownloadError, match="refused"):
         download(wanted(url), target)
     assert server.log == []
 

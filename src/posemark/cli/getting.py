@@ -155,7 +155,8 @@ def _total(items: "list[Item]") -> str:
     """~: some sizes are estimated from the networks' parameters, or not known."""
     total = sum(item.size or 0 for item in items)
     rough = any(item.estimated or item.size is None for item in items)
-    return ("about " if rough else "") + f"{total / 1e9:,.2f} GB"
+    text = f"{total / 1e9:,.2f} GB" if total >= 1e9 else f"{total / 1e6:,.1f} MB"
+    return f"about {text}" if rough else text
 
 
 def _print_by_hand(items: "list[Item]") -> None:
