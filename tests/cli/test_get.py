@@ -234,6 +234,26 @@ def test_of_a_suite_addresses_in_doubt_may_fail(registry, monkeypatch):
     invoke("get", f"{REAL}.mmpose", code=2)
 
 
+def test_a_host_that_is_lost_is_said_once_for_all_of_its_files(registry, monkeypatch):
+    name = "dekr-w32-512"
+    lost_on(name, monkeypatch)
+    monkeypatch.setitem(DOUBTS, "127.0.0.1", "its owner changed")
+    _, err = invoke("get", name, "person-boxes", code=2)
+    assert err.count("not fetched") == 1
+    assert "not fetched from 127.0.0.1: " in err
+    assert "tried 3 times (its owner changed):\n  dekr-w32-512.mmpose, dekr-w32-512.mmpose0" in err
+
+
+def lost_on(name, monkeypatch):
+    """A model whose addresses are on a host that does not answer."""
+    spec = spec_of(name)
+    rows = tuple(
+        replace(row, urls=(f"https://127.0.0.1:9/{row.tag}",)) if row.urls else row
+        for row in spec.weights
+    )
+    monkeypatch.setitem(all_models(), name, replace(spec, weights=rows))
+
+
 def test_ctrl_c_keeps_what_has_come(registry, monkeypatch):
     from posemark.cli import arriving
 
@@ -415,12 +435,10 @@ def test_the_doctor_tells_what_is_wrong(registry, monkeypatch):
 
 def test_a_host_that_is_not_there_is_asked_once(registry, monkeypatch):
     only_seed(monkeypatch)
-    closed = "https://127.0.0.1:9/"
-    spec = spec_of("dekr-w32-512")
-    rows = tuple(
-        replace(row, urls=(closed + row.tag,)) if row.urls else row for row in spec.weights
-    )
-    monkeypatch.setitem(all_models(), spec.name, replace(spec, weights=rows))
+    lost_on("dekr-w32-512", monkeypatch)
+    _, err = invoke("weights", "doctor")
+    assert err.startswith("127.0.0.1: ")
+    assert err.count("\n") == 1
     out, _ = invoke("weights", "doctor", "--json")
     found = {each["name"]: each for each in json.loads(out)["addresses"]}
     lost = [found[f"dekr-w32-512.{tag}"] for tag in ("mmpose", "mmpose0")]

@@ -25,15 +25,24 @@ def doctor(json: Json = False) -> None:
     from posemark.report.outputs import Addresses, printed
 
     found: list[Checked] = []
+    said: set[str] = set()
     for checked in examine():
         found.append(checked)
-        if not json and not checked.reachable:
-            doubt = f" ({checked.doubt})" if checked.doubt else ""
-            terminal.say(f"{checked.name}: {checked.url}: {checked.reason}{doubt}", err=True)
+        line = "" if checked.reachable else _reason(checked)
+        if line and line not in said and not json:
+            terminal.say(line, err=True)
+        said.add(line)
     if json:
         terminal.say(printed(Addresses, addresses=found))
     else:
         _print(found)
+
+
+def _reason(checked: "Checked") -> str:
+    """Why a file is not there; of a host that cannot be reached the same for all of its files."""
+    doubt = f" ({checked.doubt})" if checked.doubt else ""
+    what = checked.host if checked.host_failed else f"{checked.name}: {checked.url}"
+    return f"{what}: {checked.reason}{doubt}"
 
 
 def _print(found: "list[Checked]") -> None:

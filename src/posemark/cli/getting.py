@@ -8,6 +8,7 @@ import typer
 
 from posemark.cli import arriving, terminal
 from posemark.core.counting import counted
+from posemark.core.errors import PoseMarkError
 
 if TYPE_CHECKING:
     from posemark.jobs.getting import Item
@@ -62,7 +63,6 @@ def get(what: What, accept_licence: AcceptLicence = None, dry_run: DryRun = Fals
 
 def _take_dropped(dry_run: bool) -> None:
     """Import what people put into the drop folder, as far as its digest says what it is."""
-    from posemark.core.errors import PoseMarkError
     from posemark.jobs.getting import all_items, drop_folder, dropped
 
     if not drop_folder().is_dir():
@@ -181,15 +181,13 @@ def _print_by_hand(items: "list[Item]") -> None:
 # --- fetching -------------------------------------------------------------------------------------
 
 
-def _fetch_all(items: "list[Item]") -> "dict[str, str]":
+def _fetch_all(items: "list[Item]") -> dict[str, PoseMarkError]:
     """Fetch one after the other; what fails keeps none of the others.
 
     Returns:
         By name of what failed: why.
     """
-    from posemark.core.errors import PoseMarkError
-
-    failed: dict[str, str] = {}
+    failed: dict[str, PoseMarkError] = {}
     dead: dict[str, str] = {}
     with arriving.shown() as watcher:
         for item in items:
@@ -197,29 +195,45 @@ def _fetch_all(items: "list[Item]") -> "dict[str, str]":
                 item.fetch(watcher, dead)
                 watcher.said(f"{item.name}: here")
             except PoseMarkError as error:
-                failed[item.name] = str(error)
+                failed[item.name] = error
+    _say_failed(failed, dead)
     return failed
 
 
-def _conclude(ready: "list[Item]", failed: dict[str, str], missing: "list[Item]") -> None:
+def _say_failed(failed: dict[str, PoseMarkError], dead: dict[str, str]) -> None:
+    """Why each failed; of hosts that cannot be reached once for all of their files."""
+    from posemark.downloads.wanted import DOUBTS, host_of
+
+    lost: dict[str, list[str]] = {}
+    for name, error in failed.items():
+        hosts = {host_of(url) for url in getattr(error, "reasons", {})}
+        if len(hosts) == 1 and hosts <= set(dead):
+            lost.setdefault(hosts.pop(), []).append(name)
+        else:
+            terminal.say(f"\nnot fetched: {error}", err=True)
+    for host, names in lost.items():
+        doubt = f" ({DOUBTS[host]})" if host in DOUBTS else ""
+        files = fill(", ".join(names), 78, initial_indent="  ", subsequent_indent="  ")
+        terminal.say(f"\nnot fetched from {host}: {dead[host]}{doubt}:\n{files}", err=True)
+
+
+def _conclude(ready: "list[Item]", failed: dict[str, PoseMarkError], missing: "list[Item]") -> None:
     """Say what is not here, and end with an error if it could have been expected to be.
 
     Addresses in doubt may lead to nothing: that is an error only for what was named itself.
     """
     from posemark.jobs.getting import drop_folder
 
-    for reason in failed.values():
-        terminal.say(f"\nnot fetched: {reason}", err=True)
-    if failed:
-        lost = [item for item in ready if item.name in failed]
-        terminal.say("\nthe files that could not be fetched, should you find them elsewhere:")
+    lost = [item for item in ready if item.name in failed]
+    if lost:
+        terminal.say("\nfiles that could not be fetched, should you find them elsewhere:")
         for item in lost:
             terminal.say(f"  {item.name}: {item.file}")
         terminal.say(
             f"Those with a whole SHA-256 go into {drop_folder()};\nothers: posemark weights import "
             "FILE --as MODEL.TAG"
         )
-    if any(_counts(item) for item in ready if item.name in failed) or _refused(missing):
+    if any(_counts(item) for item in lost) or _refused(missing):
         raise typer.Exit(2)
     if len(ready) - len(failed) == len(missing):
         terminal.say("everything is here")

@@ -11,7 +11,10 @@ from posemark.jobs.getting import Item, all_items
 
 @dataclass(frozen=True)
 class Checked:
-    """An address and what it says. size: right, wrong, stated or unknown. reason: why not."""
+    """An address and what it says. size: right, wrong, stated or unknown. reason: why not.
+
+    host_failed: the host cannot be reached, so that it was not asked for this file itself.
+    """
 
     name: str
     url: str
@@ -22,6 +25,7 @@ class Checked:
     pin: Pin
     reason: str
     doubt: str
+    host_failed: bool
 
 
 def examine(items: Iterable[Item] | None = None) -> Iterator[Checked]:
@@ -49,6 +53,7 @@ def examine(items: Iterable[Item] | None = None) -> Iterator[Checked]:
                     pin=item.wanted.pin,
                     reason=answer.reason,
                     doubt=doubt(url),
+                    host_failed=answer.host_failed,
                 )
 
 
