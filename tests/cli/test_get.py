@@ -218,7 +218,9 @@ def test_one_failure_keeps_none_of_the_others(registry, case):
     out, err = invoke("get", "hrnet-w32-256x192", "person-boxes", code=2)
     assert "not fetched: hrnet-w32-256x192.official: the download failed" in err
     assert "hrnet-w32-256x192.official: pose_hrnet_w32_256x192.pth" in out
+    assert "    https://drive.google.com/file/d/1zYC7go9EV0XaSlSBjMaiyE_4TcHc_S38/view\n" in out
     assert str(getting.drop_folder()) in out
+    assert getting.drop_folder().is_dir()
     assert weights.resolve(spec_of("hrnet-w32-256x192"), "mmpose").path.is_file()
     assert "everything is here" not in out
 

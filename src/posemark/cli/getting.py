@@ -222,13 +222,17 @@ def _conclude(ready: "list[Item]", failed: dict[str, PoseMarkError], missing: "l
 
     Addresses in doubt may lead to nothing: that is an error only for what was named itself.
     """
+    from posemark.core.places import make_folder
     from posemark.jobs.getting import drop_folder
 
+    if missing:
+        make_folder(drop_folder())
     lost = [item for item in ready if item.name in failed]
     if lost:
         terminal.say("\nfiles that could not be fetched, should you find them elsewhere:")
         for item in lost:
-            terminal.say(f"  {item.name}: {item.file}")
+            page = f"\n    {item.page}" if item.page.startswith("https://") else ""
+            terminal.say(f"  {item.name}: {item.file}{page}")
         terminal.say(
             f"Those with a whole SHA-256 go into {drop_folder()};\nothers: posemark weights import "
             "FILE --as MODEL.TAG"
