@@ -221,6 +221,24 @@ def test_a_file_that_changed_meanwhile_comes_from_its_beginning(server, target):
     assert target.read_bytes() == CONTENT
 
 
+def test_who_is_stopped_as_a_new_version_begins_never_mixes_the_two(server, target, monkeypatch):
+    url = server.serve("thing", cut(CONTENT[::-1], 500_000, tag='"old"'), status(404))
+    free = {"sha256": None, "size": None}
+    with pytest.raises(DownloadError):
+        download(wanted(url, **free), target)
+    server.serve("thing", whole(CONTENT, tag='"new"'))
+    write = files.write_whole
+
+    def stopped(path, content):
+        write(path, content)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(files, "write_whole", stopped)
+        download(wanted(url, **free), target)
+    assert download(wanted(url, **free), target) == DIGEST
+
+
 def test_without_a_mark_of_the_version_only_a_digest_allows_going_on(server, target):
     first = cut(CONTENT, 500_000, tag="")
     for facts, ranges in (({}, ["", "bytes=500000-"]), ({"sha256": DIGEST[:8]}, ["", ""])):

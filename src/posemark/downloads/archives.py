@@ -14,7 +14,7 @@ from posemark.downloads.wanted import SILENT, Watcher
 
 _MOST_MEMBERS = 500_000
 _MOST_BYTES = 64 << 30
-"""Of all that is taken out of one archive."""
+"""The most that is taken out of one archive."""
 _OFFSET = 8
 """Bytes that tell where the kept table begins in the archive."""
 

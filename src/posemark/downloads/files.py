@@ -159,7 +159,7 @@ def unwritable(path: Path, error: Exception) -> DownloadError:
 
 
 class _Note(msgspec.Struct, frozen=True):
-    """Of a file in part: where it is from, which version, and how long the whole one is."""
+    """What is known of a file in part: its address, its version, and how long the whole one is."""
 
     url: str
     tag: str
@@ -298,6 +298,8 @@ class _Arrival:
                 raise RangeError("the file there is another one by now")
             self._require_fitting(reply)
             require_room(self.target.parent, (reply.total or 0) - reply.start)
+            if not reply.start:  # before the note: it is never of another version than the part
+                self._drop()
             note = _Note(url, reply.tag, reply.total)
             write_whole(self.note, msgspec.json.encode(note))
             self.watcher.began(self.wanted.name, url, reply.start, reply.total)

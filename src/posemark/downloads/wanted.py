@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from posemark.core.spec import SHA256_DIGITS, Pin, pin_of
 
 MOST_BYTES = 4 << 30
-"""Of a file whose size is not registered."""
+"""The most that a file may have whose size is not registered."""
 
 DOUBTS = {"download.openmmlab.com": "its domain expired on 2026-06-06"}
 """Hosts of which it is not known whether they are what they were, and why."""

@@ -186,7 +186,7 @@ def _named(status: int) -> str:
 
 
 def _seconds(text: str) -> float:
-    """Of Retry-After, where it is a plain number."""
+    """What Retry-After asks for, where it is a plain number."""
     return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0
 
 

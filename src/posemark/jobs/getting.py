@@ -107,7 +107,7 @@ def _meant(word: str) -> Iterable[Item]:
 
 
 def _of_suite(name: str) -> Iterator[Item]:
-    """Of exported models the files of their cards; else data, and every checkpoint."""
+    """The files of cards, if it is of exported models; else data, and every checkpoint."""
     if name == "light":
         yield from _of_cards(cards.built_in().values())
         return
