@@ -301,6 +301,20 @@ def test_what_lies_in_the_drop_folder_is_taken_by_its_digest(registry, contents)
     assert f"{other}: no file of this SHA-256 is registered" in err
 
 
+def test_terms_are_accepted_for_dropped_files_too(registry, contents, monkeypatch):
+    name = "openpose-body25"
+    content = named(contents[name][1], f"{name}.official")
+    row = spec_of(name).weights[0]
+    rows = (replace(row, sha256=hashlib.sha256(content).hexdigest()),)
+    monkeypatch.setitem(all_models(), name, replace(spec_of(name), weights=rows))
+    path = drop("x.caffemodel", content)
+    out, _ = invoke("get", "person-boxes")
+    assert f"{path} is {name}.official, under the licence CMU non-commercial" in out
+    invoke("get", name, "--accept-licence", "openpose")
+    assert not path.exists()
+    assert not registry.asked(f"{name}.official/{row.file}")
+
+
 def test_a_dry_run_leaves_the_drop_folder_alone(registry):
     path = drop("x.json", content_of("x"))
     out, _ = invoke("get", "person-boxes", "--dry-run")

@@ -233,9 +233,10 @@ def test_who_is_stopped_as_a_new_version_begins_never_mixes_the_two(server, targ
         write(path, content)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(files, "write_whole", stopped)
+    monkeypatch.setattr(files, "write_whole", stopped)
+    with pytest.raises(KeyboardInterrupt):
         download(wanted(url, **free), target)
+    monkeypatch.setattr(files, "write_whole", write)
     assert download(wanted(url, **free), target) == DIGEST
 
 

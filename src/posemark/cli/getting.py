@@ -47,10 +47,10 @@ def get(what: What, accept_licence: AcceptLicence = None, dry_run: DryRun = Fals
     from posemark.jobs.getting import items_of
 
     items = items_of(what)
-    _take_dropped(dry_run)
     offered = {i.terms: i.licence for i in items if i.terms and i.licence}
     terms = {name: text for name, text in offered.items() if notes.has_terms(text)}
     notes.accept_named(accept_licence or [], terms)
+    _take_dropped(dry_run)
     here = [item for item in items if item.here()]
     missing = [item for item in items if item not in here]
     ready = [item for item in missing if item.wanted.urls and item.allowed]
