@@ -13,6 +13,8 @@ from collections import OrderedDict
 from dataclasses import replace
 from functools import cache
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -25,8 +27,9 @@ from posemark.core.places import user_cache
 from posemark.datasets import open_dataset
 from posemark.datasets.published import DATA, coco_folder
 from posemark.downloads import DOUBTS
-from posemark.jobs import getting
+from posemark.jobs import ceiling, getting
 from posemark.jobs.plan import SEED
+from posemark.measure.ceiling import Rate
 from posemark.models import all_models, spec_of
 from posemark.nn import formula
 
@@ -35,13 +38,14 @@ pytestmark = pytest.mark.enable_socket
 REAL = "litehrnet-18-256x192"
 MODELS = list(dict.fromkeys(entry.model for entry in SEED))
 NAMES = [f"{number:012d}.jpg" for number in (139, 285, 632)]
+IMAGE = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
 CONTENTS = {
-    "val2017.zip": {f"val2017/{name}": b"image" for name in NAMES},
+    "val2017.zip": {f"val2017/{name}": IMAGE for name in NAMES},
     "annotations_trainval2017.zip": {
         "annotations/person_keypoints_val2017.json": json.dumps(
             {
                 "images": [
-                    {"id": int(n[:-4]), "file_name": n, "width": 9, "height": 9} for n in NAMES
+                    {"id": int(n[:-4]), "file_name": n, "width": 64, "height": 48} for n in NAMES
                 ],
                 "annotations": [],
             }
@@ -63,7 +67,7 @@ def invoke(*arguments, code=0):
 def content_of(name):
     """A file of data; made once, as archives say when they were made."""
     if name not in CONTENTS:
-        return b'[{"image_id": 139, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.9}]'
+        return b'[{"image_id": 139, "category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.9}]'
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         for inside, text in CONTENTS[name].items():
@@ -154,7 +158,7 @@ def test_get_seed_from_an_empty_folder_brings_everything_with_an_address(registr
     assert len(fetchable()) >= 19
     for spec, row in fetchable():
         assert weights.resolve(spec, row.tag).row == row
-    assert [frame.read() for frame in open_dataset("coco").frames()] == [b"image"] * 3
+    assert [frame.read() for frame in open_dataset("coco").frames()] == [IMAGE] * 3
     asked = len(registry.log)
     assert asked == len(fetchable()) + 3
     again, _ = invoke("get", "seed")
@@ -162,6 +166,20 @@ def test_get_seed_from_an_empty_folder_brings_everything_with_an_address(registr
     assert all(f"{spec.name}.{row.tag}" in here for spec, row in fetchable())
     assert "to fetch" not in again
     assert len(registry.log) == asked
+
+
+def test_what_was_fetched_is_measured_without_naming_a_folder(registry, monkeypatch):
+    rates = {name: Rate(1e11, 0.01, "product, 8x8") for name in ("fp32", "int8")}
+    stream = Rate(1e10, 0.02, "a += s b, 4 MB each")
+    made = ceiling.Ceiling(rates, stream, 1, ceiling.facts(1), "2026-01-01")
+    monkeypatch.setattr(ceiling, "measure", lambda *_: made)
+    invoke("get", REAL, "coco-val2017", "person-boxes")
+    entry = f"{REAL}.mmpose@detected"
+    what = ("--data", "coco", "--boxes", "papers", "--threads", 1, "--no-isolate", "--json")
+    out, _ = invoke("run", entry, *what, "--out", "run")
+    row = json.loads(out)
+    assert (row["weights"], row["boxes"], row["frames"]) == ("mmpose", "papers", 3)
+    assert row["weights_licence"] == "Apache-2.0 (repository)"
 
 
 def test_it_says_before_what_from_where_how_large_and_under_which_licence(registry, monkeypatch):
