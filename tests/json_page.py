@@ -14,6 +14,7 @@ WHERE = {
     outputs.ComparedRuns: "`posemark compare --json`",
     outputs.Tuning: "`posemark tune --json`",
     outputs.MachinePeaks: "`posemark machine --json`",
+    outputs.Addresses: "`posemark weights doctor --json`",
 }
 INTRODUCTION = f"""# JSON
 

@@ -1,11 +1,8 @@
-"""Reading, checking, importing and fetching checkpoints."""
+"""Reading, checking and importing checkpoints."""
 
 import errno
-import http.client
-import io
 import os
 import pickle
-import urllib.request
 from dataclasses import replace
 
 import pytest
@@ -20,7 +17,6 @@ from posemark.core.spec import Weights
 from posemark.models import spec_of
 from posemark.nn import formula
 from posemark.weights import cache as cache_module
-from posemark.weights import download
 
 HRNET, LITE = "hrnet-w32-256x192", "wider-naive-litehrnet-18-256x192"
 
@@ -177,10 +173,10 @@ def test_tags_cannot_leave_the_cache(tag, tmp_path):
 def test_a_tag_that_is_not_here_says_how_to_get_it():
     with pytest.raises(CheckpointError, match="weights fetch hrnet-w32-256x192.mmpose"):
         weights.resolve(spec_of(HRNET), "mmpose")
-    with pytest.raises(
-        CheckpointError, match="weights import FILE --as hrnet-w32-256x192.official"
-    ):
+    with pytest.raises(CheckpointError, match="weights fetch hrnet-w32-256x192.official"):
         weights.resolve(spec_of(HRNET), "official")
+    with pytest.raises(CheckpointError, match=f"weights import FILE --as {LITE}.official"):
+        weights.resolve(spec_of(LITE), "official")
     with pytest.raises(CheckpointError, match="Did you mean official"):
         weights.resolve(spec_of(HRNET), "officials")
     assert weights.resolve(spec_of(HRNET), "none") is None
@@ -191,136 +187,6 @@ def test_registered_weights_are_recognised_by_their_hash():
     found = weights.resolve(spec_of(LITE), str(path))
     assert found.label == "tinypose"
     assert found.row.licence == "Apache-2.0 (upstream PaddleDetection)"
-
-
-def quietly(chunks, size):
-    return chunks
-
-
-class Wire:
-    """A socket on which an answer already waits."""
-
-    def __init__(self, answer):
-        self.answer = answer
-
-    def makefile(self, *_):
-        return io.BytesIO(self.answer)
-
-    def sendall(self, *_):
-        pass
-
-    def close(self):
-        pass
-
-
-def answering(answers):
-    """Answers every address from a dictionary {host: bytes}, through the real HTTP client."""
-
-    class Connection(http.client.HTTPConnection):
-        def connect(self):
-            self.sock = Wire(answers[self.host])
-
-    class Handler(urllib.request.HTTPSHandler):
-        def https_open(self, req):
-            return self.do_open(Connection, req)
-
-    return lambda: urllib.request.build_opener(download.HttpsOnly, Handler)
-
-
-def answer(content, status="200 OK", headers=None):
-    lines = {"Content-Length": len(content)} if headers is None else headers
-    head = "".join(f"{k}: {v}\r\n" for k, v in lines.items())
-    return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + content
-
-
-@pytest.fixture
-def serve(monkeypatch):
-    def set_up(**answers):
-        by_host = {f"{name}.org": content for name, content in answers.items()}
-        monkeypatch.setattr(download, "opener", answering(by_host))
-
-    return set_up
-
-
-def fetchable(content_hash):
-    row = Weights("mirror", "w.pth", "https://example.org/w.pth", content_hash, None, "COCO")
-    return replace(spec_of(LITE), weights=(row,))
-
-
-def test_a_download_is_verified_before_use(states, tmp_path, serve):
-    path = tmp_path / "w.pth"
-    torch.save(states[LITE], path)
-    content, digest = path.read_bytes(), weights.sha256_of(path)
-    serve(example=answer(content))
-    with pytest.raises(CheckpointError, match="expected SHA-256 00000000"):
-        weights.fetch(fetchable("00000000"), "mirror", quietly)
-    assert weights.cached(fetchable("00000000"), "mirror") is None
-    stored = weights.fetch(fetchable(digest[:8]), "mirror", quietly)
-    assert stored.path.read_bytes() == content
-
-
-def redirect(to):
-    return answer(b"", "302 Found", {"Location": to, "Content-Length": 0})
-
-
-FAILURES = {
-    "cut off": (answer(b"abc", headers={"Content-Length": 10}), "IncompleteRead|10 bytes were"),
-    "chunks cut off": (answer(b"5\r\nab", headers={"Transfer-Encoding": "chunked"}), "Incomplete"),
-    "no HTTP": (b"SSH-2.0-OpenSSH\r\n", "BadStatusLine"),
-    "a long line": (answer(b"", headers={"X": "y" * 70_000}), "LineTooLong"),
-    "many headers": (answer(b"", headers={f"X{i}": 1 for i in range(200)}), "100 headers"),
-    "no length": (answer(b"abc", headers={"Content-Length": "many"}), "announces 'many'"),
-    "negative": (answer(b"abc", headers={"Content-Length": -1}), "announces '-1'"),
-    "not there": (answer(b"", "404 Not Found"), "404"),
-    "to ftp": (redirect("ftp://other.org/w.pth"), "leads to 'ftp:.*only https"),
-    "to http": (redirect("http://other.org/w.pth"), "leads to 'http:.*only https"),
-    "to a file": (redirect("file:///etc/passwd"), "'file:///etc/passwd' is not allowed"),
-}
-
-
-@pytest.mark.parametrize("case", FAILURES)
-def test_a_failed_download_leaves_nothing(case, serve):
-    content, reason = FAILURES[case]
-    serve(example=content)
-    spec = fetchable("12345678")
-    with pytest.raises(CheckpointError, match=reason) as error:
-        weights.fetch(spec, "mirror", quietly)
-    assert "Nothing was kept" in str(error.value)
-    assert weights.cached(spec, "mirror") is None
-
-
-def test_a_redirect_to_https_is_followed(states, tmp_path, serve):
-    path = tmp_path / "w.pth"
-    torch.save(states[LITE], path)
-    serve(example=redirect("https://other.org/w.pth"), other=answer(path.read_bytes()))
-    stored = weights.fetch(fetchable(weights.sha256_of(path)), "mirror", quietly)
-    assert stored.path.read_bytes() == path.read_bytes()
-
-
-def test_the_hash_of_a_download_is_verified_before_it_is_parsed(serve, monkeypatch):
-    serve(example=answer(b"anything"))
-    monkeypatch.setattr(cache_module, "load_fitting", lambda *_: pytest.fail("parsed"))
-    with pytest.raises(CheckpointError, match="expected SHA-256 00000000"):
-        weights.fetch(fetchable("00000000"), "mirror", quietly)
-
-
-def test_only_https_is_fetched():
-    spec = fetchable("12345678")
-    row = replace(spec.weights[0], url="http://example.org/w.pth")
-    with pytest.raises(CheckpointError, match="only https"):
-        weights.fetch(replace(spec, weights=(row,)), "mirror", quietly)
-
-
-def test_a_non_commercial_licence_has_to_be_accepted_first(states, tmp_path, serve):
-    path = tmp_path / "w.pth"
-    torch.save(states[LITE], path)
-    content, digest = path.read_bytes(), weights.sha256_of(path)
-    serve(example=answer(content))
-    row = replace(fetchable(digest).weights[0], licence="Somebody's NON-COMMERCIAL terms")
-    spec = replace(spec_of(LITE), weights=(row,))
-    with pytest.raises(UsageError, match="NON-COMMERCIAL terms.*--accept-licence"):
-        weights.fetch(spec, "mirror", quietly)
-    assert weights.fetch(spec, "mirror", quietly, accepted=True).path.is_file()
 
 
 def test_a_rescorer_is_imported_checked_and_found(tmp_path):
@@ -365,6 +231,11 @@ def test_paths_may_have_a_tilde_and_suffixes_capitals(lite, monkeypatch):
         weights.resolve(spec, "~nobody-of-this-name/x.pth")
 
 
+def registered(digest):
+    row = Weights("mirror", "w.pth", ("https://example.org/w.pth",), digest, None, "COCO")
+    return replace(spec_of(LITE), weights=(row,))
+
+
 @pytest.mark.parametrize("note", [None, "", "x", "[]", "{}", "null", '{"sha256": 3}', "\udcff"])
 def test_a_damaged_note_is_made_anew(lite, note):
     spec = spec_of(LITE)
@@ -378,10 +249,10 @@ def test_a_damaged_note_is_made_anew(lite, note):
 
 
 def test_a_file_that_is_not_the_registered_one_gets_no_new_note(lite):
-    stored = weights.import_file(lite, fetchable(weights.sha256_of(lite)), "mirror")
+    stored = weights.import_file(lite, registered(weights.sha256_of(lite)), "mirror")
     stored.path.with_name(stored.path.name + ".json").unlink()
-    assert weights.cached(fetchable("00000000"), "mirror") is None
-    assert weights.cached(fetchable(stored.sha256), "mirror") == stored
+    assert weights.cached(registered("00000000"), "mirror") is None
+    assert weights.cached(registered(stored.sha256), "mirror") == stored
 
 
 def test_a_full_disk_keeps_the_old_copy(lite, monkeypatch):

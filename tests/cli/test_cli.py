@@ -116,9 +116,9 @@ COMMANDS = list(commands(typer.main.get_command(cli.app)))
 
 def test_the_commands_are_the_documented_ones():
     assert {" ".join(words) for words in COMMANDS} == {
-        *("", "list", "run", "check", "machine", "tune", "report", "recommend", "compare"),
+        *("", "list", "get", "run", "check", "machine", "tune", "report", "recommend", "compare"),
         "export",
-        *("weights", "weights list", "weights import", "weights fetch"),
+        *("weights", "weights list", "weights import", "weights fetch", "weights doctor"),
     }
 
 
@@ -590,7 +590,7 @@ def test_weights_list_shows_every_checkpoint_and_how_to_get_it(tmp_path):
     for spec in all_models().values():
         for row in spec.weights:
             line = lines[f"{spec.name}.{row.tag}"]
-            assert ("fetch" if row.url else "by hand") in line
+            assert ("fetch" if row.urls else "by hand") in line
             assert (row.licence or "unknown") in line
     assert str(tmp_path / "cache") in out
 

@@ -121,7 +121,7 @@ def test_the_data_option_opens_it(folder, monkeypatch):
     assert open_dataset("sample") == Sample()
 
 
-@pytest.mark.parametrize("text", ["coco", "coco:", "imagenet", "", "sample:3", "/data/coco"])
+@pytest.mark.parametrize("text", ["coco:", "imagenet", "", "sample:3", "/data/coco"])
 def test_any_other_data_is_refused_with_the_choices(text):
     with pytest.raises(UsageError, match=r"no data set. Expected sample .* or coco:DIR"):
         open_dataset(text)

@@ -97,14 +97,17 @@ def test_metadata_is_complete_and_consistent(name):
     tags = [w.tag for w in spec.weights]
     assert len(set(tags)) == len(tags)
     for weights in spec.weights:
-        assert weights.url is None or (weights.url.startswith("https://") and weights.sha256)
+        assert all(url.startswith("https://") for url in weights.urls)
+        assert weights.licence is None or "(" in weights.licence or weights.licence[:3] == "CMU"
+        assert not weights.urls or (weights.licence and weights.file)
         assert weights.sha256 is None or set(weights.sha256) <= set("0123456789abcdef")
         for reported in weights.reported:
             assert 0 < reported.ap < 1
             assert reported.boxes.startswith(starts)
             assert reported.source
-        if weights.url and weights.sha256:
-            assert weights.sha256 in weights.url, "the prefix is the one in the file's name"
+        if weights.pin == "prefix only":
+            assert f"{weights.sha256}" in weights.file, "the prefix is the one in the file's name"
+        assert all(url.endswith(f"/{weights.file}") for url in weights.urls)
 
 
 def test_official_figures_come_first():

@@ -85,8 +85,16 @@ def with_artefact(card: schema.Card, artefact: Artefact) -> ModelSpec:
 
 
 def digest(card: schema.Card) -> str:
-    """16 hex digits for all that a card says, whatever its spelling and its comments."""
-    return hashlib.sha256(msgspec.json.encode(card)).hexdigest()[:16]
+    """16 hex digits for all that a card says of its model, whatever its spelling and comments.
+
+    Addresses are no part of a model: a mirror more or less leaves it what it is.
+    """
+    facts = msgspec.to_builtins(card)
+    facts["file"] = {k: v for k, v in facts["file"].items() if k not in _ADDRESSES}
+    return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:16]
+
+
+_ADDRESSES = ("urls", "data_urls")
 
 
 def checkpoint_of(model: ModelSpec) -> Checkpoint | None:
@@ -219,4 +227,4 @@ def _pixels(card: schema.Card) -> Pixels:
 def _weights(card: schema.Card, sha256: str) -> Weights:
     reported = tuple(Reported(p.ap, p.boxes, p.flip, p.source) for p in card.published)
     file = card.file
-    return Weights("file", file.name, None, sha256, file.licence, file.trained_on, reported)
+    return Weights("file", file.name, file.urls, sha256, file.licence, file.trained_on, reported)

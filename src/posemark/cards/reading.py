@@ -192,8 +192,10 @@ def _bytes_are_bytes(card: Card) -> str:
 
 
 def _file_data(card: Card) -> str:
-    if card.file.data_sha256 and not card.file.name.endswith(".xml"):
-        return "file.data_sha256 is of the .bin beside an .xml file, and this is none: remove it."
+    file = card.file
+    given = "data_urls" if file.data_urls else "data_sha256" if file.data_sha256 else ""
+    if given and not file.name.endswith(".xml"):
+        return f"file.{given} is of the .bin beside an .xml file, and this is none: remove it."
     return ""
 
 

@@ -14,6 +14,7 @@ Positive = Annotated[float, Meta(gt=0)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}\Z")]
 FileName = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]*\Z")]
+Url = Annotated[str, Meta(pattern=r"^https://[^\x00-\x20]{1,2000}\Z")]
 OfBoxes = Annotated[str, Meta(pattern="^(gt|detected|single)")]
 
 
@@ -26,7 +27,8 @@ class File(_Section, frozen=True):
 
     name: relative to the card, or looked for in the folders of models. precision: of its
     weights and products. sha256: of the file; data_sha256: of the .bin beside an .xml. source:
-    where it can be had. licence: of the weights. parameters, macs: as in ModelSpec.
+    where it can be had, in words; urls, data_urls: addresses that `posemark get` fetches it and
+    the .bin from. licence: of the weights. parameters, macs: as in ModelSpec.
     """
 
     name: FileName
@@ -35,6 +37,8 @@ class File(_Section, frozen=True):
     sha256: Sha256 | None = None
     data_sha256: Sha256 | None = None
     source: str | None = None
+    urls: tuple[Url, ...] = ()
+    data_urls: tuple[Url, ...] = ()
     licence: str | None = None
     parameters: Count | None = None
     macs: Count | None = None

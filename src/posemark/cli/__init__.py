@@ -8,6 +8,7 @@ from posemark.cli import (
     checking,
     comparing,
     exporting,
+    getting,
     listing,
     machine,
     recommending,
@@ -62,6 +63,7 @@ def _root(
 
 
 app.command("list")(listing.list_entries)
+app.command("get", no_args_is_help=True)(getting.get)
 app.command("run", no_args_is_help=True)(running.run)
 app.command("check", no_args_is_help=True)(checking.check)
 app.command("tune", no_args_is_help=True)(tuning.tune)

@@ -58,12 +58,19 @@ Entries = Annotated[
         "a letter of the blog post, a suite (seed, light, all), or an exported model's card.toml.",
     ),
 ]
-Data = Annotated[str, typer.Option(help="sample (built-in scenes) or coco:DIR (standard layout).")]
+Data = Annotated[
+    str,
+    typer.Option(
+        help="sample (built-in scenes), coco (val2017 from `posemark get`) or coco:DIR (standard "
+        "layout)."
+    ),
+]
 BoxesOption = Annotated[
     str | None,
     typer.Option(
-        help="Person boxes: gt, simulated (a detector's statistics, for sample), or file:F "
-        "(COCO results). Default: gt, and simulated for @detected entries on sample."
+        help="Person boxes: gt, simulated (a detector's statistics, for sample), papers (from "
+        "`posemark get`), or file:F (COCO results). Default: gt, and simulated for @detected "
+        "entries on sample."
     ),
 ]
 WeightsOption = Annotated[

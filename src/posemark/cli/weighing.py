@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posemark.cli import terminal
+from posemark.cli import arriving, doctoring, terminal
 
 if TYPE_CHECKING:
     from posemark.core.spec import ModelSpec, Weights
@@ -62,7 +62,7 @@ def _state(spec: "ModelSpec", row: "Weights") -> str:
 
     if cached(spec, row.tag):
         return "yes"
-    return "fetch" if row.url else "by hand"
+    return "fetch" if row.urls else "by hand"
 
 
 def _ap(row: "Weights") -> str:
@@ -103,31 +103,28 @@ def import_weights(
 def fetch_weights(
     name: Annotated[str, typer.Argument(metavar="MODEL.TAG", help="See `weights list`.")],
     accept_licence: Annotated[
-        bool,
-        typer.Option("--accept-licence", help="For weights under a non-commercial licence."),
-    ] = False,
+        str, typer.Option(metavar="NAME", help="Accept non-commercial terms, such as openpose.")
+    ] = "",
 ) -> None:
-    """Download a checkpoint from its registered address, verify its hash, and keep it.
+    """Download a checkpoint from its registered addresses, verify it, and keep it.
+
+    `posemark get` does the same for several, and for data.
 
     Example:
 
-        posemark weights fetch hrnet-w32-256x192.mmpose
+        posemark weights fetch hrnet-w32-256x192.official
     """
-    from rich.progress import Progress
-
-    from posemark.weights import fetch
+    from posemark.downloads import notes
+    from posemark.weights import fetch, offered_terms
 
     spec, tag = _split(name)
-    with Progress() as bars:
+    notes.accept_named([accept_licence] if accept_licence else [], offered_terms([spec]))
+    with arriving.shown() as watcher:
+        stored = fetch(spec, tag, watcher)
+    terminal.say(f"{name} lies in {stored.path}\nuse it: posemark run {name}")
 
-        def watched(chunks, size):
-            task = bars.add_task(name, total=size)
-            for chunk in chunks:
-                bars.advance(task, len(chunk))
-                yield chunk
 
-        stored = fetch(spec, tag, watched, accept_licence)
-    terminal.say(f"fetched {stored.path}\nuse it: posemark run {name}")
+app.command("doctor")(doctoring.doctor)
 
 
 def _split(name: str) -> "tuple[ModelSpec, str]":

@@ -4,6 +4,8 @@ The command line prints these as one paragraph and exits with code 2; a tracebac
 therefore always means a bug in PoseMark itself.
 """
 
+from collections.abc import Mapping
+
 
 class PoseMarkError(Exception):
     """Base of every error that a user can cause and mend."""
@@ -23,6 +25,17 @@ class FrameError(PoseMarkError):
 
 class CheckpointError(PoseMarkError):
     """A weights file that is unsafe, unreadable, or made for another network."""
+
+
+class DownloadError(PoseMarkError):
+    """A file that could not be fetched, or is not the one that was meant.
+
+    reasons: by address that was tried, why it did not give the file.
+    """
+
+    def __init__(self, message: str, reasons: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.reasons = dict(reasons or {})
 
 
 class RecordError(PoseMarkError):

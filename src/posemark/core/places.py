@@ -88,6 +88,18 @@ def write_whole(path: Path, content: bytes) -> None:
         draft.unlink(missing_ok=True)
 
 
+def data_folder() -> Path:
+    """$POSEMARK_DATA, else `data` in the user's cache folder: where `posemark get` puts data.
+
+    COCO lies in its folder `coco`. An empty variable counts as not set.
+
+    Raises:
+        UsageError: as user_cache.
+    """
+    own = os.environ.get("POSEMARK_DATA")
+    return with_home(own) if own else user_cache() / "data"
+
+
 def user_cache() -> Path:
     """$POSEMARK_CACHE, else the user's cache folder: weights, artefacts, settings.
 

@@ -91,20 +91,50 @@ class Reported:
     source: str
 
 
+Pin = Literal["SHA-256", "prefix only", "MD5 only", "unpinned"]
+"""How firmly it is said which file is meant.
+
+A prefix of eight hex digits, or an MD5, tells a damaged file, but not one made to pass for it.
+"""
+
+
+def pin_of(sha256: str | None, md5: str | None = None) -> Pin:
+    """How firmly these digests say which file is meant. sha256: in full, or its beginning."""
+    if sha256:
+        return "SHA-256" if len(sha256) == SHA256_DIGITS else "prefix only"
+    return "MD5 only" if md5 else "unpinned"
+
+
+SHA256_DIGITS = 64
+
+
 @dataclass(frozen=True)
 class Weights:
     """A released checkpoint. Unknown facts are None and print as "unknown".
 
-    sha256 may be the full hex digest or the prefix that its file name carries.
+    urls: where the file can be fetched from, in the order to be tried; () where it has to be
+        downloaded by hand. page: the address for a person with a browser then, if one is known
+        that is closer than the model's repository.
+    sha256: the full hex digest, or the prefix that the file's name carries. md5: a digest that
+        the authors published instead. size: in bytes.
+    licence: of the weights, and where that is said: "MIT (repository)".
     """
 
     tag: str
     file: str | None
-    url: str | None
+    urls: tuple[str, ...]
     sha256: str | None
     licence: str | None
     trained_on: str
     reported: tuple[Reported, ...] = ()
+    size: int | None = None
+    md5: str | None = None
+    page: str | None = None
+
+    @property
+    def pin(self) -> Pin:
+        """How firmly the registry says which file it is."""
+        return pin_of(self.sha256, self.md5)
 
 
 @dataclass(frozen=True)

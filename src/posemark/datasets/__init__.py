@@ -31,20 +31,25 @@ class Dataset(Protocol):
 
 
 def open_dataset(text: str) -> Dataset:
-    """The data set that --data names: "sample" or "coco:DIR".
+    """The data set that --data names: "sample", "coco:DIR", or "coco" for what `get` brought.
 
     Raises:
         UsageError: for anything else.
+        DataError: for "coco" where it has not been fetched.
     """
     from posemark.datasets.coco import Coco
+    from posemark.datasets.published import coco_there
     from posemark.datasets.sample import Sample
 
     kind, _, folder = text.partition(":")
+    if text == "coco":
+        return Coco(coco_there())
     if text == "sample":
         return Sample()
     if kind == "coco" and folder:
         return Coco(with_home(folder))
     raise UsageError(
         f"--data {text!r} is no data set. Expected sample (built-in scenes) or coco:DIR, where "
-        "DIR holds annotations/person_keypoints_val2017.json and val2017/."
+        "DIR holds annotations/person_keypoints_val2017.json and val2017/; coco alone is what "
+        "`posemark get coco-val2017` brought."
     )

@@ -28,6 +28,7 @@ from posemark.datasets._entries import (
     misfit,
     whole,
 )
+from posemark.datasets.published import boxes_there
 from posemark.geometry.boxes import clean_gt_boxes, croppable
 
 _PERSON = 1
@@ -57,7 +58,7 @@ class BoxSource:
 def open_boxes(
     text: str, convention: Convention | None, min_score: float, data: str, frames: Iterable[Frame]
 ) -> BoxSource:
-    """The box source that --boxes names: gt, simulated or file:F; none for bottom-up models.
+    """The box source that --boxes names: gt, simulated, papers or file:F; none for bottom-up.
 
     Boxes scored below min_score are left out (annotated ones score 1).
 
@@ -77,12 +78,15 @@ def open_boxes(
             "--boxes simulated exists for --data sample only: on real images it would pass for "
             "a detector. Use --boxes file:detections.json (COCO results format) or gt."
         )
+    elif text == "papers":
+        source = replace(_file_source(boxes_there(), frames), label="papers")
     elif kind == "file" and file:
         source = _file_source(with_home(file), frames)
     else:
         raise UsageError(
-            f"--boxes {text!r} is no box source. Expected gt, simulated (for --data sample) or "
-            "file:F, where F holds detections in the COCO results format."
+            f"--boxes {text!r} is no box source. Expected gt, simulated (for --data sample), "
+            "papers (what `posemark get person-boxes` brought) or file:F, where F holds "
+            "detections in the COCO results format."
         )
     return _at_least(source, min_score)
 

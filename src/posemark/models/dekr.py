@@ -191,18 +191,19 @@ MMPOSE = "https://download.openmmlab.com/mmpose/"
 
 
 def _official(file: str, one_scale: float, three_scales: float) -> Weights:
-    """The authors' checkpoint: on file shares without a stable address or a stated licence."""
+    """The authors' checkpoint: in a shared folder without a stable address."""
     reported = (
         Reported(one_scale, SINGLE, True, README),
         Reported(three_scales, MULTI, True, README),
     )
-    return Weights("official", file, None, None, None, "COCO train2017", reported)
+    return Weights("official", file, (), None, "MIT (repository)", "COCO train2017", reported)
 
 
 def _mmpose(tag: str, path: str, sha256: str, *reported: Reported) -> Weights:
     """A training run of mmpose; `sha256` is the prefix that the file's name carries."""
     file = path.rsplit("/", 1)[-1]
-    return Weights(tag, file, MMPOSE + path, sha256, None, "COCO train2017", reported)
+    licence = "Apache-2.0 (repository)"
+    return Weights(tag, file, (MMPOSE + path,), sha256, licence, "COCO train2017", reported)
 
 
 V1 = "v1/body_2d_keypoint/dekr/coco/"
@@ -212,7 +213,12 @@ V0_ZOO = "mmpose 0.x model zoo"
 
 # One file for both networks.
 RESCORE = Weights(
-    "rescore", "final_rescore_coco_kpt.pth", None, None, None, "poses of DEKR on COCO train2017"
+    tag="rescore",
+    file="final_rescore_coco_kpt.pth",
+    urls=(),
+    sha256=None,
+    licence="MIT (repository)",
+    trained_on="poses of DEKR on COCO train2017",
 )
 
 W32_WEIGHTS = (

@@ -65,24 +65,27 @@ WEIGHTS = (
     Weights(
         tag="official",
         file="pose_higher_hrnet_w32_512.pth",
-        url=None,
+        urls=(),
         sha256=None,
-        licence=None,
+        licence="MIT (repository)",
         trained_on="COCO train2017",
         reported=(
             Reported(0.671, SINGLE, True, README),
             Reported(0.699, MULTI, True, README),
         ),
+        page="https://drive.google.com/file/d/1V9Iz0ZYy9m8VeaspfKECDW0NKlGsYmO1/view",
     ),
     # A training run of mmpose; the hex digits in the name begin the file's SHA-256. The zoo
     # calls its second figure multi-scale and does not name the scales in that table.
     Weights(
         tag="mmpose",
         file="higher_hrnet32_coco_512x512-8ae85183_20200713.pth",
-        url="https://download.openmmlab.com/mmpose/bottom_up/"
-        "higher_hrnet32_coco_512x512-8ae85183_20200713.pth",
+        urls=(
+            "https://download.openmmlab.com/mmpose/bottom_up/"
+            "higher_hrnet32_coco_512x512-8ae85183_20200713.pth",
+        ),
         sha256="8ae85183",
-        licence=None,
+        licence="Apache-2.0 (repository)",
         trained_on="COCO train2017",
         reported=(
             Reported(0.677, SINGLE, True, ZOO),

@@ -45,20 +45,43 @@ HRNET_PAPER = "arXiv 1902.09212"
 HRNET_ORIGIN = "github.com/leoxiaobin/deep-high-resolution-net.pytorch"
 DARK_PAPER = "arXiv 1910.06278"
 DARK_ORIGIN = "github.com/ilovepose/DarkPose"
-MMPOSE = "https://download.openmmlab.com/mmpose/top_down/hrnet/"
-ZOO = "mmpose 0.x model zoo"
+MMPOSE = "https://download.openmmlab.com/mmpose/"
+V0, V1 = "top_down/hrnet/", "v1/body_2d_keypoint/topdown_heatmap/coco/"
+ZOOS = {"mmpose": (V0, "mmpose 0.x model zoo"), "mmpose1": (V1, "mmpose 1.x model zoo")}
+MIT, APACHE = "MIT (repository)", "Apache-2.0 (repository)"
 
 
-def _official(file: str | None, *reported: Reported) -> Weights:
-    """The authors' checkpoint: on file shares without a stable address or a stated licence."""
-    return Weights("official", file, None, None, None, "COCO train2017", reported)
+def _official(file: str | None, licence: str, *reported: Reported) -> Weights:
+    """The authors' checkpoint: on file shares without a stable address."""
+    return Weights("official", file, (), None, licence, "COCO train2017", reported)
 
 
-def _mmpose(file: str, ap: float) -> Weights:
+def _copied(file: str, size: int, sha256: str, drive: str, *reported: Reported) -> Weights:
+    """The authors' checkpoint of which somebody keeps a copy with a stable address.
+
+    The digest stands in public places that know nothing of each other. drive: the number of the
+    authors' own file on Google Drive.
+    """
+    return Weights(
+        tag="official",
+        file=file,
+        urls=(f"https://huggingface.co/Prophetetc/cocopose/resolve/main/{file}",),
+        sha256=sha256,
+        licence=MIT,
+        trained_on="COCO train2017",
+        reported=reported,
+        size=size,
+        page=f"https://drive.google.com/file/d/{drive}/view",
+    )
+
+
+def _mmpose(tag: str, file: str, ap: float) -> Weights:
     """A training run of mmpose; the eight hex digits in the name begin the file's SHA-256."""
+    folder, zoo = ZOOS[tag]
     prefix = file.removesuffix(".pth").split("-")[-1].split("_")[0]
-    row = Reported(ap, DETECTED, True, ZOO)
-    return Weights("mmpose", file, MMPOSE + file, prefix, None, "COCO train2017", (row,))
+    row = Reported(ap, DETECTED, True, zoo)
+    urls = (MMPOSE + folder + file,)
+    return Weights(tag, file, urls, prefix, APACHE, "COCO train2017", (row,))
 
 
 MODELS = (
@@ -76,12 +99,18 @@ MODELS = (
         parameters=28_536_113,
         macs=7_645_003_776,
         weights=(
-            _official(
+            _copied(
                 "pose_hrnet_w32_256x192.pth",
+                114_721_619,
+                "19bc083708bb8d873211e50d85d56344c10290c6e8b564c813fdde09645c4c1c",
+                "1zYC7go9EV0XaSlSBjMaiyE_4TcHc_S38",
                 Reported(0.744, DETECTED, True, "HRNet README"),
                 Reported(0.765, "gt", True, "HRNet issue #174, a user's figure"),
             ),
-            _mmpose("hrnet_w32_coco_256x192-c78dce93_20200708.pth", 0.746),
+            _mmpose("mmpose", "hrnet_w32_coco_256x192-c78dce93_20200708.pth", 0.746),
+            _mmpose(
+                "mmpose1", "td-hm_hrnet-w32_8xb64-210e_coco-256x192-81c58e40_20220909.pth", 0.746
+            ),
         ),
     ),
     ModelSpec(
@@ -98,10 +127,17 @@ MODELS = (
         parameters=63_595_745,
         macs=35_306_606_592,
         weights=(
-            _official(
-                "pose_hrnet_w48_384x288.pth", Reported(0.763, DETECTED, True, "HRNet README")
+            _copied(
+                "pose_hrnet_w48_384x288.pth",
+                255_061_287,
+                "95e0fec3194826d5e3f806ea89be68bbb84517b114c3a32b3058c56610b5ef61",
+                "1UoJhTtjHNByZSm96W3yFTfU5upJnsKiS",
+                Reported(0.763, DETECTED, True, "HRNet README"),
             ),
-            _mmpose("hrnet_w48_coco_384x288-314c8528_20200708.pth", 0.767),
+            _mmpose("mmpose", "hrnet_w48_coco_384x288-314c8528_20200708.pth", 0.767),
+            _mmpose(
+                "mmpose1", "td-hm_hrnet-w48_8xb32-210e_coco-384x288-c161b7de_20220915.pth", 0.767
+            ),
         ),
     ),
     ModelSpec(
@@ -118,8 +154,13 @@ MODELS = (
         parameters=28_536_113,
         macs=7_645_003_776,
         weights=(
-            _official(None, Reported(0.756, DETECTED, True, "DarkPose README")),
-            _mmpose("hrnet_w32_coco_256x192_dark-07f147eb_20200812.pth", 0.757),
+            _official(None, APACHE, Reported(0.756, DETECTED, True, "DarkPose README")),
+            _mmpose("mmpose", "hrnet_w32_coco_256x192_dark-07f147eb_20200812.pth", 0.757),
+            _mmpose(
+                "mmpose1",
+                "td-hm_hrnet-w32_dark-8xb64-210e_coco-256x192-0e00bf12_20220914.pth",
+                0.757,
+            ),
         ),
     ),
     ModelSpec(
@@ -136,8 +177,13 @@ MODELS = (
         parameters=63_595_745,
         macs=35_306_606_592,
         weights=(
-            _official(None, Reported(0.768, DETECTED, True, "DarkPose README")),
-            _mmpose("hrnet_w48_coco_384x288_dark-e881a4b6_20210203.pth", 0.772),
+            _official(None, APACHE, Reported(0.768, DETECTED, True, "DarkPose README")),
+            _mmpose("mmpose", "hrnet_w48_coco_384x288_dark-e881a4b6_20210203.pth", 0.772),
+            _mmpose(
+                "mmpose1",
+                "td-hm_hrnet-w48_dark-8xb32-210e_coco-384x288-39c3c381_20220916.pth",
+                0.772,
+            ),
         ),
     ),
     ModelSpec(
@@ -155,7 +201,9 @@ MODELS = (
         macs=7_645_003_776,
         weights=(
             _official(
-                "pose_hrnet_w32_student_FPD.pth", Reported(0.751, DETECTED, True, "FPD README")
+                "pose_hrnet_w32_student_FPD.pth",
+                MIT,
+                Reported(0.751, DETECTED, True, "FPD README"),
             ),
         ),
     ),

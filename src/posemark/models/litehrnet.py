@@ -359,6 +359,8 @@ WIDER_NAIVE_18 = Config(channels=(40, 80, 160, 320), modules=(2, 4, 2), layers=n
 
 DETECTED = "detected (person AP 56.4)"
 MMPOSE = "https://download.openmmlab.com/mmpose/top_down/litehrnet/"
+# Of the authors' repository, and of mmpose's.
+LICENCE = "Apache-2.0 (repository)"
 
 
 def official(ap: float) -> Weights:
@@ -366,9 +368,9 @@ def official(ap: float) -> Weights:
     return Weights(
         tag="official",
         file=None,
-        url=None,
+        urls=(),
         sha256=None,
-        licence=None,
+        licence=LICENCE,
         trained_on="COCO train2017",
         reported=(Reported(ap, DETECTED, flip=True, source="HRNet/Lite-HRNet README"),),
     )
@@ -379,9 +381,9 @@ def mmpose(file: str, sha256: str, ap: float) -> Weights:
     return Weights(
         tag="mmpose",
         file=file,
-        url=MMPOSE + file,
+        urls=(MMPOSE + file,),
         sha256=sha256,
-        licence=None,
+        licence=LICENCE,
         trained_on="COCO train2017",
         reported=(Reported(ap, DETECTED, flip=True, source="mmpose model zoo"),),
     )
@@ -392,7 +394,7 @@ def mmpose(file: str, sha256: str, ap: float) -> Weights:
 TINYPOSE = Weights(
     tag="tinypose",
     file="tinypose_256x192_wider_naive_litehrnet18.safetensors",
-    url=None,
+    urls=(),
     sha256="ed784462a82e12cda8f2c4ff27230f8393cd054100853548569eeb6cd63b6dc6",
     licence="Apache-2.0 (upstream PaddleDetection)",
     trained_on="COCO train2017 + AI Challenger",

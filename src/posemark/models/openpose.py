@@ -192,15 +192,33 @@ def _coco_layer(stage: int, layer: int, branch: str) -> str:
 PAPER = "arXiv 1812.08008"
 ORIGIN = "github.com/CMU-Perceptual-Computing-Lab/openpose"
 LICENCE = "CMU non-commercial"
+COPY = (
+    "https://huggingface.co/camenduru/openpose/resolve/"
+    "f67df11200f96068406fe707dd5fd6b70ba0e346/models/pose/"
+)
 
 
-def _official(file: str, trained_on: str, reported: Reported) -> tuple[Weights, ...]:
-    """The released file. Its server speaks no https and its published hash is an MD5."""
-    return (Weights("official", file, None, None, LICENCE, trained_on, (reported,)),)
+def _official(
+    path: str, md5: str, sha256: str | None, trained_on: str, reported: Reported
+) -> tuple[Weights, ...]:
+    """The released file. Its own server speaks no https, so that a copy is fetched.
+
+    md5: what OpenPose's own build checks. sha256: of two public copies, where they are known.
+    """
+    row = Weights(
+        tag="official",
+        file=path.rpartition("/")[2],
+        urls=(COPY + path,),
+        sha256=sha256,
+        licence=LICENCE,
+        trained_on=trained_on,
+        reported=(reported,),
+        md5=md5,
+    )
+    return (row,)
 
 
-# MD5 sums that OpenPose's own build checks: 78287b57cf85fa89c03f1393d368e5b7 for BODY_25,
-# 5156d31f670511fce9b4e28b403f2939 for COCO. The repository holds no table of APs.
+# The repository holds no table of APs.
 SINGLE = "single: whole image, one scale"
 
 MODELS = (
@@ -218,7 +236,9 @@ MODELS = (
         grouping=Paf(BODY_25),
         pixels=CAFFE,
         weights=_official(
-            "pose_iter_584000.caffemodel",
+            "body_25/pose_iter_584000.caffemodel",
+            "78287b57cf85fa89c03f1393d368e5b7",
+            None,
             "COCO and CMU's foot annotations",
             Reported(0.523, SINGLE, False, "a comment in OpenPose's source, a tuning figure"),
         ),
@@ -239,7 +259,9 @@ MODELS = (
         grouping=Paf(COCO_18),
         pixels=CAFFE,
         weights=_official(
-            "pose_iter_440000.caffemodel",
+            "coco/pose_iter_440000.caffemodel",
+            "5156d31f670511fce9b4e28b403f2939",
+            "b4cf475576abd7b15d5316f1ee65eb492b5c9f5865e70a2e7882ed31fb682549",
             "COCO",
             Reported(0.486, SINGLE, False, "lightweight-human-pose-estimation issue 124"),
         ),

@@ -177,13 +177,16 @@ class TransPoseH(Trunk):
 # ------------------------------------------------------------------------------- models
 
 DETECTED = "detected (person AP 56.4)"
+ORIGIN = "github.com/yangsenius/TransPose"
 
 
 def official(file: str, detected: float, gt: float) -> tuple[Weights, ...]:
     """The authors' checkpoint, on the repository's release page "Hub"; it has no known hash."""
     source = "TransPose README"
     reported = (Reported(detected, DETECTED, True, source), Reported(gt, "gt", True, source))
-    return (Weights("official", file, None, None, None, "COCO train2017", reported),)
+    urls = (f"https://{ORIGIN}/releases/download/Hub/{file}",)
+    licence = "MIT (repository)"
+    return (Weights("official", file, urls, None, licence, "COCO train2017", reported),)
 
 
 # All variants: one input size, the DarkPose convention, DARK with the default kernel of 11.
@@ -191,7 +194,7 @@ _spec = partial(
     ModelSpec,
     family="TransPose",
     paper="arXiv 2012.14214",
-    origin="github.com/yangsenius/TransPose",
+    origin=ORIGIN,
     licence="MIT",
     input_hw=(256, 192),
     convention=DARK,

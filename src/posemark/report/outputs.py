@@ -211,6 +211,30 @@ class MachinePeaks(msgspec.Struct, frozen=True):
     measured: Annotated[str, about("Wall-clock time, ISO 8601, UTC.")]
 
 
+class Address(msgspec.Struct, frozen=True):
+    """An address of the registry, and what it says today."""
+
+    name: Annotated[str, about("What the file is called, such as MODEL.TAG.")]
+    url: Annotated[str, about("The address.")]
+    host: Annotated[str, about("Its host.")]
+    reachable: Annotated[bool, about("Whether the file is there.")]
+    size: Annotated[
+        str,
+        about("`right` or `wrong`, as registered; `stated`: only the server says one; `unknown`."),
+    ]
+    bytes: Annotated[int | None, about("Size that the server states.", "bytes")]
+    pin: Annotated[str, about("`SHA-256`, `prefix only`, `MD5 only` or `unpinned`.")]
+    reason: Annotated[str, about("Why the file is not there, in words; else empty.")]
+    doubt: Annotated[str, about("Why the host may not be what it was; else empty.")]
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """What `posemark weights doctor --json` prints."""
+
+    schema: Annotated[int, _SCHEMA]
+    addresses: Annotated[tuple[Address, ...], about("All that are registered, file by file.")]
+
+
 def printed(kind: type[T], **parts: Any) -> str:
     """JSON text of one object with the version of its form.
 

@@ -1,8 +1,9 @@
 """Checkpoints: reading them safely, fitting their key names, and the local cache.
 
-The network is touched by `fetch` alone (download.py).
+The network is touched by `fetch` alone (download.py), by way of posemark.downloads.
 """
 
+from posemark.core.digests import sha256_of
 from posemark.weights.cache import (
     NONE,
     RESCORE,
@@ -14,9 +15,8 @@ from posemark.weights.cache import (
     rescorer_of,
     resolve,
     row_of,
-    sha256_of,
 )
-from posemark.weights.download import fetch
+from posemark.weights.download import fetch, offered_terms, sound, terms_of, wanted_of
 from posemark.weights.fitting import load_fitting, load_into
 from posemark.weights.reading import SUFFIXES
 
@@ -32,8 +32,12 @@ __all__ = [
     "load_fitting",
     "load_into",
     "names_file",
+    "offered_terms",
     "rescorer_of",
     "resolve",
     "row_of",
     "sha256_of",
+    "sound",
+    "terms_of",
+    "wanted_of",
 ]

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from posemark.core.digests import sha256_of
 from posemark.core.errors import CheckpointError, UsageError
 from posemark.core.grouping import Rescorer
 from posemark.core.names import nearest
@@ -54,12 +55,6 @@ class _Note(msgspec.Struct, frozen=True):
 def cache_dir() -> Path:
     """Where imported weights lie."""
     return user_cache() / "weights"
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def row_of(spec: ModelSpec, tag: str) -> Weights | None:
@@ -160,12 +155,12 @@ def not_here(spec: ModelSpec, tag: str) -> str:
     if row is None:
         known = [w.tag for w in spec.weights]
         return f"{name}: no such weights here. {nearest(tag, known)} `posemark weights list`."
-    if row.url:
+    if row.urls:
         return f"{name} is not on this machine yet. Run `posemark weights fetch {name}`."
     file = row.file or "its file"
     return (
         f"{name} is not on this machine, and no stable address is known. Download {file} from "
-        f"{spec.origin}, then run `posemark weights import FILE --as {name}`."
+        f"{row.page or spec.origin}, then run `posemark weights import FILE --as {name}`."
     )
 
 

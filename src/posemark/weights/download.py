@@ -1,106 +1,101 @@
-"""Fetching registered checkpoints: the only access to the network in the package.
+"""Fetching registered checkpoints. The command line calls it only for `get` and `weights fetch`."""
 
-The command line calls it only for `posemark weights fetch`.
-"""
-
-import http.client
-import tempfile
-import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
-from urllib.error import URLError
 
+from posemark.core.digests import sha256_of
 from posemark.core.errors import CheckpointError, UsageError
-from posemark.core.spec import ModelSpec
-from posemark.weights.cache import Checkpoint, import_file, not_here, require_hash, row_of
-
-Progress = Callable[[Iterable[bytes], int | None], Iterable[bytes]]
-
-_MOST_BYTES = 4 << 30
-_SCHEME = "https://"
+from posemark.core.places import user_cache
+from posemark.core.spec import ModelSpec, Weights
+from posemark.downloads import SILENT, Wanted, Watcher, notes
+from posemark.weights.cache import Checkpoint, cached, import_file, not_here, row_of
 
 
-def fetch(spec: ModelSpec, tag: str, progress: Progress, accepted: bool = False) -> Checkpoint:
-    """Download a registered checkpoint, verify its SHA-256, then import it.
+def fetch(
+    spec: ModelSpec, tag: str, watcher: Watcher = SILENT, dead: dict[str, str] | None = None
+) -> Checkpoint:
+    """Download a registered checkpoint, verify it, then import it; nothing if it is here.
 
-    accepted: the user accepts the weights' licence, asked for where it is non-commercial.
-    progress: wraps the stream of chunks; gets the size in bytes, if the server says it.
+    A file without a registered digest is held to the one it had when it was first fetched.
+
+    Args:
+        spec: the model.
+        tag: of its weights.
+        watcher: is told how the download goes.
+        dead: hosts that cannot be reached (downloads.files.download).
 
     Raises:
-        CheckpointError: if there is no address or hash for it, the download fails, or the
-            file is not the registered one.
+        CheckpointError: if there is no address for it, or the file is for another network.
+        DownloadError: if the download fails, or gives another file.
         UsageError: if the licence has to be accepted first.
     """
+    from posemark.downloads.files import alone, download
+
     row = row_of(spec, tag)
-    if row and row.licence and "non-commercial" in row.licence.lower() and not accepted:
-        raise UsageError(
-            f"{spec.name}.{tag} comes under this licence: {row.licence}. If that fits your use, "
-            "add --accept-licence."
-        )
-    if row is None or row.url is None or row.sha256 is None:
+    if row is None or not row.urls:
         raise CheckpointError(not_here(spec, tag))
-    if not row.url.startswith(_SCHEME):
-        raise CheckpointError(f"{row.url}: only https addresses are fetched.")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(row.url).name
-        _download(row.url, path, progress)
-        require_hash(path, row)
-        return import_file(path, spec, tag)
+    require_accepted(spec, row)
+    wanted = wanted_of(spec, row)
+    place = arriving(spec, row)
+    with alone(place.parent, watcher):
+        found = sound(spec, tag)
+        if found:
+            return found
+        digest = download(wanted, place, watcher, dead)
+        try:
+            checkpoint = import_file(place, spec, tag)
+        except CheckpointError:
+            if not wanted.whole_digest:  # another file may stand there the next time
+                shutil.rmtree(place.parent)
+            raise
+        if not wanted.whole_digest:
+            notes.keep_digest(wanted.name, digest, place.name)
+        shutil.rmtree(place.parent)
+        return checkpoint
 
 
-class HttpsOnly(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect from https to https, and no other."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: Any,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        """The request that follows; refused unless it is https."""
-        if not newurl.lower().startswith(_SCHEME):
-            raise URLError(f"it leads to {newurl[:200]!r}, and only https addresses are fetched")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+def wanted_of(spec: ModelSpec, row: Weights) -> Wanted:
+    """A row of the registry as a file to be fetched."""
+    return Wanted(f"{spec.name}.{row.tag}", row.urls, row.size, row.sha256, row.md5)
 
 
-def opener() -> urllib.request.OpenerDirector:
-    """What opens addresses."""
-    return urllib.request.build_opener(HttpsOnly)
+def arriving(spec: ModelSpec, row: Weights) -> Path:
+    """Where a checkpoint lies while it comes."""
+    file = row.file or Path(row.urls[0]).name
+    return user_cache() / "downloads" / f"{spec.name}.{row.tag}" / file
 
 
-def _download(url: str, path: Path, progress: Progress) -> None:
-    try:
-        with opener().open(url, timeout=60) as reply, path.open("wb") as file:
-            size = _announced(reply.headers.get("Content-Length"))
-            for chunk in progress(_chunks(reply, size), size):
-                file.write(chunk)
-    except (URLError, OSError, http.client.HTTPException, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}"[:300]
-        raise CheckpointError(
-            f"{url}: the download failed ({reason}). Nothing was kept; try again, or download it "
-            "by other means and use `posemark weights import`."
-        ) from error
+def sound(spec: ModelSpec, tag: str) -> Checkpoint | None:
+    """The imported checkpoint, if it is here and as it was imported."""
+    found = cached(spec, tag)
+    return found if found and sha256_of(found.path) == found.sha256 else None
 
 
-def _announced(length: str | None) -> int | None:
-    if length is None:
-        return None
-    if not (length.isascii() and length.isdigit() and len(length) < 16):
-        raise ValueError(f"the server announces {length[:40]!r} bytes")
-    return int(length)
+def terms_of(spec: ModelSpec) -> str:
+    """The name under which the licence of a model's weights is accepted: its family's."""
+    return spec.family.lower()
 
 
-def _chunks(reply: Any, size: int | None) -> Iterator[bytes]:
-    """The content; refused where it is shorter than announced, or longer than any checkpoint."""
-    count = 0
-    while chunk := reply.read(1 << 20):
-        count += len(chunk)
-        if count > _MOST_BYTES:
-            raise ValueError(f"it is longer than {_MOST_BYTES:,} bytes")
-        yield chunk
-    if size is not None and count != size:
-        raise ValueError(f"{size:,} bytes were announced, {count:,} came")
+def offered_terms(specs: Iterable[ModelSpec]) -> dict[str, str]:
+    """The terms of their weights that have to be accepted, by the names for that."""
+    return {
+        terms_of(spec): row.licence
+        for spec in specs
+        for row in spec.weights
+        if row.licence and notes.has_terms(row.licence)
+    }
+
+
+def require_accepted(spec: ModelSpec, row: Weights) -> None:
+    """Refuse weights under non-commercial terms that the user has not accepted.
+
+    Raises:
+        UsageError: naming the terms and the option.
+    """
+    name = terms_of(spec)
+    if not notes.is_accepted(name, row.licence):
+        raise UsageError(
+            f"{spec.name}.{row.tag} comes under this licence: {row.licence}. If that fits your "
+            f"use, add --accept-licence {name}; it is remembered."
+        )

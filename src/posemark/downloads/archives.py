@@ -1,0 +1,174 @@
+"""Taking members out of a zip file, which is used up by that."""
+
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+from posemark.core.errors import DownloadError
+from posemark.core.places import write_whole
+from posemark.downloads.files import require_room
+from posemark.downloads.wanted import SILENT, Watcher
+
+_MOST_MEMBERS = 500_000
+_MOST_BYTES = 64 << 30
+"""The most that is taken out of one archive."""
+_OFFSET = 8
+"""Bytes that tell where the kept table begins in the archive."""
+
+
+def begun(archive: Path) -> bool:
+    """Whether an archive is partly used up: it is to be gone on with, not fetched anew."""
+    return archive.is_file() and _table_of(archive).is_file()
+
+
+def take(
+    archive: Path, wanted: Callable[[str], bool], folder: Path, watcher: Watcher = SILENT
+) -> int:
+    """Move members out of an archive into a folder, under their names; the archive is gone then.
+
+    Members are taken from the last to the first, and the archive is cut off behind each: archive
+    and files together never need more room than the archive and one member. Its table of
+    contents is kept beside it meanwhile, so that whoever is stopped can go on.
+
+    Args:
+        archive: a zip file whose digest has been verified.
+        wanted: tells by the name of a member whether it is taken.
+        folder: where they go; what is there already and is the same stays.
+        watcher: is told of every member.
+
+    Returns:
+        How many members were wanted.
+
+    Raises:
+        DownloadError: if the archive is damaged, a member would leave the folder, or nothing can
+            be written.
+    """
+    try:
+        _make_readable(archive)
+        with zipfile.ZipFile(archive) as opened:
+            chosen = [info for info in _sound(archive, opened) if wanted(info.filename)]
+            _require_room(folder, chosen)
+            _keep_table(archive, opened.start_dir)
+            total = sum(info.file_size for info in chosen)
+            watcher.began(f"unpacking {archive.name}", "", 0, total)
+            with archive.open("r+b") as cut:
+                for info in sorted(chosen, key=lambda each: each.header_offset, reverse=True):
+                    _extract(opened, info, folder)
+                    cut.truncate(info.header_offset)
+                    watcher.moved(info.file_size)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        _remove(archive)
+        raise DownloadError(
+            f"{archive}: this archive is damaged ({error}), and was removed. Fetch it again with "
+            "the same command."
+        ) from error
+    except OSError as error:
+        raise DownloadError(
+            f"{folder}: the files of {archive.name} cannot be written there ({error.strerror}). "
+            "What is left of the archive is kept: make room, and give the same command again."
+        ) from error
+    _remove(archive)
+    return len(chosen)
+
+
+def _remove(archive: Path) -> None:
+    archive.unlink(missing_ok=True)
+    _table_of(archive).unlink(missing_ok=True)
+
+
+# --- what is in it --------------------------------------------------------------------------------
+
+
+def _sound(archive: Path, opened: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+    """The members that are files.
+
+    Raises:
+        DownloadError: if the archive is not made to be unpacked.
+    """
+    members, seen = opened.infolist(), set[str]()
+    total = sum(info.file_size for info in members)
+    if len(members) > _MOST_MEMBERS or total > _MOST_BYTES:
+        raise DownloadError(
+            f"{archive}: expected at most {_MOST_MEMBERS:,} files and {_MOST_BYTES:,} bytes in "
+            f"this archive, got {len(members):,} and {total:,}. It is not unpacked."
+        )
+    for info in members:
+        problem = "it stands there twice" if info.filename in seen else _problem(info)
+        if problem:
+            raise DownloadError(
+                f"{archive}: a file in this archive cannot be unpacked: {info.filename[:200]!r}, "
+                f"as {problem}. Nothing of it is unpacked; it is not the archive it should be."
+            )
+        seen.add(info.filename)
+        if not info.is_dir():
+            yield info
+
+
+def _problem(info: zipfile.ZipInfo) -> str:
+    """Why a member is not to be unpacked; "" if it is."""
+    name = info.orig_filename
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or ":" in parts[0] or "\\" in name:
+        return "its name leads out of the folder"
+    if not name.isprintable():
+        return "its name has control characters"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "it is a link"
+    return "it is encrypted" if info.flag_bits & 1 else ""
+
+
+def _require_room(folder: Path, chosen: list[zipfile.ZipInfo]) -> None:
+    """For the largest member, and for what all grow by."""
+    folder.mkdir(parents=True, exist_ok=True)
+    grown = sum(info.file_size - info.compress_size for info in chosen)
+    require_room(folder, max(0, grown) + max((info.file_size for info in chosen), default=0))
+
+
+def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path) -> None:
+    """Write a member under its name once it is whole; zipfile holds it to its checksum."""
+    target = folder / info.filename
+    if _is_there(target, info):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.draft")
+    try:
+        with opened.open(info) as source, draft.open("wb") as file:
+            shutil.copyfileobj(source, file, 1 << 20)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _is_there(target: Path, info: zipfile.ZipInfo) -> bool:
+    if not target.is_file() or target.stat().st_size != info.file_size:
+        return False
+    return zlib.crc32(target.read_bytes()) == info.CRC
+
+
+# --- an archive that is partly used up ------------------------------------------------------------
+
+
+def _table_of(archive: Path) -> Path:
+    return archive.with_name(archive.name + ".table")
+
+
+def _keep_table(archive: Path, start: int) -> None:
+    """Keep the end of the archive, which says where its members lie."""
+    with archive.open("rb") as file:
+        file.seek(start)
+        write_whole(_table_of(archive), start.to_bytes(_OFFSET, "big") + file.read())
+
+
+def _make_readable(archive: Path) -> None:
+    """Put the table back where it was; what is missing before it takes no room on the disk."""
+    if not begun(archive):
+        return
+    kept = _table_of(archive).read_bytes()
+    start = int.from_bytes(kept[:_OFFSET], "big")
+    with archive.open("r+b") as file:
+        file.truncate(start)
+        file.seek(start)
+        file.write(kept[_OFFSET:])

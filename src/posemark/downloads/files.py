@@ -1,0 +1,373 @@
+"""How a file arrives: resumed where it stopped, from the next mirror, verified, then named.
+
+While it comes it lies beside its place as NAME.part, with a note of where it is from: whoever is
+stopped or killed goes on there the next time. NAME.lock keeps two processes from fetching the
+same file at once; the second waits, and finds it.
+"""
+
+import shutil
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import filelock
+import msgspec
+import requests
+
+from posemark.core.digests import md5_of, sha256_of
+from posemark.core.errors import DownloadError
+from posemark.core.places import CACHE_REMEDY, make_folder, write_whole
+from posemark.downloads import web
+from posemark.downloads.notes import digest_note, first_digest
+from posemark.downloads.wanted import MOST_BYTES, SILENT, Wanted, Watcher, doubt, host_of
+from posemark.downloads.web import BrokenError, RangeError, RefusedError
+
+SPARE_BYTES = 64 << 20
+"""Left free on the disk."""
+
+_PROGRESS = 1 << 20
+"""Bytes that make an attempt count as one that got on."""
+_LONGEST_PAUSE = 60.0
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a server is waited for.
+
+    attempts: in a row that do not get on. pause: seconds after the first of them; it doubles.
+    silence: seconds without a byte. least_rate: bytes a second over `window` seconds.
+    """
+
+    attempts: int = 5
+    pause: float = 1.0
+    silence: float = 30.0
+    least_rate: float = 1024.0
+    window: float = 30.0
+
+
+PATIENCE = Patience()
+
+
+def download(
+    wanted: Wanted,
+    target: Path,
+    watcher: Watcher = SILENT,
+    dead: dict[str, str] | None = None,
+) -> str:
+    """Fetch a file, unless it is there already.
+
+    Args:
+        wanted: which one.
+        target: where it is to lie; its folder is made.
+        watcher: is told how it goes.
+        dead: hosts that could not be reached, by name, and why: they are not asked, and those
+            that are found dead are added. Share it between downloads of one command.
+
+    Returns:
+        The SHA-256 of the file.
+
+    Raises:
+        DownloadError: if no address gives the file, or there is no room for it.
+    """
+    make_folder(target.parent)
+    with alone(target, watcher):
+        if target.is_file():
+            digest = sha256_of(target)
+            if not misfit(wanted, target, digest):
+                return digest
+        return _Arrival(wanted, target, watcher, {} if dead is None else dead).run()
+
+
+@contextmanager
+def alone(target: Path, watcher: Watcher = SILENT) -> Generator[None]:
+    """Whatever concerns a file that is being fetched is done by one process at a time.
+
+    Raises:
+        DownloadError: if the folder takes no lock.
+    """
+    make_folder(target.parent)
+    lock = filelock.FileLock(_beside(target, ".lock"))
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            watcher.said(f"{target.name}: another process is fetching it. Waiting for that one.")
+            lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        raise unwritable(target, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def require_room(folder: Path, needed: int) -> None:
+    """Refuse what would fill the disk.
+
+    Raises:
+        DownloadError: if there is less room than that and SPARE_BYTES.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed + SPARE_BYTES:
+        raise DownloadError(
+            f"{folder}: {needed / 1e6:,.0f} MB are needed there, and {free / 1e6:,.0f} MB are free "
+            f"({SPARE_BYTES / 1e6:.0f} MB are left alone). Make room, or name folders on another "
+            "disk: POSEMARK_CACHE for weights, POSEMARK_DATA for data."
+        )
+
+
+def misfit(wanted: Wanted, path: Path, digest: str) -> str:
+    """Why a file is not the one that is meant; "" if it is, as far as that is known.
+
+    digest: the SHA-256 of the file.
+    """
+    size = path.stat().st_size
+    if wanted.size is not None and size != wanted.size:
+        return f"it is another file: expected {wanted.size:,} bytes, got {size:,}"
+    if wanted.sha256 and not digest.startswith(wanted.sha256):
+        return f"it is another file: expected SHA-256 {_shown(wanted.sha256)}, got {digest}"
+    if wanted.whole_digest:
+        return ""
+    if wanted.md5 and (got := md5_of(path)) != wanted.md5:
+        return f"it is another file: expected MD5 {wanted.md5}, got {got}"
+    first = first_digest(wanted.name)
+    if first not in (None, digest):
+        return (
+            f"it is another file than at its first fetch: SHA-256 {digest}, then {first}. If you "
+            f"know that its authors have replaced it, delete the note {digest_note(wanted.name)}"
+        )
+    return ""
+
+
+def _shown(sha256: str) -> str:
+    return sha256 if len(sha256) > 16 else f"{sha256}..."
+
+
+def _beside(target: Path, suffix: str) -> Path:
+    return target.with_name(target.name + suffix)
+
+
+def unwritable(path: Path, error: Exception) -> DownloadError:
+    """What is raised where nothing can be written."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return DownloadError(f"{path}: nothing can be written there ({reason}). {CACHE_REMEDY}")
+
+
+# --- one file -------------------------------------------------------------------------------------
+
+
+class _Note(msgspec.Struct, frozen=True):
+    """What is known of a file in part: its address, its version, and how long the whole one is."""
+
+    url: str
+    tag: str
+    total: int | None
+
+
+@dataclass
+class _Arrival:
+    """A file on its way. resumed: whether what is here came in more than one piece."""
+
+    wanted: Wanted
+    target: Path
+    watcher: Watcher
+    dead: dict[str, str]
+    patience: Patience = field(default_factory=lambda: PATIENCE)
+    resumed: bool = False
+
+    @property
+    def part(self) -> Path:
+        return _beside(self.target, ".part")
+
+    @property
+    def note(self) -> Path:
+        return _beside(self.target, ".part.json")
+
+    @property
+    def size(self) -> int:
+        """Bytes that are here."""
+        try:
+            return self.part.stat().st_size
+        except OSError:
+            return 0
+
+    def run(self) -> str:
+        """Try the addresses in turn.
+
+        Raises:
+            DownloadError: if none gives the file.
+        """
+        if self.wanted.size is not None:
+            require_room(self.target.parent, max(0, self.wanted.size - self.size))
+        reasons: dict[str, str] = {}
+        with web.session() as asking:
+            for url in self.wanted.urls:
+                try:
+                    digest = self._verified(asking, url)
+                    self.part.replace(self.target)
+                    self.note.unlink(missing_ok=True)
+                    return digest
+                except RefusedError as error:
+                    reasons[url] = str(error)
+                    if error.host:
+                        self.dead[host_of(url)] = str(error)
+                    if url != self.wanted.urls[-1]:
+                        self.watcher.said(f"{url}: {error}. Trying the next address.")
+                except OSError as error:
+                    raise unwritable(self.target, error) from error
+        raise self._failed(reasons)
+
+    def _failed(self, reasons: dict[str, str]) -> DownloadError:
+        each = [
+            f"{url}: {reason}{f' ({doubt(url)})' if doubt(url) else ''}"
+            for url, reason in reasons.items()
+        ]
+        kept = ""
+        if self.size:
+            kept = f" {self.size:,} bytes are kept, and the same command goes on from there."
+        tried = ". ".join(each) or "no address is known"
+        return DownloadError(f"{self.wanted.name}: the download failed. {tried}.{kept}", reasons)
+
+    def _verified(self, asking: requests.Session, url: str) -> str:
+        """The digest of the file from this address, which is the right one.
+
+        A file that came in pieces may be wrong although the address is right: that is tried once
+        more, from the beginning.
+        """
+        host = host_of(url)
+        if host in self.dead:
+            raise RefusedError(self.dead[host])
+        for last in (False, True):
+            self._whole(asking, url)
+            digest = sha256_of(self.part)
+            problem = misfit(self.wanted, self.part, digest)
+            if not problem:
+                break
+            once_more = self.resumed and not last
+            self._drop()
+            if not once_more:
+                raise RefusedError(problem)
+            name = self.wanted.name
+            self.watcher.said(f"{name}: the pieces do not fit. Once more from the beginning.")
+        return digest
+
+    def _drop(self) -> None:
+        self.note.unlink(missing_ok=True)
+        self.part.unlink(missing_ok=True)
+        self.resumed = False
+
+    # --- attempts ---
+
+    def _whole(self, asking: requests.Session, url: str) -> None:
+        """Get on until all of it is here."""
+        failed, longest = 0, self.size
+        while True:
+            try:
+                self._attempt(asking, url)
+                return
+            except RangeError as error:
+                self._drop()
+                broken = error
+            except BrokenError as error:
+                broken = error
+            failed = 1 if self.size >= longest + _PROGRESS else failed + 1
+            longest = max(longest, self.size)
+            if failed >= self.patience.attempts:
+                raise RefusedError(f"{broken}, tried {failed} times", broken.host)
+            pause = self.patience.pause * 2 ** (failed - 1)
+            pause = min(max(pause, broken.seconds), _LONGEST_PAUSE)
+            self.watcher.said(f"{self.wanted.name}: {broken}. Trying again in {pause:.0f} s.")
+            time.sleep(pause)
+
+    def _attempt(self, asking: requests.Session, url: str) -> None:
+        """Ask once, for what is missing."""
+        note = self._note_of_part(url)
+        if note is None:
+            self._drop()
+        start, tag = (self.size, note.tag if note.url == url else "") if note else (0, "")
+        total = self.wanted.size or (note.total if note else None)
+        if start and start == total:  # all of it came, and was not looked at any more
+            self.resumed = True
+            return
+        with web.asked(asking, url, start, tag, self.patience.silence) as reply:
+            if reply.start not in (0, start):
+                raise RangeError("the server sends another part than was asked for")
+            if note and reply.start and note.total != reply.total:
+                raise RangeError("the file there is another one by now")
+            self._require_fitting(reply)
+            require_room(self.target.parent, (reply.total or 0) - reply.start)
+            if not reply.start:  # before the note: it is never of another version than the part
+                self._drop()
+            note = _Note(url, reply.tag, reply.total)
+            write_whole(self.note, msgspec.json.encode(note))
+            self.watcher.began(self.wanted.name, url, reply.start, reply.total)
+            self._write(reply)
+        if self.size < (reply.total or self.wanted.size or 0):
+            raise BrokenError(web.CUT_OFF)
+
+    def _note_of_part(self, url: str) -> _Note | None:
+        """Where what is here came from, if it can be gone on with from an address.
+
+        From another one, or without a mark of the version, only where the digest will tell.
+        """
+        try:
+            note = msgspec.json.decode(self.note.read_bytes(), type=_Note)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        if self.part.is_symlink() or not self.size:
+            return None
+        same = note.url == url and note.tag
+        return note if same or (self.wanted.whole_digest and note.total) else None
+
+    def _require_fitting(self, reply: web.Reply) -> None:
+        """Refuse what cannot be the file before any of it comes."""
+        total, size = reply.total, self.wanted.size
+        if total is None and size is None and self.wanted.pin == "unpinned":
+            raise RefusedError(
+                "the server does not say how long the file is, so that a cut one would pass"
+            )
+        if None not in (total, size) and total != size:
+            raise RefusedError(f"it is another file: expected {size:,} bytes, there are {total:,}")
+        if size is None and (total or 0) > MOST_BYTES:
+            raise RefusedError(f"it is longer than {MOST_BYTES:,} bytes")
+
+    def _write(self, reply: web.Reply) -> None:
+        """Append, or begin anew where the server does."""
+        self.resumed = reply.start > 0
+        count = reply.start
+        most = self.wanted.size or reply.total or MOST_BYTES
+        pace = _Pace(self.patience)
+        with self.part.open("ab" if count else "wb") as file:
+            while chunk := reply.read():
+                if not count and web.is_page(chunk):
+                    raise RefusedError("a web page stands there under the file's name")
+                count += len(chunk)
+                if count > most:
+                    raise RefusedError(f"it is longer than {most:,} bytes")
+                file.write(chunk)
+                self.watcher.moved(len(chunk))
+                pace.require(len(chunk))
+
+
+class _Pace:
+    """Ends a connection that only trickles. It times nothing that is reported."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._since, self._count = time.monotonic(), 0
+
+    def require(self, count: int) -> None:
+        """So many bytes have come.
+
+        Raises:
+            BrokenError: if it is too few in this window.
+        """
+        self._count += count
+        passed = time.monotonic() - self._since
+        if passed < self._patience.window:
+            return
+        if self._count < self._patience.least_rate * passed:
+            raise BrokenError(f"only {self._count:,} bytes came in {passed:.0f} s")
+        self._since, self._count = time.monotonic(), 0

@@ -1,0 +1,188 @@
+"""Taking members out of a zip file: safely, and without room for both."""
+
+import io
+import stat
+import zipfile
+
+import pytest
+
+from posemark.core.errors import DownloadError
+from posemark.downloads import archives
+from posemark.downloads.archives import take
+
+FILES = {f"val2017/{number:012d}.jpg": bytes([number]) * (1000 + number) for number in range(20)}
+OTHERS = {"annotations/captions.json": b"{}" * 5000, "val2017/": b"", "README": b"read me"}
+
+
+def made(path, files, method=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return made(tmp_path / "val2017.zip", {**FILES, **OTHERS})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "coco"
+
+
+def images(name):
+    return name.startswith("val2017/")
+
+
+def everything(folder):
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_only_what_is_wanted_is_taken_and_the_archive_is_gone(tmp_path, folder, method):
+    archive = made(tmp_path / "val2017.zip", {**OTHERS, **FILES}, method)
+    assert take(archive, images, folder) == len(FILES)
+    assert everything(folder) == FILES
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+class Stopping:
+    """Is interrupted after so many members; notes the room that is taken meanwhile."""
+
+    def __init__(self, archive, folder, after):
+        self.archive, self.folder, self.after = archive, folder, after
+        self.most = 0
+
+    def began(self, name, url, done, total):
+        pass
+
+    def moved(self, count):
+        files = sum(p.stat().st_size for p in self.folder.rglob("*.jpg"))
+        self.most = max(self.most, files + self.archive.stat().st_size)
+        self.after -= 1
+        if not self.after:
+            raise KeyboardInterrupt
+
+    def said(self, sentence):
+        pass
+
+
+def test_archive_and_files_never_need_the_room_of_both(archive, folder):
+    size = archive.stat().st_size
+    watcher = Stopping(archive, folder, -1)
+    take(archive, images, folder, watcher)
+    assert watcher.most <= size + max(map(len, FILES.values()))
+
+
+@pytest.mark.parametrize("after", [1, 7, 19, 20])
+def test_who_was_stopped_goes_on(archive, folder, after):
+    with pytest.raises(KeyboardInterrupt):
+        take(archive, images, folder, Stopping(archive, folder, after))
+    assert archives.begun(archive)
+    assert len(everything(folder)) == after
+    changed = {path: path.stat().st_mtime_ns for path in folder.rglob("*.jpg")}
+    assert take(archive, images, folder) == len(FILES)
+    assert everything(folder) == FILES
+    assert {p: p.stat().st_mtime_ns for p in changed} == changed
+    assert not archives.begun(archive)
+
+
+def test_who_was_stopped_between_two_steps_goes_on(archive, folder):
+    """The table is put back, and the program ends before anything else is done."""
+    with pytest.raises(KeyboardInterrupt):
+        take(archive, images, folder, Stopping(archive, folder, 5))
+    archives._make_readable(archive)
+    assert zipfile.ZipFile(archive).namelist() == [*FILES, *OTHERS]
+    assert take(archive, images, folder) == len(FILES)
+    assert everything(folder) == FILES
+
+
+def test_a_file_that_is_there_but_another_is_replaced(archive, folder):
+    name = next(iter(FILES))
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_bytes(b"?" * len(FILES[name]))
+    take(archive, images, folder)
+    assert everything(folder) == FILES
+
+
+NAMES = ["../up", "/etc/passwd", "a/../../up", "C:/x", "a\\..\\b", "x\x1b[2J", "val2017/../../x"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_that_leave_the_folder_are_refused(tmp_path, folder, name):
+    archive = made(tmp_path / "bad.zip", {"val2017/1.jpg": b"x", name: b"evil"})
+    with pytest.raises(DownloadError, match="cannot be unpacked.*Nothing of it is unpacked"):
+        take(archive, lambda _: True, folder)
+    assert not list(folder.rglob("*"))
+
+
+def test_links_encrypted_and_repeated_members_are_refused(tmp_path, folder):
+    link = zipfile.ZipInfo("val2017/link.jpg")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "link.zip", "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(DownloadError, match="it is a link"):
+        take(tmp_path / "link.zip", images, folder)
+    made(tmp_path / "twice.zip", {"val2017/1.jpg": b"1", "val2017/2.jpg": b"2"})
+    content = (tmp_path / "twice.zip").read_bytes().replace(b"2.jpg", b"1.jpg")
+    (tmp_path / "twice.zip").write_bytes(content)
+    with pytest.raises(DownloadError, match="it stands there twice"):
+        take(tmp_path / "twice.zip", images, folder)
+    content = bytearray(made(tmp_path / "locked.zip", {"val2017/1.jpg": b"1"}).read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "locked.zip").write_bytes(content)
+    with pytest.raises(DownloadError, match="it is encrypted"):
+        take(tmp_path / "locked.zip", images, folder)
+
+
+def test_a_bomb_is_refused(archive, folder, monkeypatch):
+    monkeypatch.setattr(archives, "_MOST_BYTES", 10_000)
+    with pytest.raises(DownloadError, match="at most .* 10,000 bytes in this archive, got 23 and"):
+        take(archive, images, folder)
+    monkeypatch.setattr(archives, "_MOST_MEMBERS", 22)
+    with pytest.raises(DownloadError, match="at most 22 files"):
+        take(archive, images, folder)
+
+
+@pytest.mark.parametrize("damage", ["no zip", "cut", "flipped"])
+def test_a_damaged_archive_is_removed_and_explained(archive, folder, damage):
+    content = bytearray(archive.read_bytes())
+    content[40 + 500] ^= 1  # in the first image, so the last one to be taken
+    changed = {"no zip": b"hello", "cut": bytes(content[:-3000]), "flipped": bytes(content)}
+    archive.write_bytes(changed[damage])
+    with pytest.raises(DownloadError, match="damaged .*, and was removed"):
+        take(archive, images, folder)
+    assert not archive.exists()
+    assert not archives.begun(archive)
+    assert next(iter(FILES)) not in everything(folder)
+
+
+def test_a_disk_without_room_is_noticed_first(archive, folder, monkeypatch):
+    monkeypatch.setattr("posemark.downloads.files.SPARE_BYTES", 1 << 60)
+    with pytest.raises(DownloadError, match="are needed there"):
+        take(archive, images, folder)
+    assert archive.is_file()
+    assert everything(folder) == {}
+
+
+def test_a_folder_that_cannot_be_written_keeps_the_archive(archive, folder):
+    folder.mkdir()
+    (folder / "val2017").write_bytes(b"a file")
+    with pytest.raises(DownloadError, match="cannot be written there.*is kept"):
+        take(archive, images, folder)
+    (folder / "val2017").unlink()
+    assert take(archive, images, folder) == len(FILES)
+    assert everything(folder) == FILES
+
+
+def test_archives_with_large_offsets_are_read(tmp_path, folder):
+    """zip64, as archives of more than 4 GiB are."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        with archive.open("val2017/1.jpg", "w", force_zip64=True) as member:
+            member.write(b"image")
+        archive.writestr("val2017/2.jpg", b"other")
+    (tmp_path / "large.zip").write_bytes(content.getvalue())
+    assert take(tmp_path / "large.zip", images, folder) == 2
+    assert everything(folder) == {"val2017/1.jpg": b"image", "val2017/2.jpg": b"other"}
