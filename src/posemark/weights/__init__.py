@@ -4,6 +4,7 @@ The network is touched by `fetch` alone (download.py).
 """
 
 from posemark.weights.cache import (
+    BEST,
     NONE,
     RESCORE,
     Checkpoint,
@@ -18,15 +19,20 @@ from posemark.weights.cache import (
 from posemark.weights.download import fetch
 from posemark.weights.fitting import load_fitting, load_into
 from posemark.weights.reading import SUFFIXES
+from posemark.weights.recognise import Outcome, checkpoints, import_all
 
 __all__ = [
+    "BEST",
     "NONE",
     "RESCORE",
     "SUFFIXES",
     "Checkpoint",
+    "Outcome",
     "cache_dir",
     "cached",
+    "checkpoints",
     "fetch",
+    "import_all",
     "import_file",
     "load_fitting",
     "load_into",
