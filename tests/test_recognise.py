@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import goldens
+from made_weights import saved, state_of
 from posemark import weights
 from posemark.models import all_models, spec_of
 from posemark.weights import recognise
-from posemark.weights.cache import wanted_by
 
 HRNET, DARK, FPD = "hrnet-w32-256x192", "dark-w32-256x192", "fpd-w32-256x192"
 LITE, TWO_ROWS = "naive-litehrnet-18-256x192", "wider-naive-litehrnet-18-256x192"
@@ -20,19 +20,6 @@ SPECS = list(all_models().values())
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "cache"))
-
-
-def state_of(spec, tag="", value=0.0):
-    """Weights of the right names and shapes, all numbers the same one: a file of a few kB."""
-    return {
-        name: torch.full((), value).to(each.dtype).expand(each.shape)
-        for name, each in wanted_by(spec, tag)[0].items()
-    }
-
-
-def saved(path, model, tag="", value=0.0):
-    torch.save(state_of(spec_of(model), tag, value), path)
-    return path
 
 
 def names(*paths, specs=SPECS, part=""):

@@ -1,6 +1,7 @@
 """What a run leaves undecided, and the command that goes on."""
 
 import shlex
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -93,3 +94,19 @@ def test_entries_that_were_not_begun_are_listed(monkeypatch):
     monkeypatch.setattr("posemark.report.evidence.need", lambda _: None)
     (found,) = undecided.undecided(jobs, {0: row})
     assert (found.job, found.wanted) == (jobs[1], "not begun")
+
+
+@pytest.mark.parametrize(
+    ("data", "weights", "name"),
+    [
+        ("sample", "none", "naive-litehrnet-18-256x192@gt"),
+        ("sample", "official", "naive-litehrnet-18-256x192.official@gt"),
+        ("coco:/data", "official", "naive-litehrnet-18-256x192.official@gt"),
+        ("coco:/data", "none", "naive-litehrnet-18-256x192.none@gt"),
+    ],
+)
+def test_the_command_that_goes_on_keeps_the_weights_that_were_chosen(data, weights, name):
+    (p,) = prepared("p")
+    options = replace(p.job.options, data=data, weights=weights)
+    job = replace(p, job=replace(p.job, options=options))
+    assert command(said([wanting(job)], 2, "p", "q", "--data", data))[2] == name

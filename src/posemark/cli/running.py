@@ -67,8 +67,14 @@ BoxesOption = Annotated[
     ),
 ]
 WeightsOption = Annotated[
-    str,
-    typer.Option(help="A checkpoint file, an imported tag, or none: formula weights."),
+    str | None,
+    typer.Option(
+        help="A checkpoint file, an imported tag, best (of each model the best that is here), or "
+        "none: formula weights. Default: best on photographs, none on sample."
+    ),
+]
+TrainedOnly = Annotated[
+    bool, typer.Option("--trained-only", help="Leave out entries without trained weights.")
 ]
 CodecOption = Annotated[
     str | None,
@@ -203,7 +209,8 @@ def run(
     entries: Entries,
     data: Data = "sample",
     boxes: BoxesOption = None,
-    weights: WeightsOption = "none",
+    weights: WeightsOption = None,
+    trained_only: TrainedOnly = False,
     codec: CodecOption = None,
     flip: Flip = False,
     persons: PersonsOption = Persons.serial,
@@ -239,6 +246,8 @@ def run(
 
         posemark run seed --within 10m
 
+        posemark run seed --data coco:~/coco --boxes file:detections.json --trained-only
+
         posemark run hrnet-w32-256x192.official --data coco:~/coco
 
         posemark run 'lite*@detected' --data coco:~/coco --boxes file:detections.json
@@ -253,6 +262,7 @@ def run(
 
         posemark run litehrnet-18-256x192 --mode paced --fps 30
     """
+    from posemark.jobs.choice import default_weights
     from posemark.jobs.plan import MAX_BATCH, Options, plan
     from posemark.measure.environment import usable_cores
 
@@ -262,7 +272,7 @@ def run(
     options = Options(
         data=data,
         boxes=boxes,
-        weights=weights,
+        weights=weights or default_weights(data),
         codec=codec,
         flip=flip,
         persons=persons.value,
@@ -282,11 +292,44 @@ def run(
         repeat=repeat,
         machine=machine,
     )
-    jobs = _with_setting(plan(entries, options), setting, context)
+    jobs = with_weights(plan(entries, options), out if resume else None, trained_only)
+    jobs = _with_setting(jobs, setting, context)
     how = _How(out or _fresh_folder(resume), resume, json, interleave, isolate, within, time)
     display = _run_all(jobs, how)
     if not json:
         _print_undecided(display, context, how.out)
+
+
+def with_weights(jobs: "list[Job]", out: Path | None, trained_only: bool = False) -> "list[Job]":
+    """The jobs with the weights that "best" stands for; says which they are.
+
+    out: the records of a run that goes on.
+    """
+    from posemark.jobs.choice import trained, with_best
+    from posemark.weights import BEST
+
+    settled = with_best(jobs, out)
+    if trained_only:
+        settled = trained(settled)
+    if any(job.options.weights == BEST for job in jobs):
+        for line in _weights_lines(settled):
+            terminal.say(line, err=True)
+    return settled
+
+
+def _weights_lines(jobs: "list[Job]") -> list[str]:
+    from posemark.jobs.choice import is_trained
+
+    own = [job for job in jobs if not job.entry.card]
+    with_some = dict.fromkeys(job.name(job.options.weights) for job in own if is_trained(job))
+    without = dict.fromkeys(job.name(None) for job in own if not is_trained(job))
+    lines = [f"weights, the best here: {', '.join(with_some)}"] if with_some else []
+    if without:
+        lines.append(
+            f"no weights here, so only the speed is measured: {', '.join(without)} (`posemark "
+            "weights list` shows how to get them; --trained-only leaves such entries out)"
+        )
+    return lines
 
 
 def _with_setting(jobs: "list[Job]", setting: str | None, context: typer.Context) -> "list[Job]":

@@ -64,7 +64,7 @@ def tune(
     entry: EntryName,
     data: running.Data = "sample",
     boxes: running.BoxesOption = None,
-    weights: running.WeightsOption = "none",
+    weights: running.WeightsOption = None,
     flip: running.Flip = False,
     device: running.Device = "cpu",
     runtimes: Runtimes = None,
@@ -100,6 +100,7 @@ def tune(
     from posemark.core.places import CACHE_REMEDY, require_writable
     from posemark.datasets import open_dataset
     from posemark.jobs.bench import Bench
+    from posemark.jobs.choice import default_weights
     from posemark.jobs.plan import Options
     from posemark.jobs.setting import folder_of, require_name
     from posemark.jobs.tune import climb
@@ -107,8 +108,10 @@ def tune(
 
     require_name(save)
     wanted = _runtimes(runtimes)
-    options = Options(data, usable_cores(), boxes, weights, flip=flip, device=device)
-    job = _started(_only(entry, options), wanted)
+    used = weights or default_weights(data)
+    options = Options(data, usable_cores(), boxes, used, flip=flip, device=device)
+    (job,) = running.with_weights([_only(entry, options)], None)
+    job = _started(job, wanted)
     subject = _subject(job, wanted, calibrate)
     folder = out or fresh_folder("tune-")
     require_writable(folder, "Choose another --out folder, or make room.")
@@ -312,9 +315,11 @@ def _cost(cost: "Cost") -> str:
 
 def _command(entry: str, job: "Job", name: str) -> str:
     """What runs the entry under its new setting."""
+    from posemark.jobs.choice import default_weights
+
     options = job.options
     given = (
-        ("--weights", options.weights, "none"),
+        ("--weights", options.weights, default_weights(options.data)),
         ("--data", options.data, "sample"),
         ("--boxes", options.boxes, None),
     )

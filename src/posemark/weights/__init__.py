@@ -16,6 +16,7 @@ from posemark.weights.cache import (
     row_of,
     sha256_of,
 )
+from posemark.weights.choice import at_hand
 from posemark.weights.download import fetch
 from posemark.weights.fitting import load_fitting, load_into
 from posemark.weights.reading import SUFFIXES
@@ -28,6 +29,7 @@ __all__ = [
     "SUFFIXES",
     "Checkpoint",
     "Outcome",
+    "at_hand",
     "cache_dir",
     "cached",
     "checkpoints",
