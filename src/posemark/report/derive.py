@@ -17,7 +17,7 @@ from posemark.measure.pairing import pose_ns
 from posemark.measure.shared import Part, fps_interval, line_of, spread_of
 from posemark.records import files, schema, truth
 from posemark.report import ceiling, figures
-from posemark.report.expected import expectation
+from posemark.report.expected import expectation, reproduction
 from posemark.report.latency import histogram, percentiles
 from posemark.report.rows import POSE_STAGES, STAGES, Published, Row
 from posemark.report.verdict import judge, timed_blocks
@@ -439,6 +439,7 @@ def _with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) 
     measured = _judged(annotations, found) if scores_ap else None
     perfect = _judged(annotations, [(p.image_id, p.people) for p in record.perfect])
     ap = measured.figures if measured else None
+    figure = ap["AP"] if ap else None
     images = _short_hash(sorted(f.image_id for f in scored))
     return replace(
         row,
@@ -449,7 +450,8 @@ def _with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) 
         images=images if measured else "",
         unscored="" if scores_ap or not _any(found) else DRAWN,
         fingerprint=_fingerprint(record.header, images),
-        expected=expectation(record.header, len(scored), ap["AP"] if ap else None),
+        expected=expectation(record.header, len(scored), figure),
+        reproduction=reproduction(record.header, len(scored), figure),
     )
 
 
