@@ -62,7 +62,7 @@ def test_speeds_without_any_ap_stand_in_a_strip_beside_the_axis():
     assert "a hrnet-w32-256x192@gt" in note  # the key of the letters
     picture = charts.svg(spec)
     assert ">AP unknown<" in picture
-    assert f">{charts.UNKNOWN}<" in picture
+    assert f">{strip.FILL}<" in picture
 
 
 def test_there_is_no_strip_where_every_ap_is_known():

@@ -29,7 +29,6 @@ from posemark.report.theme import SCHEMA, VEGA_LITE, Spec
 
 MEASURED = "AP measured here"
 PUBLISHED = "AP as published (not measured here)"
-UNKNOWN = "AP unknown (left of the axis)"
 _LEGEND_INK = "#7a828c"
 _HALF_INK = f"{_LEGEND_INK}{round(255 * marks.HALF):02x}"
 _LEGEND_WIDTH = 230  # pixels
@@ -394,7 +393,7 @@ def _marks(plot: Plot) -> Spec:
 def _fill_legend(plot: Plot) -> Spec:
     """A layer without marks: Vega-Lite draws no legend for an opacity of its own."""
     fills = {MEASURED: _LEGEND_INK, PUBLISHED: "transparent"}
-    fills |= {UNKNOWN: _HALF_INK} if plot.left else {}
+    fills |= {strip.FILL: _HALF_INK} if plot.left else {}
     meaning = {"domain": list(fills), "range": list(fills.values())}
     return {
         "data": {"values": []},

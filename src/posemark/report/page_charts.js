@@ -98,7 +98,11 @@ async function drawApFps() {
   const fronts = stepped(marks, [x.scale.domain[0], y.scale.domain[0]]);
   if (narrow) spec.width = width - 66;
   else Object.assign(spec, { width: width - 285, height: 480 });
-  layerOf(spec, "strip").data = { values: placed(marks, x, y, spec) };
+  const strip = placed(marks, x, y, spec);
+  layerOf(spec, "strip").data = { values: strip };
+  const { color } = layerOf(spec, "fill").encoding;
+  const fills = color.scale.domain.filter((each) => strip.length || each !== report.strip.fill);
+  setLegend(color, new Set(fills));
   setAxis(spec, "x", x);
   setAxis(spec, "y", y);
   spec.data = { values: marks };

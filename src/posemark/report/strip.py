@@ -6,6 +6,9 @@ page_charts.js does the same for the entries that a reader chose.
 from typing import Any
 
 LABEL = "AP unknown"
+FILL = "AP unknown (left of the axis)"
+"""What the fill of its marks means, in the legend."""
+
 WIDTH = 66.0
 """Pixels; the AP axis begins right of it."""
 
@@ -15,7 +18,7 @@ _APART = 15.0  # pixels from centre to centre at which marks do not touch
 
 def data() -> dict[str, Any]:
     """What the page's script needs of it."""
-    return {"label": LABEL, "width": WIDTH, "lanes": _LANES, "apart": _APART}
+    return {"label": LABEL, "fill": FILL, "width": WIDTH, "lanes": _LANES, "apart": _APART}
 
 
 def lanes(heights: list[float]) -> list[float]:
