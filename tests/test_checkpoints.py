@@ -299,6 +299,17 @@ def test_hostile_files_are_refused_in_time(case, load):
     )  # seconds; far more than it takes, far less than for ever
 
 
+def test_a_program_is_said_to_be_one(net, tmp_path):
+    path = tmp_path / "x.pt"
+    with zipfile.ZipFile(path, "w") as archive:  # what torch.jit.save writes, beside its code
+        for name in ("data.pkl", "constants.pkl"):
+            archive.writestr(f"x/{name}", pickle.dumps((), 2))
+    with pytest.raises(CheckpointError) as error:
+        load_fitting(path, net.state_dict(), "Net")
+    assert "TorchScript archive, a program" in str(error.value)
+    assert str(error.value).endswith("Save the `state_dict()` of its module instead.")
+
+
 # --- damage ---------------------------------------------------------------------------------------
 
 SEEDS = {

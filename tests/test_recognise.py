@@ -89,6 +89,13 @@ def test_weights_of_another_program_are_named_with_what_comes_nearest(tmp_path):
     assert f"{LITE} comes nearest: 1 of another shape: keypoint_head.final_layer.weight" in why
 
 
+def test_weights_that_resemble_nothing_are_not_compared_with_anything(tmp_path):
+    torch.save({"lin.weight": torch.zeros(1, 64)}, tmp_path / "lpips.pth")
+    (why,) = names(tmp_path / "lpips.pth")
+    assert "In it: lin.weight (a tensor). If they belong to another program" in why
+    assert "nearest" not in why
+
+
 def test_of_several_sets_of_weights_one_is_chosen_by_its_part(tmp_path):
     both = {name: state_of(spec_of(LITE), value=value) for name, value in (("a", 0.0), ("b", 1.0))}
     torch.save(both, tmp_path / "w.pth")

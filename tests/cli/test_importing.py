@@ -51,6 +51,15 @@ def test_where_all_are_good_the_exit_code_is_0(drop):
     assert "1 file imported, 1 file passed over" in result.stdout
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders(drop):
+    for folder in ("a", "b"):
+        (drop / folder).mkdir()
+        (drop / folder / "same.pth").write_bytes(b"")
+    text = imported(drop).stdout
+    assert re.search(r"^a/same\.pth +not imported", text, re.MULTILINE)
+    assert re.search(r"^b/same\.pth +not imported", text, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

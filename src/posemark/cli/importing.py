@@ -1,5 +1,6 @@
 """`posemark weights import`: files that were fetched by hand, or trained by the user."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,12 +118,17 @@ def _table(outcomes: "list[Outcome]") -> "Table":
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for title in ("file", "recognised as", "digest"):
         table.add_column(title, overflow="fold", no_wrap=title != "file")
-    names = Counter(outcome.path.name for outcome in outcomes)
-    for outcome in outcomes:
-        path = outcome.path
-        shown = path.name if names[path.name] == 1 else str(path)
+    for outcome, shown in zip(outcomes, _shown([o.path for o in outcomes]), strict=True):
         table.add_row(shown, "\n".join(outcome.names) or "not imported", outcome.digest or "-")
     return table
+
+
+def _shown(paths: list[Path]) -> list[str]:
+    """The names of files; those of one name with the folders that tell them apart."""
+    names = Counter(path.name for path in paths)
+    same = [path.absolute() for path in paths if names[path.name] > 1]
+    common = os.path.commonpath([path.parent for path in same]) if same else ""
+    return [path.name if names[path.name] == 1 else os.path.relpath(path, common) for path in paths]
 
 
 def _summary(outcomes: "list[Outcome]", others: int) -> str:

@@ -92,14 +92,21 @@ def fits(
 def problems(
     path: Path, contents: Contents, wanted: Tensors, convert: Convert | None = None, part: str = ""
 ) -> tuple[str, ...]:
-    """What keeps an opened file from fitting a network, in words; arguments as of load_fitting.
+    """What keeps an opened file from fitting a network that it nearly fits, in words.
+
+    Arguments are as of load_fitting.
+
+    Returns:
+        Nothing where half of the network's tensors and more do not fit: of another program's
+        file a list of all would tell nobody anything.
 
     Raises:
         CheckpointError: as fits.
     """
     parts = _chosen(path, contents, part)
     found = (_best_fit(where, state, wanted, convert) for where, state in parts.items())
-    return min(found, key=lambda fit: fit.severity).problems
+    best = min(found, key=lambda fit: fit.severity)
+    return best.problems if 2 * best.severity < len(wanted) else ()
 
 
 def sizes(contents: Contents) -> list[int]:

@@ -213,10 +213,10 @@ def _network(slot: Slot) -> object:
 def _fits_nothing(path: Path, contents: Contents, slots: list[Slot], part: str) -> CheckpointError:
     nearest = min(slots, key=lambda slot: _distance(slot, sizes(contents)))
     why = problems(path, contents, *_wanted(nearest), part)
+    nearly = f"{nearest.spec.name} comes nearest: {'; '.join(why)}. " if why else ""
     return CheckpointError(
-        f"{path}: these weights fit no network that PoseMark has. In it: {contents.top}. In size "
-        f"{nearest.spec.name} comes nearest: {'; '.join(why)}. If it belongs to another program, "
-        "leave it out."
+        f"{path}: these weights fit no network that PoseMark has. In it: {contents.top}. {nearly}"
+        "If they belong to another program, leave them out."
     )
 
 
