@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posemark.cli import expecting, terminal
+from posemark.cli import choosing, expecting, terminal
 from posemark.cli.console import (
     duration,
     fresh_folder,
@@ -292,44 +292,15 @@ def run(
         repeat=repeat,
         machine=machine,
     )
-    jobs = with_weights(plan(entries, options), out if resume else None, trained_only)
+    jobs, chosen = choosing.with_weights(
+        plan(entries, options), out if resume else None, trained_only
+    )
     jobs = _with_setting(jobs, setting, context)
-    how = _How(out or _fresh_folder(resume), resume, json, interleave, isolate, within, time)
+    folder = out or _fresh_folder(resume)
+    how = _How(folder, resume, json, interleave, isolate, within, time, tuple(chosen))
     display = _run_all(jobs, how)
     if not json:
         _print_undecided(display, context, how.out)
-
-
-def with_weights(jobs: "list[Job]", out: Path | None, trained_only: bool = False) -> "list[Job]":
-    """The jobs with the weights that "best" stands for; says which they are.
-
-    out: the records of a run that goes on.
-    """
-    from posemark.jobs.choice import trained, with_best
-    from posemark.weights import BEST
-
-    settled = with_best(jobs, out)
-    if trained_only:
-        settled = trained(settled)
-    if any(job.options.weights == BEST for job in jobs):
-        for line in _weights_lines(settled):
-            terminal.say(line, err=True)
-    return settled
-
-
-def _weights_lines(jobs: "list[Job]") -> list[str]:
-    from posemark.jobs.choice import is_trained
-
-    own = [job for job in jobs if not job.entry.card]
-    with_some = dict.fromkeys(job.name(job.options.weights) for job in own if is_trained(job))
-    without = dict.fromkeys(job.name(None) for job in own if not is_trained(job))
-    lines = [f"weights, the best here: {', '.join(with_some)}"] if with_some else []
-    if without:
-        lines.append(
-            f"no weights here, so only the speed is measured: {', '.join(without)} (`posemark "
-            "weights list` shows how to get them; --trained-only leaves such entries out)"
-        )
-    return lines
 
 
 def _with_setting(jobs: "list[Job]", setting: str | None, context: typer.Context) -> "list[Job]":
@@ -389,7 +360,10 @@ def _fresh_folder(resume: bool) -> Path:
 
 @dataclass(frozen=True)
 class _How:
-    """How a run is done, beside what is measured; time: what is left of `within`."""
+    """How a run is done, beside what is measured.
+
+    time: what is left of `within`. chosen: lines on the weights, said once all inputs are found.
+    """
 
     out: Path
     resume: bool
@@ -398,6 +372,7 @@ class _How:
     isolate: bool
     within: float | None
     time: Budget | None
+    chosen: tuple[str, ...] = ()
 
 
 def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
@@ -423,6 +398,7 @@ def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
     for each in prepared:
         existing_record(each, out, resume)
     say_notes(note for each in prepared for note in each.data_notes)
+    say_all(how.chosen)
     turns = groups(prepared, how.interleave, isolate, free_memory())
     ceilings = _ceilings(jobs, quiet=how.json)
     with progress_bar(quiet=how.json) as progress, _hint_on_stop(out):
@@ -434,10 +410,15 @@ def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
     return display
 
 
+def say_all(lines: Iterable[str]) -> None:
+    """Lines beside the results."""
+    for line in lines:
+        terminal.say(line, err=True)
+
+
 def say_notes(notes: Iterable[str]) -> None:
     """What was left out of the data or filled in, each sentence once."""
-    for note in dict.fromkeys(notes):
-        terminal.say(f"data: {note}", err=True)
+    say_all(f"data: {note}" for note in dict.fromkeys(notes))
 
 
 def _print_undecided(display: "_Display", context: typer.Context, out: Path) -> None:

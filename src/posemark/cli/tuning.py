@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posemark.cli import running, terminal
+from posemark.cli import choosing, running, terminal
 from posemark.cli.console import fresh_folder, print_indented, progress_bar
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def tune(
     wanted = _runtimes(runtimes)
     used = weights or default_weights(data)
     options = Options(data, usable_cores(), boxes, used, flip=flip, device=device)
-    (job,) = running.with_weights([_only(entry, options)], None)
+    (job,), chosen = choosing.with_weights([_only(entry, options)], None)
     job = _started(job, wanted)
     subject = _subject(job, wanted, calibrate)
     folder = out or fresh_folder("tune-")
@@ -120,6 +120,7 @@ def tune(
         bench = Bench(job, open_dataset(data), folder, budget, frames, display)
         require_writable(folder_of(bench.name), CACHE_REMEDY)
         running.say_notes(bench.notes)
+        running.say_all(chosen)
         ladder = climb(job.options, subject, bench, max_ap_loss, display.told)
     if not json:
         _print(ladder, bench.name)

@@ -105,7 +105,8 @@ def _reasons(found: list[Comparison]) -> list[str]:
         for why in each.why:
             by_reason.setdefault(why, []).append(each.short)
     return [
-        f"Not comparable, since of the published AP {why}: {_names(names, len(found))}."
+        f"Not comparable, {why.replace('it is', 'the published AP is', 1)}: "
+        f"{_names(names, len(found))}."
         for why, names in by_reason.items()
     ]
 
