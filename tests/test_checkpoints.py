@@ -6,7 +6,6 @@ import io
 import pickle
 import random
 import struct
-import tarfile
 import time
 import zipfile
 from collections import OrderedDict
@@ -18,6 +17,7 @@ from safetensors.torch import save
 from torch import nn
 
 import goldens
+from made_weights import tar
 from posemark.core.errors import CheckpointError
 from posemark.weights import load_fitting
 
@@ -165,39 +165,6 @@ def test_types_are_converted_to_the_networks(net, load):
         load(whole)
 
 
-class _Reference:
-    def __init__(self, key):
-        self.key = key
-
-
-class _Pickler(pickle._Pickler):
-    def persistent_id(self, obj):
-        return obj.key if isinstance(obj, _Reference) else None
-
-
-def tar(state):
-    """The format of PyTorch before 0.1.10, which no torch writes any more."""
-    storages, tensors, main, out = (io.BytesIO() for _ in range(4))
-    pickle.dump(len(state), storages, 2)
-    pickle.dump(len(state), tensors, 2)
-    for key, tensor in enumerate(state.values()):
-        kind = torch.FloatStorage if tensor.is_floating_point() else torch.LongStorage
-        pickle.dump((key, "cpu", kind), storages, 2)
-        storages.write(struct.pack("<q", tensor.numel()) + tensor.numpy().tobytes())
-        pickle.dump((1000 + key, key, torch.FloatTensor), tensors, 2)
-        sides = struct.pack(f"<{2 * tensor.dim()}q", *tensor.shape, *tensor.stride())
-        tensors.write(struct.pack("<i4x", tensor.dim()) + sides + struct.pack("<q", 0))
-    pickle.dump([], storages, 2)
-    names = OrderedDict((k, _Reference(1000 + i)) for i, k in enumerate(state))
-    _Pickler(main, 2).dump(names)
-    with tarfile.open(fileobj=out, mode="w:") as archive:
-        for name, file in (("storages", storages), ("tensors", tensors), ("pickle", main)):
-            member = tarfile.TarInfo(name)
-            member.size = len(file.getvalue())
-            archive.addfile(member, io.BytesIO(file.getvalue()))
-    return out.getvalue()
-
-
 def test_the_tar_format_is_read_as_torch_reads_it(net, load, tmp_path):
     content = tar(net.state_dict())
     path = tmp_path / "torch.pth"
@@ -330,6 +297,17 @@ def test_hostile_files_are_refused_in_time(case, load):
     assert (
         time.perf_counter() - start < 30
     )  # seconds; far more than it takes, far less than for ever
+
+
+def test_a_program_is_said_to_be_one(net, tmp_path):
+    path = tmp_path / "x.pt"
+    with zipfile.ZipFile(path, "w") as archive:  # what torch.jit.save writes, beside its code
+        for name in ("data.pkl", "constants.pkl"):
+            archive.writestr(f"x/{name}", pickle.dumps((), 2))
+    with pytest.raises(CheckpointError) as error:
+        load_fitting(path, net.state_dict(), "Net")
+    assert "TorchScript archive, a program" in str(error.value)
+    assert str(error.value).endswith("Save the `state_dict()` of its module instead.")
 
 
 # --- damage ---------------------------------------------------------------------------------------

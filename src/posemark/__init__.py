@@ -18,8 +18,8 @@ def load(name: str, weights: str | None = None, setting: str | None = None) -> "
     Args:
         name: an entry as `posemark run` takes it: a model, MODEL.TAG with imported weights, for
             bottom-up models also MODEL@multi; or the card of an exported model, by name or path.
-        weights: a checkpoint file, an imported tag, or "none" for untrained weights, which must
-            be asked for. An exported model has its own.
+        weights: a checkpoint file, an imported tag, "best" for the best of the imported ones, or
+            "none" for untrained weights, which must be asked for. An exported model has its own.
         setting: a name that `posemark tune` saved for this entry, or a .toml file.
 
     Returns:

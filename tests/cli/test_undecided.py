@@ -1,6 +1,7 @@
 """What a run leaves undecided, and the command that goes on."""
 
 import shlex
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -123,3 +124,19 @@ def test_a_card_that_posemark_brings_is_named_by_its_model(own, tmp_path):
     job = SimpleNamespace(entry=Entry(name, "gt", card=card), options=Options("sample", 1))
     typed = undecided._name(SimpleNamespace(job=job), "none")
     assert typed == (f"{card}@gt" if own else f"{name}@gt")
+
+
+@pytest.mark.parametrize(
+    ("data", "weights", "name"),
+    [
+        ("sample", "none", "naive-litehrnet-18-256x192@gt"),
+        ("sample", "official", "naive-litehrnet-18-256x192.official@gt"),
+        ("coco:/data", "official", "naive-litehrnet-18-256x192.official@gt"),
+        ("coco:/data", "none", "naive-litehrnet-18-256x192.none@gt"),
+    ],
+)
+def test_the_command_that_goes_on_keeps_the_weights_that_were_chosen(data, weights, name):
+    (p,) = prepared("p")
+    options = replace(p.job.options, data=data, weights=weights)
+    job = replace(p, job=replace(p.job, options=options))
+    assert command(said([wanting(job)], 2, "p", "q", "--data", data))[2] == name

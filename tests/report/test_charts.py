@@ -1,10 +1,12 @@
+import math
 import re
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
 import report_rows
-from posemark.report import captions, charts, context, labels, marks, scales
+from posemark.report import captions, charts, context, fronts, labels, marks, scales, strip
 
 
 def drawn(spec):
@@ -45,17 +47,49 @@ def test_solid_and_hollow_reach_the_picture():
     assert picture.count('fill-opacity="0"') == 1
 
 
-def test_rows_without_ap_are_named_but_not_plotted():
+def test_speeds_without_any_ap_stand_in_a_strip_beside_the_axis():
     rows = report_rows.suite()
     spec = charts.ap_fps_spec(rows)
-    assert {mark["boxes"] for mark in drawn(spec)} == {marks.DETECTED}
+    assert len(drawn(spec)) == len(rows)
+    low, high = axis(spec, "x")["scale"]["domain"]
+    left, right = axis(spec, "x")["scale"]["range"]
+    assert (left, right) == (strip.WIDTH, charts.PICTURE.width)
+    for mark in drawn(spec):
+        place = left + (mark["at"] - low) / (high - low) * (right - left)
+        assert (0 < place < left) is (mark["ap"] is None) is (mark["boxes"] == marks.GT)
     note = " ".join(texts(spec)).replace("\u00a0", " ")
-    assert "Not plotted, no AP measured or published: a hrnet-w32-256x192@gt, c" in note
-    assert "b hrnet-w32-256x192@detected" in note  # the key of the letters
+    assert "Left of the AP axis, AP neither measured nor published: a, c, " in note
+    assert "a hrnet-w32-256x192@gt" in note  # the key of the letters
+    picture = charts.svg(spec)
+    assert ">AP unknown<" in picture
+    assert f">{strip.FILL}<" in picture
+
+
+def test_there_is_no_strip_where_every_ap_is_known():
+    spec = charts.ap_fps_spec([report_rows.row(), report_rows.measured()])
+    assert "range" not in axis(spec, "x")["scale"]
+    assert "AP unknown" not in charts.svg(spec)
+
+
+def test_marks_in_the_strip_do_not_cover_each_other():
+    heights = [100.0, 100.5, 101.0, 300.0, 300.0, 120.0]
+    found = strip.lanes(heights)
+    assert all(8 < x < strip.WIDTH - 8 for x in found)
+    points = list(zip(found, heights, strict=True))
+    assert all(math.dist(one, other) > 14 for one, other in combinations(points, 2))
+    assert found[3] == found[0], "with room each takes the first lane"
+
+
+def test_a_front_holds_no_entry_without_ap():
+    rows = [report_rows.row(), report_rows.row(boxes="gt", fps_pose=1000.0)]
+    spec = charts.ap_fps_spec(rows)
+    kinds = {corner["front"] for corner in layer(spec, "fronts")["data"]["values"]}
+    assert kinds == {fronts.PUBLISHED}
 
 
 def test_a_row_left_out_tells_its_weights_where_its_entry_is_plotted_too():
-    rows = [report_rows.measured(boxes="gt"), report_rows.row(boxes="gt", letter="a")]
+    rows = [report_rows.measured(boxes="gt"), report_rows.measured(boxes="gt", fps_pose=None)]
+    rows = [rows[0], replace(rows[1], weights="none")]
     (sentence,) = captions.unplotted_sentences(rows)
     assert "a\u00a0hrnet-w32-256x192@gt\u00a0(weights\u00a0none)" in sentence
 
@@ -173,7 +207,7 @@ def test_a_family_has_one_colour_in_all_panels():
 def test_the_picture_has_a_panel_of_each_approach_below_the_combined_chart():
     picture = charts.picture_spec(report_rows.seed())
     combined, panels, _ = picture["vconcat"]
-    assert [len(drawn(plot)) for plot in (combined, *panels["hconcat"])] == [19, 12, 7]
+    assert [len(drawn(plot)) for plot in (combined, *panels["hconcat"])] == [25, 18, 7]
     text = charts.svg(picture)
     assert "Top-down only, on axes of its own" in text
     assert "Bottom-up only, on axes of its own" in text

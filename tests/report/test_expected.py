@@ -2,7 +2,14 @@ import pytest
 
 import made_records
 from posemark.records.schema import Published, Source
-from posemark.report.expected import VAL2017_IMAGES, expectation
+from posemark.report.expected import (
+    DIFFERS,
+    NOT_COMPARABLE,
+    VAL2017_IMAGES,
+    WITHIN,
+    expectation,
+    reproduction,
+)
 
 DETECTED = Published(0.744, "detected (person AP 56.4)", True, "HRNet README")
 
@@ -59,6 +66,27 @@ def test_what_changes_no_ap_does_not_matter(entry):
     assert expectation(header(entry), VAL2017_IMAGES, 0.7).startswith("expected 74.4")
 
 
+@pytest.mark.parametrize(
+    ("ap", "kind"),
+    [(0.7431, WITHIN), (0.7410, WITHIN), (0.74749, WITHIN), (0.7475, DIFFERS), (0.7403, DIFFERS)],
+)
+def test_the_verdict_is_that_of_the_difference_as_it_is_printed(ap, kind):
+    found = reproduction(header(), VAL2017_IMAGES, ap)
+    assert (found.kind, found.why) == (kind, ())
+
+
+def test_all_that_keeps_two_figures_apart_is_named_the_gravest_first():
+    made = header(box_kind="gt", settings={"flip": False})
+    found = reproduction(made, 600, 0.744)
+    assert found.kind == NOT_COMPARABLE
+    images, boxes, flip = found.why
+    assert images == "it is over 5,000 images of val2017, this over 600"
+    assert boxes == "it is for detected, this for gt"
+    assert flip == "it is with flip test, this without"
+
+
 def test_nothing_published_or_measured_says_nothing():
+    assert reproduction(header(published=None), VAL2017_IMAGES, 0.7) is None
+    assert reproduction(header(), VAL2017_IMAGES, None) is None
     assert expectation(header(published=None), VAL2017_IMAGES, 0.7) == ""
     assert expectation(header(), VAL2017_IMAGES, None) == ""

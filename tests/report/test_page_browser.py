@@ -1,5 +1,7 @@
 """The page in a real browser: charts drawn, table sorts, nothing loaded, no errors."""
 
+import random
+
 import pytest
 
 import report_rows
@@ -15,8 +17,8 @@ from browser_page import (
     text,
     written,
 )
-from posemark.report import figures
-from posemark.report.figures import DASH
+from posemark.report import figures, strip
+from posemark.report.figures import DASH, ap_known
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 CHARTS = ("ap-fps", "cost", "stages", "latency", "timeline", "keypoints", "sizes")
@@ -79,7 +81,7 @@ def test_the_page_draws_all_charts_and_loads_nothing(browser, mixed):
     browser.get_log("performance")
     opened(browser, mixed)
     assert sorted(drawn(browser)) == sorted([*CHARTS[:1], *CHARTS[2:]])  # no row has a line
-    assert len(plotted(browser)) == 11
+    assert len(plotted(browser)) == 18
     page, *others = requests(browser)
     assert page.endswith("report.html")
     assert [url for url in others if not url.startswith("data:")] == []
@@ -126,6 +128,30 @@ def test_names_stand_beside_marks_and_cover_no_other(browser, seed):
             assert right < x1 or x2 < left or bottom < y1 or y2 < top
 
 
+def test_speeds_without_any_ap_stand_left_of_the_axis(browser, seed):
+    opened(browser, seed)
+    unknown = {at for at, row in enumerate(report_rows.seed_measured()) if not ap_known(row)}
+    marks = data(browser, "ap-fps", "points")
+    place = "return arguments[0].map((at) => views.get('ap-fps').view.scale('x')(at))"
+    pixels = browser.execute_script(place, [mark["at"] for mark in marks])
+    left = {mark["id"] for mark, x in zip(marks, pixels, strict=True) if 0 < x < strip.WIDTH}
+    assert left == unknown
+    assert unknown
+    assert strip.LABEL in text(browser, "#ap-fps")
+    assert "Left of the AP axis" in browser.page_source
+    find(browser, "input[name=view][value=bottom-up]").send_keys(" ")
+    settled(browser)
+    assert strip.LABEL not in text(browser, "#ap-fps"), "every bottom-up entry has an AP"
+
+
+def test_both_rules_of_the_strip_agree(browser, seed):
+    opened(browser, seed)
+    chance = random.Random(3)
+    sets = [[chance.uniform(0, 400) for _ in range(chance.randint(0, 30))] for _ in range(100)]
+    ours = browser.execute_script("return arguments[0].map(lanes)", sets)
+    assert ours == [strip.lanes(heights) for heights in sets]
+
+
 def test_the_views_are_chosen_by_keyboard(browser, seed):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
@@ -133,7 +159,7 @@ def test_the_views_are_chosen_by_keyboard(browser, seed):
     opened(browser, seed)
     combined, top_down, bottom_up = browser.find_elements(By.NAME, "view")
     assert combined.is_selected()
-    assert len(plotted(browser)) == 21
+    assert len(plotted(browser)) == 25
     combined.send_keys(Keys.ARROW_RIGHT)
     settled(browser)
     assert top_down.is_selected()

@@ -143,7 +143,7 @@ def test_people_in_the_frame_change_the_speeds_to_those_of_the_lines(people, bro
     opened(browser, page)
     choose(browser, "people", str(people))
     marks = data(browser, "ap-fps", "points")
-    assert len(marks) == 21
+    assert len(marks) == 25
     for mark in marks:
         row = ROWS[mark["id"]]
         assert mark["fps"] == pytest.approx(figures.fps_at(row, people))

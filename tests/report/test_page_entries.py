@@ -26,8 +26,10 @@ def test_rows_know_their_group_and_why_they_have_no_mark():
     rows = [*report_rows.suite()[:3], *report_rows.on_another_machine(report_rows.suite()[1:2])]
     rows.append(report_rows.judged(report_rows.row(), "incomparable"))
     assert [entry["group"] for entry in told(rows)] == [0, 0, 0, 1, None]
-    assert told(rows)[0]["absent"] == "no AP measured or published"
-    assert told(rows)[1]["absent"] == ""
+    assert [entry["absent"] for entry in told(rows)] == [""] * 5, "without AP: in the strip"
+    assert [entry["mark"]["ap"] is None for entry in told(rows)[:2]] == [True, False]
+    rows[0] = replace(rows[0], fps_pose=None)
+    assert told(rows)[0]["absent"] == "no time measured"
 
 
 def test_ap_over_other_images_has_no_mark_beside_the_others():

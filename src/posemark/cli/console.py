@@ -97,11 +97,14 @@ def say_left_out(error: RecordError) -> None:
 
 
 def print_rows(rows: list[Row]) -> None:
-    """The table of results, then every note, once, with the entries that it is about."""
-    from posemark.report import tables
+    """The table of results, measured against published AP, then every note with its entries."""
+    from posemark.report import reproduced, tables
 
     console = terminal.console()
     console.print(tables.console(rows, console.width))
+    if against := reproduced.console(rows):
+        console.print()
+        console.print(against)
     entries: dict[str, dict[str, None]] = {}
     for row in rows:
         for note in row.notes:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="As `posemark list` shows it.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write, *.onnx.")]
 WeightsOption = Annotated[
-    str, typer.Option(help="A checkpoint file, an imported tag, or none: formula weights.")
+    str, typer.Option(help="A checkpoint file, an imported tag, best, or none: formula weights.")
 ]
 
 

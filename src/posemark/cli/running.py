@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posemark.cli import expecting, terminal
+from posemark.cli import choosing, expecting, terminal
 from posemark.cli.console import (
     duration,
     fresh_folder,
@@ -74,8 +74,14 @@ BoxesOption = Annotated[
     ),
 ]
 WeightsOption = Annotated[
-    str,
-    typer.Option(help="A checkpoint file, an imported tag, or none: formula weights."),
+    str | None,
+    typer.Option(
+        help="A checkpoint file, an imported tag, best (of each model the best that is here), or "
+        "none: formula weights. Default: best on photographs, none on sample."
+    ),
+]
+TrainedOnly = Annotated[
+    bool, typer.Option("--trained-only", help="Leave out entries without trained weights.")
 ]
 CodecOption = Annotated[
     str | None,
@@ -213,7 +219,8 @@ def run(
     entries: Entries,
     data: Data = "sample",
     boxes: BoxesOption = None,
-    weights: WeightsOption = "none",
+    weights: WeightsOption = None,
+    trained_only: TrainedOnly = False,
     codec: CodecOption = None,
     flip: Flip = False,
     persons: PersonsOption = Persons.serial,
@@ -249,6 +256,8 @@ def run(
 
         posemark run seed --within 10m
 
+        posemark run seed --data coco:~/coco --boxes file:detections.json --trained-only
+
         posemark run hrnet-w32-256x192.official --data coco:~/coco
 
         posemark run 'lite*@detected' --data coco:~/coco --boxes file:detections.json
@@ -263,6 +272,7 @@ def run(
 
         posemark run litehrnet-18-256x192 --mode paced --fps 30
     """
+    from posemark.jobs.choice import default_weights
     from posemark.jobs.plan import MAX_BATCH, Options, plan
     from posemark.measure.environment import usable_cores
 
@@ -272,7 +282,7 @@ def run(
     options = Options(
         data=data,
         boxes=boxes,
-        weights=weights,
+        weights=weights or default_weights(data),
         codec=codec,
         flip=flip,
         persons=persons.value,
@@ -292,8 +302,12 @@ def run(
         repeat=repeat,
         machine=machine,
     )
-    jobs = _with_setting(plan(entries, options), setting, context)
-    how = _How(out or _fresh_folder(resume), resume, json, interleave, isolate, within, time)
+    jobs, chosen = choosing.with_weights(
+        plan(entries, options), out if resume else None, trained_only
+    )
+    jobs = _with_setting(jobs, setting, context)
+    folder = out or _fresh_folder(resume)
+    how = _How(folder, resume, json, interleave, isolate, within, time, tuple(chosen))
     display = _run_all(jobs, how)
     if not json:
         _print_undecided(display, context, how.out)
@@ -356,7 +370,10 @@ def _fresh_folder(resume: bool) -> Path:
 
 @dataclass(frozen=True)
 class _How:
-    """How a run is done, beside what is measured; time: what is left of `within`."""
+    """How a run is done, beside what is measured.
+
+    time: what is left of `within`. chosen: lines on the weights, said once all inputs are found.
+    """
 
     out: Path
     resume: bool
@@ -365,6 +382,7 @@ class _How:
     isolate: bool
     within: float | None
     time: Budget | None
+    chosen: tuple[str, ...] = ()
 
 
 def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
@@ -390,6 +408,7 @@ def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
     for each in prepared:
         existing_record(each, out, resume)
     say_notes(note for each in prepared for note in each.data_notes)
+    say_all(how.chosen)
     turns = groups(prepared, how.interleave, isolate, free_memory())
     ceilings = _ceilings(jobs, quiet=how.json)
     with progress_bar(quiet=how.json) as progress, said_on_stop(_to_go_on(out)):
@@ -401,10 +420,15 @@ def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
     return display
 
 
+def say_all(lines: Iterable[str]) -> None:
+    """Lines beside the results."""
+    for line in lines:
+        terminal.say(line, err=True)
+
+
 def say_notes(notes: Iterable[str]) -> None:
     """What was left out of the data or filled in, each sentence once."""
-    for note in dict.fromkeys(notes):
-        terminal.say(f"data: {note}", err=True)
+    say_all(f"data: {note}" for note in dict.fromkeys(notes))
 
 
 def _print_undecided(display: "_Display", context: typer.Context, out: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posemark.cli import running, terminal
+from posemark.cli import choosing, running, terminal
 from posemark.cli.console import fresh_folder, print_indented, progress_bar
 from posemark.cli.stopping import said_on_stop
 
@@ -63,7 +63,7 @@ def tune(
     entry: EntryName,
     data: running.Data = "sample",
     boxes: running.BoxesOption = None,
-    weights: running.WeightsOption = "none",
+    weights: running.WeightsOption = None,
     flip: running.Flip = False,
     device: running.Device = "cpu",
     runtimes: Runtimes = None,
@@ -100,6 +100,7 @@ def tune(
     from posemark.datasets import open_dataset
     from posemark.jobs.bench import Bench
     from posemark.jobs.calibrate import notes as calibrate_notes
+    from posemark.jobs.choice import default_weights
     from posemark.jobs.kept_settings import folder_of
     from posemark.jobs.plan import Options
     from posemark.jobs.setting import require_name
@@ -108,8 +109,10 @@ def tune(
 
     require_name(save)
     wanted = _runtimes(runtimes)
-    options = Options(data, usable_cores(), boxes, weights, flip=flip, device=device)
-    job = _started(_only(entry, options), wanted)
+    used = weights or default_weights(data)
+    options = Options(data, usable_cores(), boxes, used, flip=flip, device=device)
+    (job,), chosen = choosing.with_weights([_only(entry, options)], None)
+    job = _started(job, wanted)
     subject = _subject(job, wanted, calibrate)
     folder = out or fresh_folder("tune-")
     require_writable(folder, "Choose another --out folder, or make room.")
@@ -119,6 +122,7 @@ def tune(
         bench = Bench(job, open_dataset(data), folder, budget, frames, display)
         require_writable(folder_of(bench.name), CACHE_REMEDY)
         running.say_notes((*bench.notes, *calibrate_notes(calibrate)))
+        running.say_all(chosen)
         ladder = climb(job.options, subject, bench, max_ap_loss, display.told)
     if not json:
         _print(ladder, bench.name)
@@ -305,9 +309,11 @@ def _cost(cost: "Cost") -> str:
 
 def _command(entry: str, job: "Job", name: str) -> str:
     """What runs the entry under its new setting."""
+    from posemark.jobs.choice import default_weights
+
     options = job.options
     given = (
-        ("--weights", options.weights, "none"),
+        ("--weights", options.weights, default_weights(options.data)),
         ("--data", options.data, "sample"),
         ("--boxes", options.boxes, None),
     )

@@ -99,8 +99,11 @@ def _changes(
     found: Sequence[Undecided], entries: int, opening: float, context: typer.Context
 ) -> dict[str, object]:
     """The options that differ when a run goes on with these of its entries."""
+    from posemark.jobs.choice import default_weights
+
     options, given = found[0].job.job.options, context.params
-    names = [_name(each.job, given["weights"]) for each in found]
+    weights = given["weights"] or default_weights(options.data)
+    names = [_name(each.job, weights) for each in found]
     changes: dict[str, object] = {
         "entries": names if len(found) < entries else given["entries"],
         "limit": None,

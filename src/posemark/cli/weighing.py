@@ -1,11 +1,11 @@
 """`posemark weights`: the checkpoints, where they come from, which are here."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posemark.cli import arriving, doctoring, terminal
+from posemark.cli import arriving, doctoring, importing, terminal
+from posemark.cli.importing import model_and_tag
 
 if TYPE_CHECKING:
     from posemark.core.spec import ModelSpec, Weights
@@ -51,7 +51,7 @@ def list_weights() -> None:
         "  one scale, gt: ground-truth boxes. Not measured here.\n\n"
         "fetch:    posemark weights fetch MODEL.TAG\n"
         "by hand:  download it from the model's repository (`posemark list`), then\n"
-        "          posemark weights import FILE --as MODEL.TAG\n"
+        "          posemark weights import FILE|FOLDER...\n"
         f"imported files lie in {cache_dir()}",
         markup=False,
     )
@@ -78,25 +78,7 @@ _USUAL = ("detected", "single")
 """What the footnote says of every AP without a word behind it."""
 
 
-@app.command("import", no_args_is_help=True)
-def import_weights(
-    file: Annotated[Path, typer.Argument(help="A .pth, .pt, .safetensors or .caffemodel file.")],
-    name: Annotated[str, typer.Option("--as", help="MODEL.TAG; the tag may be one of your own.")],
-    part: Annotated[
-        str, typer.Option(help="Which of several sets of weights in the file (an EMA copy).")
-    ] = "",
-) -> None:
-    """Check a checkpoint against its network, hash it, and keep a copy.
-
-    Example:
-
-        posemark weights import pose_hrnet_w32_256x192.pth --as hrnet-w32-256x192.official
-    """
-    from posemark.weights import import_file
-
-    spec, tag = _split(name)
-    stored = import_file(file, spec, tag, part)
-    terminal.say(f"imported {stored.path}\nsha256   {stored.sha256}\nuse it:  posemark run {name}")
+app.command("import", no_args_is_help=True)(importing.import_weights)
 
 
 @app.command("fetch", no_args_is_help=True)
@@ -117,7 +99,7 @@ def fetch_weights(
     from posemark.downloads import notes
     from posemark.weights import fetch, offered_terms
 
-    spec, tag = _split(name)
+    spec, tag = model_and_tag(name)
     notes.accept_named([accept_licence] if accept_licence else [], offered_terms([spec]))
     with arriving.shown() as watcher:
         stored = fetch(spec, tag, watcher)
@@ -125,16 +107,3 @@ def fetch_weights(
 
 
 app.command("doctor")(doctoring.doctor)
-
-
-def _split(name: str) -> "tuple[ModelSpec, str]":
-    from posemark.core.errors import UsageError
-    from posemark.models import spec_of
-
-    model, dot, tag = name.partition(".")
-    if not (dot and tag):
-        raise UsageError(
-            f"{name!r}: expected MODEL.TAG, such as hrnet-w32-256x192.official. "
-            "`posemark weights list` shows the registered ones."
-        )
-    return spec_of(model), tag

@@ -12,12 +12,13 @@ from posemark.core.spec import ModelSpec
 from posemark.datasets.sample import Sample
 from posemark.geometry.boxes import croppable
 from posemark.jobs.build import build_pipeline
+from posemark.jobs.choice import with_best
 from posemark.jobs.plan import Job, Options, plan
 from posemark.jobs.prepare import prepare_job
 from posemark.jobs.setting import with_setting
 from posemark.measure.environment import usable_cores
 from posemark.pipelines import Pipeline
-from posemark.weights import NONE
+from posemark.weights import BEST, NONE
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def load(name: str, weights: str | None = None, setting: str | None = None) -> E
     if len(jobs) != 1:
         named = ", ".join(job.entry.name for job in jobs[:8])
         raise UsageError(f"{name!r} stands for several entries; load one: {named}.")
-    job = jobs[0]
+    (job,) = with_best(jobs)
     _require_weights(job, weights)
     job = with_setting(job, setting) if setting else job
     prepared = prepare_job(job, Sample(), [])
@@ -92,12 +93,13 @@ def load(name: str, weights: str | None = None, setting: str | None = None) -> E
 def _require_weights(job: Job, weights: str | None) -> None:
     if job.entry.card:  # its file holds them
         return
-    if weights is None and job.options.weights == NONE:
+    if weights != NONE and job.options.weights == NONE:
         model = job.entry.model
+        why = "finds none here" if weights == BEST else "names no weights"
         raise UsageError(
-            f"load({model!r}) names no weights, and an untrained network finds nobody. Name an "
-            f"imported tag ('{model}.TAG'), give weights='FILE', or weights='none' if only its "
-            "speed matters."
+            f"load({model!r}) {why}, and an untrained network finds nobody. Name an imported tag "
+            f"('{model}.TAG') or weights='best', give weights='FILE', or weights='none' if only "
+            "its speed matters."
         )
 
 

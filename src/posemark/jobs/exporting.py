@@ -15,7 +15,7 @@ from posemark.models import spec_of
 from posemark.runtimes import Target
 from posemark.runtimes.onnx_runtime import OnnxRuntimeSession
 from posemark.runtimes.opening import require
-from posemark.weights import resolve
+from posemark.weights import BEST, NONE, at_hand, resolve
 
 SUFFIX = ".onnx"
 
@@ -46,7 +46,7 @@ def export_model(name: str, weights: str, path: Path, threads: int) -> Exported:
     target = Target("onnxruntime")
     require(target)
     spec = spec_of(name)
-    checkpoint = resolve(spec, weights)
+    checkpoint = resolve(spec, _best(spec) if weights == BEST else weights)
     facts = export.facts(spec, weights_identity(checkpoint), posemark.__version__, "fp32")
     with _folder_beside(path) as folder:
         export.write(network_of(spec, checkpoint), spec, folder, facts)
@@ -56,6 +56,11 @@ def export_model(name: str, weights: str, path: Path, threads: int) -> Exported:
         (folder / export.MODEL).replace(path)
     label = checkpoint.label if checkpoint else "by formula"
     return Exported(path, spec, label, outputs, error)
+
+
+def _best(spec: ModelSpec) -> str:
+    variant = "detected" if spec.approach == "top-down" else "single"
+    return next(iter(at_hand(spec, variant)), NONE)
 
 
 @contextmanager

@@ -55,6 +55,7 @@ def _sentences(rows: list[Row], shown: list[Row]) -> list[str]:
     found = (
         fronts.SENTENCE if shown else "",
         _hollow(shown),
+        _in_strip(shown),
         INTERVALS if any(row.fps_interval for row in shown) else "",
         doubts(shown),
         *unplotted_sentences(rows),
@@ -73,6 +74,12 @@ def _hollow(shown: list[Row]) -> str:
         [row for row in shown if figures.measured_ap(row) is None]
     )
     return f"Hollow: AP as published ({settings}) beside the FPS of this run." if settings else ""
+
+
+def _in_strip(shown: list[Row]) -> str:
+    names = [row.letter or row.entry for row in shown if not figures.ap_known(row)]
+    told = f"Left of the AP axis, AP neither measured nor published: {', '.join(names)}."
+    return told if names else ""
 
 
 def unplotted_sentences(rows: list[Row]) -> list[str]:

@@ -1,29 +1,42 @@
 """The AP-FPS chart as a Vega-Lite specification, and rendering to SVG and PNG.
 
-A solid mark is an AP of this run, a hollow one a published AP beside the speed of this run. Thin
-lines through a mark are 95 % intervals; a dashed ring is around a speed whose verdict is not valid.
+A solid mark is an AP of this run, a hollow one a published AP beside the speed of this run; speeds
+without any AP stand in a strip beside the axis. Thin lines through a mark are 95 % intervals; a
+dashed ring is around a speed whose verdict is not valid.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any
 
-from posemark.report import captions, comparable, context, fronts, labels, marks, scales, theme
+from posemark.report import (
+    captions,
+    comparable,
+    context,
+    figures,
+    fronts,
+    labels,
+    marks,
+    scales,
+    strip,
+    theme,
+)
 from posemark.report.rows import Row
 from posemark.report.theme import SCHEMA, VEGA_LITE, Spec
 
 MEASURED = "AP measured here"
 PUBLISHED = "AP as published (not measured here)"
 _LEGEND_INK = "#7a828c"
+_HALF_INK = f"{_LEGEND_INK}{round(255 * marks.HALF):02x}"
 _LEGEND_WIDTH = 230  # pixels
 _CAPTION_LEFT = -44  # pixels from the plot, below the title of the y axis
 _CAPTION_TOP = 66  # pixels below the plot
 _FRONT_ROOM = 2.0  # pixels to either side of a line that labels keep clear of
 _BAR_ROOM = 1.0
-LAYERS = ("fronts", "fps_bars", "ap_bars", "rings", "points", "fill", "names")
+LAYERS = ("strip", "fronts", "fps_bars", "ap_bars", "rings", "points", "fill", "names")
 """What each layer of the chart is, from the back to the front."""
 
 
@@ -51,9 +64,30 @@ class Plot:
     colours: dict[str, str]
 
     @property
+    def left(self) -> float:
+        """Where the AP axis begins, in pixels: right of the strip, if there is one."""
+        return 0.0 if all(map(figures.ap_known, self.shown)) else strip.WIDTH
+
+    @cached_property
     def points(self) -> list[fronts.Point]:
-        """(AP in points, FPS) of every row."""
-        return [(marks.ap(row), row.fps_pose or 0.0) for row in self.shown]
+        """(place along the AP axis in points, FPS) of every row; in the strip left of its end."""
+        unknown = [row for row in self.shown if not figures.ap_known(row)]
+        heights = [self.pixels((self.x_axis.low, row.fps_pose or 0.0))[1] for row in unknown]
+        beside = dict(zip(map(id, unknown), strip.lanes(heights), strict=True))
+        scale = (self.x_axis.high - self.x_axis.low) / (self.layout.width - self.left)
+        places = [
+            self.x_axis.low + (beside[id(row)] - self.left) * scale if ap is None else ap
+            for row, ap in zip(self.shown, map(marks.ap, self.shown), strict=True)
+        ]
+        return [(at, row.fps_pose or 0.0) for at, row in zip(places, self.shown, strict=True)]
+
+    @cached_property
+    def marks(self) -> list[dict[str, Any]]:
+        """What is drawn of every row; at: its place along the AP axis."""
+        return [
+            marks.mark(row) | {"at": at}
+            for row, (at, _) in zip(self.shown, self.points, strict=True)
+        ]
 
     @property
     def lines(self) -> list[fronts.Front]:
@@ -64,7 +98,7 @@ class Plot:
         """Where a point lies, from the upper left corner."""
         x, y = point
         return (
-            self.x_axis.share(x) * self.layout.width,
+            self.left + self.x_axis.share(x) * (self.layout.width - self.left),
             (1 - self.y_axis.share(y)) * self.layout.height,
         )
 
@@ -170,12 +204,13 @@ def _sized(shown: list[Row], layout: Layout, colours: dict[str, str]) -> Plot:
 def _layers(plot: Plot) -> list[Spec]:
     """As LAYERS names them."""
     return [
+        _strip(plot),
         _fronts(plot),
         _bar("fps", plot),
         _bar("ap", plot),
         _rings(plot),
         _marks(plot),
-        _fill_legend(plot.layout),
+        _fill_legend(plot),
         _names(),
     ]
 
@@ -198,33 +233,38 @@ def _points(plot: Plot) -> list[dict[str, Any]]:
         labels.around(start, end, _FRONT_ROOM) for line in lines for start, end in pairwise(line)
     ]
     keep_clear += [labels.around(*ends, _BAR_ROOM) for ends in _bar_ends(plot)]
+    edge = (plot.left, 0.0), (plot.left, float(plot.layout.height))
+    keep_clear += [labels.around(*edge, _FRONT_ROOM)] if plot.left else []
     pixels = [plot.pixels(point) for point in plot.points]
     spots = labels.place(pixels, names, (plot.layout.width, plot.layout.height), keep_clear)
     return [
-        marks.mark(row)
-        | {"colour": plot.colours[marks.family(row)]}
+        mark
+        | {"colour": plot.colours[mark["family"]]}
         | {"label": name, "label_x": spot.x, "label_y": spot.y, "label_align": spot.align}
-        for row, name, spot in zip(plot.shown, names, spots, strict=True)
+        for mark, name, spot in zip(plot.marks, names, spots, strict=True)
     ]
 
 
 def _bar_ends(plot: Plot) -> list[tuple[fronts.Point, fronts.Point]]:
     """Both ends of every interval, in pixels."""
     ends = [
-        ((each["ap"], each["fps_low"]), (each["ap"], each["fps_high"]))
-        for each in map(marks.mark, plot.shown)
+        ((each["at"], each["fps_low"]), (each["at"], each["fps_high"]))
+        for each in plot.marks
         if each["fps_low"]
     ]
     ends += [
         ((each["ap_low"], each["fps"]), (each["ap_high"], each["fps"]))
-        for each in map(marks.mark, plot.shown)
+        for each in plot.marks
         if each["ap_low"]
     ]
     return [(plot.pixels(low), plot.pixels(high)) for low, high in ends]
 
 
 def _x(field: str, plot: Plot) -> Spec:
-    return _channel(field, "AP in points, more accurate →", plot.x_axis)
+    channel = _channel(field, "AP in points, more accurate →", plot.x_axis)
+    if plot.left:
+        channel["scale"] |= {"range": [plot.left, plot.layout.width]}
+    return channel
 
 
 def _y(field: str, plot: Plot) -> Spec:
@@ -236,6 +276,33 @@ def _channel(field: str, title: str, axis: scales.Axis) -> Spec:
     scale = {"type": kind, "domain": [axis.low, axis.high], "nice": False}
     drawn = {"title": title, "values": list(axis.ticks), "format": ".6~f"}
     return {"field": field, "type": "quantitative", "scale": scale, "axis": drawn}
+
+
+def _strip(plot: Plot) -> Spec:
+    """The edge of the strip, and its name below; nothing where every AP is known."""
+    edge = [{"edge": plot.left, "middle": plot.left / 2, "name": strip.LABEL}]
+    at: Spec = {"type": "quantitative", "scale": None}
+    return {
+        "data": {"values": edge if plot.left else []},
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeWidth": 1, "opacity": 0.5},
+                "encoding": {
+                    "x": {"field": "edge"} | at,
+                    "y": {"value": 0},
+                    "y2": {"value": "height"},
+                },
+            },
+            {
+                "mark": {"type": "text", "dy": 13, "fontSize": 11, "baseline": "middle"},
+                "encoding": {
+                    "x": {"field": "middle"} | at,
+                    "y": {"value": "height"},
+                    "text": {"field": "name", "type": "nominal"},
+                },
+            },
+        ],
+    }
 
 
 def _fronts(plot: Plot) -> Spec:
@@ -263,7 +330,7 @@ def _bar(axis: str, plot: Plot) -> Spec:
     """The 95 % interval of one axis as a line through its mark."""
     along, across, write = ("y", "x", _y) if axis == "fps" else ("x", "y", _x)
     low, high = f"{axis}_low", f"{axis}_high"
-    other = _x("ap", plot) if across == "x" else _y("fps", plot)
+    other = _x("at", plot) if across == "x" else _y("fps", plot)
     return {
         "transform": [{"filter": f"isValid(datum.{low})"}],
         "mark": {"type": "rule", "strokeWidth": 1.2, "strokeOpacity": 0.6, "clip": True},
@@ -290,7 +357,7 @@ def _rings(plot: Plot) -> Spec:
             "strokeOpacity": 0.75,
         },
         "encoding": {
-            "x": _x("ap", plot),
+            "x": _x("at", plot),
             "y": _y("fps", plot),
             "stroke": _OWN_COLOUR,
         },
@@ -309,7 +376,7 @@ def _marks(plot: Plot) -> Spec:
     return {
         "mark": {"type": "point", "size": 120, "strokeWidth": 2, "opacity": 1},
         "encoding": {
-            "x": _x("ap", plot),
+            "x": _x("at", plot),
             "y": _y("fps", plot),
             "stroke": _legend("family", "Family", colour, layout),
             "fill": _legend("family", "Family", colour, layout),
@@ -323,13 +390,15 @@ def _marks(plot: Plot) -> Spec:
     }
 
 
-def _fill_legend(layout: Layout) -> Spec:
+def _fill_legend(plot: Plot) -> Spec:
     """A layer without marks: Vega-Lite draws no legend for an opacity of its own."""
-    meaning = {"domain": [MEASURED, PUBLISHED], "range": [_LEGEND_INK, "transparent"]}
+    fills = {MEASURED: _LEGEND_INK, PUBLISHED: "transparent"}
+    fills |= {strip.FILL: _HALF_INK} if plot.left else {}
+    meaning = {"domain": list(fills), "range": list(fills.values())}
     return {
         "data": {"values": []},
         "mark": {"type": "point", "filled": True, "opacity": 1},
-        "encoding": {"color": _legend("source", "Fill", meaning, layout)},
+        "encoding": {"color": _legend("source", "Fill", meaning, plot.layout)},
     }
 
 

@@ -128,15 +128,13 @@ def unplotted(rows: list[Row]) -> dict[str, list[Row]]:
 
 
 def _absence(row: Row, on_other_images: bool) -> str:
-    if figures.measured_ap(row) is None and not row.ap_published:
-        return "no AP measured or published"
     if not row.fps_pose:
         return "no time measured"
     return "AP over other images or sigmas than most" if on_other_images else ""
 
 
 def plotted(rows: list[Row]) -> list[Row]:
-    """The rows that an AP-FPS chart shows."""
+    """The rows that an AP-FPS chart shows, those without any AP in its strip."""
     left_out = {id(row) for found in unplotted(rows).values() for row in found}
     return [row for row in rows if id(row) not in left_out]
 

@@ -16,7 +16,7 @@ from posemark.measure.interval import pose_interval
 from posemark.measure.pairing import pose_ns
 from posemark.records import files, schema, truth
 from posemark.report import ceiling, figures
-from posemark.report.expected import expectation
+from posemark.report.expected import expectation, reproduction
 from posemark.report.header_row import row_of_header
 from posemark.report.latency import histogram, percentiles
 from posemark.report.rows import POSE_STAGES, STAGES, Row
@@ -303,6 +303,7 @@ def _with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) 
     perfect = _judged(annotations, [(p.image_id, p.people) for p in record.perfect])
     ap = measured.figures if measured else None
     draws = resampled_aps(measured) if measured else ()
+    figure = ap["AP"] if ap else None
     images = _short_hash(sorted(f.image_id for f in scored))
     return replace(
         row,
@@ -315,7 +316,8 @@ def _with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) 
         images=images if measured else "",
         unscored="" if scores_ap or not _any(found) else DRAWN,
         fingerprint=_fingerprint(record.header, images),
-        expected=expectation(record.header, len(scored), ap["AP"] if ap else None),
+        expected=expectation(record.header, len(scored), figure),
+        reproduction=reproduction(record.header, len(scored), figure),
     )
 
 

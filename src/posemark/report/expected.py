@@ -2,9 +2,16 @@
 
 from posemark.records.schema import Header, Published
 from posemark.report import figures
+from posemark.report.rows import Reproduction
 
 VAL2017_IMAGES = 5000
 """Published APs are over all of COCO val2017; over fewer images AP is another figure."""
+
+TOLERANCE = 0.3
+"""AP points by which a run may differ from what it reproduces. Chosen, not measured: published
+figures are rounded to 0.1, and versions of the image library move AP by up to 0.1."""
+
+WITHIN, DIFFERS, NOT_COMPARABLE = "within tolerance", "differs", "not comparable"
 
 _NO_CHANGE = ("flip", "batched")
 """What an entry's key names after "+" without touching the AP; flip is compared by itself."""
@@ -21,8 +28,29 @@ def expectation(header: Header, images: int, ap: float | None) -> str:
     differences = _differences(header, published, images)
     if differences:
         return f"published {figures.points(published.ap)} is no reference: {differences[0]}"
-    settings = f"{_variant(published.boxes)}, {figures.flip(published.flip)}"
+    settings = in_brief(published.boxes, published.flip)
     return f"expected {figures.points(published.ap)} ({settings}), got {figures.points(ap)}"
+
+
+def in_brief(boxes: str, flip: bool) -> str:
+    """The settings of a published figure: "detected, flip test"."""
+    return f"{_variant(boxes)}, {figures.flip(flip)}"
+
+
+def reproduction(header: Header, images: int, ap: float | None) -> Reproduction | None:
+    """The verdict on measured against published AP; None where one of them is unknown.
+
+    images: scored in this run. ap: 0..1.
+    """
+    published = header.published
+    if published is None or ap is None:
+        return None
+    differences = _differences(header, published, images)
+    if differences:
+        return Reproduction(NOT_COMPARABLE, tuple(differences))
+    # As the difference is printed, so that no table contradicts itself.
+    off = round(100 * (ap - published.ap), 1)
+    return Reproduction(WITHIN if abs(off) <= TOLERANCE else DIFFERS)
 
 
 def _differences(header: Header, published: Published, images: int) -> list[str]:

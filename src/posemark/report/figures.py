@@ -41,6 +41,11 @@ def measured_ap(row: Row) -> float | None:
     return row.ap["AP"] if row.ap else None
 
 
+def ap_known(row: Row) -> bool:
+    """Whether there is any AP, of this run or published."""
+    return measured_ap(row) is not None or row.ap_published is not None
+
+
 def published_mark(row: Row) -> str:
     """What stands behind a published AP."""
     return PUBLISHED_MARK if row.ap_published else ""

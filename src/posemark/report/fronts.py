@@ -45,7 +45,9 @@ def pareto(points: Iterable[Point]) -> list[Point]:
 
 
 def kind(row: Row) -> str:
-    """Which front a row belongs to."""
+    """Which front a row belongs to; "" without any AP."""
+    if not figures.ap_known(row):
+        return ""
     source = PUBLISHED if figures.measured_ap(row) is None else MEASURED
     return source + (_ON_TRUTH if figures.on_truth(row) else "")
 

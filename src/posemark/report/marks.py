@@ -21,12 +21,22 @@ TOOLTIP = {
 }
 
 
-def ap(row: Row) -> float:
-    """AP in points: of this run where there is one, else the published figure."""
+def ap(row: Row) -> float | None:
+    """AP in points: of this run where there is one, else the published figure, if any."""
     measured = figures.measured_ap(row)
     if measured is not None:
         return 100 * measured
-    return 100 * row.ap_published.AP if row.ap_published else 0.0
+    return 100 * row.ap_published.AP if row.ap_published else None
+
+
+HALF = 0.3
+"""Opacity of a mark without any AP, which is neither solid nor hollow."""
+
+
+def _solid(row: Row) -> float:
+    if not figures.ap_known(row):
+        return HALF
+    return 0 if figures.measured_ap(row) is None else 1
 
 
 def box_kind(row: Row) -> str:
@@ -68,7 +78,7 @@ def mark(row: Row) -> dict[str, Any]:
         "worth": ": ".join((row.verdict.kind, *row.verdict.evidence[:1])),
         "family": family(row),
         "boxes": box_kind(row),
-        "solid": 0 if figures.measured_ap(row) is None else 1,
+        "solid": _solid(row),
         "entry": context.named(row),
         "weights": row.weights,
         "ap_text": _ap_text(row),
@@ -86,6 +96,6 @@ def _ap_text(row: Row) -> str:
     if measured is not None:
         return f"{figures.points(measured)} measured in this run ({figures.run_settings(row)})"
     if row.ap_published is None:
-        return figures.DASH
+        return "unknown: neither measured in this run nor published"
     setting = f"{figures.published_settings(row.ap_published)}; {row.ap_published.source}"
     return f"{figures.points(row.ap_published.AP)} as published ({setting})"

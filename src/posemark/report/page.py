@@ -18,6 +18,8 @@ from posemark.report import (
     fronts,
     latency,
     recommend,
+    reproduced,
+    strip,
     tables,
     templates,
     theme,
@@ -54,6 +56,7 @@ def html(rows: list[Row], title: str) -> str:
         "views": "" if context.by_approach(context.plotted(rows)) else "hidden",
         "footnote": escape(_footnote(rows)),
         "table": _table(rows),
+        "reproduced": _reproduced(rows),
         "verdicts": _definitions(figures.VERDICTS),
         "report": _json(_report(rows)),
         "policy": _policy(*scripts.values()),
@@ -73,6 +76,7 @@ def _report(rows: list[Row]) -> dict[str, Any]:
         "entries": entries.entries(rows, charts.colours(rows)),
         "filters": [each.name for each in entries.used(rows)],
         "fronts": list(fronts.DASHES),
+        "strip": strip.data(),
         "stages": STAGES,
         "edges": {used: latency.edges_ms(used) for row in rows for used, _ in row.histogram},
         "palette": theme.CHOSEN,
@@ -157,6 +161,29 @@ def _table(rows: list[Row]) -> str:
     headings = "".join(_heading(column, main) for column, main in columns.items())
     body = "\n".join(_line(at, row, columns) for at, row in enumerate(rows))
     return f"<table>\n<thead><tr>{headings}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+
+
+def _reproduced(rows: list[Row]) -> str:
+    """The section on measured against published AP; "" where nothing was measured."""
+    found = reproduced.comparisons(rows)
+    if not found:
+        return ""
+    classes = [' class="number"' * (title in reproduced.NUMERIC) for title in reproduced.TITLES]
+    titles = zip(classes, reproduced.TITLES, strict=True)
+    heads = "".join(f'<th scope="col"{own}>{escape(title)}</th>' for own, title in titles)
+    lines = (zip(classes, each.cells, strict=True) for each in found)
+    body = "\n".join(
+        f"<tr>{''.join(f'<td{own}>{escape(cell)}</td>' for own, cell in line)}</tr>"
+        for line in lines
+    )
+    return (
+        "<section>\n<h2>Measured against published</h2>\n"
+        f'<p class="soft">{escape(reproduced.CAPTION)} All entries, whatever the filters.</p>\n'
+        '<div class="scroll" id="reproduced" tabindex="0" role="region" '
+        'aria-label="Table of measured against published AP">\n'
+        f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n"
+        "</div>\n</section>\n"
+    )
 
 
 def _line(at: int, row: Row, columns: dict[tables.Column, bool]) -> str:

@@ -35,6 +35,38 @@ function stepped(marks, origin) {
   });
 }
 
+// Where marks without any AP lie from the left edge; as strip.py has it.
+function lanes(heights) {
+  const { lanes: places, apart } = report.strip;
+  const lowest = places.map(() => -Infinity);
+  const found = heights.map(() => 0);
+  const order = heights.map((_, at) => at).sort((a, b) => heights[a] - heights[b]);
+  for (const at of order) {
+    const free = lowest.findIndex((last) => heights[at] - last >= apart);
+    const lane = free < 0 ? lowest.indexOf(Math.min(...lowest)) : free;
+    lowest[lane] = heights[at];
+    found[at] = places[lane];
+  }
+  return found;
+}
+
+// Gives every mark its place along the AP axis; x, y: the axes of a plot of this size.
+function placed(marks, x, y, { width, height }) {
+  const unknown = marks.filter((each) => each.ap === null);
+  const left = unknown.length ? report.strip.width : 0;
+  const [low, high] = x.scale.domain;
+  const [bottom, top] = y.scale.domain;
+  const along = y.scale.type === "log" ? Math.log : (value) => value;
+  const share = (fps) => (along(fps) - along(bottom)) / (along(top) - along(bottom));
+  const beside = lanes(unknown.map((each) => (1 - share(each.fps)) * height));
+  x.scale.range = [left, width];
+  for (const each of marks) each.at = each.ap;
+  unknown.forEach((each, at) => {
+    each.at = low + ((beside[at] - left) * (high - low)) / (width - left);
+  });
+  return left ? [{ edge: left, middle: left / 2, name: report.strip.label }] : [];
+}
+
 // What an axis must hold: figures, and the ends of their intervals.
 function extent(marks, name) {
   const found = marks.flatMap((each) => [each[name], each[`${name}_low`], each[`${name}_high`]]);
@@ -42,7 +74,7 @@ function extent(marks, name) {
 }
 
 function apAxis(found) {
-  const [low, high] = [Math.min(...found), Math.max(...found)];
+  const [low, high] = found.length ? [Math.min(...found), Math.max(...found)] : [0, 100];
   const room = Math.max(0.08 * (high - low), 1.5);
   const domain = [Math.max(low - room, 0), Math.min(high + room, 100)];
   const scale = { type: "linear", domain, nice: false, zero: false };
@@ -64,10 +96,15 @@ async function drawApFps() {
   const x = apAxis(extent(marks, "ap"));
   const y = axis(extent(marks, "fps"), isLog(), speedTitle());
   const fronts = stepped(marks, [x.scale.domain[0], y.scale.domain[0]]);
-  setAxis(spec, "x", x);
-  setAxis(spec, "y", y);
   if (narrow) spec.width = width - 66;
   else Object.assign(spec, { width: width - 285, height: 480 });
+  const strip = placed(marks, x, y, spec);
+  layerOf(spec, "strip").data = { values: strip };
+  const { color } = layerOf(spec, "fill").encoding;
+  const fills = color.scale.domain.filter((each) => strip.length || each !== report.strip.fill);
+  setLegend(color, new Set(fills));
+  setAxis(spec, "x", x);
+  setAxis(spec, "y", y);
   spec.data = { values: marks };
   layerOf(spec, "fronts").data = { values: fronts };
   setLegend(layerOf(spec, "fronts").encoding.strokeDash, new Set(fronts.map((each) => each.front)));

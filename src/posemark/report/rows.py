@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from posemark.measure.clock import POSE_STAGES, STAGES
 
-__all__ = ["POSE_STAGES", "STAGES", "Published", "Row", "Verdict"]
+__all__ = ["POSE_STAGES", "STAGES", "Published", "Reproduction", "Row", "Verdict"]
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,18 @@ class Published:
     boxes: str
     flip: bool
     source: str
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """How the AP of a run stands to the published one (report/expected.py).
+
+    kind: "within tolerance", "differs", or "not comparable". why: what keeps the two from being
+    compared, the gravest first; none where they can be.
+    """
+
+    kind: str
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,7 @@ class Row:
         protocol. started: wall-clock time.
     expected: "expected 74.4 (detected, flip test), got 74.3", or why the published figure
         says nothing about this run; "" where none is published or nothing was measured.
+    reproduction: the same as a verdict; None where expected is "".
     unscored: why poses of trained weights have no AP; "" where they have one, or where the
         weights are not trained.
     machine: all that is known to tell it from others; speeds of two are never compared.
@@ -141,6 +154,7 @@ class Row:
     device: str = "cpu"
     started: str = ""
     expected: str = ""
+    reproduction: Reproduction | None = None
     share: float | None = None
     network: str = ""
     network_frames: int = 0

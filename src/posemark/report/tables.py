@@ -10,7 +10,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from posemark.report import context, figures, labels
+from posemark.report import context, figures, labels, reproduced
 from posemark.report.described import cells
 from posemark.report.latency import PERCENTILES
 from posemark.report.result import Result, result_of
@@ -172,7 +172,21 @@ def markdown(rows: list[Row]) -> str:
     ]
     used = context.published_caption(rows)
     notes = [f"{markdown_text(note)}\n" for note in captions(rows, used)]
-    return "\n".join([*lines, "", *notes])
+    return "\n".join([*lines, "", *notes, *_against_published(rows)])
+
+
+def _against_published(rows: list[Row]) -> list[str]:
+    """The second table of Markdown; nothing where nothing was measured."""
+    found = reproduced.comparisons(rows)
+    if not found:
+        return []
+    alignments = ["---:" if title in reproduced.NUMERIC else ":---" for title in reproduced.TITLES]
+    lines = (reproduced.TITLES, alignments, *(each.cells for each in found))
+    return [
+        "Measured against published AP:\n",
+        *(_markdown_line(list(cells)) for cells in lines),
+        f"\n{reproduced.CAPTION}\n",
+    ]
 
 
 def captions(rows: list[Row], published: str) -> list[str]:

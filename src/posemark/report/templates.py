@@ -25,10 +25,12 @@ def _ap_fps(rows: list[Row], layout: charts.Layout) -> Spec:
     named = dict(zip(charts.LAYERS, spec.pop("layer"), strict=True))
     del named["names"]  # the page places names among the marks that are shown
     named["fronts"]["data"] = {"name": "fronts"}
+    named["strip"]["data"] = {"name": "strip"}
     named["points"]["mark"]["cursor"] = "pointer"
     for name in ("rings", "points", "fps_bars"):
         named[name]["encoding"] |= _paler()
-    layers = {"fronts": named.pop("fronts"), "chosen": _chosen(named["points"]), **named}
+    behind = {name: named.pop(name) for name in ("strip", "fronts")}
+    layers = {**behind, "chosen": _chosen(named["points"]), **named}
     return spec | {
         "config": theme.PAGE,
         "padding": 4,

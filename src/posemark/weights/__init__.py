@@ -5,6 +5,7 @@ The network is touched by `fetch` alone (download.py), by way of posemark.downlo
 
 from posemark.core.digests import sha256_of
 from posemark.weights.cache import (
+    BEST,
     NONE,
     RESCORE,
     Checkpoint,
@@ -16,18 +17,25 @@ from posemark.weights.cache import (
     resolve,
     row_of,
 )
+from posemark.weights.choice import at_hand
 from posemark.weights.download import fetch, offered_terms, sound, terms_of, wanted_of
 from posemark.weights.fitting import load_fitting, load_into
 from posemark.weights.reading import SUFFIXES
+from posemark.weights.recognise import Outcome, checkpoints, import_all
 
 __all__ = [
+    "BEST",
     "NONE",
     "RESCORE",
     "SUFFIXES",
     "Checkpoint",
+    "Outcome",
+    "at_hand",
     "cache_dir",
     "cached",
+    "checkpoints",
     "fetch",
+    "import_all",
     "import_file",
     "load_fitting",
     "load_into",

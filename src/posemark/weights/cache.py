@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 import torch
@@ -21,11 +22,14 @@ from posemark.core.grouping import Rescorer
 from posemark.core.names import nearest
 from posemark.core.places import make_folder, user_cache, with_home
 from posemark.core.spec import ModelSpec, Weights
-from posemark.weights.fitting import load_fitting
+from posemark.weights.fitting import Convert, Tensors, load_fitting
 from posemark.weights.reading import SUFFIXES
 
 NONE = "none"
 """The weights that nobody trained: formula values, for timing only."""
+
+BEST = "best"
+"""Stands for the best checkpoint of each model that is on this machine (choice.py)."""
 
 RESCORE = "rescore"
 """The tag of a second network that judges poses (DEKR)."""
@@ -139,13 +143,27 @@ def _from_file(spec: ModelSpec, path: Path) -> Checkpoint:
 
 def _fitting(path: Path, spec: ModelSpec, tag: str = "", part: str = "") -> dict[str, Tensor]:
     """The tensors for a model, or its rescorer, checked without building its weights."""
-    with torch.device("meta"):
-        if tag == RESCORE and spec.rescoring:
-            wanted = {name: torch.empty(shape) for name, shape in spec.rescoring.shapes.items()}
-            convert = None
-        else:
-            wanted, convert = spec.build().state_dict(), spec.convert
+    wanted, convert = wanted_by(spec, tag)
     return load_fitting(path, wanted, spec.name, convert, part)
+
+
+def wanted_by(spec: ModelSpec, tag: str = "") -> tuple[Tensors, Convert | None]:
+    """What the weights of a tag must hold, as tensors without numbers, and the model's rule.
+
+    That is the state of its network, or of its rescorer, which no rule applies to.
+    """
+    if tag == RESCORE and spec.rescoring:
+        with torch.device("meta"):
+            shapes = spec.rescoring.shapes.items()
+            return {name: torch.empty(shape) for name, shape in shapes}, None
+    return _empty_state(spec.build), spec.convert
+
+
+@lru_cache(maxsize=64)
+def _empty_state(build: Callable[[], Any]) -> Tensors:
+    """Of a network without numbers; building one takes a good part of a second."""
+    with torch.device("meta"):
+        return build().state_dict()
 
 
 def not_here(spec: ModelSpec, tag: str) -> str:
@@ -184,7 +202,7 @@ def import_file(path: Path, spec: ModelSpec, tag: str, part: str = "") -> Checkp
         UsageError: if the tag cannot be a file name or the cache cannot be written to.
     """
     path = with_home(path)
-    if tag == NONE or not tag.replace("-", "").replace("_", "").isalnum():
+    if tag in (NONE, BEST) or not tag.replace("-", "").replace("_", "").isalnum():
         raise UsageError(f"{tag!r} cannot be a tag: use letters, digits, '-' and '_'.")
     if path.is_file():
         require_hash(path, row_of(spec, tag))

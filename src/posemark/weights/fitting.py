@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import torch
@@ -69,6 +70,57 @@ def load_fitting(
             _require_same(path, fitting, loaded, _read(path, other, wanted), name)
     _require_finite(path, loaded)
     return loaded
+
+
+def fits(
+    path: Path, contents: Contents, wanted: Tensors, convert: Convert | None = None, part: str = ""
+) -> bool:
+    """Whether an opened file has weights for a network; arguments as of load_fitting.
+
+    Names, shapes and types decide; no numbers are read.
+
+    Raises:
+        CheckpointError: if the file holds no weights, or none under that part.
+    """
+    parts = _chosen(path, contents, part)
+    return any(
+        _may_fit(state, wanted, convert) and not _best_fit(where, state, wanted, convert).problems
+        for where, state in parts.items()
+    )
+
+
+def problems(
+    path: Path, contents: Contents, wanted: Tensors, convert: Convert | None = None, part: str = ""
+) -> tuple[str, ...]:
+    """What keeps an opened file from fitting a network that it nearly fits, in words.
+
+    Arguments are as of load_fitting.
+
+    Returns:
+        Nothing where half of the network's tensors and more do not fit: of another program's
+        file a list of all would tell nobody anything.
+
+    Raises:
+        CheckpointError: as fits.
+    """
+    parts = _chosen(path, contents, part)
+    found = (_best_fit(where, state, wanted, convert) for where, state in parts.items())
+    best = min(found, key=lambda fit: fit.severity)
+    return best.problems if 2 * best.severity < len(wanted) else ()
+
+
+def sizes(contents: Contents) -> list[int]:
+    """How many numbers each part of a file holds, without the counters of batch norms."""
+    return [_numbers(state) for state in contents.parts.values()]
+
+
+def _may_fit(state: State, wanted: Tensors, convert: Convert | None) -> bool:
+    """Whether it is worth looking at names; a rule may leave tensors out, and make others."""
+    return convert is not None or _numbers(state) == _numbers(wanted)
+
+
+def _numbers(state: Mapping[str, Tensor | Stored]) -> int:
+    return sum(prod(t.shape) for t in state.values() if t.dtype.is_floating_point)
 
 
 def _chosen(path: Path, contents: Contents, part: str) -> dict[str, State]:

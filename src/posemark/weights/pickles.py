@@ -25,6 +25,10 @@ class DamagedError(ValueError):
     """What is wrong with a file, to complete "but ..."."""
 
 
+class OtherKindError(DamagedError):
+    """What a sound file is instead, and what to do, to complete "but ..."."""
+
+
 @dataclass(frozen=True)
 class Name:
     """The name of a class or function in a pickle, such as "torch.FloatStorage"."""

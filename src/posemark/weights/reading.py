@@ -15,7 +15,7 @@ from posemark import caffemodel
 from posemark.core.errors import CheckpointError
 from posemark.weights import torch_file
 from posemark.weights.parts import ROOT, parts_of
-from posemark.weights.pickles import DamagedError, Thing
+from posemark.weights.pickles import DamagedError, OtherKindError, Thing
 from posemark.weights.tensors import State, Storage, Stored, whole
 
 SUFFIXES = (".pth", ".pt", ".safetensors", ".caffemodel")
@@ -48,6 +48,8 @@ def opened(path: Path) -> Iterator[Contents]:
     try:
         with open_(path) as contents:
             yield contents
+    except OtherKindError as error:
+        raise CheckpointError(f"{path}: expected a PyTorch checkpoint, but {error}") from error
     except (DamagedError, OSError, MemoryError) as error:
         reason = str(error) or type(error).__name__
         raise CheckpointError(

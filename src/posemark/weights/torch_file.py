@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from posemark.weights import rebuild
-from posemark.weights.pickles import DamagedError, read
+from posemark.weights.pickles import DamagedError, OtherKindError, read
 from posemark.weights.tensors import Storage, view
 
 LARGEST_PICKLE = 128 << 20
@@ -137,8 +137,9 @@ def _load_zip(file: IO[bytes]) -> Any:
         raise DamagedError("it is a zip archive without the data.pkl of PyTorch")
     folder = names[0].removesuffix("data.pkl")
     if f"{folder}constants.pkl" in archive.NameToInfo:
-        raise DamagedError(
-            "it is a TorchScript archive, a program; save the `state_dict()` of its module"
+        raise OtherKindError(
+            "it is a TorchScript archive, a program, and programs of others are not run. Save the "
+            "`state_dict()` of its module instead."
         )
     little = _entry(archive, f"{folder}byteorder", 10, missing=b"little") != b"big"
 

@@ -1,0 +1,119 @@
+"""Measured against published AP in one table, or why the two cannot be compared."""
+
+from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from posemark.report import context, expected, figures, labels
+from posemark.report.rows import Published, Row
+
+TITLES = ("entry", "published", "measured at", "got", "difference", "verdict", "why")
+NUMERIC = ("published", "got", "difference")
+CAPTION = (
+    f"AP in points on COCO val2017. Within tolerance: at most {expected.TOLERANCE} points off. A "
+    "difference is given only where boxes or scales, flip test and images are those of the "
+    "published figure."
+)
+_NOTHING = "nothing published"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row of the table.
+
+    short: the name of the entry where the table of results stands above. brief, settings: of the
+    published figure in short, and in full with its source. why: what keeps the figures from being
+    compared, the gravest first.
+    """
+
+    entry: str
+    short: str
+    published: str
+    brief: str
+    settings: str
+    got: str
+    difference: str
+    verdict: str
+    why: tuple[str, ...]
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """As TITLES names them."""
+        first = (self.entry, self.published, self.settings, self.got, self.difference)
+        return (*first, self.verdict, "; ".join(self.why))
+
+
+def comparisons(rows: list[Row]) -> list[Comparison]:
+    """The rows with an AP of their own run, in order."""
+    names = labels.short_names(rows)
+    told = zip(rows, names, strict=True)
+    return [_comparison(row, name) for row, name in told if figures.measured_ap(row) is not None]
+
+
+def _comparison(row: Row, name: str) -> Comparison:
+    got, published, found = figures.measured_ap(row), row.ap_published, row.reproduction
+    difference = figures.DASH
+    if published and got is not None and found and not found.why:
+        difference = f"{100 * (got - published.AP):+.1f}"
+    return Comparison(
+        entry=f"{row.letter} {name}" if row.letter else name,
+        short=f"{row.letter} {row.model}" if row.letter else name,
+        published=figures.points(published.AP if published else None),
+        brief=expected.in_brief(published.boxes, published.flip) if published else figures.DASH,
+        settings=_settings(published) if published else figures.DASH,
+        got=figures.points(got),
+        difference=difference,
+        verdict=found.kind if found else _NOTHING,
+        why=found.why if found else (),
+    )
+
+
+def _settings(published: Published) -> str:
+    return f"{figures.published_settings(published)}; {published.source}"
+
+
+def console(rows: list[Row]) -> Table | None:
+    """The table for a terminal, reasons below it; None where nothing was measured."""
+    found = comparisons(rows)
+    if not found:
+        return None
+    table = Table(
+        box=None,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        header_style="bold",
+        title="measured against published AP",
+        title_justify="left",
+        caption=Text("\n".join([*_reasons(found), CAPTION]), style="dim"),
+        caption_justify="left",
+    )
+    for title in TITLES[:-1]:
+        justify = "right" if title in NUMERIC else "left"
+        heading = title.replace("difference", "diff.")
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=title != "entry")
+    for each in found:
+        cells = (each.short, each.published, each.brief, each.got, each.difference, each.verdict)
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _reasons(found: list[Comparison]) -> list[str]:
+    """A sentence a reason, with the entries that have it."""
+    by_reason: dict[str, list[str]] = {}
+    for each in found:
+        for why in each.why:
+            by_reason.setdefault(why, []).append(each.short)
+    return [
+        f"Not comparable, {why.replace('it is', 'the published AP is', 1)}: "
+        f"{_names(names, len(found))}."
+        for why, names in by_reason.items()
+    ]
+
+
+def _names(names: list[str], all_of_them: int) -> str:
+    """Of those, letters where there are; "all" where every row has the reason."""
+    if len(names) == all_of_them > 1:
+        return "all"
+    short = [name.split()[0] if len(name.split()[0]) == 1 else name for name in names]
+    return context.few(short)
