@@ -4,9 +4,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-
 from posemark.cli import terminal
+from posemark.cli.stopping import said_on_stop
 from posemark.measure.clock import Budget
 
 if TYPE_CHECKING:
@@ -73,9 +72,5 @@ def shown() -> Generator[_Bars]:
         disable=not console.is_terminal,
         transient=True,
     )
-    try:
-        with bars:
-            yield _Bars(bars)
-    except KeyboardInterrupt:
-        terminal.say("\nstopped. What has come is kept; the same command goes on.", err=True)
-        raise typer.Exit(130) from None
+    with said_on_stop("stopped. What has come is kept; the same command goes on."), bars:
+        yield _Bars(bars)

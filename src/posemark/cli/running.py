@@ -69,8 +69,8 @@ BoxesOption = Annotated[
     str | None,
     typer.Option(
         help="Person boxes: gt, simulated (a detector's statistics, for sample), papers (from "
-        "`posemark get`), or file:F (COCO results). Default: gt, and simulated for @detected "
-        "entries on sample."
+        "`posemark get`), or file:F (COCO results). Default: gt; of @detected entries "
+        "simulated on sample, papers on coco."
     ),
 ]
 WeightsOption = Annotated[

@@ -115,6 +115,7 @@ def _given(prepared: Prepared) -> schema.Given:
         boxes=job.boxes if job.boxes.startswith("file:") else "",
         calibrate=job.options.calibrate or "",
         card=card if card and Path(card) not in built_in().values() else "",
+        codec=job.options.codec or "",
     )
 
 

@@ -237,6 +237,10 @@ def _unknown(name: str, model: str) -> str:
     return f"no entry, suite or glob match for {name!r}. {nearest(model, known)}"
 
 
+_OWN_BOXES = {"sample": "simulated", "coco": "papers"}
+"""By the data, where detected boxes come from when nothing is named."""
+
+
 def _boxes(entry: Entry, options: Options) -> str:
     if entry.boxes != "detected":
         return entry.boxes
@@ -247,8 +251,8 @@ def _boxes(entry: Entry, options: Options) -> str:
         )
     if options.boxes:
         return options.boxes
-    if options.data == "sample":
-        return "simulated"
+    if options.data in _OWN_BOXES:
+        return _OWN_BOXES[options.data]
     raise UsageError(
         f"{entry.name} needs detected boxes, and {options.data} has none of its own. Add "
         f"--boxes file:detections.json (COCO results format), or name {entry.model}@gt."

@@ -93,13 +93,15 @@ class Given(msgspec.Struct, frozen=True):
     """What was typed for inputs that the other fields tell by name and hash alone.
 
     weights, boxes: of a checkpoint file and a detections file ("file:F"). calibrate: the data of
-    int8 ranges. card: of an exported model, unless PoseMark brings it. Empty where there is none.
+    int8 ranges. card: of an exported model, unless PoseMark brings it. codec: another than the
+    model's own. Empty where there is none.
     """
 
     weights: str = ""
     boxes: str = ""
     calibrate: str = ""
     card: str = ""
+    codec: str = ""
 
 
 class Environment(msgspec.Struct, frozen=True):

@@ -13,9 +13,6 @@ figures are rounded to 0.1, and versions of the image library move AP by up to 0
 
 WITHIN, DIFFERS, NOT_COMPARABLE = "within tolerance", "differs", "not comparable"
 
-_NO_CHANGE = ("flip", "batched")
-"""What an entry's key names after "+" without touching the AP; flip is compared by itself."""
-
 
 def expectation(header: Header, images: int, ap: float | None) -> str:
     """Published beside measured AP, or why the published one says nothing about this run.
@@ -56,9 +53,12 @@ def reproduction(header: Header, images: int, ap: float | None) -> Reproduction 
 def _differences(header: Header, published: Published, images: int) -> list[str]:
     """What keeps the two from being compared, the gravest first."""
     theirs, ours = _variant(published.boxes), _own_variant(header)
-    changed = [each for each in _options(header) if each not in _NO_CHANGE]
+    changed = _changed(header)
     found = [
-        (not header.data.name.startswith("coco:"), f"it is on COCO, this on {header.data.name}"),
+        (
+            header.data.name.partition(":")[0] != "coco",
+            f"it is on COCO, this on {header.data.name}",
+        ),
         (
             images != VAL2017_IMAGES,
             f"it is over {VAL2017_IMAGES:,} images of val2017, this over {images:,}",
@@ -84,9 +84,16 @@ def _own_variant(header: Header) -> str:
     return "single" if header.settings.scales == (1.0,) else "multi"
 
 
-def _options(header: Header) -> list[str]:
-    """What the entry's key names after its variant: model.tag@variant+option+option."""
-    return header.entry.rpartition("@")[2].split("+")[1:]
+def _changed(header: Header) -> list[str]:
+    """Settings that move AP and that no publication here has. Runtimes at fp32 do not."""
+    used = header.settings
+    settings = (
+        (bool(header.given.codec), f"the codec {header.given.codec}"),
+        (used.min_score > 0, f"boxes scored {used.min_score:g} or more"),
+        (used.precision != "fp32", used.precision),
+        (used.mode != "burst", f"the mode {used.mode}"),
+    )
+    return [text for applies, text in settings if applies]
 
 
 def _with(flip: bool) -> str:
