@@ -11,7 +11,7 @@ from torch.nn import functional
 
 import goldens
 from models import test_every_model as every
-from posemark import models
+from posemark import export, models
 from posemark.datasets.sample import Sample
 from posemark.jobs.plan import Options, plan, suites
 from posemark.jobs.prepare import prepare_job
@@ -118,6 +118,17 @@ def test_one_file_is_a_family_of_the_zoo(add):
     assert models.spec_of(NAME).family == "ToyNet"
     entries = [entry.name for entry in suites()["all"]]
     assert entries[-2:] == [f"{NAME}@detected", f"{NAME}@gt"]
+
+
+def test_what_is_kept_of_its_network_hangs_on_its_file_and_on_no_other_family(add, tmp_path):
+    def codes():
+        return {name: export.facts(models.spec_of(name), "", "", "fp32")["code"] for name in known}
+
+    add(FAMILY)
+    known = [NAME, "hrnet-w32-256x192", "dekr-w32-512"]
+    before = codes()
+    (tmp_path / "zoo" / "toynet.py").write_text(FAMILY + "# edited\n")
+    assert [name for name, code in codes().items() if code != before[name]] == [NAME]
 
 
 def test_it_passes_what_every_model_must_fulfil(add, golden):
