@@ -157,6 +157,14 @@ def test_a_mistake_in_the_file_is_noticed(right, wrong, check, add, golden):
         failing(NAME)
 
 
+@pytest.mark.parametrize("file", ["keys.json", "golden.npz"])
+def test_a_network_without_a_golden_fails_by_name(file, add, golden):
+    add(FAMILY)
+    (golden / file).unlink()
+    with pytest.raises(AssertionError, match=rf"{NAME} has no golden: .*toynet_64x48/{file}"):
+        every.test_the_output_is_that_of_the_golden(NAME)
+
+
 def test_it_runs_from_the_plan_to_a_row_of_the_report(add, tmp_path):
     add(FAMILY)
     options = Options(data="sample", threads=1, flip=True, limit=2)
