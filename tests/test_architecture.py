@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from importlib import resources
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -67,6 +68,12 @@ def test_strict_typing_is_where_the_page_says():
     included = PROJECT["tool"]["basedpyright"]["include"]
     assert names.split(", ") == [path.removeprefix("src/posemark/") for path in included]
     assert PROJECT["tool"]["basedpyright"]["typeCheckingMode"] == "strict"
+
+
+def test_type_checkers_of_users_are_told_that_the_package_is_typed():
+    assert "Typing :: Typed" in PROJECT["project"]["classifiers"]
+    assert resources.files("posemark").joinpath("py.typed").is_file()
+    assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["src/posemark"]}
 
 
 def test_every_document_is_listed():
