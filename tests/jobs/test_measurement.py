@@ -340,16 +340,16 @@ QUICK = {"torch", "onnxruntime", "openvino"}
 @pytest.mark.parametrize("runtime", [name for name in installed() if name in QUICK])
 def test_the_sentinel_runs_on_the_threads_of_the_run_in_every_runtime(tmp_path, runtime, products):
     torch.set_num_threads(1)
-    run(prepared(runtime=runtime, threads=2), tmp_path)
+    run(prepared(runtime=runtime, threads=2, limit=1), tmp_path)
     assert set(products) == {2}
 
 
-def test_entries_of_one_process_keep_their_own_threads(tmp_path, products, small_blocks):
+def test_entries_of_one_process_keep_their_own_threads(tmp_path, products):
     """The session that is opened last sets the threads of torch for the whole process."""
-    one, two = prepared(threads=1), prepared(threads=2, persons="batched")
+    one, two = prepared(limit=1), prepared(threads=2, persons="batched", limit=1)
     assert one.key != two.key
     run_all([one, two], tmp_path)
-    assert products.count(1) == products.count(2) == 8, "once to warm up, then before each block"
+    assert products.count(1) == products.count(2) == 4, "once to warm up, once before the block"
 
 
 def test_a_sustained_run_repeats_its_frames_until_the_budget_ends_it(tmp_path):
