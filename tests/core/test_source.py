@@ -49,6 +49,8 @@ def test_imports_are_followed_within_the_package(plug_in):
     names = ("blocks", "inner.head", "inner.tail", "second")
     assert list(second) == [f"toyzoo.{name}" for name in names]
     assert second["toyzoo.inner.tail"] == plug_in / "inner" / "tail.py"
+    loaded = {name for name in sys.modules if name.startswith("toyzoo")}
+    assert loaded == {"toyzoo", "toyzoo.first", "toyzoo.blocks"}, "nothing is imported to look"
 
 
 @pytest.mark.parametrize(

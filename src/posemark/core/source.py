@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -101,13 +100,24 @@ def _file(name: str) -> Path | None:
     module = sys.modules.get(name)
     if module is not None:
         path = getattr(module, "__file__", None)
-    else:
-        try:
-            spec = find_spec(name)
-        except (ModuleNotFoundError, ValueError):  # its parent is a module, not a package
-            return None
-        path = spec.origin if spec else None
-    return Path(path) if path and Path(path).is_file() else None
+        return Path(path) if path and Path(path).is_file() else None
+    package, _, last = name.rpartition(".")
+    for folder in _folders(package):
+        for path in (folder / f"{last}.py", folder / last / "__init__.py"):
+            if path.is_file():
+                return path
+    return None
+
+
+def _folders(package: str) -> list[Path]:
+    """Where the modules of a package lie; none where it is no package."""
+    if not package:
+        return []
+    module = sys.modules.get(package)
+    if module is not None:
+        return [Path(each) for each in getattr(module, "__path__", [])]
+    path = _file(package)
+    return [path.parent] if path and path.name == "__init__.py" else []
 
 
 def _imported(name: str, path: Path) -> Iterator[str]:
