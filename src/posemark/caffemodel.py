@@ -89,7 +89,7 @@ def _layers(net: memoryview) -> Iterator[tuple[_Format, memoryview]]:
 
 
 def _layer(layer: memoryview, format_: _Format) -> tuple[str, list[NDArray[np.float32]]]:
-    name, blobs = b"", list[NDArray[np.float32]]()
+    name, blobs = b"", []
     for number, value in _fields(layer):
         if number == format_.name:
             name = bytes(_message(value, "a layer's name"))
@@ -217,7 +217,7 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
 
 
 def _varints(packed: memoryview) -> list[int]:
-    values, at = list[int](), 0
+    values, at = [], 0
     while at < len(packed):
         value, at = _varint(packed, at)
         values.append(value)
