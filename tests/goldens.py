@@ -1,8 +1,8 @@
 """Where the golden files are, and the weights they were made with.
 
-A golden is an output of a family's official code under weights by formula. tests/golden
-keeps at least one of every family; more of them are looked up beside the checkout, and the
-tests of those skip where they are missing.
+A golden is an output of a family's official code under weights by formula. tests/golden keeps
+one of every network, some of them as samples of the output (see accept.py); further ones, of pre-
+and post-processing, are looked up beside the checkout, and their tests skip where they are missing.
 """
 
 import json
@@ -39,12 +39,16 @@ def folder(model):
     return re.sub("^higherhrnet", "higher_hrnet", re.sub("^dark_", "darkpose_", name))
 
 
-def is_plain(model):
-    """Whether the model's golden is here and holds one whole `output` of one input."""
-    if not listing(folder(model), "golden.npz"):
-        return False
-    with np.load(path(f"{folder(model)}/golden.npz")) as archive:
-        return "output" in archive
+def own(model):
+    """The folder of a network's golden, which must be in tests/golden: nothing skips here."""
+    name = folder(model)
+    for file in ("keys.json", "golden.npz"):
+        assert (HERE / name / file).is_file(), (
+            f"{model} has no golden: tests/golden/{name}/{file} is missing. Make it with the "
+            "official code under weights by formula (docs/add-a-model.md), or take it over with "
+            f'make accept GOLDENS="{name}/{file}".'
+        )
+    return name
 
 
 def shared(relative):
@@ -57,6 +61,24 @@ def shared(relative):
 def arrays(relative):
     with np.load(path(relative)) as archive:
         return dict(archive)
+
+
+def assert_output(ours, golden, name):
+    """Hold a network's output (an array) to the golden's `name`, within 1e-4 of its largest value.
+
+    The golden may hold every nth cell of each row and column alone (`name`_stride); its mean,
+    deviation and largest absolute value, where it has them, are of all cells.
+    """
+    expected, step = golden[name], int(golden.get(f"{name}_stride", 1))
+    assert ours.shape == tuple(golden.get(f"{name}_shape", expected.shape))
+    stats = golden.get(f"{name}_stats")
+    limit = 1e-4 * float(np.abs(expected).max() if stats is None else stats[2])
+    kept = ours[..., ::step, ::step]
+    np.testing.assert_allclose(kept, expected, rtol=0, atol=limit, err_msg=name)
+    if stats is not None:
+        whole = ours.astype(np.float64)
+        found = [whole.mean(), whole.std(), np.abs(whole).max()]
+        np.testing.assert_allclose(found, stats, rtol=0, atol=limit, err_msg=f"{name}, all cells")
 
 
 def cases(golden, prefix=""):

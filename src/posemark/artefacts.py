@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,7 +134,7 @@ def _damage(folder: Path) -> str:
 
 
 @contextmanager
-def _scratch(folder: Path, target: Path, damage: str) -> Iterator[Path]:
+def _scratch(folder: Path, target: Path, damage: str) -> Generator[Path, None, None]:
     """An empty folder beside the artefacts, removed at the end."""
     try:
         scratch = tempfile.TemporaryDirectory(prefix=".making-", dir=folder)

@@ -4,7 +4,6 @@ The exporter is torch's older one, which traces (dynamo=False). The newer one gi
 the same speed, needs another package, and takes 125 s for DEKR where this takes a few.
 """
 
-import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark.core.errors import ExportError
+from posemark.core.source import code_hash
 from posemark.core.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def facts(spec: ModelSpec, weights: str, version: str, precision: str) -> dict[s
     return {
         "model": spec.name,
         "posemark": version,
-        "code": _code(),
+        "code": _code(spec),
         "torch": torch.__version__,
         "opset": str(OPSET),
         "precision": precision,
@@ -57,14 +57,11 @@ def facts(spec: ModelSpec, weights: str, version: str, precision: str) -> dict[s
     }
 
 
-def _code() -> str:
-    """A hash of all source that makes artefacts: it may change between two releases, too."""
-    digest = hashlib.sha256(Path(__file__).read_bytes())
-    package = Path(__file__).parent
-    for folder in ("models", "nn", "runtimes"):
-        for path in sorted((package / folder).glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+def _code(spec: ModelSpec) -> str:
+    """A hash of the source that makes the artefacts of this network, and of no other network's."""
+    runtimes = (Path(__file__).parent / "runtimes").glob("*.py")
+    builders = [spec.build] if spec.convert is None else [spec.build, spec.convert]
+    return code_hash(builders, [Path(__file__), *runtimes])
 
 
 def write(network: "nn.Module", spec: ModelSpec, folder: Path, facts: Mapping[str, str]) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 import goldens
 from posemark.core.errors import ExportError, UsageError
+from posemark.core.frame import Poses
+from posemark.core.skeleton import COCO_17
 from posemark.datasets import open_dataset
 from posemark.datasets.sample import Sample
 from posemark.jobs import bench as benches
@@ -139,6 +141,20 @@ def test_with_trained_weights_and_truth_the_cost_is_ap_on_the_same_frames(tmp_pa
     assert argmax.ap_loss != 0
     assert 0.9 < argmax.oks < 1
     assert own.name == f"{TINYPOSE}.tinypose@gt"
+
+
+def test_ap_is_by_the_sigmas_of_the_skeleton():
+    frames = [frame for frame in Sample(12).frames() if len(frame.truth)]
+    found = []
+    for frame in frames:
+        points, people = frame.truth.keypoints_xyv[..., :2], len(frame.truth)
+        shift = 0.06 * np.sqrt(frame.truth.areas)[:, None, None]
+        found.append(Poses(points + shift, np.ones((people, 17)), np.ones(people)))
+    narrow, usual, wide = (
+        benches._ap(frames, found, tuple(factor * sigma for sigma in COCO_17.sigmas))
+        for factor in (0.2, 1, 5)
+    )
+    assert narrow < usual < wide
 
 
 def test_the_search_starts_at_the_first_runtime_that_runs(monkeypatch):

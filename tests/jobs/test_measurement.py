@@ -7,6 +7,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 
 import goldens
 from posemark.core.errors import CheckpointError, DataError, FrameError, RecordError, UsageError
@@ -21,6 +22,8 @@ from posemark.measure.clock import STAGES
 from posemark.models import spec_of
 from posemark.records import files
 from posemark.report.derive import POSE_STAGES, load_rows
+from posemark.runtimes.opening import installed
+from runs import run_all
 from runs import run_one as run
 
 MODEL = "naive-litehrnet-18-256x192"
@@ -293,6 +296,9 @@ def test_the_sentinel_is_outside_the_block_and_its_time_is_no_budget(
     now = [0]
 
     class Sentinel:
+        def __init__(self, threads):
+            assert threads == 1
+
         def __call__(self):
             now[0] += 300_000_000
 
@@ -311,6 +317,39 @@ def test_the_sentinel_is_outside_the_block_and_its_time_is_no_budget(
     assert [f.image_id for f in record.frames] == [*IDS, 4], "all four: 0.2 s of their own"
     assert [b.readings.sentinel_ns for b in record.blocks] == [300_000_000] * 4
     assert [b.readings.wall_ns for b in record.blocks] == [50_000_000] * 4
+
+
+@pytest.fixture
+def products(monkeypatch):
+    """For each matrix product of the sentinel, the number of threads that torch had for it."""
+    usual, seen = torch.get_num_threads(), []
+
+    def watched(*arguments, product=torch.mm, **named):
+        seen.append(torch.get_num_threads())
+        return product(*arguments, **named)
+
+    monkeypatch.setattr(torch, "mm", watched)
+    yield seen
+    torch.set_num_threads(usual)
+
+
+QUICK = {"torch", "onnxruntime", "openvino"}
+"""Runtimes that a small network is in within seconds."""
+
+
+@pytest.mark.parametrize("runtime", [name for name in installed() if name in QUICK])
+def test_the_sentinel_runs_on_the_threads_of_the_run_in_every_runtime(tmp_path, runtime, products):
+    torch.set_num_threads(1)
+    run(prepared(runtime=runtime, threads=2, limit=1), tmp_path)
+    assert set(products) == {2}
+
+
+def test_entries_of_one_process_keep_their_own_threads(tmp_path, products):
+    """The session that is opened last sets the threads of torch for the whole process."""
+    one, two = prepared(limit=1), prepared(threads=2, persons="batched", limit=1)
+    assert one.key != two.key
+    run_all([one, two], tmp_path)
+    assert products.count(1) == products.count(2) == 4, "once to warm up, once before the block"
 
 
 def test_a_sustained_run_repeats_its_frames_until_the_budget_ends_it(tmp_path):

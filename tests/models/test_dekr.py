@@ -23,13 +23,6 @@ def record_taps(network, golden, found):
         network.get_submodule(name).register_forward_hook(keep)
 
 
-def assert_close(ours, golden, name):
-    step = int(golden[f"{name}_stride"])
-    assert ours.shape == tuple(golden[f"{name}_shape"])
-    limit = 1e-4 * np.abs(golden[name]).max()
-    np.testing.assert_allclose(ours[..., ::step, ::step], golden[name], rtol=0, atol=limit)
-
-
 @pytest.mark.parametrize("folder", VARIANTS)
 def test_outputs_and_taps_of_the_official_code(folder):
     golden = goldens.arrays(f"{folder}/golden.npz")
@@ -47,8 +40,8 @@ def test_outputs_and_taps_of_the_official_code(folder):
         other = {k.removeprefix("alt_"): v for k, v in golden.items() if k.startswith("alt_")}
         wide = network(goldens.network_input(other))
     for name in ("heatmap", "offset"):
-        assert_close(outputs[f"{name}s"].numpy(), golden, name)
-        assert_close(wide[f"{name}s"].numpy(), other, name)
+        goldens.assert_output(outputs[f"{name}s"].numpy(), golden, name)
+        goldens.assert_output(wide[f"{name}s"].numpy(), other, name)
 
 
 # --- the deformable convolution ---------------------------------------------------------------

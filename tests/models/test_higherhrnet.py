@@ -36,12 +36,7 @@ def network():
 
 def compare(outputs, golden, prefix=""):
     for ours, theirs in (("stride4", "out_quarter"), ("stride2", "out_half")):
-        values = outputs[ours].numpy()
-        expected = golden[f"{prefix}{theirs}"]
-        assert values.shape == tuple(golden[f"{prefix}{theirs}_shape"])
-        step = int(golden[f"{prefix}{theirs}_stride"])
-        limit = 1e-4 * np.abs(expected).max()
-        np.testing.assert_allclose(values[..., ::step, ::step], expected, rtol=0, atol=limit)
+        goldens.assert_output(outputs[ours].numpy(), golden, f"{prefix}{theirs}")
 
 
 def test_outputs_of_the_official_code(network):

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 import goldens
 from models import test_every_model as every
-from posemark import models
+from posemark import export, models
 from posemark.datasets.sample import Sample
 from posemark.jobs.plan import Options, plan, suites
 from posemark.jobs.prepare import prepare_job
@@ -120,6 +120,17 @@ def test_one_file_is_a_family_of_the_zoo(add):
     assert entries[-2:] == [f"{NAME}@detected", f"{NAME}@gt"]
 
 
+def test_what_is_kept_of_its_network_hangs_on_its_file_and_on_no_other_family(add, tmp_path):
+    def codes():
+        return {name: export.facts(models.spec_of(name), "", "", "fp32")["code"] for name in known}
+
+    add(FAMILY)
+    known = [NAME, "hrnet-w32-256x192", "dekr-w32-512"]
+    before = codes()
+    (tmp_path / "zoo" / "toynet.py").write_text(FAMILY + "# edited\n")
+    assert [name for name, code in codes().items() if code != before[name]] == [NAME]
+
+
 def test_it_passes_what_every_model_must_fulfil(add, golden):
     add(FAMILY)
     tests = [test for name, test in vars(every).items() if name.startswith("test_")]
@@ -144,6 +155,14 @@ def test_a_mistake_in_the_file_is_noticed(right, wrong, check, add, golden):
     (failing,) = (test for name, test in vars(every).items() if check in name)
     with pytest.raises(AssertionError):
         failing(NAME)
+
+
+@pytest.mark.parametrize("file", ["keys.json", "golden.npz"])
+def test_a_network_without_a_golden_fails_by_name(file, add, golden):
+    add(FAMILY)
+    (golden / file).unlink()
+    with pytest.raises(AssertionError, match=rf"{NAME} has no golden: .*toynet_64x48/{file}"):
+        every.test_the_output_is_that_of_the_golden(NAME)
 
 
 def test_it_runs_from_the_plan_to_a_row_of_the_report(add, tmp_path):

@@ -243,6 +243,27 @@ def test_accuracy_is_that_of_the_last_measurement_of_each_image(tmp_path):
     assert exact.ap_interval == (pytest.approx(1), pytest.approx(1))
 
 
+def test_accuracy_is_by_the_sigmas_of_the_header(tmp_path):
+    wide = tuple(4 * sigma for sigma in COCO_17.sigmas)
+    lines = [posed(at, shift=9.0) for at in range(12)]
+    lines = [PerfectLine(1, lines[1].poses), *lines]
+    usual = row(tmp_path, lines, entry="a@gt")
+    other = row(tmp_path, lines, entry="b@gt", sigmas=wide)
+    shift, area = 9.0**2, 20_000.0
+    for made, sigmas in ((usual, COCO_17.sigmas), (other, wide)):
+        each = [np.exp(-shift / (2 * area * (2 * sigma) ** 2)) for sigma in sigmas]
+        expected = np.mean([np.mean(each) >= least for least in np.arange(0.5, 1, 0.05)])
+        assert made.ap["AP"] == pytest.approx(expected)
+        assert made.codec_ceiling == pytest.approx(expected)
+        assert list(made.keypoint_accuracy.values()) == pytest.approx(each)
+    assert usual.ap["AP"] < other.ap["AP"]
+
+
+def test_a_record_whose_sigmas_are_not_those_of_its_annotations_is_refused(tmp_path):
+    with pytest.raises(RecordError, match=r"key points, 17, but there are 2\. The record is"):
+        row(tmp_path, [frame(1, 1, 100)], sigmas=(0.026, 0.025))
+
+
 def test_without_poses_there_is_no_accuracy_and_nothing_to_compare_it_by(tmp_path):
     perfect = PerfectLine(1, made_records.people(made_records.annotation(1)))
     made = row(tmp_path, [perfect, frame(1, 1, 100)], published=Published(0.7, "gt", True, "paper"))

@@ -11,6 +11,7 @@ import pytest
 
 import goldens
 from posemark.core.frame import Frame, Truth
+from posemark.core.skeleton import COCO_17
 from posemark.score.coco import evaluate, truth_json
 
 NAMES = ("AP", "AP50", "AP75", "APM", "APL", "AR")
@@ -77,7 +78,7 @@ def random_predictions(rng, frames, digits):
     return results
 
 
-def referee(truth, results, image_ids):
+def referee(truth, results, image_ids, sigmas=COCO_17.sigmas):
     """The same six numbers from pycocotools; None for its -1."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # its own uses of numpy
@@ -89,6 +90,7 @@ def referee(truth, results, image_ids):
         ground_truth.createIndex()
         judge = COCOeval(ground_truth, ground_truth.loadRes(copy.deepcopy(results)), "keypoints")
         judge.params.imgIds = sorted(image_ids)
+        judge.params.kpt_oks_sigmas = np.array(sigmas)
         judge.evaluate()
         judge.accumulate()
         judge.summarize()
@@ -110,6 +112,52 @@ def test_all_six_numbers_are_those_of_pycocotools(seed, digits):
         assert tuple(ours) == NAMES
         assert ours == pytest.approx(theirs, abs=1e-6)
     assert 0 < evaluate(truth, results, every)["AP"] < 1, "the made-up case decides something"
+
+
+def of_first_key_points(number, truth, results):
+    """Truth and results as if the first key points were all."""
+    truth, results = copy.deepcopy((truth, results))
+    truth["categories"][0]["keypoints"] = truth["categories"][0]["keypoints"][:number]
+    for person in [*truth["annotations"], *results]:
+        person["keypoints"] = person["keypoints"][: 3 * number]
+    for person in truth["annotations"]:
+        person["num_keypoints"] = sum(seen > 0 for seen in person["keypoints"][2::3])
+    return truth, results
+
+
+@pytest.mark.parametrize("number", [5, 17])
+@pytest.mark.parametrize("seed", range(4))
+def test_any_skeleton_is_judged_by_its_own_sigmas(seed, number):
+    rng = np.random.default_rng(seed)
+    frames = random_frames(rng)
+    results = random_predictions(rng, frames, 6)
+    truth, results = of_first_key_points(number, truth_json(frames), results)
+    image_ids = [f.image_id for f in frames]
+    sigmas = tuple(rng.uniform(0.1, 0.3, number))
+    ours = evaluate(truth, results, image_ids, sigmas)
+    assert ours == pytest.approx(referee(truth, results, image_ids, sigmas), abs=1e-6)
+    usual = evaluate(truth, results, image_ids, COCO_17.sigmas[:number])
+    assert abs(ours["AP"] - usual["AP"]) > 0.01, "the made-up case decides something"
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_one_person_is_judged_by_the_definition_of_oks(rng, wide):
+    """By hand: mean exp(-d^2 / (2 area (2 sigma)^2)), right at every threshold up to it."""
+    sigmas = np.array(COCO_17.sigmas) * (3 if wide else 1)
+    points, box, area, _ = person(rng, 200, 2)
+    found = np.round(points[:, :2] + rng.normal(0, 12, (17, 2)), 3)
+    squared = ((found - points[:, :2]) ** 2).sum(1)
+    oks = np.exp(-squared / (2 * area * (2 * sigmas) ** 2)).mean()
+    expected = np.mean([oks >= threshold for threshold in np.arange(0.5, 1, 0.05)])
+    truth = truth_json([frame(1, [(points, box, area, False)])])
+    ap = evaluate(truth, [prediction(1, found, 0.9)], [1], tuple(sigmas))["AP"]
+    assert ap == pytest.approx(expected)
+    assert 0 < expected < 1, "the made-up case decides something"
+
+
+def test_another_number_of_sigmas_than_of_key_points_is_refused(rng):
+    with pytest.raises(ValueError, match="16 sigmas for 17 key points"):
+        evaluate(truth_json(one_each(rng)), [], [1, 2], COCO_17.sigmas[1:])
 
 
 @pytest.mark.parametrize("mode", ["gt", "det"])

@@ -47,6 +47,15 @@ def test_a_key_point_that_is_off_loses_by_its_own_sigma(name):
     assert 0.3 < expected < 0.999, "the made-up case decides something"
 
 
+def test_the_sigmas_are_those_of_the_evaluation():
+    person, sigmas = somebody(), tuple(3 * sigma for sigma in COCO_17.sigmas)
+    moved = person[0][:, :2] + (3.0, 4.0)
+    truth, results = truth_json([made_up.frame(1, [person])]), [made_up.prediction(1, moved, 0.9)]
+    found = keypoint_accuracy(judge(truth, results, [1], sigmas))
+    for name, sigma in zip(NAMES, sigmas, strict=True):
+        assert found[name] == pytest.approx(np.exp(-(5**2) / (2 * AREA * (2 * sigma) ** 2)))
+
+
 def test_the_mean_over_the_key_points_of_a_person_is_the_oks():
     person = somebody()
     moved = (person[0][:, :2] + np.random.default_rng(0).normal(0, 4, (17, 2))).round(3)

@@ -166,7 +166,7 @@ class Bench:
         oks = agreement(zip(ours, theirs, strict=True), sigmas)
         if self.unjudged:
             return Cost(len(frames), oks, unknown=self.unjudged)
-        before, after = (_ap(frames, poses) for poses in (ours, theirs))
+        before, after = (_ap(frames, poses, sigmas) for poses in (ours, theirs))
         return Cost(len(frames), oks, 100 * (before - after))
 
     @cached_property
@@ -225,9 +225,9 @@ def _poses(prepared: Prepared, frames: Iterable[Frame]) -> Iterator[tuple[Frame,
         yield frame, pipeline.poses(image, prepared.boxes.of(frame))
 
 
-def _ap(frames: list[Frame], poses: list[Poses]) -> float:
+def _ap(frames: list[Frame], poses: list[Poses], sigmas: tuple[float, ...]) -> float:
     results = [
         one for f, own in zip(frames, poses, strict=True) for one in results_of(f.image_id, own)
     ]
-    figures = evaluate(truth_json(frames), results, [f.image_id for f in frames])
+    figures = evaluate(truth_json(frames), results, [f.image_id for f in frames], sigmas)
     return (figures["AP"] or 0.0) if figures else 0.0

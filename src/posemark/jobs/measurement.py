@@ -188,7 +188,7 @@ class Measurement:
 
     @cached_property
     def _sentinel(self) -> Sentinel:
-        sentinel = Sentinel()
+        sentinel = Sentinel(self._options.threads)
         sentinel()
         return sentinel
 

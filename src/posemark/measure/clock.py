@@ -27,7 +27,7 @@ class StageClock:
     """
 
     def __init__(self) -> None:
-        self.stages = dict.fromkeys(STAGES, 0)
+        self.stages: dict[str, int] = dict.fromkeys(STAGES, 0)
         self._begin = self._last = 0
 
     def start(self) -> None:

@@ -120,7 +120,7 @@ def _rapl_zone(zone: Path) -> Counter | None:
 def _nvml() -> list[Counter]:
     """One counter a GPU; needs the extra "nvidia" and a GPU of 2017 (Volta) or later."""
     try:
-        import pynvml
+        import pynvml  # pyright: ignore[reportMissingImports]  # of the extra nvidia
     except ImportError:
         return []
     nvml: Any = pynvml

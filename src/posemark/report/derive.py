@@ -277,11 +277,19 @@ def truth_of(record: files.Record, truths: Truths) -> dict[str, Any]:
     """The annotations beside a record.
 
     Raises:
-        RecordError: if they cannot be read, or lack an image that was measured.
+        RecordError: if they cannot be read, lack an image that was measured, or have another
+            number of key points than the record has sigmas.
     """
     path = record.path.parent / record.header.truth
     if path not in truths:
         truths[path] = truth.read(path)
+    points, sigmas = len(truths[path]["categories"][0]["keypoints"]), len(record.header.sigmas)
+    if sigmas != points:
+        raise RecordError(
+            f"{record.path}: expected as many sigmas in its header as {path.name} beside it has "
+            f"key points, {points}, but there are {sigmas}. The record is damaged: run the entry "
+            "again into another folder."
+        )
     known = {image["id"] for image in truths[path]["images"]}
     used = (line.image_id for line in (*record.frames, *record.perfect))
     strange = next((image_id for image_id in used if image_id not in known), None)
@@ -299,8 +307,9 @@ def _with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) 
     scored = [f for f in record.frames if f.error is None]
     found = [(f.image_id, f.poses) for f in scored]
     scores_ap = record.header.scores_ap
-    measured = _judged(annotations, found) if scores_ap else None
-    perfect = _judged(annotations, [(p.image_id, p.people) for p in record.perfect])
+    sigmas, ideal = record.header.sigmas, [(p.image_id, p.people) for p in record.perfect]
+    measured = _judged(annotations, found, sigmas) if scores_ap else None
+    perfect = _judged(annotations, ideal, sigmas)
     ap = measured.figures if measured else None
     draws = resampled_aps(measured) if measured else ()
     figure = ap["AP"] if ap else None
@@ -322,7 +331,9 @@ def _with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) 
 
 
 def _judged(
-    annotations: dict[str, Any], poses: list[tuple[int, schema.People | None]]
+    annotations: dict[str, Any],
+    poses: Sequence[tuple[int, schema.People | None]],
+    sigmas: Sequence[float],
 ) -> Judged | None:
     """Over the images of these poses; None without trained weights or without annotations."""
     if not _any(poses):
@@ -333,10 +344,10 @@ def _judged(
         if people is not None
         for keypoints, score in zip(people.keypoints, people.scores, strict=True)
     ]
-    return evaluation(annotations, results, [image_id for image_id, _ in poses])
+    return evaluation(annotations, results, [image_id for image_id, _ in poses], sigmas)
 
 
-def _any(poses: list[tuple[int, schema.People | None]]) -> bool:
+def _any(poses: Sequence[tuple[int, schema.People | None]]) -> bool:
     """Whether any frame's poses were kept: those of trained weights are."""
     return any(people is not None for _, people in poses)
 

@@ -1,6 +1,6 @@
 """COCO's key-point AP, by faster-coco-eval (pycocotools is the referee in the tests)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -94,24 +94,43 @@ class Judged:
 
 
 def evaluate(
-    truth: dict[str, Any], results: Results, image_ids: Iterable[int]
+    truth: dict[str, Any],
+    results: Results,
+    image_ids: Iterable[int],
+    sigmas: Sequence[float] = COCO_17.sigmas,
 ) -> dict[str, float | None] | None:
     """AP, AP50, AP75, APM, APL, AR (0..1) over these images; None if they hold no truth.
 
-    results: COCO's format, one {"image_id", "category_id", "keypoints", "score"} a person.
     A size range without any annotated person is None, where COCO's tools say -1.
+
+    Args:
+        truth: annotations in COCO's format, with K key points a person.
+        results: COCO's format, one {"image_id", "category_id", "keypoints", "score"} a person.
+        image_ids: of the images that count.
+        sigmas: K OKS tolerances, in the order of the key points: a skeleton's own.
+
+    Raises:
+        ValueError: for another number of sigmas than of key points.
     """
-    judged = judge(truth, results, image_ids)
+    judged = judge(truth, results, image_ids, sigmas)
     return None if judged is None else judged.figures
 
 
-def judge(truth: dict[str, Any], results: Results, image_ids: Iterable[int]) -> Judged | None:
+def judge(
+    truth: dict[str, Any],
+    results: Results,
+    image_ids: Iterable[int],
+    sigmas: Sequence[float] = COCO_17.sigmas,
+) -> Judged | None:
     """As evaluate(), with what the other figures of accuracy are derived from."""
+    points = len(truth["categories"][0]["keypoints"])
+    if len(sigmas) != points:
+        raise ValueError(f"{len(sigmas)} sigmas for {points} key points")
     wanted = set(image_ids)
     chosen = _of_images(truth, wanted)
     if not any(a["num_keypoints"] and not a["iscrowd"] for a in chosen["annotations"]):
         return None
-    evaluation = _evaluated(chosen, [r for r in results if r["image_id"] in wanted])
+    evaluation = _evaluated(chosen, [r for r in results if r["image_id"] in wanted], sigmas)
     figures = {name: _known(float(evaluation.stats[index])) for name, index in _STATS.items()}
     return Judged(figures, evaluation)
 
@@ -126,7 +145,7 @@ def _of_images(truth: dict[str, Any], image_ids: set[int]) -> dict[str, Any]:
     return {**truth, "images": images, "annotations": annotations}
 
 
-def _evaluated(truth: dict[str, Any], results: Results) -> Any:
+def _evaluated(truth: dict[str, Any], results: Results, sigmas: Sequence[float]) -> Any:
     from faster_coco_eval import COCO, COCOeval_faster
 
     # It writes into images, people and results, but never into what they hold: copies of the
@@ -134,7 +153,7 @@ def _evaluated(truth: dict[str, Any], results: Results) -> Any:
     copied = {name: [{**each} for each in truth[name]] for name in ("images", "annotations")}
     ground_truth: Any = COCO({**truth, **copied})
     found: Any = ground_truth.loadRes([{**each} for each in results])
-    evaluation: Any = COCOeval_faster(ground_truth, found, "keypoints")
+    evaluation: Any = COCOeval_faster(ground_truth, found, "keypoints", kpt_oks_sigmas=list(sigmas))
     evaluation.run()
     return evaluation
 
