@@ -59,6 +59,13 @@ class Worth(msgspec.Struct, frozen=True):
     evidence: Annotated[tuple[str, ...], about("Sentences with figures, the decisive one first.")]
 
 
+class Reproduced(msgspec.Struct, frozen=True):
+    """How a measured AP stands to the published one."""
+
+    kind: Annotated[str, about("`within tolerance`, `differs` or `not comparable`.")]
+    why: Annotated[tuple[str, ...], about("What keeps the two from being compared.")]
+
+
 class Latency(msgspec.Struct, frozen=True):
     """Percentiles of the time of a frame by nearest rank; null where no frame was measured."""
 
@@ -206,6 +213,10 @@ class Result(msgspec.Struct, frozen=True):
     ]
     device: Annotated[str, about("`cpu`, or the accelerator and its name.")]
     started: Annotated[str, about("Wall-clock time, ISO 8601, UTC.")]
+    reproduction: Annotated[
+        Reproduced | None,
+        about("The verdict on measured against published AP; null where one is not known."),
+    ]
     expected: Annotated[
         str,
         about(
