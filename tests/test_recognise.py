@@ -33,6 +33,15 @@ def unpinned(names_):
     return [f"{n}.{w.tag}" for n, w in rows if not w.sha256 and w.tag != weights.RESCORE]
 
 
+def test_tags_of_the_users_own_are_known_beside_the_registered_ones(tmp_path):
+    path = saved(tmp_path / "any.pth", LITE)
+    registered = next(row.tag for row in spec_of(LITE).weights if not row.sha256)
+    for tag in ("mine", registered):
+        weights.import_file(path, spec_of(LITE), tag)
+    assert weights.own_tags(spec_of(LITE)) == ["mine"]
+    assert weights.own_tags(spec_of(HRNET)) == []
+
+
 # --- by digest ------------------------------------------------------------
 
 

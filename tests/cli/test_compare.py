@@ -101,7 +101,10 @@ def test_where_nothing_can_be_compared_the_exit_code_says_so(runs, tmp_path):
         say(base, new, code=3).split()
     )
     records.write(tmp_path / "other", records.header("b@gt"), blocks(1))
-    assert "only in new: b@gt" in say(base, tmp_path / "other", code=3)
+    apart = say(base, tmp_path / "other", code=3)
+    assert "only in new: b@gt" in apart
+    assert "No entry is in both runs, so there is nothing to compare." in apart
+    assert "95 % interval" not in apart, "a heading of nothing"
     assert say(base, new, "--gate", "5%", code=3)
 
 

@@ -121,7 +121,7 @@ def test_that_a_detector_is_needed_is_said_once(run):
 def test_where_nothing_is_decided_nothing_is_said_to_be_near(tmp_path):
     folder = measured(tmp_path / "run", {"exact@gt": 0, "near@gt": 4}, images=1)
     text = say(folder, "--min-fps", 1000, "--max-memory", "1M", columns=200)
-    assert "What comes nearest\n  nothing is decided yet\n" in text
+    assert "What comes nearest\n  --min-fps 1000: nothing is decided yet\n" in text
 
 
 def test_json_holds_the_wishes_and_the_same_answer(run):

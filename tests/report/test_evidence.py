@@ -70,6 +70,8 @@ def test_frames_of_the_same_network_count_and_blocks_do_not():
 def test_counts_that_are_too_low():
     assert missing(row(frames=7, blocks=3)) == ("3 of 5 blocks", "7 of 10 frames")
     assert missing(row(frames=10, blocks=5)) == ()
+    shared = replace(row(frames=3, blocks=5), network_frames=7)
+    assert missing(shared) == ("7 of 10 frames of its network",)
 
 
 def test_the_command_names_the_settings_and_enough_time():

@@ -169,8 +169,15 @@ def test_what_comes_nearest_has_a_valid_speed():
 
 
 def test_where_no_speed_is_valid_nothing_comes_near():
-    answer = recommend(DISTURBED, Wishes(min_fps=1000, max_memory=10))
-    assert answer.nearest == dict.fromkeys(("fps", "memory"), "nothing is decided yet")
+    rows = [replace(each, peak_memory=10**8) for each in DISTURBED]
+    answer = recommend(rows, Wishes(min_fps=1000, max_memory=10))
+    assert answer.nearest["fps"] == "nothing is decided yet"
+    assert answer.nearest["memory"].endswith(": 100 MB"), "which no noise could turn"
+
+
+def test_what_may_be_faster_is_said_only_where_speed_is_what_is_missing():
+    assert recommend([entry("valid")], Wishes(min_fps=1000)).faster
+    assert not recommend([entry("valid")], Wishes(min_fps=1, max_memory=1)).faster
 
 
 def test_an_undecided_ap_does_not_come_nearest():

@@ -126,7 +126,10 @@ def _print(comparison: "Comparison", gate: float | None) -> None:
     from posemark.report import compare as report
 
     console = terminal.console()
-    console.print(_line([title for title, _ in report.COLUMNS[1:]]), style="bold")
+    if comparison.changes:
+        console.print(_line([title for title, _ in report.COLUMNS[1:]]), style="bold")
+    else:
+        console.print("No entry is in both runs, so there is nothing to compare.", style="bold")
     for change in comparison.changes:
         cells = [write(change) for _, write in report.COLUMNS]
         console.print(f"\n{cells[0]}", style="bold", markup=False)

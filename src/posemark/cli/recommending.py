@@ -126,13 +126,8 @@ def _print(answer: "Answer", wishes: "Wishes", rows: "list[Row]") -> None:
 
 
 def _print_nearest(console: "Console", answer: "Answer", titles: dict[str, str]) -> None:
-    from posemark.report.reasons import NOTHING_DECIDED
-
     if answer.nearest:
         console.print("\nWhat comes nearest", style="bold")
-    if set(answer.nearest.values()) == {NOTHING_DECIDED}:
-        print_indented(console, NOTHING_DECIDED)
-        return
     for name, text in answer.nearest.items():
         print_indented(console, f"{titles[name]}: {text}")
 
@@ -174,6 +169,8 @@ def _print_undecided(console: "Console", answer: "Answer", titles: dict[str, str
         for each in found:
             print_indented(console, f"{each.name}: {each.why}")
             print_indented(console, each.command, 4)
+    if answer.undecided:
+        console.print("These write into a new folder under runs; name that one here as well.")
 
 
 def _print_choice(console: "Console", choice: "Choice", bullet: str, style: str) -> None:

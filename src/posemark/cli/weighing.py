@@ -33,28 +33,39 @@ def list_weights() -> None:
     from rich.table import Table
 
     from posemark.models import all_models
-    from posemark.weights import cache_dir
+    from posemark.weights import cache_dir, own_tags
 
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("weights", "here", "AP*", "licence"):
-        # In a narrow terminal these two are folded, and nothing is cut.
-        table.add_column(title, no_wrap=title not in ("weights", "licence"), overflow="fold")
+    lines = [("weights", "here", "AP*", "licence")]
     for spec in all_models().values():
         for row in spec.weights:
-            table.add_row(
-                f"{spec.name}.{row.tag}", _state(spec, row), _ap(row), row.licence or "unknown"
-            )
+            name = f"{spec.name}.{row.tag}"
+            lines.append((name, _state(spec, row), _ap(row), row.licence or "unknown"))
+        lines += [(f"{spec.name}.{tag}", "yes", "your own", "") for tag in own_tags(spec)]
     console = terminal.console(soft_wrap=True)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    # A name is typed: it stays on one line where there is room. In a narrow terminal names and
+    # licences are folded, and nothing is cut.
+    longest = max(len(name) for name, *_ in lines)
+    least = min(longest, max(20, console.width - _BESIDE))
+    for title, width in zip(lines[0], (least, None, None, None), strict=True):
+        folds = title in ("weights", "licence")
+        table.add_column(title, no_wrap=not folds, overflow="fold", min_width=width)
+    for cells in lines[1:]:
+        table.add_row(*cells)
     console.print(table)
     console.print(
         "\n* as published, COCO val2017, flip test (OpenPose without); detected boxes or\n"
         "  one scale, gt: ground-truth boxes. Not measured here.\n\n"
         "fetch:    posemark weights fetch MODEL.TAG\n"
-        "by hand:  download it from the model's repository (`posemark list`), then\n"
+        "by hand:  posemark get MODEL.TAG says which file it is and where to find it, then\n"
         "          posemark weights import FILE|FOLDER...\n"
         f"imported files lie in {cache_dir()}",
         markup=False,
     )
+
+
+_BESIDE = 43
+"""Characters that the other columns need at least."""
 
 
 def _state(spec: "ModelSpec", row: "Weights") -> str:

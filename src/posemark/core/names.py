@@ -3,10 +3,16 @@
 import difflib
 from collections.abc import Iterable
 
+WEIGHTS_LIST = "posemark weights list"
+"""The command that shows the tags of all weights."""
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A sentence that suggests the known names most like this one."""
+
+def nearest(name: str, known: Iterable[str], listing: str = "posemark list") -> str:
+    """A sentence that suggests the known names most like this one.
+
+    listing: the command that shows them all.
+    """
     found = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     if found:
-        return f"Did you mean {' or '.join(found)}? `posemark list` shows all."
-    return "`posemark list` shows all names."
+        return f"Did you mean {' or '.join(found)}? `{listing}` shows all."
+    return f"`{listing}` shows all names."

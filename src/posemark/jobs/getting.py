@@ -11,7 +11,7 @@ from posemark import cards, weights
 from posemark.cards.model import folders
 from posemark.core.digests import sha256_of
 from posemark.core.errors import UsageError
-from posemark.core.names import nearest
+from posemark.core.names import WEIGHTS_LIST, nearest
 from posemark.core.places import user_cache, with_home
 from posemark.core.spec import ModelSpec, Weights
 from posemark.datasets import published
@@ -147,8 +147,8 @@ def _of_model(spec: ModelSpec, tag: str) -> list[Item]:
     if not found:
         known = [row.tag for row in spec.weights]
         raise UsageError(
-            f"{spec.name}.{tag}: no such weights are registered. {nearest(tag, known)} "
-            "`posemark weights list`."
+            f"{spec.name}.{tag}: no such weights are registered. "
+            f"{nearest(tag, known, WEIGHTS_LIST)}"
         )
     return found
 

@@ -94,10 +94,15 @@ def published_caption(rows: list[Row]) -> str:
 
 def short_published_caption(rows: list[Row]) -> str:
     """The same for a terminal, where several settings would take many lines."""
+    used = short_published_settings(rows)
+    return f"{figures.PUBLISHED_MARK} published, not measured here ({used})" if used else ""
+
+
+def short_published_settings(rows: list[Row]) -> str:
+    """The settings of the published AP of these rows; where there are several, who names them."""
     used = published_settings(rows)
     several = "each at the settings of its publication, which the report page names"
-    where = several if " | " in used else used
-    return f"{figures.PUBLISHED_MARK} published, not measured here ({where})" if used else ""
+    return several if " | " in used else used
 
 
 def unscored_caption(rows: list[Row]) -> str:

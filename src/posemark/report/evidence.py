@@ -59,10 +59,14 @@ def _frame_seconds(row: Row) -> float:
 
 
 def missing(row: Row) -> tuple[str, ...]:
-    """Counts that are too low, one phrase each: "3 of 5 blocks", "7 of 10 frames"."""
+    """Counts that are too low, one phrase each: "3 of 5 blocks", "7 of 10 frames".
+
+    Frames are those of all entries with its network, and are called so where others have some.
+    """
+    shared = frames_known(row) > row.frames
     counts = (
         (row.blocks, FEWEST_BLOCKS, "blocks"),
-        (frames_known(row), FEWEST_LINE_FRAMES, "frames"),
+        (frames_known(row), FEWEST_LINE_FRAMES, f"frames{' of its network' * shared}"),
     )
     return tuple(f"{have} of {least} {noun}" for have, least, noun in counts if have < least)
 

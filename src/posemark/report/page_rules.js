@@ -173,21 +173,25 @@ const WORTH = {
   memory: (each) => (each.row.memory === null ? null : -each.row.memory),
 };
 
-// For each wish, the best among the rows that break no other, else among all of the group; only
-// of rows with a valid speed of which no wish is undecided.
+// Whether a row may be named as nearest to a wish: licence and memory are never noisy.
+function isDecided(rule, { row, open }) {
+  if (rule !== "fps" && rule !== "ap") return true;
+  return !Object.keys(open).length && (rule === "ap" || (!row.unsure && !row.noise));
+}
+
+// For each wish, the best among the rows that break no other, else among all of the group that
+// are decided; null where none is.
 function nearest(judged, wanted) {
   const group = judged.filter((each) => !each.broken.comparable);
-  const sound = ({ row }) => !row.unsure && !row.noise;
-  const decided = group.filter((each) => sound(each) && !Object.keys(each.open).length);
-  const rules = Object.keys(lessOne(wanted));
-  if (group.length && !decided.length) return Object.fromEntries(rules.map((rule) => [rule, null]));
-  const found = rules.map((rule) => {
+  const found = Object.keys(lessOne(wanted)).map((rule) => {
+    const decided = group.filter((each) => isDecided(rule, each));
+    if (group.length && !decided.length) return [rule, null];
     const only = decided.filter((each) => Object.keys(each.broken).join() === rule);
     const offered = (only.length ? only : decided).filter((each) => WORTH[rule](each) !== null);
     const better = (top, each) => (top && WORTH[rule](top) >= WORTH[rule](each) ? top : each);
-    return [rule, offered.reduce(better, null)];
+    return [rule, offered.reduce(better, undefined)];
   });
-  return Object.fromEntries(found.filter(([, best]) => best));
+  return Object.fromEntries(found.filter(([, best]) => best !== undefined));
 }
 
 // What would decide: more time, or so many more images of the row and of the best.

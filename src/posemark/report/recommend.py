@@ -33,8 +33,9 @@ The rules, in this order (the page's script follows the same ones on the fields 
 7. Rows on annotated boxes come last; otherwise AP falling, then FPS falling, then order as given.
 8. What a wish costs: the shortlist again without that one wish; the rows that it gains.
 9. Where nothing fits: by wish, the best value among the rows that break no other, else among all.
-   Only rows with a valid speed of which no wish is undecided are named; where there is none,
-   nothing is decided yet. And what the rows ran on, with the largest gain of another setting
+   For speed and accuracy only rows are named of which no wish is undecided, for speed with a
+   valid one; where there is none, nothing is decided yet. And, where rows break min_fps, what they
+   ran on, with the largest gain of another setting
    (report/faster.py).
 
 The rows are found in report/candidates.py (1, 2), judged in report/judging.py (3 to 5), and the
@@ -134,7 +135,7 @@ def recommend(rows: list[Row], wishes: Wishes) -> Answer:
         gains={name: _gained(field, shortlist, fewer) for name, fewer in less(wishes).items()},
         nearest={} if shortlist else _nearest(judged, wishes),
         notes=tuple(_notes(field, wishes)),
-        faster=() if shortlist or wishes.min_fps is None else _faster(field),
+        faster=_faster(field) if not shortlist and _too_slow(judged) else (),
     )
 
 
@@ -240,17 +241,25 @@ def _gained(
 def _nearest(judged: Sequence[Judged], wishes: Wishes) -> dict[str, str]:
     """Rule 9, for every wish of which any value is known."""
     group = [each for each in judged if COMPARABLE not in each.broken]
-    decided = [each for each in group if not each.open and _sound(each.candidate.row)]
-    if group and not decided:
-        return dict.fromkeys(less(wishes), reasons.NOTHING_DECIDED)
     found: dict[str, str] = {}
     for name in less(wishes):
+        decided = [each for each in group if _decided(name, each)]
+        if group and not decided:
+            found[name] = reasons.NOTHING_DECIDED
         offered = [each for each in decided if set(each.broken) == {name}] or decided
         known = [(value, each) for each in offered if (value := _value(name, each)) is not None]
         if known:
             nearest = max(known, key=lambda pair: pair[0])[1]
             found[name] = f"{nearest.candidate.name}: {reasons.offers(nearest, wishes)[name]}"
     return found
+
+
+def _decided(name: str, each: Judged) -> bool:
+    """Whether a row may be named as nearest to a wish: licence and memory are never noisy."""
+    return {
+        FPS: not each.open and _sound(each.candidate.row),
+        AP: not each.open,
+    }.get(name, True)
 
 
 def _sound(row: Row) -> bool:
@@ -267,6 +276,10 @@ def _value(name: str, each: Judged) -> float | None:
         LICENCE: float(licences.LEAST_FREE_FIRST.index(each.candidate.licence.kind)),
         MEMORY: None if memory is None else -float(memory),
     }[name]
+
+
+def _too_slow(judged: Sequence[Judged]) -> bool:
+    return any(FPS in each.broken or FPS in each.open for each in judged)
 
 
 def _faster(field: Sequence[Candidate]) -> tuple[str, ...]:
@@ -299,6 +312,6 @@ def _ap_notes(field: Sequence[Candidate]) -> list[str]:
 def _ap_note(source: str, group: list[Row]) -> str:
     if source == MEASURED:
         return "AP and speed are of the very same runs."
-    settings = context.published_settings(group) or "none known"
+    settings = context.short_published_settings(group) or "none known"
     ours = " / ".join(context.distinct(figures.flip(row.flip) for row in group))
     return f"No AP was measured here: it is as published ({settings}); the speed is ours ({ours})."

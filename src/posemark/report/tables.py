@@ -276,7 +276,9 @@ _UNTRAINED = "weights by formula: only the speed is measured"
 def _given(rows: list[Row]) -> str:
     """What rows were given, as far as their short names do not say it: boxes, weights."""
     boxes = context.distinct(row.boxes for row in rows if row.approach == "top-down")
-    weights = context.distinct(row.weights for row in rows if row.weights != "none")
+    trained = context.distinct(row.weights for row in rows if row.weights != "none")
+    formula = any(row.weights == "none" for row in rows) and bool(trained)
+    weights = [*trained, *(["none (by formula)"] * formula)]
     told = (("boxes", boxes), ("weights", weights))
     return " · ".join(f"{what}: {', '.join(names)}" for what, names in told if names)
 

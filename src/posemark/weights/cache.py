@@ -19,7 +19,7 @@ from torch import Tensor
 from posemark.core.digests import sha256_of
 from posemark.core.errors import CheckpointError, UsageError
 from posemark.core.grouping import Rescorer
-from posemark.core.names import nearest
+from posemark.core.names import WEIGHTS_LIST, nearest
 from posemark.core.places import make_folder, user_cache, with_home
 from posemark.core.spec import ModelSpec, Weights
 from posemark.weights.fitting import Convert, Tensors, load_fitting
@@ -78,6 +78,15 @@ def cached(spec: ModelSpec, tag: str) -> Checkpoint | None:
             digest = _noted(path) or _noted_anew(path, row)
             return Checkpoint(path, tag, digest, row) if digest else None
     return None
+
+
+def own_tags(spec: ModelSpec) -> list[str]:
+    """The tags of the user's own under which checkpoints of a model were imported."""
+    registered = {row.tag for row in spec.weights}
+    names = (path.name for path in cache_dir().glob(f"{spec.name}.*"))
+    stems = (name.removesuffix(end) for name in names for end in SUFFIXES if name.endswith(end))
+    tags = {stem.removeprefix(f"{spec.name}.") for stem in stems}
+    return sorted(tags - registered)
 
 
 def _note_path(path: Path) -> Path:
@@ -172,7 +181,7 @@ def not_here(spec: ModelSpec, tag: str) -> str:
     row = row_of(spec, tag)
     if row is None:
         known = [w.tag for w in spec.weights]
-        return f"{name}: no such weights here. {nearest(tag, known)} `posemark weights list`."
+        return f"{name}: no such weights here. {nearest(tag, known, WEIGHTS_LIST)}"
     if row.urls:
         return f"{name} is not on this machine yet. Run `posemark weights fetch {name}`."
     file = row.file or "its file"
