@@ -57,14 +57,14 @@ def list_weights() -> None:
         "\n* as published, COCO val2017, flip test (OpenPose without); detected boxes or\n"
         "  one scale, gt: ground-truth boxes. Not measured here.\n\n"
         "fetch:    posemark weights fetch MODEL.TAG\n"
-        "by hand:  posemark get MODEL.TAG says which file it is and where to find it, then\n"
+        "by hand:  posemark get MODEL.TAG says which file it is and where it lies, then\n"
         "          posemark weights import FILE|FOLDER...\n"
         f"imported files lie in {cache_dir()}",
         markup=False,
     )
 
 
-_BESIDE = 43
+_BESIDE = 41
 """Characters that the other columns need at least."""
 
 
