@@ -64,7 +64,7 @@ def list_weights() -> None:
     )
 
 
-_BESIDE = 41
+_BESIDE = 43
 """Characters that the other columns need at least."""
 
 
