@@ -33,11 +33,18 @@ import torch
 
 from posemark import cli
 from posemark.core.digests import sha256_of
+from posemark.core.frame import Frame
 from posemark.core.places import with_home
 from posemark.core.spec import ModelSpec, Weights
 from posemark.datasets import open_dataset
 from posemark.datasets.coco import ANNOTATIONS, IMAGES
-from posemark.datasets.published import DATA, DataFile
+from posemark.datasets.published import (
+    DATA,
+    PERSON_BOXES,
+    VAL2017_ANNOTATIONS,
+    VAL2017_IMAGES,
+    DataFile,
+)
 from posemark.jobs.plan import SEED
 from posemark.models import all_models
 from posemark.nn import formula
@@ -150,25 +157,28 @@ def _server(folder: Path) -> Iterator[Serve]:
 
 def _make_all(folder: Path, data: str, images: int, serve: Serve) -> None:
     """Make and serve every file, and let the registry lead to them."""
-    contents = _contents_of_data(data, images)
+    frames = list(islice(filter(_has_posed, open_dataset(data).frames()), images))
+    contents = _contents_of_data(data, frames)
     for key, group in DATA.items():
-        DATA[key] = tuple(
-            _data_made(each, contents[each.file], images, folder, serve) for each in group
-        )
+        made = (_data_made(each, contents[each.file], folder, serve) for each in group)
+        DATA[key] = tuple(replace(each, count=min(each.count, len(frames))) for each in made)
     for name in dict.fromkeys(entry.model for entry in SEED):
         spec = all_models()[name]
         rows = tuple(_row_made(spec, row, folder, serve) for row in spec.weights)
         all_models()[name] = replace(spec, weights=rows)
 
 
-def _data_made(data: DataFile, content: bytes, images: int, folder: Path, serve: Serve) -> DataFile:
+def _has_posed(frame: Frame) -> bool:
+    return bool((frame.truth.keypoints_xyv[..., 2] > 0).any())
+
+
+def _data_made(data: DataFile, content: bytes, folder: Path, serve: Serve) -> DataFile:
     path = folder / data.file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    sha256 = hashlib.sha256(content).hexdigest()
-    urls = (serve(data.file, path),)
+    urls, sha256 = (serve(data.file, path),), sha256_of(path)
     wanted = replace(data.wanted, urls=urls, size=len(content), sha256=sha256, md5=None)
-    return replace(data, wanted=wanted, count=min(data.count, images))
+    return replace(data, wanted=wanted)
 
 
 def _row_made(spec: ModelSpec, row: Weights, folder: Path, serve: Serve) -> Weights:
@@ -227,30 +237,25 @@ def _caffe(state: dict[str, torch.Tensor]) -> bytes:
     return caffe_writer.net(layers)
 
 
-def _contents_of_data(data: str, images: int) -> dict[str, bytes]:
-    """By name of the registry's file: archives of some images with people, and their boxes."""
-    frames = open_dataset(data).frames()
-    chosen = {f.image_id: f for f in islice((f for f in frames if _has_posed(f)), images)}
+def _contents_of_data(data: str, frames: list[Frame]) -> dict[str, bytes]:
+    """By name of the registry's file: archives of some images, and boxes of the people in them."""
+    ids = {frame.image_id for frame in frames}
     truth = json.loads((with_home(data.partition(":")[2]) / ANNOTATIONS).read_bytes())
-    truth["images"] = [each for each in truth["images"] if each["id"] in chosen]
-    people = [each for each in truth["annotations"] if each["image_id"] in chosen]
-    truth["annotations"] = people
+    truth["images"] = [each for each in truth["images"] if each["id"] in ids]
+    truth["annotations"] = [each for each in truth["annotations"] if each["image_id"] in ids]
     boxes = [
-        {"image_id": p["image_id"], "category_id": 1, "bbox": p["bbox"], "score": 0.9}
-        for p in people
-        if not p.get("iscrowd")
+        {"image_id": each["image_id"], "category_id": 1, "bbox": each["bbox"], "score": 0.9}
+        for each in truth["annotations"]
+        if not each.get("iscrowd")
     ]
-    images_by_name = {f"{IMAGES}/{frame.name}": frame.read() for frame in chosen.values()}
-    others = {"annotations/captions_val2017.json": b"{}"}
+    images = {f"{IMAGES}/{frame.name}": frame.read() for frame in frames}
+    annotations = {"annotations/captions_val2017.json": b"{}"}
+    annotations[ANNOTATIONS] = json.dumps(truth).encode()
     return {
-        "val2017.zip": _zipped(images_by_name),
-        "annotations_trainval2017.zip": _zipped(others | {ANNOTATIONS: json.dumps(truth).encode()}),
-        "COCO_val2017_detections_AP_H_56_person.json": json.dumps(boxes).encode(),
+        VAL2017_IMAGES.file: _zipped(images),
+        VAL2017_ANNOTATIONS.file: _zipped(annotations),
+        PERSON_BOXES.file: json.dumps(boxes).encode(),
     }
-
-
-def _has_posed(frame: Any) -> bool:
-    return bool((frame.truth.keypoints_xyv[..., 2] > 0).any())
 
 
 def _zipped(files: dict[str, bytes]) -> bytes:
