@@ -201,7 +201,7 @@ def test_it_says_before_what_from_where_how_large_and_under_which_licence(regist
     assert "add --accept-licence openpose" in out
     by_hand = out[out.index("by hand") :]
     assert "fpd-w32-256x192.official: pose_hrnet_w32_student_FPD.pth\n    github.com/" in by_hand
-    assert "posemark weights import FILE --as MODEL.TAG" in by_hand
+    assert "posemark weights import FILE|FOLDER..., which recognises them" in by_hand
 
 
 def test_terms_are_accepted_by_name_and_once(registry):

@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 import report_rows
+from posemark.models import all_models
 from posemark.report import page, reproduced, tables
-from posemark.report.expected import DIFFERS, NOT_COMPARABLE, WITHIN
+from posemark.report.expected import DIFFERS, NOT_COMPARABLE, WITHIN, in_brief
 from posemark.report.rows import Reproduction
 
 IMAGES = "it is over 5,000 images of val2017, this over 60"
@@ -80,3 +81,10 @@ def test_markdown_and_page_have_it_with_the_reasons_in_the_line(of):
     (line,) = (line for line in text.splitlines() if f"{IMAGES}; {FLIP}" in line)
     assert "75.1" in line
     assert NOT_COMPARABLE in line
+
+
+def test_every_published_figure_is_for_a_variant_that_an_entry_can_have():
+    """Else no run would ever be compared with it."""
+    rows = [r for spec in all_models().values() for w in spec.weights for r in w.reported]
+    found = {in_brief(row.boxes, row.flip).split(",")[0] for row in rows}
+    assert found == {"gt", "detected", "single", "multi"}

@@ -71,7 +71,7 @@ def _take_dropped(dry_run: bool) -> None:
         if item is None:
             terminal.say(
                 f"{path}: no file of this SHA-256 is registered. If it is a checkpoint: posemark "
-                f"weights import {path} --as MODEL.TAG",
+                f"weights import {path}",
                 err=True,
             )
         elif dry_run or not item.allowed:
@@ -159,6 +159,9 @@ def _total(items: "list[Item]") -> str:
     return f"about {text}" if rough else text
 
 
+_IMPORT = "posemark weights import FILE|FOLDER..., which recognises them"
+
+
 def _print_by_hand(items: "list[Item]") -> None:
     """The exact names and addresses, and where to put the files."""
     from posemark.jobs.getting import drop_folder
@@ -175,7 +178,7 @@ def _print_by_hand(items: "list[Item]") -> None:
             "same command again."
         )
     if len(pinned) < len(items):
-        terminal.say("Of a checkpoint: posemark weights import FILE --as MODEL.TAG")
+        terminal.say(f"Checkpoints: {_IMPORT}")
 
 
 # --- fetching -------------------------------------------------------------------------------------
@@ -234,8 +237,7 @@ def _conclude(ready: "list[Item]", failed: dict[str, PoseMarkError], missing: "l
             page = f"\n    {item.page}" if item.page.startswith("https://") else ""
             terminal.say(f"  {item.name}: {item.file}{page}")
         terminal.say(
-            f"Those with a whole SHA-256 go into {drop_folder()};\nothers: posemark weights import "
-            "FILE --as MODEL.TAG"
+            f"Those with a whole SHA-256 go into {drop_folder()};\nother checkpoints: {_IMPORT}"
         )
     if any(_counts(item) for item in lost) or _refused(missing):
         raise typer.Exit(2)

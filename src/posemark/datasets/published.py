@@ -80,7 +80,7 @@ PERSON_BOXES = DataFile(
     "https://drive.google.com/file/d/1ygw57X-mh0QBfENB-U5DsuSauGIu-8RB/view",
 )
 
-DATA = {
+DATA: dict[str, tuple[DataFile, ...]] = {
     "coco-val2017": (VAL2017_IMAGES, VAL2017_ANNOTATIONS),
     "person-boxes": (PERSON_BOXES,),
 }

@@ -1,5 +1,7 @@
 """Whether a run reproduces what its authors published, where that can be said at all."""
 
+import re
+
 from posemark.records.schema import Header, Published
 from posemark.report import figures
 from posemark.report.rows import Reproduction
@@ -75,7 +77,7 @@ def _differences(header: Header, published: Published, images: int) -> list[str]
 
 def _variant(boxes: str) -> str:
     """What published boxes begin with: gt, detected, single or multi."""
-    return boxes.replace(",", " ").split()[0]
+    return re.split("[,: ]", boxes, maxsplit=1)[0]
 
 
 def _own_variant(header: Header) -> str:
