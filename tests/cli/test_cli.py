@@ -317,6 +317,17 @@ def test_the_package_can_be_run_as_a_module():
     assert done.stdout == f"{posemark.__version__}\n"
 
 
+def test_a_short_common_time_is_not_spent_on_the_peak(monkeypatch, tmp_path):
+    def fails(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(ceiling, "measure", fails)
+    run = ("--json", "--limit", 1, "--within", "100s", "--out", tmp_path / "run")
+    out, err = measure(SMALL, *run)
+    assert "The peak of this machine is not known" in err
+    assert json.loads(out)["of_peak"] is None
+
+
 # --- what a command imports ---------------------------------------------------------------------
 
 HEAVY = {"torch", "cv2", "numpy", "vl_convert", "faster_coco_eval", "safetensors"}

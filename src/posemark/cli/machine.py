@@ -66,11 +66,14 @@ def _print_json(identity: dict[str, Any], ceiling: "Ceiling") -> None:
     )
 
 
-def attained(threads: int, quiet: bool, label: str | None = None) -> dict[str, float] | None:
+def attained(
+    threads: int, quiet: bool, label: str | None = None, may_measure: bool = True
+) -> dict[str, float] | None:
     """For records: what is kept for this machine; measured in seconds where nothing is.
 
-    quiet: say and show nothing unless something is wrong. None, and a line that says so, where
-    it cannot be measured: that is no reason not to measure networks.
+    quiet: say and show nothing unless something is wrong. may_measure: there is time for it.
+    None, and a line that says so, where it cannot be measured: that is no reason not to measure
+    networks.
     """
     from posemark.core.errors import RunError
     from posemark.jobs import ceiling
@@ -78,6 +81,13 @@ def attained(threads: int, quiet: bool, label: str | None = None) -> dict[str, f
     known = _kept(threads, label)
     if known:
         return known.figures()
+    if not may_measure:
+        terminal.say(
+            "The peak of this machine is not known, and the time too short to measure it: "
+            "`posemark machine` does. Results will not show what share of it they reach.",
+            err=True,
+        )
+        return None
     try:
         # Once: whoever wants to run three frames on a busy machine should not wait for its rest.
         found = _measured(threads, ceiling.SHORT_SECONDS, quiet, label, most=1)

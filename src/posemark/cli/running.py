@@ -410,7 +410,7 @@ def _run_all(jobs: "list[Job]", how: _How) -> "_Display":
     say_notes(note for each in prepared for note in each.data_notes)
     say_all(how.chosen)
     turns = groups(prepared, how.interleave, isolate, free_memory())
-    ceilings = _ceilings(jobs, quiet=how.json)
+    ceilings = _ceilings(jobs, how)
     with progress_bar(quiet=how.json) as progress, said_on_stop(_to_go_on(out)):
         display = _Display(progress, prepared, how)
         run_jobs(turns, out, resume, isolate, display, ceilings, how.time)
@@ -440,13 +440,18 @@ def _print_undecided(display: "_Display", context: typer.Context, out: Path) -> 
         terminal.say("\n" + "\n".join(said))
 
 
-def _ceilings(jobs: "list[Job]", quiet: bool) -> dict[int, dict[str, float]]:
+PEAK_WITHIN = 120.0
+"""Seconds: a shorter common time is for the entries; the peak would take a good part of it."""
+
+
+def _ceilings(jobs: "list[Job]", how: _How) -> dict[int, dict[str, float]]:
     """What the CPU attains, for each number of threads that an entry runs with."""
     from posemark.cli.machine import attained
 
     threads = sorted({job.options.threads for job in jobs if job.options.device == "cpu"})
     label = jobs[0].options.machine
-    found = {number: attained(number, quiet, label) for number in threads}
+    enough = how.within is None or how.within >= PEAK_WITHIN
+    found = {number: attained(number, how.json, label, enough) for number in threads}
     return {number: figures for number, figures in found.items() if figures}
 
 
