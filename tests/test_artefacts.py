@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -10,6 +11,15 @@ import pytest
 
 from posemark.artefacts import SUMS, Store, fingerprint
 from posemark.core.errors import ExportError, UsageError
+
+
+@pytest.fixture(autouse=True)
+def audible(caplog, monkeypatch):
+    """Warnings are recorded whatever libraries of earlier tests did to logging in this process."""
+    logger = logging.getLogger("posemark.artefacts")
+    monkeypatch.setattr(logger, "disabled", False)
+    monkeypatch.setattr(logger, "propagate", True)
+    caplog.set_level(logging.WARNING, logger.name)
 
 
 def test_an_artefact_is_made_once_and_found_by_all_its_facts(tmp_path):
