@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from posemark.core.digests import sha256_of
 from posemark.core.errors import ExportError, UsageError
 from posemark.core.places import make_folder
 
@@ -105,12 +106,7 @@ def fingerprint(facts: Mapping[str, object]) -> str:
 def _sums(folder: Path) -> str:
     """One line for every file: its SHA-256 and its name."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return "".join(f"{_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return "".join(f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
 
 
 def _damage(folder: Path) -> str:
@@ -125,7 +121,7 @@ def _damage(folder: Path) -> str:
     for line in lines:
         expected, _, name = line.partition("  ")
         try:
-            if name and _sha256(folder / name) == expected:
+            if name and sha256_of(folder / name) == expected:
                 continue
         except (OSError, ValueError):  # missing, or no name of a file at all
             pass

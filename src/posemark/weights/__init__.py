@@ -13,12 +13,11 @@ from posemark.weights.cache import (
     cached,
     import_file,
     names_file,
-    own_tags,
     rescorer_of,
     resolve,
     row_of,
 )
-from posemark.weights.choice import at_hand
+from posemark.weights.choice import at_hand, own_tags
 from posemark.weights.download import fetch, offered_terms, sound, terms_of, wanted_of
 from posemark.weights.fitting import load_fitting, load_into
 from posemark.weights.reading import SUFFIXES

@@ -80,15 +80,6 @@ def cached(spec: ModelSpec, tag: str) -> Checkpoint | None:
     return None
 
 
-def own_tags(spec: ModelSpec) -> list[str]:
-    """The tags of the user's own under which checkpoints of a model were imported."""
-    registered = {row.tag for row in spec.weights}
-    names = (path.name for path in cache_dir().glob(f"{spec.name}.*"))
-    stems = (name.removesuffix(end) for name in names for end in SUFFIXES if name.endswith(end))
-    tags = {stem.removeprefix(f"{spec.name}.") for stem in stems}
-    return sorted(tags - registered)
-
-
 def _note_path(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
@@ -233,16 +224,25 @@ def require_hash(path: Path, row: Weights | None) -> None:
     """
     if row is None or not row.sha256:
         return
-    try:
-        digest = sha256_of(path)
-    except OSError as error:
-        raise CheckpointError(f"{path}: this file cannot be read ({error.strerror}).") from error
+    digest = digest_of(path)
     if not digest.startswith(row.sha256):
         raise CheckpointError(
             f"{path}: expected SHA-256 {row.sha256}... for the tag {row.tag!r}, got {digest}. "
             "The file is damaged or another one: fetch it again, or import it under a tag of "
             "your own."
         )
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file that a user named.
+
+    Raises:
+        CheckpointError: if it cannot be read.
+    """
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise CheckpointError(f"{path}: this file cannot be read ({error.strerror}).") from error
 
 
 # --- writing ------------------------------------------------------------------------------------

@@ -22,6 +22,11 @@ def at_hand(spec: ModelSpec, variant: str) -> list[str]:
     return sorted(found, key=lambda tag: _rank(spec, tag, variant))
 
 
+def own_tags(spec: ModelSpec) -> list[str]:
+    """The tags of the user's own under which checkpoints of a model were imported."""
+    return sorted(_imported(spec) - {row.tag for row in spec.weights})
+
+
 def _imported(spec: ModelSpec) -> set[str]:
     begins = f"{spec.name}."
     files = cache_dir().glob(f"{begins}*")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from posemark.core.errors import CheckpointError, PoseMarkError
 from posemark.core.spec import ModelSpec, Weights
-from posemark.weights.cache import RESCORE, cached, import_file, sha256_of, wanted_by
+from posemark.weights.cache import RESCORE, cached, digest_of, import_file, wanted_by
 from posemark.weights.fitting import Convert, Tensors, fits, problems, sizes
 from posemark.weights.reading import SUFFIXES, Contents, opened
 
@@ -100,7 +100,7 @@ def import_all(
 def _imported(path: Path, specs: Sequence[ModelSpec], part: str, taken: dict[str, Path]) -> Outcome:
     outcome = Outcome(path)
     try:
-        digest = _digest(path)
+        digest = digest_of(path) if path.is_file() else ""  # opening it will say so
         slots, outcome = recognise(path, digest, specs, part)
         for slot in slots:
             _require_free(path, digest, slot, outcome.digest, taken)
@@ -110,15 +110,6 @@ def _imported(path: Path, specs: Sequence[ModelSpec], part: str, taken: dict[str
     except PoseMarkError as error:
         return replace(outcome, names=(), why=str(error))
     return outcome
-
-
-def _digest(path: Path) -> str:
-    if not path.is_file():
-        return ""  # opening it will say so
-    try:
-        return sha256_of(path)
-    except OSError as error:
-        raise CheckpointError(f"{path}: this file cannot be read ({error.strerror}).") from error
 
 
 def _is_here(slot: Slot, digest: str) -> bool:
