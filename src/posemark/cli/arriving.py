@@ -5,15 +5,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from posemark.cli import terminal
+from posemark.cli.console import PLAIN_SECONDS
 from posemark.cli.stopping import said_on_stop
 from posemark.measure.clock import Budget
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
-
-
-PLAIN_SECONDS = 60.0
-"""Between two lines of progress where there is no terminal."""
 
 
 class _Bars:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+PLAIN_SECONDS = 60.0
+"""Between two lines of progress where there is no terminal."""
+
+
 def percentage(text: str) -> float:
     """2% or 2 -> 0.02."""
     try:

@@ -10,6 +10,7 @@ import typer
 
 from posemark.cli import choosing, expecting, terminal
 from posemark.cli.console import (
+    PLAIN_SECONDS,
     duration,
     fresh_folder,
     percentage,
@@ -211,7 +212,9 @@ SettingOption = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for the records. Default: runs/DATE-TIME.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with stopped records in --out.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object an entry, nothing else.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object per entry, nothing else.")
+]
 
 
 def run(
@@ -460,10 +463,6 @@ def _to_go_on(out: Path) -> str:
         f"stopped. Every finished frame is kept in {out}; to go on, run the same command "
         f"with --out {out} --resume."
     )
-
-
-PLAIN_SECONDS = 60.0
-"""Between two lines of progress where there is no terminal."""
 
 
 class _Display:
