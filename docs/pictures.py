@@ -23,7 +23,7 @@ import posemark
 from posemark.core.frame import Poses
 from posemark.core.skeleton import COCO_17, Skeleton
 from posemark.datasets.sample import Sample
-from posemark.report import charts
+from posemark.report import chart_places, charts, rendering
 from posemark.report.rows import Row
 
 HERE = Path(__file__).parent
@@ -45,7 +45,7 @@ CONFIDENT = 0.3  # keypoint score from which on a keypoint is drawn
 _SHIFT = 4  # OpenCV draws at 1/16 pixel
 
 # Much narrower, and the longest name finds no place beside its mark.
-BESIDE = charts.Layout(width=372, height=272, legend="", captions=False)
+BESIDE = chart_places.Layout(width=372, height=272, legend="", captions=False)
 
 
 def draw_skeletons(image_bgr: Picture, poses: Poses, skeleton: Skeleton) -> Picture:
@@ -175,5 +175,5 @@ def _row(mark: dict[str, str], ap: dict[str, str], fps: dict[str, str]) -> Row:
 
 if __name__ == "__main__":
     rows = measured(MEASURED.read_text(encoding="utf-8"))
-    CHART.write_text(charts.svg(charts.ap_fps_spec(rows, BESIDE)), encoding="utf-8")
+    CHART.write_text(rendering.svg(charts.ap_fps_spec(rows, BESIDE)), encoding="utf-8")
     cv2.imwrite(str(PEOPLE), people(), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])

@@ -6,7 +6,18 @@ from itertools import combinations
 import pytest
 
 import report_rows
-from posemark.report import captions, charts, context, fronts, labels, marks, scales, strip
+from posemark.report import (
+    captions,
+    chart_layers,
+    charts,
+    context,
+    fronts,
+    labels,
+    marks,
+    rendering,
+    scales,
+    strip,
+)
 
 
 def drawn(spec):
@@ -14,11 +25,11 @@ def drawn(spec):
 
 
 def layer(spec, name):
-    return spec["layer"][charts.LAYERS.index(name)]
+    return spec["layer"][chart_layers.LAYERS.index(name)]
 
 
 def texts(spec):
-    below = spec["layer"][len(charts.LAYERS) :]
+    below = spec["layer"][len(chart_layers.LAYERS) :]
     return [value["text"] for each in below for value in each["data"]["values"]]
 
 
@@ -36,14 +47,14 @@ def test_measured_ap_is_solid_and_published_ap_is_hollow():
 
 
 def test_the_legend_names_both_fills_even_where_only_one_occurs():
-    picture = charts.svg(charts.ap_fps_spec(report_rows.suite()))
+    picture = rendering.svg(charts.ap_fps_spec(report_rows.suite()))
     assert "AP measured here" in picture
     assert "AP as published (not measured here)" in picture
 
 
 def test_solid_and_hollow_reach_the_picture():
     rows = [report_rows.measured(), report_rows.row()]
-    picture = charts.svg(charts.ap_fps_spec(rows))
+    picture = rendering.svg(charts.ap_fps_spec(rows))
     assert picture.count('fill-opacity="0"') == 1
 
 
@@ -60,7 +71,7 @@ def test_speeds_without_any_ap_stand_in_a_strip_beside_the_axis():
     note = " ".join(texts(spec)).replace("\u00a0", " ")
     assert "Left of the AP axis, AP neither measured nor published: a, c, " in note
     assert "a hrnet-w32-256x192@gt" in note  # the key of the letters
-    picture = charts.svg(spec)
+    picture = rendering.svg(spec)
     assert ">AP unknown<" in picture
     assert f">{strip.FILL}<" in picture
 
@@ -68,7 +79,7 @@ def test_speeds_without_any_ap_stand_in_a_strip_beside_the_axis():
 def test_there_is_no_strip_where_every_ap_is_known():
     spec = charts.ap_fps_spec([report_rows.row(), report_rows.measured()])
     assert "range" not in axis(spec, "x")["scale"]
-    assert "AP unknown" not in charts.svg(spec)
+    assert "AP unknown" not in rendering.svg(spec)
 
 
 def test_marks_in_the_strip_do_not_cover_each_other():
@@ -161,12 +172,12 @@ def test_labels_of_the_suite_cover_neither_marks_nor_each_other():
 
 def test_the_chart_renders_for_rows_and_for_none():
     for rows in (report_rows.mixed(), []):
-        assert charts.svg(charts.picture_spec(rows)).startswith("<svg")
-        assert charts.png(charts.ap_fps_spec(rows), scale=1).startswith(b"\x89PNG")
+        assert rendering.svg(charts.picture_spec(rows)).startswith("<svg")
+        assert rendering.png(charts.ap_fps_spec(rows), scale=1).startswith(b"\x89PNG")
 
 
 def test_the_picture_has_its_own_background():
-    assert 'fill="#ffffff"' in charts.svg(charts.ap_fps_spec(report_rows.suite()))[:400]
+    assert 'fill="#ffffff"' in rendering.svg(charts.ap_fps_spec(report_rows.suite()))[:400]
 
 
 def test_the_title_claims_the_same_run_only_where_it_is_so():
@@ -208,7 +219,7 @@ def test_the_picture_has_a_panel_of_each_approach_below_the_combined_chart():
     picture = charts.picture_spec(report_rows.seed())
     combined, panels, _ = picture["vconcat"]
     assert [len(drawn(plot)) for plot in (combined, *panels["hconcat"])] == [25, 18, 7]
-    text = charts.svg(picture)
+    text = rendering.svg(picture)
     assert "Top-down only, on axes of its own" in text
     assert "Bottom-up only, on axes of its own" in text
     assert text.count(">Pareto front<") == 1
@@ -226,8 +237,8 @@ def test_intervals_are_lines_through_their_marks_and_reach_the_picture():
     (mark,) = drawn(charts.ap_fps_spec([row]))
     assert (mark["fps_low"], mark["fps_high"]) == row.fps_interval
     assert (mark["ap_low"], mark["ap_high"]) == pytest.approx((70.5, 76.0))
-    with_bars = charts.svg(charts.ap_fps_spec([row]))
-    without = charts.svg(charts.ap_fps_spec([replace(row, fps_interval=None, ap_interval=None)]))
+    with_bars = rendering.svg(charts.ap_fps_spec([row]))
+    without = rendering.svg(charts.ap_fps_spec([replace(row, fps_interval=None, ap_interval=None)]))
     assert with_bars.count(BAR) - without.count(BAR) == 2
 
 
@@ -247,7 +258,7 @@ def test_only_speeds_that_are_not_valid_have_a_ring_and_the_caption_says_why():
     valid, throttled = drawn(charts.ap_fps_spec(rows))
     assert (valid["doubted"], throttled["doubted"]) == (0, 1)
     assert throttled["worth"] == "throttled: the processor counted 14 thermal throttle events"
-    assert charts.svg(charts.ap_fps_spec(rows)).count('stroke-dasharray="2,2.5"') == 1
+    assert rendering.svg(charts.ap_fps_spec(rows)).count('stroke-dasharray="2,2.5"') == 1
     assert "Dashed ring: the speed is not valid (throttled)." in texts(charts.ap_fps_spec(rows))
     assert captions.doubts([rows[0]]) == ""
 

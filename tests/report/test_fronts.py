@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import report_rows
-from posemark.report import charts, context, fronts, labels, marks
+from posemark.report import charts, context, fronts, labels, marks, rendering
 
 # Few different values, so that equal coordinates are common.
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=25)
@@ -61,7 +61,7 @@ def test_annotated_boxes_do_not_push_bottom_up_entries_off_their_front():
 
 
 def test_the_legend_names_the_fronts_that_are_drawn_and_no_others():
-    picture = charts.svg(charts.ap_fps_spec(report_rows.suite()))
+    picture = rendering.svg(charts.ap_fps_spec(report_rows.suite()))
     assert fronts.PUBLISHED in picture
     assert fronts.MEASURED not in picture
     assert "Pareto front" in picture

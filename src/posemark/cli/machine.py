@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posemark.cli import terminal
-from posemark.cli.running import MachineOption
+from posemark.cli.run_options import MachineOption
 
 if TYPE_CHECKING:
     from posemark.jobs.ceiling import Ceiling

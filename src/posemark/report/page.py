@@ -18,6 +18,7 @@ from posemark.report import (
     fronts,
     latency,
     recommend,
+    rendering,
     reproduced,
     strip,
     tables,
@@ -41,7 +42,7 @@ SCRIPTS = (
 def html(rows: list[Row], title: str) -> str:
     """The whole page. It draws its charts in the browser, without any network access."""
     own = "\n".join(_file(name) for name in SCRIPTS)
-    scripts = {"bundle": _inline(charts.javascript()), "script": _inline(own)}
+    scripts = {"bundle": _inline(rendering.javascript()), "script": _inline(own)}
     parts = {
         "title": escape(title),
         "style": _file("page.css"),

@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
-from posemark.report import charts, context, panels, theme
+from posemark.report import chart_layers, chart_places, charts, context, panels, scales, theme
 from posemark.report.rows import Row
 from posemark.report.theme import Spec
 
@@ -19,10 +19,10 @@ def templates(rows: list[Row]) -> dict[str, Spec]:
     }
 
 
-def _ap_fps(rows: list[Row], layout: charts.Layout) -> Spec:
+def _ap_fps(rows: list[Row], layout: chart_places.Layout) -> Spec:
     """The AP-FPS chart without marks, names or axes: these depend on what the reader chooses."""
     spec = charts.empty_spec(rows, layout)
-    named = dict(zip(charts.LAYERS, spec.pop("layer"), strict=True))
+    named = dict(zip(chart_layers.LAYERS, spec.pop("layer"), strict=True))
     del named["names"]  # the page places names among the marks that are shown
     named["fronts"]["data"] = {"name": "fronts"}
     named["strip"]["data"] = {"name": "strip"}
@@ -57,4 +57,4 @@ def _chosen(points: Spec) -> Spec:
 
 def log_by_default(rows: list[Row]) -> bool:
     """Whether the FPS of these rows lie so far apart that the page begins with log axes."""
-    return charts.scales.fps_axis([row.fps_pose or 0.0 for row in context.plotted(rows)]).log
+    return scales.fps_axis([row.fps_pose or 0.0 for row in context.plotted(rows)]).log

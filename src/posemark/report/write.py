@@ -8,13 +8,13 @@ from typing import Any, cast
 from posemark.core.errors import UsageError
 from posemark.core.places import require_writable, write_whole
 from posemark.core.text import escaped
-from posemark.report import charts, page, tables
+from posemark.report import charts, page, rendering, tables
 from posemark.report.rows import Row
 
 WRITERS: dict[str, Callable[[list[Row]], bytes]] = {
     ".html": lambda rows: page.html(rows, "PoseMark report").encode(),
-    ".svg": lambda rows: charts.svg(charts.picture_spec(rows)).encode(),
-    ".png": lambda rows: charts.png(charts.picture_spec(rows)),
+    ".svg": lambda rows: rendering.svg(charts.picture_spec(rows)).encode(),
+    ".png": lambda rows: rendering.png(charts.picture_spec(rows)),
     ".md": lambda rows: tables.markdown(rows).encode(),
     ".csv": lambda rows: tables.csv(rows).encode(),
     ".json": lambda rows: tables.to_json(rows).encode(),

@@ -1,0 +1,128 @@
+"""Where everything of an AP-FPS chart lies: its axes, its marks, and the names beside them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from posemark.report import figures, fronts, labels, marks, scales, strip
+from posemark.report.rows import Row
+
+_FRONT_ROOM = 2.0  # pixels to either side of a line that labels keep clear of
+_BAR_ROOM = 1.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Size of the plot in pixels, and what stands around it.
+
+    legend: side of the legends, "" for none. captions: whether title and key are drawn.
+    """
+
+    width: int
+    height: int
+    legend: str
+    captions: bool
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What the layers of one chart share. colours: by family, the same in all views."""
+
+    shown: list[Row]
+    x_axis: scales.Axis
+    y_axis: scales.Axis
+    layout: Layout
+    colours: dict[str, str]
+
+    @property
+    def left(self) -> float:
+        """Where the AP axis begins, in pixels: right of the strip, if there is one."""
+        return 0.0 if all(map(figures.ap_known, self.shown)) else strip.WIDTH
+
+    @cached_property
+    def points(self) -> list[fronts.Point]:
+        """(place along the AP axis in points, FPS) of every row; in the strip left of its end."""
+        unknown = [row for row in self.shown if not figures.ap_known(row)]
+        heights = [self.pixels((self.x_axis.low, row.fps_pose or 0.0))[1] for row in unknown]
+        beside = dict(zip(map(id, unknown), strip.lanes(heights), strict=True))
+        scale = (self.x_axis.high - self.x_axis.low) / (self.layout.width - self.left)
+        places = [
+            self.x_axis.low + (beside[id(row)] - self.left) * scale if ap is None else ap
+            for row, ap in zip(self.shown, map(marks.ap, self.shown), strict=True)
+        ]
+        return [(at, row.fps_pose or 0.0) for at, row in zip(places, self.shown, strict=True)]
+
+    @cached_property
+    def marks(self) -> list[dict[str, Any]]:
+        """What is drawn of every row; at: its place along the AP axis."""
+        return [
+            marks.mark(row) | {"at": at}
+            for row, (at, _) in zip(self.shown, self.points, strict=True)
+        ]
+
+    @property
+    def lines(self) -> list[fronts.Front]:
+        """The fronts of the rows, in the units of the axes."""
+        return fronts.fronts(self.shown, self.points, (self.x_axis.low, self.y_axis.low))
+
+    def pixels(self, point: fronts.Point) -> fronts.Point:
+        """Where a point lies, from the upper left corner."""
+        x, y = point
+        return (
+            self.left + self.x_axis.share(x) * (self.layout.width - self.left),
+            (1 - self.y_axis.share(y)) * self.layout.height,
+        )
+
+
+def sized(shown: list[Row], layout: Layout, colours: dict[str, str]) -> Plot:
+    """A plot of these rows, on axes that hold them all."""
+    x_axis = scales.ap_axis(_extent("ap", shown))
+    y_axis = scales.fps_axis(_extent("fps", shown))
+    return Plot(shown, x_axis, y_axis, layout, colours)
+
+
+def _extent(axis: str, shown: list[Row]) -> list[float]:
+    """What an axis must hold: figures, and the ends of their intervals."""
+    found = [marks.mark(row) for row in shown]
+    return [
+        value
+        for each in found
+        for part in ("", "_low", "_high")
+        if (value := each[axis + part]) is not None
+    ]
+
+
+def points(plot: Plot) -> list[dict[str, Any]]:
+    """What is drawn of every row, with its colour and the place of its name."""
+    names = labels.texts(plot.shown)
+    lines = [[plot.pixels(corner) for corner in front.corners] for front in plot.lines]
+    keep_clear = [
+        labels.around(start, end, _FRONT_ROOM) for line in lines for start, end in pairwise(line)
+    ]
+    keep_clear += [labels.around(*ends, _BAR_ROOM) for ends in _bar_ends(plot)]
+    edge = (plot.left, 0.0), (plot.left, float(plot.layout.height))
+    keep_clear += [labels.around(*edge, _FRONT_ROOM)] if plot.left else []
+    pixels = [plot.pixels(point) for point in plot.points]
+    spots = labels.place(pixels, names, (plot.layout.width, plot.layout.height), keep_clear)
+    return [
+        mark
+        | {"colour": plot.colours[mark["family"]]}
+        | {"label": name, "label_x": spot.x, "label_y": spot.y, "label_align": spot.align}
+        for mark, name, spot in zip(plot.marks, names, spots, strict=True)
+    ]
+
+
+def _bar_ends(plot: Plot) -> list[tuple[fronts.Point, fronts.Point]]:
+    """Both ends of every interval, in pixels."""
+    ends = [
+        ((each["at"], each["fps_low"]), (each["at"], each["fps_high"]))
+        for each in plot.marks
+        if each["fps_low"]
+    ]
+    ends += [
+        ((each["ap_low"], each["fps"]), (each["ap_high"], each["fps"]))
+        for each in plot.marks
+        if each["ap_low"]
+    ]
+    return [(plot.pixels(low), plot.pixels(high)) for low, high in ends]
