@@ -24,6 +24,7 @@ from posemark.measure.ceiling import Rate
 from posemark.measure.environment import environment
 from posemark.models import all_models, spec_of
 from posemark.records import files
+from posemark.report import derive
 
 SMALL = "naive-litehrnet-18-256x192"
 PUBLIC_KEYS = [
@@ -533,6 +534,19 @@ def test_every_entry_that_is_over_is_told_with_its_figure_and_verdict(tmp_path):
     _, err = measure("p", "r", "--out", tmp_path / "run")
     for name in (SMALL, "litehrnet-18-256x192"):
         assert re.search(rf"^{name}@gt: 1 frame, [\d.]+ pose FPS, (noisy|contended)$", err, re.M)
+
+
+def test_evidence_is_shared_once_when_all_entries_are_over(tmp_path, monkeypatch):
+    share, times = derive.with_shared_evidence, []
+
+    def counted(found):
+        times.append(len(found))
+        return share(found)
+
+    monkeypatch.setattr(derive, "with_shared_evidence", counted)
+    text, _ = measure("o", "p", "--out", tmp_path / "two")
+    assert times == [2]
+    assert "undecided" in text, "the same rows say what each still needs"
 
 
 def test_a_run_that_is_stopped_says_how_to_go_on(tmp_path, monkeypatch):

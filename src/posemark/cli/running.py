@@ -1,22 +1,27 @@
 """`posemark run`: measure entries and print what came out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from posemark.cli import choosing, terminal
+from posemark.cli import choosing, expecting, terminal
 from posemark.cli import run_options as asked
-from posemark.cli.console import fresh_folder, progress_bar, typed
-from posemark.cli.run_display import Display
+from posemark.cli.console import PLAIN_SECONDS, fresh_folder, progress_bar, typed
 from posemark.cli.run_options import DEFAULT_SECONDS, Mode, Persons
 from posemark.cli.stopping import said_on_stop
-from posemark.measure.clock import Budget
+from posemark.core.counting import counted
+from posemark.measure.clock import POSE_STAGES, Budget, now_ns
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from posemark.jobs.measurement import Standing, Step
     from posemark.jobs.plan import Job
+    from posemark.jobs.prepare import Prepared
+    from posemark.report.derive import Derived, Truths
     from posemark.report.rows import Row
 
 
@@ -113,9 +118,9 @@ def run(
     jobs = _with_setting(jobs, setting, context)
     folder = out or _fresh_folder(resume)
     how = _How(folder, resume, json, interleave, isolate, within, time, tuple(chosen))
-    display = _run_all(jobs, how)
+    display, rows = _run_all(jobs, how)
     if not json:
-        _print_results(display, context, folder)
+        _print_undecided(display, rows, context, how.out)
 
 
 def _with_setting(jobs: "list[Job]", setting: str | None, context: typer.Context) -> "list[Job]":
@@ -190,18 +195,21 @@ class _How:
     chosen: tuple[str, ...] = ()
 
 
-def _run_all(jobs: "list[Job]", how: _How) -> Display:
+def _run_all(jobs: "list[Job]", how: _How) -> "tuple[_Display, dict[int, Row]]":
     """All inputs are checked before the first frame is measured, then the rounds begin.
 
     Returns:
-        What was shown, with the rows of all entries that are over.
+        What was shown, and the rows of all entries that are over, by place in jobs; none where
+        they were printed as JSON when they were over.
     """
+    from posemark.cli.console import print_rows
     from posemark.core.places import require_writable
     from posemark.datasets import open_dataset
     from posemark.jobs.measurement import existing_record
     from posemark.jobs.prepare import prepare_job
     from posemark.jobs.rounds import groups, run_jobs
     from posemark.measure.environment import free_memory
+    from posemark.report.derive import in_order
 
     out, resume, isolate = how.out, how.resume, how.isolate
     require_writable(out, "Choose another --out folder, or make room.")
@@ -215,20 +223,13 @@ def _run_all(jobs: "list[Job]", how: _How) -> Display:
     turns = groups(prepared, how.interleave, isolate, free_memory())
     ceilings = _ceilings(jobs, how)
     with progress_bar(quiet=how.json) as progress, said_on_stop(_to_go_on(out)):
-        display = Display(progress, prepared, how.json, how.within, how.time)
+        display = _Display(progress, prepared, how)
         run_jobs(turns, out, resume, isolate, display, ceilings, how.time)
-    return display
-
-
-def _print_results(display: Display, context: typer.Context, out: Path) -> None:
-    """The table, where the records lie, and what is still undecided."""
-    from posemark.cli.console import print_rows
-    from posemark.report.derive import in_order
-
-    rows = display.rows_by_place()
-    print_rows(in_order(rows.values()))
-    terminal.say(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
-    _print_undecided(display, rows, context, out)
+    rows = {} if how.json else display.rows_by_place()
+    if not how.json:
+        print_rows(in_order(rows.values()))
+        terminal.say(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
+    return display, rows
 
 
 def say_all(lines: Iterable[str]) -> None:
@@ -243,9 +244,8 @@ def say_notes(notes: Iterable[str]) -> None:
 
 
 def _print_undecided(
-    display: Display, rows: "Mapping[int, Row]", context: typer.Context, out: Path
+    display: "_Display", rows: "dict[int, Row]", context: typer.Context, out: Path
 ) -> None:
-    """rows: by place in the jobs of the run."""
     from posemark.cli import undecided
 
     found = undecided.undecided(display.jobs, rows)
@@ -273,4 +273,111 @@ def _to_go_on(out: Path) -> str:
     return (
         f"stopped. Every finished frame is kept in {out}; to go on, run the same command "
         f"with --out {out} --resume."
+    )
+
+
+class _Display:
+    """What a run shows: one bar over all entries, a line for each that is over.
+
+    jobs: of the run.
+    """
+
+    def __init__(self, progress: "Progress", jobs: "list[Prepared]", how: _How) -> None:
+        self._derived: dict[int, Derived] = {}
+        self._opened, self._opening_ns, self._began_ns = 0, 0, 0
+        self._progress, self.jobs, self._json = progress, jobs, how.json
+        self._time, self._plan = how.time, _plan_of(jobs, how.within)
+        self._truths: Truths = {}
+        self._shares, self._pose_ns = [0.0] * len(jobs), [0] * len(jobs)
+        self._frames = [0] * len(jobs)
+        self._left: dict[int, float | None] = {}
+        self._plain = Budget(PLAIN_SECONDS)
+        self._task = progress.add_task("", total=float(len(jobs)), text="")
+
+    def rows_by_place(self) -> "dict[int, Row]":
+        """The rows of the entries that are over, by place in jobs; evidence is shared."""
+        from posemark.report.derive import with_shared_evidence
+
+        rows = with_shared_evidence(list(self._derived.values()))
+        return dict(zip(self._derived, rows, strict=True))
+
+    @property
+    def opening_seconds(self) -> float:
+        """That an entry took, on average, until its network was built and warm."""
+        return self._opening_ns / 1e9 / max(1, self._opened)
+
+    def opening(self, place: int) -> None:
+        self._began_ns = self._began_ns or now_ns()
+        self._show(place, "building the network")
+
+    def ready(self, standings: "Mapping[int, Standing]", unable: Collection[int]) -> None:
+        self._opened += len(standings)
+        self._opening_ns += now_ns() - self._began_ns
+        self._began_ns = 0
+        self._left |= {place: each.seconds_left for place, each in standings.items()}
+        names = [self.jobs[place].key for place in sorted(unable)]
+        for line in expecting.announcement(self._plan, standings, names):
+            self._say(line)
+
+    def step(self, place: int, step: "Step") -> None:
+        self._shares[place] = step.share
+        self._left[place] = step.seconds_left
+        self._frames[place] += step.line.error is None
+        self._pose_ns[place] += sum(step.line.stages.get(stage, 0) for stage in POSE_STAGES)
+        spent_ns = self._pose_ns[place]
+        speed = self._frames[place] / spent_ns * 1e9 if spent_ns else 0  # of this process alone
+        done = counted(step.done, "frame")
+        self._show(place, f"{done}, {speed:.3g} FPS{self._time_left()}")
+
+    def _time_left(self) -> str:
+        """Of the common time, or of all entries that have been opened."""
+        if self._time:
+            return f", {expecting.in_words(self._time.left)} left"
+        known = [seconds for seconds in self._left.values() if seconds is not None]
+        if len(known) < len(self._left):
+            return ""
+        return f", about {expecting.in_words(sum(known))} left"
+
+    def _show(self, place: int, text: str) -> None:
+        description = f"{place + 1}/{len(self.jobs)} {self.jobs[place].key}"
+        self._progress.update(
+            self._task, completed=self._completed(), description=description, text=text
+        )
+        if self._progress.disable and self._plain.used_up():
+            self._plain = Budget(PLAIN_SECONDS)
+            self._say(f"{description}: {text}")
+
+    def _completed(self) -> float:
+        """Of as many entries as there are; by the clock where they share a time."""
+        if self._time and self._plan.time:
+            return len(self.jobs) * min(1.0, 1 - self._time.left / self._plan.time)
+        return sum(self._shares)
+
+    def _say(self, line: str) -> None:
+        if not self._json:
+            self._progress.console.print(line)
+
+    def over(self, place: int, path: Path) -> None:
+        from posemark.records import files
+        from posemark.report import figures, tables
+        from posemark.report.derive import derived
+
+        self._derived[place] = derived(files.read(path), self._truths)
+        row = self._derived[place].row
+        self._shares[place], self._left[place] = 1.0, 0.0
+        if self._json:
+            terminal.say(tables.json_lines([row]).rstrip())
+        else:
+            frames, speed = figures.counted(row.frames, "frame"), figures.fps(row)
+            self._say(f"{row.entry}: {frames}, {speed} pose FPS, {row.verdict.kind}")
+
+
+def _plan_of(jobs: "list[Prepared]", within: float | None) -> expecting.Plan:
+    options = jobs[0].job.options
+    return expecting.Plan(
+        entries=len(jobs),
+        frames=len(jobs[0].frames) * options.repeat,
+        ends=bool(options.limit or options.budget),
+        until=options.until is not None,
+        time=within,
     )
