@@ -544,7 +544,7 @@ def test_evidence_is_shared_once_when_all_entries_are_over(tmp_path, monkeypatch
         return share(found)
 
     monkeypatch.setattr(derive, "with_shared_evidence", counted)
-    text, _ = measure("o", "p", "--out", tmp_path / "two")
+    text, _ = measure("p", "r", "--out", tmp_path / "two")
     assert times == [2]
     assert "undecided" in text, "the same rows say what each still needs"
 

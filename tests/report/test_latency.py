@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posemark.report.latency import BINS_PER_DECADE, edges_ms, histogram, percentiles
+from posemark.report.latency import (
+    BINS_PER_DECADE,
+    PERCENTILES,
+    edges_ms,
+    fewest_frames,
+    histogram,
+    needs,
+    percentiles,
+)
 
 TIMES = st.integers(10**5, 10**12 - 1)
 
@@ -40,11 +48,27 @@ def test_percentiles_are_times_that_occurred():
 
 @pytest.mark.parametrize(
     ("frames", "expected"),
-    [(1, (1, 1, 1, 1)), (2, (1, 2, 2, 2)), (3, (2, 3, 3, 3)), (10, (5, 9, 10, 10))],
+    [
+        (1, {}),
+        (9, {}),
+        (10, {"p50": 5, "p90": 9}),
+        (20, {"p50": 10, "p90": 18, "p95": 19}),
+        (99, {"p50": 50, "p90": 90, "p95": 95}),
+        (100, {"p50": 50, "p90": 90, "p95": 95, "p99": 99}),
+    ],
 )
-def test_percentiles_of_few_frames_reach_the_slowest(frames, expected):
-    found = percentiles([ms * 10**6 for ms in range(frames, 0, -1)])
-    assert tuple(found.values()) == expected
+def test_a_percentile_is_told_from_the_frames_on_of_which_one_lies_beyond(frames, expected):
+    assert percentiles([ms * 10**6 for ms in range(frames, 0, -1)]) == expected
+
+
+@given(st.lists(TIMES, min_size=1, max_size=150, unique=True))
+def test_no_percentile_is_the_slowest_frame_itself(frame_ns):
+    assert max(frame_ns) / 1e6 not in percentiles(frame_ns).values()
+
+
+def test_what_percentiles_need_is_said_in_words():
+    assert [fewest_frames(percent) for percent in PERCENTILES] == [10, 10, 20, 100]
+    assert needs() == "p50 and p90 10 frames, p95 20, p99 100"
 
 
 @given(st.lists(TIMES, min_size=1, max_size=150))

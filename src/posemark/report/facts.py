@@ -10,9 +10,9 @@ def facts(row: Row) -> list[tuple[str, str]]:
         ("pose FPS", _fps(row)),
         ("pipeline FPS", figures.three_digits(row.fps_pipeline)),
         ("a frame takes", figures.cost(row)),
-        ("infer reaches", _share(row)),
+        ("of peak", _share(row)),
         ("latency", _latency(row)),
-        ("camera", _camera(row)),
+        ("camera FPS", _camera(row)),
         ("AP", _ap(row)),
         ("published AP", _published(row)),
         ("checked", row.expected),
@@ -71,12 +71,13 @@ def _share(row: Row) -> str:
 
 
 def _camera(row: Row) -> str:
-    """What a camera would see: replayed from the run, or as it was."""
+    """The fastest that would do, replayed from the run; and the one of the run, if it had one."""
     found: list[str] = []
-    if row.camera_fps is not None:
-        found.append(f"{row.camera_fps:g} FPS, {figures.percent(row.dropped_share)} dropped")
     if row.sustainable_fps is not None:
-        found.append(f"keeps up with {figures.three_digits(row.sustainable_fps)} FPS")
+        found.append(f"{figures.three_digits(row.sustainable_fps)} at most")
+    if row.camera_fps is not None:
+        dropped = figures.percent(row.dropped_share)
+        found.append(f"from a camera of {row.camera_fps:g} FPS, {dropped} dropped")
     return "; ".join(found)
 
 

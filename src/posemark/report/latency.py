@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from math import ceil
 
+from posemark.measure.interval import FEWEST_LINE_FRAMES
+
 BINS_PER_DECADE = 20
 """Bins grow by 12 %: two percentiles that differ to the eye lie in two bins."""
 
@@ -16,6 +18,23 @@ _EDGES_NS = [
 _LAST = len(_EDGES_NS) - 2
 
 PERCENTILES = (50, 90, 95, 99)
+
+
+def fewest_frames(percent: int) -> int:
+    """The frames that a percentile needs: one beyond it at least, or it is but the slowest frame.
+
+    And ten in any case: of fewer, no distribution is told.
+    """
+    return max(FEWEST_LINE_FRAMES, ceil(100 / (100 - percent)))
+
+
+def needs() -> str:
+    """The same in words: "p50 and p90 10 frames, p95 20, p99 100"."""
+    by_frames: dict[int, list[str]] = {}
+    for percent in PERCENTILES:
+        by_frames.setdefault(fewest_frames(percent), []).append(f"p{percent}")
+    told = [f"{' and '.join(names)} {frames}" for frames, names in by_frames.items()]
+    return ", ".join([f"{told[0]} frames", *told[1:]])
 
 
 def histogram(frame_ns: Sequence[int]) -> tuple[tuple[int, int], ...]:
@@ -37,12 +56,11 @@ def edges_ms(number: int) -> tuple[float, float]:
 
 
 def percentiles(frame_ns: Sequence[int]) -> dict[str, float]:
-    """p50, p90, p95 and p99 in milliseconds; empty without frames.
+    """Those of p50, p90, p95 and p99 in milliseconds that have the frames they need.
 
     By nearest rank: the shortest time that at least so many per cent of the frames stay
-    within. Never between two frames, and the slowest frame is never left out.
+    within. Never between two frames, and no frame is left out.
     """
     ordered = sorted(frame_ns)
-    if not ordered:
-        return {}
-    return {f"p{p}": ordered[ceil(p * len(ordered) / 100) - 1] / 1e6 for p in PERCENTILES}
+    known = (p for p in PERCENTILES if len(ordered) >= fewest_frames(p))
+    return {f"p{p}": ordered[ceil(p * len(ordered) / 100) - 1] / 1e6 for p in known}

@@ -14,6 +14,7 @@ from posemark.report import (
     context,
     controls,
     entries,
+    facts,
     figures,
     fronts,
     latency,
@@ -23,6 +24,7 @@ from posemark.report import (
     strip,
     tables,
     templates,
+    terms,
     theme,
 )
 from posemark.report.rows import STAGES, Row
@@ -56,6 +58,9 @@ def html(rows: list[Row], title: str) -> str:
         "controls": controls.controls(rows, log=templates.log_by_default(rows)),
         "views": "" if context.by_approach(context.plotted(rows)) else "hidden",
         "footnote": escape(_footnote(rows)),
+        "card_terms": escape(terms.legend(_facts(rows))),
+        "table_terms": escape(terms.legend(column.title for column in _columns(rows))),
+        "percentiles": escape(latency.needs()),
         "table": _table(rows),
         "reproduced": _reproduced(rows),
         "verdicts": _definitions(figures.VERDICTS),
@@ -80,6 +85,7 @@ def _report(rows: list[Row]) -> dict[str, Any]:
         "strip": strip.data(),
         "stages": STAGES,
         "edges": {used: latency.edges_ms(used) for row in rows for used, _ in row.histogram},
+        "terms": terms.TERMS,
         "palette": theme.CHOSEN,
         "font": theme.FONT,
         "wishes": recommend.page_data(rows),
@@ -156,9 +162,18 @@ def _lettered(row: Row, name: str) -> str:
     return f"<b>{escape(row.letter)}</b> {escape(name.removeprefix(row.letter).strip())}"
 
 
+def _facts(rows: list[Row]) -> set[str]:
+    """What the cards of entries tell of."""
+    return {what for row in rows for what, _ in facts.facts(row)}
+
+
+def _columns(rows: list[Row]) -> list[tables.Column]:
+    return [column for column in tables.COLUMNS if not column.empty(rows)]
+
+
 def _table(rows: list[Row]) -> str:
     brief = tables.brief(rows)
-    columns = {column: column in brief for column in tables.COLUMNS if not column.empty(rows)}
+    columns = {column: column in brief for column in _columns(rows)}
     headings = "".join(_heading(column, main) for column, main in columns.items())
     body = "\n".join(_line(at, row, columns) for at, row in enumerate(rows))
     return f"<table>\n<thead><tr>{headings}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
@@ -197,7 +212,9 @@ _PEOPLE = {column.title: people for column, people in zip(_BY_PEOPLE, figures.PE
 
 
 def _heading(column: tables.Column, main: bool) -> str:
-    button = f'<button type="button">{escape(column.title)}</button>'
+    meaning = terms.TERMS.get(column.title)
+    hover = f' title="{escape(meaning)}"' if meaning else ""
+    button = f'<button type="button"{hover}>{escape(column.title)}</button>'
     return f'<th scope="col"{_classes(column, main)}>{button}</th>'
 
 

@@ -27,7 +27,11 @@ function verdict(entry) {
 
 function list(pairs) {
   const made = element("dl");
-  for (const [what, text] of pairs) made.append(element("dt", what), element("dd", text));
+  for (const [what, text] of pairs) {
+    const name = element("dt", what);
+    name.title = report.terms[what] ?? "";
+    made.append(name, element("dd", text));
+  }
   return made;
 }
 
@@ -62,7 +66,7 @@ function drawCards() {
 
 // What an entry must have to be in each chart of the chosen ones.
 const HAS = {
-  latency: (entry) => entry.histogram.length > 0,
+  latency: (entry) => Object.keys(entry.latency).length > 0,
   timeline: (entry) => entry.timeline.length > 1,
   keypoints: (entry) => entry.keypoints,
   sizes: (entry) => entry.sizes,

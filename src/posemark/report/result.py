@@ -67,7 +67,10 @@ class Reproduced(msgspec.Struct, frozen=True):
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Percentiles of the time of a frame by nearest rank; null where no frame was measured."""
+    """Percentiles of the time of a frame by nearest rank; null of too few frames.
+
+    They need 10 frames (p50, p90), 20 (p95) and 100 (p99), so that one lies beyond.
+    """
 
     p50: Annotated[float | None, about("Half of the frames took no longer.", "ms")] = None
     p90: Annotated[float | None, about("90 % of the frames took no longer.", "ms")] = None

@@ -60,8 +60,9 @@ class Row:
         run; what the line says beyond is extrapolated.
     fps_interval: 95 % interval of fps_pose over the very frames of this run; None with too few
         blocks. blocks: how many it rests on. verdict: what the speed is worth.
-    latency_ms: p50, p90, p95, p99 of the time of a frame, all stages; in paced mode from the
-        camera's frame on. histogram: frames by latency bin (report/latency.py), (bin, frames).
+    latency_ms: p50, p90, p95, p99 of the time of a frame, all stages, those that have enough
+        frames; in paced mode from the camera's frame on. histogram: frames by latency bin
+        (report/latency.py), (bin, frames).
     timeline: (seconds since the first block, pose FPS, sentinel ms), at most 60 points.
     mode, camera_fps: as run. dropped_share: of the camera's frames (paced). sustainable_fps:
         the fastest camera of which at most 1 % of the frames would be dropped, replayed from
