@@ -99,7 +99,6 @@ def _print_json(answer: "Answer", wishes: "Wishes") -> None:
 
 def _print(answer: "Answer", wishes: "Wishes", rows: "list[Row]") -> None:
     from posemark.report.figures import counted
-    from posemark.report.reasons import ON_TRUTH
 
     console = terminal.console()
     fitting = len(answer.fitting)
@@ -108,11 +107,10 @@ def _print(answer: "Answer", wishes: "Wishes", rows: "list[Row]") -> None:
     open_ones = f", {waiting} undecided" if waiting else ""
     said = f"{fitting} of {counted(len(rows), 'entry', 'entries')} {verb}{open_ones}"
     console.print(said, style="bold")
-    _print_fitting(console, [each for each in answer.fitting if not each.on_truth])
-    on_truth = [each for each in answer.fitting if each.on_truth]
-    if on_truth:
-        console.print(f"\n{ON_TRUTH}", style="bold")
-    _print_fitting(console, on_truth)
+    for heading, choices in answer.lists.items():
+        if heading:
+            console.print(f"\n{heading}", style="bold")
+        _print_fitting(console, choices)
     titles = _titles(wishes)
     _print_undecided(console, answer, titles)
     _print_nearest(console, answer, titles)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posemark.cli import choosing, running, terminal
+from posemark.cli import choosing, run_options, running, terminal
 from posemark.cli.console import fresh_folder, print_indented, progress_bar
 from posemark.cli.stopping import said_on_stop
 
@@ -61,11 +61,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothi
 
 def tune(
     entry: EntryName,
-    data: running.Data = "sample",
-    boxes: running.BoxesOption = None,
-    weights: running.WeightsOption = None,
-    flip: running.Flip = False,
-    device: running.Device = "cpu",
+    data: run_options.Data = "sample",
+    boxes: run_options.BoxesOption = None,
+    weights: run_options.WeightsOption = None,
+    flip: run_options.Flip = False,
+    device: run_options.Device = "cpu",
     runtimes: Runtimes = None,
     max_ap_loss: MaxLoss = 0.1,
     calibrate: Calibrate = None,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from posemark.report import comparable, entries, figures, licences
+from posemark.report import comparable, entries, figures, licences, marks
 from posemark.report.rows import Row
 from posemark.score.interval import difference_interval
 
@@ -33,10 +33,15 @@ class Candidate:
         return figures.on_truth(self.row)
 
     @property
+    def doubted(self) -> bool:
+        """Whether the verdict on its speed is another than valid."""
+        return not marks.valid(self.row)
+
+    @property
     def cautions(self) -> list[str]:
         """What must be said beside it if it fits."""
         verdict = self.row.verdict
-        if verdict.kind == "valid":
+        if not self.doubted:
             return []
         return [": ".join((verdict.kind, *verdict.evidence[:1]))]
 

@@ -37,6 +37,7 @@ class Choice(msgspec.Struct, frozen=True):
     reasons: Annotated[tuple[str, ...], about("Phrases that say why it fits.")]
     beaten_by: Annotated[str, about("Name of a better entry; empty in `shortlist`.")]
     on_truth: Annotated[bool, about("Measured on annotated boxes, which an app does not have.")]
+    speed_valid: Annotated[bool, about("Whether the verdict on its speed is `valid`.")]
 
 
 class Exclusion(msgspec.Struct, frozen=True):

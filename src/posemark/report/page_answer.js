@@ -8,6 +8,7 @@ const NO_MEMORY =
   "memory not measured, for want of a process of its own: run without --no-isolate";
 const NOTHING_DECIDED = "nothing is decided yet";
 const ON_TRUTH = "on ground-truth boxes: an app needs a detector on top";
+const DOUBTED = "speed not valid: measure these again before you choose";
 
 function fpsWords({ row, fps }, { people }) {
   if (people === null) return `${figure(fps)} FPS`;
@@ -96,10 +97,23 @@ function verdictOn({ fitting, judged }) {
   return element("p", words, "verdict-line");
 }
 
-// By falling AP; what another beats has a dash in place of its rank. Rows on annotated boxes apart.
+// By falling AP; what another beats has a dash in place of its rank. Rows whose speed is not valid
+// stand apart, behind a line where there are others, and so do those on annotated boxes.
 function fittingLists({ fitting }, wanted) {
-  const onTruth = fitting.filter(({ each }) => each.row.on_truth);
-  const others = fitting.filter(({ each }) => !each.row.on_truth);
+  const [valid, doubted] = [false, true].map((kind) =>
+    fitting.filter(({ each }) => each.row.doubted === kind),
+  );
+  if (!doubted.length) return byBoxes(valid, wanted);
+  const apart = element("div");
+  apart.append(...byBoxes(doubted, wanted));
+  const behind = more(`${doubted.length} more, ${DOUBTED}`, apart);
+  behind.open = !valid.length;
+  return [...byBoxes(valid, wanted), behind];
+}
+
+function byBoxes(choices, wanted) {
+  const onTruth = choices.filter(({ each }) => each.row.on_truth);
+  const others = choices.filter(({ each }) => !each.row.on_truth);
   const lists = others.length ? [fittingList(others, wanted)] : [];
   if (!onTruth.length) return lists;
   return [...lists, element("p", ON_TRUTH, "verdict-line"), fittingList(onTruth, wanted)];

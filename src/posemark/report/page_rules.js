@@ -115,15 +115,20 @@ function memoryBreaks(memory, most) {
   return memory <= most ? "" : `${sizeOf(memory)}, wanted ${sizeOf(most)}`;
 }
 
+// Which list a row stands in: those with a valid speed first, and on annotated boxes last in each.
+function listOf({ row }) {
+  return 2 * row.doubted + row.on_truth;
+}
+
 function beats(one, other) {
-  if (one.row.on_truth !== other.row.on_truth) return false;
+  if (listOf(one) !== listOf(other)) return false;
   const [ap, fps, otherAp, otherFps] = [one.row.ap, one.fps, other.row.ap, other.fps];
   return ap >= otherAp && fps >= otherFps && (ap > otherAp || fps > otherFps);
 }
 
 function ranked(judged) {
   const byWorth = (a, b) => b.row.ap - a.row.ap || b.fps - a.fps;
-  return judged.filter(fits).sort((a, b) => a.row.on_truth - b.row.on_truth || byWorth(a, b));
+  return judged.filter(fits).sort((a, b) => listOf(a) - listOf(b) || byWorth(a, b));
 }
 
 function unbeaten(fitting) {

@@ -11,6 +11,13 @@ NO_LINE = "its time over people is not known: too few frames, or as many people 
 NO_MEMORY = "memory not measured, for want of a process of its own: run without --no-isolate"
 NOTHING_DECIDED = "nothing is decided yet"
 ON_TRUTH = "on ground-truth boxes: an app needs a detector on top"
+DOUBTED = "speed not valid: measure these again before you choose"
+
+
+def heading(speed_valid: bool, on_truth: bool) -> str:
+    """What stands over a list of what fits; "" over those that an app can rely on."""
+    told = ((not speed_valid, DOUBTED), (on_truth, ON_TRUTH))
+    return "; ".join(text for applies, text in told if applies)
 
 
 def offers(each: Judged, wishes: Wishes) -> dict[str, str]:

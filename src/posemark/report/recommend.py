@@ -26,11 +26,12 @@ The rules, in this order (the page's script follows the same ones on the fields 
               difference to the best, paired over the images (score/interval.py); or no such
               interval, for want of images. The best row itself is decided, best as it was
               measured. Published APs come without an interval and are taken as they are.
-6. Of the rows that fit, one beats another if both or neither have annotated boxes, it is at least
-   as good in AP and in FPS, and better in one: as measured, whatever the intervals. The shortlist
-   is what nobody beats; the others that fit are marked, each with the first of the shortlist that
-   beats it.
-7. Rows on annotated boxes come last; otherwise AP falling, then FPS falling, then order as given.
+6. Rows whose speed is not valid, and rows on annotated boxes, stand in lists of their own. Of the
+   rows of a list, one beats another if it is at least as good in AP and in FPS, and better in one:
+   as measured, whatever the intervals. The shortlist is what nobody beats; the others that fit are
+   marked, each with the first of the shortlist that beats it.
+7. Rows whose speed is not valid come last, in each part those on annotated boxes; otherwise AP
+   falling, then FPS falling, then order as given.
 8. What a wish costs: the shortlist again without that one wish; the rows that it gains.
 9. Where nothing fits: by wish, the best value among the rows that break no other, else among all.
    For speed and accuracy only rows are named of which no wish is undecided, for speed with a
@@ -60,7 +61,8 @@ __all__ = ["AP", "COMPARABLE", "FPS", "LICENCE", "MEMORY", "Answer", "Wishes", "
 class Choice:
     """A row that fits. ap: 0..1. fps: as wished. reasons: phrases. beaten_by: a name, or "".
 
-    on_truth: measured on annotated boxes, which an app does not have.
+    on_truth: measured on annotated boxes, which an app does not have. speed_valid: by the verdict
+    on it.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Choice:
     reasons: tuple[str, ...]
     beaten_by: str = ""
     on_truth: bool = False
+    speed_valid: bool = True
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,19 @@ class Answer:
     def fitting(self) -> tuple[Choice, ...]:
         """All that fits in the order of rule 7."""
         found = (*self.shortlist, *self.beaten)
-        return tuple(sorted(found, key=lambda each: (each.on_truth, -each.ap, -each.fps)))
+        return tuple(sorted(found, key=_place))
+
+    @property
+    def lists(self) -> dict[str, list[Choice]]:
+        """The same by what stands over each list."""
+        found: dict[str, list[Choice]] = {}
+        for each in self.fitting:
+            found.setdefault(reasons.heading(each.speed_valid, each.on_truth), []).append(each)
+        return found
+
+
+def _place(each: Choice) -> tuple[bool, bool, float, float]:
+    return not each.speed_valid, each.on_truth, -each.ap, -each.fps
 
 
 def recommend(rows: list[Row], wishes: Wishes) -> Answer:
@@ -176,6 +191,7 @@ def _plain(each: Candidate, best: Candidate) -> dict[str, Any]:
         "runs": [evidence.run(row), evidence.run(best.row)],
         "images": row.ap_images,
         "on_truth": each.on_truth,
+        "doubted": each.doubted,
         "licence": each.licence.kind,
         "licence_why": each.licence.why,
         "memory": row.peak_memory,
@@ -206,7 +222,7 @@ def _decides_accuracy(each: Judged, wishes: Wishes) -> str:
 def _ranked(judged: Sequence[Judged]) -> list[Judged]:
     """What fits, in the order of rule 7."""
     by_worth = sorted((each for each in judged if each.fits), key=_worth, reverse=True)
-    return sorted(by_worth, key=lambda each: each.candidate.on_truth)
+    return sorted(by_worth, key=lambda each: each.place)
 
 
 def _worth(each: Judged) -> tuple[float, float]:
@@ -227,7 +243,8 @@ def _choice(each: Judged, shortlist: Sequence[Judged], wishes: Wishes) -> Choice
     beaten = (reasons.beaten(each, winner),) if winner else ()
     said = (*beaten, *told, *candidate.cautions)
     by = winner.candidate.name if winner else ""
-    return Choice(candidate.name, *each.worth, said, by, candidate.on_truth)
+    valid = not candidate.doubted
+    return Choice(candidate.name, *each.worth, said, by, candidate.on_truth, valid)
 
 
 def _gained(

@@ -62,9 +62,14 @@ class Judged:
         """AP and FPS of a row that fits, both of which are known."""
         return self.candidate.ap or 0.0, self.fps or 0.0
 
+    @property
+    def place(self) -> tuple[bool, bool]:
+        """Which list it stands in, those that an app can rely on first: rules 6 and 7."""
+        return self.candidate.doubted, self.candidate.on_truth
+
     def beats(self, other: "Judged") -> bool:
         """Rule 6."""
-        if self.candidate.on_truth != other.candidate.on_truth:
+        if self.place != other.place:
             return False
         (ap, fps), (other_ap, other_fps) = self.worth, other.worth
         return ap >= other_ap and fps >= other_fps and (ap > other_ap or fps > other_fps)
