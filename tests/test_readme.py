@@ -17,7 +17,6 @@ from posemark.datasets.sample import Sample
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FIRST_SCREEN = README[: README.index("\n## ")]
-SCENE = 50  # four people
 
 
 @pytest.fixture(scope="module")
@@ -28,19 +27,40 @@ def pictures():
     return module
 
 
-def test_the_five_lines_of_python_run_as_printed(tmp_path, monkeypatch, capsys):
+PYTHON = re.findall(r"```python\n(.*?)```", FIRST_SCREEN, re.DOTALL)
+
+
+def executed(block, names):
+    exec(compile(block, "README.md", "exec"), names)
+    return names
+
+
+@pytest.fixture
+def clean_folder(tmp_path, monkeypatch):
+    """Nothing was imported or fetched, and no folder of files is named."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv(FOLDERS, raising=False)
+
+
+def test_the_first_python_runs_as_printed_in_a_clean_folder(clean_folder, capsys):
+    found = executed(PYTHON[0], {})
+    people = len(found["scene"].truth)
+    assert people == 4
+    (said,) = capsys.readouterr().out.splitlines()
+    shape = re.fullmatch(r"\((\d), 17, 2\) \((\d),\)", said)
+    assert shape
+    assert 1 <= int(shape[1]) == int(shape[2]) <= people, "one a box, less those that repeat"
+
+
+def test_a_trained_model_finds_the_people_of_the_scene(clean_folder, monkeypatch):
     pytest.importorskip("openvino", reason="the runtime openvino is not installed")
     monkeypatch.setenv(FOLDERS, str(goldens.shared("weights")))
-    monkeypatch.chdir(tmp_path)
-    frame = Sample().frames()[SCENE - 1]
-    Path("people.jpg").write_bytes(frame.read())
-    (block,) = re.findall(r"```python\n(.*?)```", FIRST_SCREEN, re.DOTALL)
-    assert len([line for line in block.splitlines() if line]) == 5
-    found = {}
-    exec(compile(block, "README.md", "exec"), found)
-    poses, (truth, seen) = found["poses"], np.split(frame.truth.keypoints_xyv, [2], axis=2)
+    first, second = PYTHON
+    names = executed(first, {})
+    poses, frame = executed(second, names)["poses"], names["scene"]
+    truth, seen = np.split(frame.truth.keypoints_xyv, [2], axis=2)
     assert poses.keypoints_xy.shape == (len(frame.truth), 17, 2)
-    assert str(poses.scores) in capsys.readouterr().out
     for own, visible in zip(truth, seen[..., 0] == 2, strict=True):
         distances = np.linalg.norm(poses.keypoints_xy - own, axis=2)[:, visible]
         assert np.median(distances, axis=1).min() < 10  # pixels: somebody was found there

@@ -58,8 +58,8 @@ def html(rows: list[Row], title: str) -> str:
         "controls": controls.controls(rows, log=templates.log_by_default(rows)),
         "views": "" if context.by_approach(context.plotted(rows)) else "hidden",
         "footnote": escape(_footnote(rows)),
-        "card_terms": escape(terms.legend(_facts(rows))),
-        "table_terms": escape(terms.legend(column.title for column in _columns(rows))),
+        "card_terms": _definitions(terms.legend(_facts(rows))),
+        "table_terms": _definitions(terms.legend(column.title for column in _columns(rows))),
         "percentiles": escape(latency.needs()),
         "table": _table(rows),
         "reproduced": _reproduced(rows),
@@ -211,6 +211,10 @@ _BY_PEOPLE = (column for column in tables.COLUMNS if column.title.startswith("FP
 _PEOPLE = {column.title: people for column, people in zip(_BY_PEOPLE, figures.PEOPLE, strict=True)}
 
 
+_LONG = ("weights", "boxes", "evidence", "remarks", "machine", "published AP: settings")
+"""Columns whose texts may be long, and so take several lines."""
+
+
 def _heading(column: tables.Column, main: bool) -> str:
     meaning = terms.TERMS.get(column.title)
     hover = f' title="{escape(meaning)}"' if meaning else ""
@@ -224,7 +228,8 @@ def _cell(column: tables.Column, row: Row, main: bool) -> str:
     data = escape("" if value is None else str(value))
     shown = escape(column.text(row))
     if column.title == "entry":
-        button = f'<button type="button" aria-pressed="false">{shown}</button>'
+        broken = shown.replace("@", "<wbr>@")
+        button = f'<button type="button" aria-pressed="false">{broken}</button>'
         return f'<th scope="row" data-value="{data}">{button}</th>'
     return f'<td{_classes(column, main)} data-value="{data}">{shown}</td>'
 
@@ -236,6 +241,8 @@ def _classes(column: tables.Column, main: bool) -> str:
     """
     people = _PEOPLE.get(column.title)
     names = [
+        ("entry", column.title == "entry"),
+        ("long", column.title in _LONG),
         ("number", column.numeric),
         ("more", not main),
         (f"people-{people}", people is not None),

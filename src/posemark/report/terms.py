@@ -11,14 +11,12 @@ TERMS = {
     "published AP": "as its authors reported it, at their settings; not measured here",
     "verdict": "whether the machine was quiet enough for the speed to mean something",
     "pipeline FPS": "frames over the time of all stages, reading the image included",
-    "of peak": "the share that infer reaches of the arithmetic that this machine attains at the "
-    "same precision and number of threads",
+    "of peak": "the share of the machine's attainable arithmetic that infer reaches",
     "base ms": "the pose time of a frame without people, by a line fitted to all frames",
     "ms / person": "what each person adds to that time",
-    "ceiling": "the AP of perfect network outputs through the same decoder and boxes",
+    "ceiling": "the AP that a perfect network would reach with this decoder and these boxes",
     "camera FPS": f"the fastest camera of which at most {100 * MOST_DROPPED:g} % of the frames "
-    "would be dropped, because a newer one came before the last was done; replayed from the times "
-    "of the measured frames",
+    "would be dropped because the one before was not done",
 }
 """By the name that tables and cards show."""
 
@@ -26,8 +24,7 @@ _SAID = ("of peak", "base ms", "ms / person", "ceiling", "camera FPS")
 """Those that a reader cannot guess: they stand in a legend as well."""
 
 
-def legend(names: Iterable[str]) -> str:
-    """What those of these names mean that need to be said: "of peak: ...; ceiling: ...."."""
+def legend(names: Iterable[str]) -> dict[str, str]:
+    """Those of these names that need to be said, and what they mean."""
     used = set(names)
-    told = "; ".join(f"{name}: {TERMS[name]}" for name in _SAID if name in used)
-    return f"{told}." if told else ""
+    return {name: TERMS[name] for name in _SAID if name in used}
