@@ -12,7 +12,6 @@ import goldens
 from posemark.cards.model import FOLDERS
 from posemark.core.frame import Poses
 from posemark.core.skeleton import COCO_17
-from posemark.datasets.sample import Sample
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

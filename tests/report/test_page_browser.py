@@ -1,6 +1,7 @@
 """The page in a real browser: charts drawn, table sorts, nothing loaded, no errors."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -17,7 +18,7 @@ from browser_page import (
     text,
     written,
 )
-from posemark.report import figures, strip
+from posemark.report import figures, strip, terms
 from posemark.report.figures import DASH, ap_known
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
@@ -33,6 +34,13 @@ def browser(tmp_path_factory):
 @pytest.fixture(scope="module")
 def seed(tmp_path_factory):
     return written(report_rows.seed_measured(), tmp_path_factory.mktemp("seed"))
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """The same with a figure in every main column."""
+    rows = [replace(row, share=0.22) for row in report_rows.seed_measured()]
+    return written(rows, tmp_path_factory.mktemp("full"))
 
 
 @pytest.fixture(scope="module")
@@ -266,6 +274,50 @@ def test_the_page_fits_a_phone(browser, seed):
     assert max(widths) <= 375
     own = wide.replace("e.clientWidth", "Number(e.getAttribute('width'))")
     assert max(browser.execute_script(own)) <= 375  # not shrunk: letters keep their size
+
+
+def test_no_heading_of_the_table_is_cut_on_a_laptop(browser, full):
+    opened(browser, full, width=1280)
+    widths = "const e = document.getElementById('figures'); return [e.scrollWidth, e.clientWidth]"
+    needed, there = browser.execute_script(widths)
+    assert needed <= there
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 1280
+
+
+def test_the_name_of_an_entry_stays_in_sight_where_the_table_scrolls_on_a_phone(browser, seed):
+    opened(browser, seed, width=390)
+    places = """
+    const table = document.getElementById("figures");
+    table.scrollLeft = 400;
+    const left = table.getBoundingClientRect().left;
+    const cells = table.querySelectorAll("thead .entry, tbody th");
+    return [...cells].map((e) => e.getBoundingClientRect()).map((r) => [r.left - left, r.width]);
+    """
+    found = browser.execute_script(places)
+    assert len(found) == 26
+    assert max(abs(left) for left, _ in found) <= 2
+    assert max(width for _, width in found) < 0.45 * 390, "room for figures beside it"
+
+
+def test_names_of_figures_that_nobody_can_guess_are_explained(browser, full):
+    opened(browser, full)
+    titles = "return [...document.querySelectorAll('dt[title], thead button[title]')]"
+    told = browser.execute_script(f"{titles}.map((e) => [e.textContent, e.title])")
+    for name in ("of peak", "camera FPS"):
+        assert [name, terms.TERMS[name]] in told
+        assert f"{name}: {terms.TERMS[name]}" in text(browser, "#figures-terms")
+        assert f"{name}: {terms.TERMS[name]}" in text(browser, "#cards-terms")
+
+
+def test_no_distribution_is_drawn_of_a_single_frame(browser, tmp_path):
+    row = report_rows.measured()
+    single = replace(row, frames=1, histogram=((40, 1),), latency_ms={})
+    opened(browser, written([single], tmp_path), "#entry=0")
+    assert not find(browser, "#latency-section").is_displayed()
+    assert "latency" not in text(browser, "#cards")
+    opened(browser, written([row], tmp_path, "many.html"), "#entry=0")
+    assert find(browser, "#latency-section").is_displayed()
+    assert "latency" in text(browser, "#cards")
 
 
 def test_every_control_has_a_name(browser, seed):

@@ -9,7 +9,7 @@ import pytest
 import report_rows
 from browser_page import chromium, find, opened, settled, text, written
 from posemark.report import recommend
-from posemark.report.reasons import NOTHING_DECIDED, ON_TRUTH
+from posemark.report.reasons import DOUBTED, NOTHING_DECIDED, ON_TRUTH
 from posemark.report.recommend import Wishes
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
@@ -72,7 +72,7 @@ def random_rows(chance):
         boxes = chance.choice(["gt", "detected", "detected"])
         make = chance.choice([report_rows.row, maker, maker, maker])
         line = chance.choice([(2.0, 3.0), (40.0, 0.5), (0.0, 5.0)] * 3 + [(None, None)])
-        kind = chance.choice(["valid"] * 8 + ["noisy", "incomparable"])
+        kind = chance.choice(["valid"] * 8 + ["noisy", "contended", "incomparable"])
         row = plain_row(make, boxes, kind)
         ap = chance.choice([0.6, 0.65, 0.7, 0.744])
         published = row.ap_published
@@ -165,19 +165,34 @@ def test_the_panel_tells_the_shortlist_what_is_excluded_and_what_a_wish_costs(br
     opened(browser, page)
     wish(browser, min_fps=0.5, max_loss=20)
     answer = recommend.recommend(report_rows.seed_measured(), Wishes(min_fps=0.5, max_ap_loss=20.0))
+    browser.execute_script("document.querySelector('#answer > details').open = true")
     shown = text(browser, "#answer")
     assert shown.startswith(f"{len(answer.fitting)} of 25 entries fit")
     places = [shown.index(f"{each.name} {each.reasons[0]}") for each in answer.fitting]
     assert places == sorted(places)
     first_on_truth = next(at for at, each in enumerate(answer.fitting) if each.on_truth)
     assert places[first_on_truth - 1] < shown.index(ON_TRUTH) < places[first_on_truth]
-    assert shown.count("detector on top") == 1
+    first_doubted = next(at for at, each in enumerate(answer.fitting) if not each.speed_valid)
+    assert places[first_doubted - 1] < shown.index(DOUBTED) < places[first_doubted]
     assert [note for note in answer.notes if note not in shown] == [answer.notes[-1]]  # --people
     by_fps = sum(each.constraint == "fps" for each in answer.excluded)
     assert f"{by_fps} excluded: speed" in shown
     for name in answer.gains["fps"]:
         assert name in shown.split("Without the wish for speed:")[1]
     assert "min_fps=0.5" in browser.execute_script("return location.hash")
+
+
+def test_speeds_that_are_not_valid_stand_behind_a_line_unless_there_are_no_others(
+    browser, tmp_path
+):
+    rows = report_rows.seed_measured()[:2]
+    mixed = written([rows[0], report_rows.judged(rows[1], "contended")], tmp_path)
+    opened(browser, mixed)
+    assert f"1 more, {DOUBTED}" in text(browser, "#answer > details > summary")
+    assert rows[1].entry not in text(browser, "#answer .shortlist")
+    assert find(browser, "#answer > details").get_attribute("open") is None
+    opened(browser, written([report_rows.judged(rows[1], "contended")], tmp_path, "only.html"))
+    assert rows[1].entry in text(browser, "#answer > details .shortlist")
 
 
 def test_the_panel_says_what_comes_nearest_where_nothing_fits(browser, page):

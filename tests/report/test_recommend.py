@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from posemark.report.reasons import DOUBTED, ON_TRUTH
 from posemark.report.recommend import Wishes, page_data, recommend
 from posemark.report.rows import Published, Verdict
 from report_rows import bottom_up, row, seed, seed_measured
@@ -68,6 +69,26 @@ def test_without_wishes_the_shortlist_is_the_front_with_the_most_accurate_first(
     assert [(each.ap, each.fps) for each in answer.shortlist] == [(0.75, 5), (0.7, 20), (0.6, 50)]
     assert names(answer.beaten) == ["worse"]
     assert (answer.excluded, answer.gains, answer.nearest) == ((), {}, {})
+
+
+def test_what_fits_with_a_speed_that_is_not_valid_stands_apart_and_beats_nobody_else():
+    contended = {"verdict": Verdict("contended", ("other work",))}
+    busy = [entry("busy", 0.8, 10, **contended), entry("slower", 0.7, 20, **contended)]
+    truth = [
+        entry("drawn", 0.9, 10, boxes="gt"),
+        entry("busy-drawn", 0.9, 9, boxes="gt", **contended),
+    ]
+    answer = recommend([*busy, *truth, *THREE], Wishes())
+    assert {title: names(own) for title, own in answer.lists.items()} == {
+        "": ["best", "middle", "fast"],
+        ON_TRUTH: ["drawn"],
+        DOUBTED: ["busy", "slower"],
+        f"{DOUBTED}; {ON_TRUTH}": ["busy-drawn"],
+    }
+    assert {each.name: each.beaten_by for each in answer.beaten} == {"slower": "busy"}
+    assert [each.name for each in answer.fitting if not each.speed_valid] == [
+        *("busy", "slower", "busy-drawn")
+    ]
 
 
 @pytest.mark.parametrize(
