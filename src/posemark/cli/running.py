@@ -296,9 +296,9 @@ class _Display:
 
     def rows_by_place(self) -> "dict[int, Row]":
         """The rows of the entries that are over, by place in jobs; evidence is shared."""
-        from posemark.report.derive import with_shared_evidence
+        from posemark.report.derive import together
 
-        rows = with_shared_evidence(list(self._derived.values()))
+        rows = together(list(self._derived.values()), self._truths)
         return dict(zip(self._derived, rows, strict=True))
 
     @property

@@ -87,7 +87,7 @@ def _measured_ap(row: Row, others: list[Row]) -> tuple[float | None, str]:
         return None, f"its AP is over other images or sigmas than most ({row.frames:,} images)"
     published = row.ap_published
     known = f" (published {figures.points(published.AP)})" if published else ""
-    ap = figures.measured_ap(row)
+    ap = row.compared.AP if row.compared else None
     return ap, f"no AP measured here{known}" if ap is None else ""
 
 
@@ -108,7 +108,8 @@ def loss(best: Candidate, own: Candidate) -> Loss:
     points = 100 * ((best.ap or 0.0) - (own.ap or 0.0))
     if best is own or own.ap_source == PUBLISHED:
         return Loss(points, points, points)
-    ends = difference_interval(best.row.ap_draws, own.row.ap_draws)
+    theirs, ours = best.row.compared, own.row.compared
+    ends = difference_interval(theirs.draws, ours.draws) if theirs and ours else None
     if ends is None or own.ap is None:
         return Loss(points)
     return Loss(points, min(points, 100 * ends[0]), max(points, 100 * ends[1]))

@@ -39,7 +39,7 @@ _SPEED = (
     _Condition("modes", lambda row: figures.mode(row)),
 )
 _AP = (
-    _Condition("sets of images", lambda row: f"images {row.images or '?'}"),
+    _Condition("sets of images", lambda row: _images(row)),
     _Condition("sets of sigmas", lambda row: f"sigmas {row.fingerprint.get('sigmas', '?')}"),
 )
 
@@ -82,6 +82,12 @@ def _sound(rows: list[Row]) -> list[Row]:
 
 def _measured(rows: list[Row]) -> list[Row]:
     return [row for row in _sound(rows) if figures.measured_ap(row) is not None]
+
+
+def _images(row: Row) -> str:
+    """Those that its AP is compared over."""
+    own = row.compared
+    return f"{figures.counted(own.images, 'image')} ({own.key or '?'})" if own else ""
 
 
 def _with_hash(name: str, found: str) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from posemark.report import comparable, figures
+from posemark.report import common_images, comparable, figures
 from posemark.report.figures import counted, flaws, people_per_frame, span
 from posemark.report.rows import Row
 
@@ -64,7 +64,8 @@ def settings(rows: list[Row]) -> list[str]:
 def warnings(rows: list[Row]) -> list[str]:
     """Sentences on figures that stand together here but cannot be compared, or not relied on."""
     flips = len({row.flip for row in rows}) > 1
-    mixed = [*comparable.reasons(rows), *([_FLIPS] if flips else [])]
+    mixed = [*comparable.reasons(rows), *common_images.sentences(rows)]
+    mixed += [_FLIPS] if flips else []
     broken = [f"{row.entry}: {', '.join(flaws(row))}." for row in rows if flaws(row)]
     return [*mixed, *_doubtful(rows), *broken]
 

@@ -16,10 +16,11 @@ from posemark.measure.interval import pose_interval
 from posemark.measure.pairing import pose_ns
 from posemark.records import files, schema, truth
 from posemark.report import ceiling, figures
+from posemark.report.common_images import with_common_images
 from posemark.report.expected import expectation, reproduction
 from posemark.report.header_row import row_of_header
 from posemark.report.latency import histogram, percentiles
-from posemark.report.rows import POSE_STAGES, STAGES, Row
+from posemark.report.rows import POSE_STAGES, STAGES, ComparedAP, Row
 from posemark.report.sharing import Derived, milliseconds, parts_of, with_shared_evidence
 from posemark.report.verdict import judge, timed_blocks
 from posemark.score.coco import Judged, Results
@@ -57,10 +58,16 @@ def load_rows(
     """
     truths: Truths = {}
     records = watched([record for path in paths for record in records_in(path)])
-    return in_order(
-        with_shared_evidence(
-            usable(records, lambda path: derived(files.read(path), truths), left_out)
-        )
+    found = usable(records, lambda path: derived(files.read(path), truths), left_out)
+    return in_order(together(found, truths))
+
+
+def together(found: Sequence[Derived], truths: Truths) -> list[Row]:
+    """The rows of records that are read together: what they share, and AP over common images."""
+    return with_common_images(
+        found,
+        with_shared_evidence(found),
+        lambda path, images: _common_ap(files.read(path), truths, images),
     )
 
 
@@ -101,8 +108,9 @@ def _nothing_left(errors: list[RecordError]) -> RecordError:
 
 
 def derived(record: files.Record, truths: Truths) -> Derived:
-    """The figures of one record before evidence is shared: see with_shared_evidence."""
-    return Derived(row_of(record, truths), parts_of(record))
+    """The figures of one record before it is read together with others."""
+    images = frozenset(f.image_id for f in record.frames if f.error is None)
+    return Derived(row_of(record, truths), parts_of(record), record.path, images)
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
@@ -328,6 +336,18 @@ def _with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) 
         expected=expectation(record.header, len(scored), figure),
         reproduction=reproduction(record.header, len(scored), figure),
     )
+
+
+def _common_ap(record: files.Record, truths: Truths, images: frozenset[int]) -> ComparedAP | None:
+    """Over some of the images of a record; None where nobody is annotated in them."""
+    found = [(f.image_id, f.poses) for f in record.frames if f.image_id in images]
+    judged = _judged(truth_of(record, truths), found, record.header.sigmas)
+    ap = judged.figures["AP"] if judged else None
+    if judged is None or ap is None:
+        return None
+    draws, key = resampled_aps(judged), _short_hash(sorted(images))
+    folder = str(record.path.parent)
+    return ComparedAP(ap, ap_interval(draws), draws, len(images), key, folder)
 
 
 def _judged(

@@ -107,13 +107,14 @@ def images_for(row: Row, lost: float, ends: tuple[float, float] | None, wish: fl
     Returns:
         Their number, if the difference stays as it is; None where that is out of reach.
     """
+    images = row.compared.images if row.compared else 0
     if ends is None:
-        return _MORE * max(row.ap_images, FEWEST_IMAGES)
+        return _MORE * max(images, FEWEST_IMAGES)
     half, distance = max(lost - ends[0], ends[1] - lost), abs(lost - wish)
     # The interval narrows with the root of the number of images.
     if distance * _FARTHEST < half:
         return None
-    return ceil(row.ap_images * max(half / distance, 1.0) ** 2) + 1
+    return ceil(images * max(half / distance, 1.0) ** 2) + 1
 
 
 _FARTHEST = 10.0
@@ -152,6 +153,11 @@ def accuracy_command(row: Row, best: Row, images: int | None) -> str:
     """
     limit = f" --limit {images}" if images else ""
     return " && ".join(f"{run(each)}{limit}" for each in (row, best))
+
+
+def going_on(folder: str) -> str:
+    """What makes a command go on with the records of a folder."""
+    return f"--out {quote(folder)} --resume"
 
 
 def run(row: Row) -> str:

@@ -45,7 +45,7 @@ def _ap(row: Row) -> str:
     if row.ap_interval:
         low, high = map(figures.points, row.ap_interval)
         words += f" ({low} to {high}, 95 % over images)"
-    return f"{words}; {figures.run_settings(row)}"
+    return "; ".join(filter(None, (words, figures.run_settings(row), figures.common(row))))
 
 
 def _published(row: Row) -> str:

@@ -41,6 +41,12 @@ def measured_ap(row: Row) -> float | None:
     return row.ap["AP"] if row.ap else None
 
 
+def common(row: Row) -> str:
+    """The AP over common images in words; "" where all have the same: rows.Row.ap_common."""
+    own = row.ap_common
+    return f"{points(own.AP)} over the {counted(own.images, 'image')} that all have" if own else ""
+
+
 def ap_known(row: Row) -> bool:
     """Whether there is any AP, of this run or published."""
     return measured_ap(row) is not None or row.ap_published is not None

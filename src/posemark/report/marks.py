@@ -23,9 +23,8 @@ TOOLTIP = {
 
 def ap(row: Row) -> float | None:
     """AP in points: of this run where there is one, else the published figure, if any."""
-    measured = figures.measured_ap(row)
-    if measured is not None:
-        return 100 * measured
+    if row.compared:
+        return 100 * row.compared.AP
     return 100 * row.ap_published.AP if row.ap_published else None
 
 
@@ -65,7 +64,7 @@ def valid(row: Row) -> bool:
 
 def mark(row: Row) -> dict[str, Any]:
     """The figures of a mark and the texts of its tooltip; intervals None where there is none."""
-    ap_low, ap_high = row.ap_interval or (None, None)
+    ap_low, ap_high = (row.compared and row.compared.interval) or (None, None)
     fps_low, fps_high = row.fps_interval or (None, None)
     return {
         "ap": ap(row),
@@ -94,7 +93,8 @@ def mark(row: Row) -> dict[str, Any]:
 def _ap_text(row: Row) -> str:
     measured = figures.measured_ap(row)
     if measured is not None:
-        return f"{figures.points(measured)} measured in this run ({figures.run_settings(row)})"
+        words = f"{figures.points(measured)} measured in this run ({figures.run_settings(row)})"
+        return "; ".join(filter(None, (figures.common(row), words)))
     if row.ap_published is None:
         return "unknown: neither measured in this run nor published"
     setting = f"{figures.published_settings(row.ap_published)}; {row.ap_published.source}"

@@ -50,6 +50,7 @@ from typing import Any
 
 from posemark.report import context, evidence, faster, figures, licences, reasons
 from posemark.report.candidates import MEASURED, Candidate, best_of, candidates, loss
+from posemark.report.common_images import sentences
 from posemark.report.judging import judge, own_bounds
 from posemark.report.rows import Row
 from posemark.report.wishes import AP, COMPARABLE, FPS, LICENCE, MEMORY, Judged, Wishes, less
@@ -189,7 +190,7 @@ def _plain(each: Candidate, best: Candidate) -> dict[str, Any]:
         "noise": evidence.noise(row),
         "command": evidence.command(row),
         "runs": [evidence.run(row), evidence.run(best.row)],
-        "images": row.ap_images,
+        "images": row.compared.images if row.compared else 0,
         "on_truth": each.on_truth,
         "doubted": each.doubted,
         "licence": each.licence.kind,
@@ -328,7 +329,7 @@ def _ap_notes(field: Sequence[Candidate]) -> list[str]:
 
 def _ap_note(source: str, group: list[Row]) -> str:
     if source == MEASURED:
-        return "AP and speed are of the very same runs."
+        return " ".join(["AP and speed are of the very same runs.", *sentences(group)])
     settings = context.short_published_settings(group) or "none known"
     ours = " / ".join(context.distinct(figures.flip(row.flip) for row in group))
     return f"No AP was measured here: it is as published ({settings}); the speed is ours ({ours})."

@@ -59,6 +59,15 @@ class Worth(msgspec.Struct, frozen=True):
     evidence: Annotated[tuple[str, ...], about("Sentences with figures, the decisive one first.")]
 
 
+class Common(msgspec.Struct, frozen=True):
+    """AP over the images that all records of a run have."""
+
+    AP: Annotated[float, about("0 to 1.")]
+    interval: Annotated[Bounds | None, about("95 % interval, images resampled.")]
+    images: Annotated[int, about("Their number.")]
+    key: Annotated[str, about("Hash of these images.")]
+
+
 class Reproduced(msgspec.Struct, frozen=True):
     """How a measured AP stands to the published one."""
 
@@ -206,6 +215,13 @@ class Result(msgspec.Struct, frozen=True):
         dict[str, float] | None, about("Mean OKS similarity by key point, 0 to 1.")
     ]
     ap_interval: Annotated[Bounds | None, about("95 % interval of AP, images resampled.")]
+    ap_common: Annotated[
+        Common | None,
+        about(
+            "What is compared where entries of a run saw different images: AP over those that "
+            "all have; null where they have the same."
+        ),
+    ]
     images: Annotated[str, about("Hash of the images that AP rests on.")]
     fingerprint: Annotated[
         dict[str, str],

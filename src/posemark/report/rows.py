@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from posemark.measure.clock import POSE_STAGES, STAGES
 
-__all__ = ["POSE_STAGES", "STAGES", "Published", "Reproduction", "Row", "Verdict"]
+__all__ = ["POSE_STAGES", "STAGES", "ComparedAP", "Published", "Reproduction", "Row", "Verdict"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,22 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class ComparedAP:
+    """A measured AP (0..1), and the images that it rests on.
+
+    interval, draws: as ap_interval and ap_draws of a row. images: their number. key: their hash.
+    folder: of the records that have these images in common.
+    """
+
+    AP: float
+    interval: tuple[float, float] | None
+    draws: tuple[float, ...]
+    images: int
+    key: str
+    folder: str = ""
+
+
+@dataclass(frozen=True)
 class Row:
     """The figures of one entry. Its public form is Result (report/result.py, docs/json.md).
 
@@ -75,6 +91,8 @@ class Row:
     keypoint_accuracy: mean OKS similarity by key point, 0..1. ap_interval: 95 % of AP, images
         resampled. ap_draws: AP over each of the resampled sets of images, which are the same
         ones wherever the images are; none with too few images. ap_images: that AP rests on.
+    ap_common: AP over the images that all records of the run have; None where they have the same
+        ones (report/common_images.py).
     images: hash of the images that AP rests on. fingerprint: what else decides whether two
         results measure the same: images, data, boxes, sigmas, decoder, weights, precision,
         protocol. started: wall-clock time.
@@ -169,3 +187,12 @@ class Row:
     ap_images: int = 0
     typed: dict[str, str] = field(default_factory=dict[str, str])
     card: str = ""
+    ap_common: ComparedAP | None = None
+
+    @property
+    def compared(self) -> ComparedAP | None:
+        """The measured AP that may stand beside those of other rows; None where none is."""
+        ap = self.ap["AP"] if self.ap else None
+        if self.ap_common or ap is None:
+            return self.ap_common
+        return ComparedAP(ap, self.ap_interval, self.ap_draws, self.ap_images, self.images)

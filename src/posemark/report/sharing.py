@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from posemark.measure.shared import Part, fps_interval, line_of, spread_of
 from posemark.records import files, schema
@@ -10,10 +11,15 @@ from posemark.report.rows import Row
 
 @dataclass(frozen=True)
 class Derived:
-    """The figures of one record, and the parts of its frames' time for those who share them."""
+    """The figures of one record, and what those of others depend on.
+
+    parts: of its frames' time, for those who share them. images: those that were measured.
+    """
 
     row: Row
     parts: tuple[Part, ...]
+    path: Path
+    images: frozenset[int]
 
 
 def parts_of(record: files.Record) -> tuple[Part, ...]:

@@ -102,6 +102,9 @@ COLUMNS = (
     Column("±", figures.half_width, figures.plus_minus, brief=True),
     _metric("AP"),
     Column("AP, 95 %", _ap_interval, brief=True),
+    Column(
+        "AP, common images", lambda row: row.ap_common and row.ap_common.AP, figures.points, True
+    ),
     Column("published AP", _published, figures.points, brief=True, mark=figures.published_mark),
     Column("verdict", lambda row: row.verdict.kind, brief=True),
     Column("weights", lambda row: row.weights, brief=True),
@@ -305,8 +308,9 @@ def _best_ap(row: Row) -> str:
     """Measured with its interval where it was, else as published."""
     if figures.measured_ap(row) is None:
         return _column("published AP").text(row)
-    interval = f" ({_ap_interval(row)})" if row.ap_interval else ""
-    return _column("AP").text(row) + interval
+    own = row.compared
+    span = figures.span(own.interval, figures.points) if own and own.interval else ""
+    return figures.points(own.AP if own else None) + (f" ({span})" if span else "")
 
 
 def _column(title: str) -> Column:

@@ -8,6 +8,7 @@ TERMS = {
     "pose FPS": "frames over the time of preprocess, infer and postprocess, for all their people",
     "±": "half the width of the 95 % interval of the pose FPS, as a share of it",
     "AP, 95 %": "where 95 % of the APs lie when the images are drawn again",
+    "AP, common images": "over the images that all entries of the run have: what is compared",
     "published AP": "as its authors reported it, at their settings; not measured here",
     "verdict": "whether the machine was quiet enough for the speed to mean something",
     "pipeline FPS": "frames over the time of all stages, reading the image included",
