@@ -246,7 +246,7 @@ BAR = 'stroke-opacity="0.6"'
 
 
 def test_the_axes_hold_the_intervals():
-    row = report_rows.row(fps_interval=(0.5, 40.0), ap_interval=(0.3, 0.9))
+    row = report_rows.measured(fps_interval=(0.5, 40.0), ap_interval=(0.3, 0.9))
     spec = charts.ap_fps_spec([row])
     for channel, ends in (("x", (30, 90)), ("y", (0.5, 40))):
         low, high = axis(spec, channel)["scale"]["domain"]
