@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import goldens
+import report_rows
 from posemark.cards.model import FOLDERS
 from posemark.core.frame import Poses
 from posemark.core.skeleton import COCO_17
+from posemark.report import page, tables
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -90,6 +92,22 @@ def test_the_picture_of_people_is_small(pictures):
     height, width = cv2.imread(str(pictures.PEOPLE)).shape[:2]
     assert width > 2 * 400  # sharp at 400 px on screens of twice the density
     assert height < width
+
+
+def test_the_codec_stands_where_the_readme_says():
+    ((ending, where, not_there),) = re.findall(
+        r"Their codec then ends in `(.*?)`: (.*?)\.\s(.*?)\.", README, re.DOTALL
+    )
+    assert "on the page" in where
+    assert "in CSV and in JSON" in where
+    assert not_there == "The tables of the terminal and of Markdown do\nnot show the codec"
+    rows = [report_rows.row(codec=f"named{ending}")]
+    shown = "named+rescore"
+    assert f">{shown}</td>" in page.html(rows, "")
+    assert shown in tables.csv(rows)
+    assert shown in tables.to_json(rows)
+    assert shown not in tables.markdown(rows)
+    assert "codec" not in [column.header for column in tables.console(rows, 200).columns]
 
 
 def one_person(scores):
