@@ -192,6 +192,7 @@ def test_speeds_that_are_not_valid_stand_behind_a_line_unless_there_are_no_other
     assert rows[1].entry not in text(browser, "#answer .shortlist")
     assert find(browser, "#answer > details").get_attribute("open") is None
     opened(browser, written([report_rows.judged(rows[1], "contended")], tmp_path, "only.html"))
+    assert text(browser, "#answer > details > summary") == f"1, {DOUBTED}"
     assert rows[1].entry in text(browser, "#answer > details .shortlist")
 
 

@@ -106,7 +106,8 @@ function fittingLists({ fitting }, wanted) {
   if (!doubted.length) return byBoxes(valid, wanted);
   const apart = element("div");
   apart.append(...byBoxes(doubted, wanted));
-  const behind = more(`${doubted.length} more, ${DOUBTED}`, apart);
+  const also = valid.length ? " more" : "";
+  const behind = more(`${doubted.length}${also}, ${DOUBTED}`, apart);
   behind.open = !valid.length;
   return [...byBoxes(valid, wanted), behind];
 }

@@ -21,7 +21,7 @@ TERMS = {
 }
 """By the name that tables and cards show."""
 
-_SAID = ("of peak", "base ms", "ms / person", "ceiling", "camera FPS")
+_SAID = ("AP, common images", "of peak", "base ms", "ms / person", "ceiling", "camera FPS")
 """Those that a reader cannot guess: they stand in a legend as well."""
 
 
