@@ -67,7 +67,7 @@ def draws(chance, ap):
 def random_rows(chance):
     """Few different values, so that ties are common; mostly such as fit or are undecided."""
     maker = chance.choice([report_rows.row, report_rows.measured])
-    rows = []
+    images, rows = chance.choice([9, 120]), []
     for at in range(chance.randint(0, 9)):
         boxes = chance.choice(["gt", "detected", "detected"])
         make = chance.choice([report_rows.row, maker, maker, maker])
@@ -82,7 +82,7 @@ def random_rows(chance):
             entry=f"entry-{at}",
             ap=row.ap and row.ap | {"AP": ap},
             ap_draws=draws(chance, ap) if row.ap else (),
-            ap_images=chance.choice([9, 120]),
+            ap_images=images,
             ap_published=published and replace(published, AP=chance.choice([0.6, 0.7, 0.744])),
             fps_pose=fps,
             fps_interval=fps and chance.choice([None, (fps - 0.1, fps + 0.1), (fps - 3, fps + 3)]),
