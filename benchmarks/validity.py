@@ -29,6 +29,7 @@ from posemark.jobs.rounds import run_jobs, take_turns
 from posemark.measure.clock import now_ns
 from posemark.measure.environment import usable_cores
 from posemark.records import files
+from posemark.report import figures
 from posemark.report.compare import compare
 from posemark.report.derive import row_of
 
@@ -183,10 +184,10 @@ def camera(entry):
         fps = burst.fps_pipeline / share
         options = {"mode": "paced", "camera_fps": fps, "limit": 1, "budget": 2 * SECONDS}
         row = alone(prepared(entry, **options), Quiet())
-        latency = row.latency_ms
+        p50, p99 = (figures.three_digits(row.latency_ms.get(name)) for name in ("p50", "p99"))
         print(
             f"| {fps:.1f} | {share:.0%} | {row.dropped_share:.1%} | {max(0.0, 1 - share):.0%} "
-            f"| {latency['p50']:.0f} | {latency['p99']:.0f} |"
+            f"| {p50} | {p99} |"
         )
 
 
