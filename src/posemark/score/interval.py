@@ -14,6 +14,9 @@ FEWEST_IMAGES = 10
 
 _SEED = 0
 
+_NUMBERS = 2**18
+"""In an array over several resamples: two megabytes, which a processor's cache can hold."""
+
 
 def resampled_aps(judged: Judged, resamples: int = 200) -> tuple[float, ...]:
     """AP (0..1) over sets of images drawn with replacement, each with all people and detections.
@@ -26,7 +29,7 @@ def resampled_aps(judged: Judged, resamples: int = 200) -> tuple[float, ...]:
     curve = Curve.of(judged)
     images = len(curve.people)
     times = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1 / images), resamples)
-    return tuple(curve.ap(drawn) for drawn in times if curve.people @ drawn)
+    return tuple(curve.aps(times[times @ curve.people > 0]).tolist())
 
 
 def ap_interval(aps: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
@@ -64,16 +67,14 @@ def difference_interval(one: Sequence[float], other: Sequence[float]) -> tuple[f
 class Curve:
     """The detections of all images, best score first, ready to be counted many times.
 
-    image: (D,) index. hits: by threshold, the indices of those taken for a person that counts.
-    judged: by threshold, (D,) whether right or wrong (ignored ones are neither). people: (I,)
-    to be found. recalls: the levels at which precision is averaged.
+    image: (D,) index. people: (I,) to be found. recalls: (R,) the levels at which precision is
+    averaged. passes: one a threshold of similarity.
     """
 
     image: NDArray[np.intp]
-    hits: list[NDArray[np.intp]]
-    judged: list[NDArray[np.bool_]]
     people: NDArray[np.intp]
     recalls: Floats
+    passes: "list[Pass]"
 
     @classmethod
     def of(cls, judged: Judged) -> "Curve":
@@ -86,35 +87,76 @@ class Curve:
         image = np.repeat(np.arange(len(images)), [len(i.detections) for i in images])
         return cls(
             image=image[order],
-            hits=[np.flatnonzero(row) for row in right],
-            judged=list(~ignored),
             people=np.array([i.counted for i in images]),
             recalls=judged.evaluation.params.recThrs,
+            passes=[Pass.of(*rows) for rows in zip(right, ignored, strict=True)],
         )
 
-    def ap(self, times: NDArray[np.intp]) -> float:
-        """AP if each image i occurred times[i] times, by COCO's rule of accumulation."""
-        shown, people = times[self.image], int(self.people @ times)
-        precisions = [
-            self._precisions(shown, people, hits, judged)
-            for hits, judged in zip(self.hits, self.judged, strict=True)
-        ]
-        return float(np.mean(precisions))
+    def aps(self, times: NDArray[np.intp]) -> Floats:
+        """(S,) AP if each image i occurred times[s, i] times, by COCO's rule of accumulation.
 
-    def _precisions(
+        times: (S, I); somebody is to be found in each of the S sets of images.
+        """
+        together = max(1, _NUMBERS // max(1, len(self.image)))
+        blocks = [times[at : at + together] for at in range(0, len(times), together)]
+        return np.concatenate([self._aps(block) for block in blocks] or [np.zeros(0)])
+
+    def _aps(self, times: NDArray[np.intp]) -> Floats:
+        people = times @ self.people
+        shown = times[:, self.image]
+        so_far = np.cumsum(shown, axis=1)
+        precisions = [each.precisions(shown, so_far, people, self.recalls) for each in self.passes]
+        return np.stack(precisions, axis=1).reshape(len(times), -1).mean(axis=1)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The detections under one threshold of similarity, by their places in the order of scores.
+
+    hits: (H,) those taken for a person that counts. ignored: (N,) those neither right nor wrong.
+    tops: (P,) the hits, as indices into hits, behind which the next detection that counts is
+    wrong or there is none. ignored_so_far: (P,) how many of ignored stand before each top.
+
+    Precision rises from hit to hit and falls with every wrong detection, so it is nowhere higher
+    than at the tops.
+    """
+
+    hits: NDArray[np.intp]
+    ignored: NDArray[np.intp]
+    tops: NDArray[np.intp]
+    ignored_so_far: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, right: NDArray[np.bool_], ignored: NDArray[np.bool_]) -> "Pass":
+        """From what each of the D detections is."""
+        hits, neither = np.flatnonzero(right), np.flatnonzero(ignored)
+        wrong_so_far = np.cumsum(~(right | ignored))[hits]
+        tops = np.flatnonzero(np.diff(wrong_so_far, append=len(right) + 1))
+        return cls(hits, neither, tops, np.searchsorted(neither, hits[tops]))
+
+    def precisions(
         self,
         shown: NDArray[np.intp],
-        people: int,
-        hits: NDArray[np.intp],
-        judged: NDArray[np.bool_],
+        so_far: NDArray[np.intp],
+        people: NDArray[np.intp],
+        recalls: Floats,
     ) -> Floats:
-        """The best precision at or beyond each recall level; zero beyond the last hit.
+        """(S, R) the best precision at or beyond each recall level; zero beyond the last hit.
 
-        Looking at the hits alone is enough: precision is highest and recall grows at hits.
+        shown: (S, D) how often each detection occurs. so_far: (S, D) the sums of these up to and
+        with each. people: (S,) to be found.
         """
-        right = np.cumsum(shown[hits])
-        everything = np.cumsum(shown * judged)[hits]
+        right = np.cumsum(shown[:, self.hits], axis=1)[:, self.tops]
+        everything = so_far[:, self.hits[self.tops]] - self._ignored(shown)
         precision = right / (everything + np.spacing(1))
-        best = np.maximum.accumulate(precision[::-1])[::-1]
-        first = np.searchsorted(right / people, self.recalls)
-        return np.append(best, 0.0)[first]
+        best = np.zeros((len(shown), len(self.tops) + 1))
+        best[:, -2::-1] = np.maximum.accumulate(precision[:, ::-1], axis=1)
+        recall = right / people[:, None]
+        first = np.stack([np.searchsorted(reached, recalls) for reached in recall])
+        return np.take_along_axis(best, first, axis=1)
+
+    def _ignored(self, shown: NDArray[np.intp]) -> NDArray[np.intp]:
+        """(S, P) how many of the detections up to each top are ignored."""
+        counts = np.zeros((len(shown), len(self.ignored) + 1), shown.dtype)
+        np.cumsum(shown[:, self.ignored], axis=1, out=counts[:, 1:])
+        return counts[:, self.ignored_so_far]

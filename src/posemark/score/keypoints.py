@@ -16,36 +16,45 @@ def keypoint_accuracy(judged: Judged) -> dict[str, float]:
     the key points of one who was not found count zero. A key point that nobody has labelled is
     left out.
     """
-    variances = (2 * judged.evaluation.params.kpt_oks_sigmas) ** 2
-    pairs = [pair for image in judged.matches for pair in _pairs(image, variances)]
-    similarity, labelled = (np.array(column).sum(0) for column in zip(*pairs, strict=True))
+    pairs = [pair for image in judged.matches for pair in _pairs(image)]
+    similarity, labelled = _similarities(pairs, judged.evaluation.params.kpt_oks_sigmas)
     (category,) = judged.evaluation.cocoGt.dataset["categories"]
     return {
         name: float(total / count)
-        for name, total, count in zip(category["keypoints"], similarity, labelled, strict=True)
+        for name, total, count in zip(
+            category["keypoints"], similarity.sum(0), labelled.sum(0), strict=True
+        )
         if count
     }
 
 
-def _pairs(image: Matched, variances: Floats) -> list[tuple[Floats, Floats]]:
-    """For each person that counts: similarity (K,), zero where unlabelled, and labels (K,)."""
+Pair = tuple[dict[str, Any], dict[str, Any] | None]
+"""A person, and the detection that was taken for it."""
+
+
+def _pairs(image: Matched) -> list[Pair]:
+    """One for each person that counts."""
     matches = dict(zip(image.person[0].tolist(), image.detections, strict=True))
     return [
-        _similarity(person, matches.get(index), variances)
+        (person, matches.get(index))
         for index, person in enumerate(image.people)
         if not person["ignore"]
     ]
 
 
-def _similarity(
-    person: dict[str, Any], detection: dict[str, Any] | None, variances: Floats
-) -> tuple[Floats, Floats]:
-    truth = np.reshape(person["keypoints"], (-1, 3))
-    labelled = (truth[:, 2] > 0).astype(float)
-    if detection is None:
-        return np.zeros(len(truth)), labelled
-    found = np.reshape(detection["keypoints"], (-1, 3))
-    squared = ((found[:, :2] - truth[:, :2]) ** 2).sum(1)
+def _similarities(pairs: list[Pair], sigmas: Floats) -> tuple[Floats, Floats]:
+    """(N, K) similarities, zero where a key point is unlabelled or nobody found, and labels."""
+    truth = _points([person for person, _ in pairs])
+    found = _points([detection or person for person, detection in pairs])
+    labelled = (truth[..., 2] > 0).astype(float)
+    seen = np.array([[detection is not None] for _, detection in pairs])
+    areas = np.array([[person["area"]] for person, _ in pairs])
+    squared = ((found[..., :2] - truth[..., :2]) ** 2).sum(-1)
     # An area of zero divides by almost nothing, as in COCO's tools.
-    scale = 2 * (person["area"] + np.spacing(1)) * variances
-    return np.exp(-squared / scale) * labelled, labelled
+    scale = 2 * (areas + np.spacing(1)) * (2 * sigmas) ** 2
+    return np.exp(-squared / scale) * labelled * seen, labelled
+
+
+def _points(people: list[dict[str, Any]]) -> Floats:
+    """(N, K, 3) x, y and visibility or score."""
+    return np.array([person["keypoints"] for person in people], float).reshape(len(people), -1, 3)
