@@ -74,11 +74,11 @@ def test_a_false_detection_beyond_all_sizes_is_ignored_as_the_evaluation_does():
 
 def plain_ap(judged, times):
     """The plain way to count one draw: every detection anew, one threshold after the other."""
-    images, recalls = judged.matches, judged.evaluation.params.recThrs
-    people = sum(image.counted * n for image, n in zip(images, times, strict=True))
-    found = [(-d["score"], image.person[:, at] >= 0, image.ignored[:, at], n)
-             for image, n in zip(images, times, strict=True)
-             for at, d in enumerate(image.detections)]  # fmt: skip
+    matches, recalls = judged.matches, judged.params.recThrs
+    people = sum(int(count) * n for count, n in zip(matches.counted, times, strict=True))
+    detections = zip(matches.detections.image, matches.detections.scores, strict=True)
+    found = [(-score, matches.person[:, at] >= 0, matches.ignored[:, at], times[image])
+             for at, (image, score) in enumerate(detections)]  # fmt: skip
     found.sort(key=lambda each: each[0])
     return float(np.mean([
         plain_precisions([(n, each[t], ignored[t]) for _, each, ignored, n in found],

@@ -24,7 +24,7 @@ def resampled_aps(judged: Judged, resamples: int = 200) -> tuple[float, ...]:
     Nothing below FEWEST_IMAGES images with people. The draws depend on the images and their
     truth alone: evaluations of the same images are paired, number by number.
     """
-    if sum(image.counted > 0 for image in judged.matches) < FEWEST_IMAGES:
+    if np.count_nonzero(judged.matches.counted) < FEWEST_IMAGES:
         return ()
     curve = Curve.of(judged)
     images = len(curve.people)
@@ -79,16 +79,14 @@ class Curve:
     @classmethod
     def of(cls, judged: Judged) -> "Curve":
         """From the matches of an evaluation."""
-        images = judged.matches
-        scores = np.array([d["score"] for i in images for d in i.detections])
-        order = np.argsort(-scores, kind="stable")
-        ignored = np.concatenate([i.ignored for i in images], 1)[:, order]
-        right = np.concatenate([i.person >= 0 for i in images], 1)[:, order] & ~ignored
-        image = np.repeat(np.arange(len(images)), [len(i.detections) for i in images])
+        matches = judged.matches
+        order = np.argsort(-matches.detections.scores, kind="stable")
+        ignored = matches.ignored[:, order]
+        right = (matches.person >= 0)[:, order] & ~ignored
         return cls(
-            image=image[order],
-            people=np.array([i.counted for i in images]),
-            recalls=judged.evaluation.params.recThrs,
+            image=matches.detections.image[order],
+            people=matches.counted,
+            recalls=judged.params.recThrs,
             passes=[Pass.of(*rows) for rows in zip(right, ignored, strict=True)],
         )
 
