@@ -1,4 +1,4 @@
-"""All images at once must give, to the last bit, what faster-coco-eval has for one after another."""
+"""All images at once must give, to the last bit, what faster-coco-eval has one by one."""
 
 import numpy as np
 import pytest

@@ -169,7 +169,11 @@ def _evaluated(
     evaluation: Any = COCOeval_faster(people, found, "keypoints", kpt_oks_sigmas=list(sigmas))
     pairs = _pairs(truth, results, evaluation.params)
     index = _indices(truth)
-    evaluation.computeOks = lambda image, _: pairs.of_image(index[image])
+
+    def computed(image: int, _category: int) -> Floats:
+        return pairs.of_image(index[image])
+
+    evaluation.computeOks = computed
     evaluation.run()
     return evaluation, pairs
 

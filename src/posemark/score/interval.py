@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +28,15 @@ def resampled_aps(judged: Judged, resamples: int = 200) -> tuple[float, ...]:
     if np.count_nonzero(judged.matches.counted) < FEWEST_IMAGES:
         return ()
     curve = Curve.of(judged)
-    images = len(curve.people)
-    times = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1 / images), resamples)
+    times = _draws(len(curve.people), resamples)
     return tuple(curve.aps(times[times @ curve.people > 0]).tolist())
+
+
+@lru_cache(maxsize=1)
+def _draws(images: int, resamples: int) -> NDArray[np.intp]:
+    """(S, I) how often each image is drawn: the same for all rows of a report, so made once."""
+    generator = np.random.default_rng(_SEED)
+    return generator.multinomial(images, np.full(images, 1 / images), resamples)
 
 
 def ap_interval(aps: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:

@@ -42,7 +42,7 @@ class People:
         """From COCO's format. images: index by id. k: key points of a person."""
         unordered = np.array([images[a["image_id"]] for a in annotations], np.intp)
         order = np.argsort(unordered, kind="stable")
-        people = [annotations[index] for index in order]
+        people = [annotations[index] for index in map(int, order)]
         crowd = np.array([bool(p["iscrowd"]) for p in people], bool)
         return cls(
             image=unordered[order],
