@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,16 +103,49 @@ class Curve:
 
         times: (S, I); somebody is to be found in each of the S sets of images.
         """
-        together = max(1, _NUMBERS // max(1, len(self.image)))
+        most = (times @ np.bincount(self.image, minlength=times.shape[1])).max(initial=0)
+        lanes = Lanes(np.uint16 if most < 2**16 else np.uint32)
+        together = lanes.number * max(1, _NUMBERS // max(1, len(self.image)))
         blocks = [times[at : at + together] for at in range(0, len(times), together)]
-        return np.concatenate([self._aps(block) for block in blocks] or [np.zeros(0)])
+        return np.concatenate([self._aps(block, lanes) for block in blocks] or [np.zeros(0)])
 
-    def _aps(self, times: NDArray[np.intp]) -> Floats:
-        people = times @ self.people
-        shown = times[:, self.image]
+    def _aps(self, times: NDArray[np.intp], lanes: "Lanes") -> Floats:
+        shown = lanes.packed(times)[:, self.image]
         so_far = np.cumsum(shown, axis=1)
-        precisions = [each.precisions(shown, so_far, people, self.recalls) for each in self.passes]
+        counts = [each.counts(shown, so_far) for each in self.passes]
+        people = times @ self.people
+        precisions = [
+            _precisions(*(lanes.unpacked(each, len(times)) for each in pair), people, self.recalls)
+            for pair in counts
+        ]
         return np.stack(precisions, axis=1).reshape(len(times), -1).mean(axis=1)
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """Several counts side by side in one integer of 64 bits, so that one addition adds them all.
+
+    kind: unsigned, wide enough for every sum.
+    """
+
+    kind: type[np.unsignedinteger[Any]]
+
+    @property
+    def number(self) -> int:
+        """Counts in one integer."""
+        return 8 // np.dtype(self.kind).itemsize
+
+    def packed(self, counts: NDArray[np.intp]) -> NDArray[np.uint64]:
+        """(S, N) -> (S / number, N); the last row is filled up with zeros."""
+        rows = -(-len(counts) // self.number)
+        filled = np.zeros((rows, self.number, counts.shape[1]), self.kind)
+        filled.reshape(-1, counts.shape[1])[: len(counts)] = counts
+        return np.ascontiguousarray(filled.swapaxes(1, 2)).view(np.uint64)[..., 0]
+
+    def unpacked(self, packed: NDArray[np.uint64], rows: int) -> NDArray[Any]:
+        """The way back: (S / number, N) -> (S, N), S being the number of rows."""
+        several = np.ascontiguousarray(packed)[..., None].view(self.kind)
+        return several.swapaxes(1, 2).reshape(-1, packed.shape[1])[:rows]
 
 
 @dataclass(frozen=True)
@@ -139,29 +173,34 @@ class Pass:
         tops = np.flatnonzero(np.diff(wrong_so_far, append=len(right) + 1))
         return cls(hits, neither, tops, np.searchsorted(neither, hits[tops]))
 
-    def precisions(
-        self,
-        shown: NDArray[np.intp],
-        so_far: NDArray[np.intp],
-        people: NDArray[np.intp],
-        recalls: Floats,
-    ) -> Floats:
-        """(S, R) the best precision at or beyond each recall level; zero beyond the last hit.
+    def counts(
+        self, shown: NDArray[np.uint64], so_far: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """(S, P) each: the detections up to each top that are right, and that are right or wrong.
 
         shown: (S, D) how often each detection occurs. so_far: (S, D) the sums of these up to and
-        with each. people: (S,) to be found.
+        with each.
         """
         right = np.cumsum(shown[:, self.hits], axis=1)[:, self.tops]
-        everything = so_far[:, self.hits[self.tops]] - self._ignored(shown)
-        precision = right / (everything + np.spacing(1))
-        best = np.zeros((len(shown), len(self.tops) + 1))
-        best[:, -2::-1] = np.maximum.accumulate(precision[:, ::-1], axis=1)
-        recall = right / people[:, None]
-        first = np.stack([np.searchsorted(reached, recalls) for reached in recall])
-        return np.take_along_axis(best, first, axis=1)
+        return right, so_far[:, self.hits[self.tops]] - self._ignored(shown)
 
-    def _ignored(self, shown: NDArray[np.intp]) -> NDArray[np.intp]:
+    def _ignored(self, shown: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """(S, P) how many of the detections up to each top are ignored."""
         counts = np.zeros((len(shown), len(self.ignored) + 1), shown.dtype)
         np.cumsum(shown[:, self.ignored], axis=1, out=counts[:, 1:])
         return counts[:, self.ignored_so_far]
+
+
+def _precisions(
+    right: NDArray[Any], everything: NDArray[Any], people: NDArray[np.intp], recalls: Floats
+) -> Floats:
+    """(S, R) the best precision at or beyond each recall level; zero beyond the last hit.
+
+    right, everything: (S, P) as Pass.counts gives them. people: (S,) to be found.
+    """
+    precision = right / (everything + np.spacing(1))
+    best = np.zeros((len(right), right.shape[1] + 1))
+    best[:, -2::-1] = np.maximum.accumulate(precision[:, ::-1], axis=1)
+    recall = right / people[:, None]
+    first = np.stack([np.searchsorted(reached, recalls) for reached in recall])
+    return np.take_along_axis(best, first, axis=1)
