@@ -15,8 +15,6 @@ from posemark.score.matching import (
     Indices,
     Pairs,
     People,
-    areas_of,
-    keypoints_of,
 )
 
 Results = list[dict[str, Any]]
@@ -165,10 +163,17 @@ def _evaluated(
     # keep ours as they are, for a small part of the time that deep ones take.
     copied = {name: [{**each} for each in truth[name]] for name in ("images", "annotations")}
     people: Any = COCO({**truth, **copied})
-    found: Any = COCO({**truth, **copied, "annotations": _with_areas(results, len(sigmas))})
+    ids = sorted(image["id"] for image in truth["images"])
+    index = {each: at for at, each in enumerate(ids)}
+    detections = Detections.of(results, index, len(sigmas))
+    found: Any = COCO({**truth, **copied, "annotations": _without_keypoints(detections, ids)})
     evaluation: Any = COCOeval_faster(people, found, "keypoints", kpt_oks_sigmas=list(sigmas))
-    pairs = _pairs(truth, results, evaluation.params)
-    index = _indices(truth)
+    pairs = Pairs(
+        images=len(ids),
+        people=People.of(truth["annotations"], index, len(sigmas)),
+        detections=detections.best(evaluation.params.maxDets[-1]),
+        sigmas=evaluation.params.kpt_oks_sigmas,
+    )
 
     def computed(image: int, _category: int) -> Floats:
         return pairs.of_image(index[image])
@@ -178,26 +183,11 @@ def _evaluated(
     return evaluation, pairs
 
 
-def _with_areas(results: Results, points: int) -> Results:
-    """What faster-coco-eval needs to know of detections, as its loadRes would fill it in."""
-    areas = areas_of(keypoints_of(results, points)).tolist()
+def _without_keypoints(detections: Detections, ids: Sequence[int]) -> Results:
+    """What faster-coco-eval asks of a detection where the similarities are there already."""
+    columns = (detections.image, detections.scores, detections.areas)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
     return [
-        {"id": number, "image_id": r["image_id"], "category_id": r["category_id"]}
-        | {"score": r["score"], "area": area}
-        for number, (r, area) in enumerate(zip(results, areas, strict=True), 1)
+        {"id": number, "image_id": ids[image], "category_id": 1, "score": score, "area": area}
+        for number, (image, score, area) in enumerate(rows, 1)
     ]
-
-
-def _pairs(truth: dict[str, Any], results: Results, params: Any) -> Pairs:
-    index, points = _indices(truth), len(params.kpt_oks_sigmas)
-    return Pairs(
-        images=len(index),
-        people=People.of(truth["annotations"], index, points),
-        detections=Detections.of(results, index, points, params.maxDets[-1]),
-        sigmas=params.kpt_oks_sigmas,
-    )
-
-
-def _indices(truth: dict[str, Any]) -> dict[int, int]:
-    """The place of each image, by its id, where they are in ascending order."""
-    return {each: at for at, each in enumerate(sorted(i["id"] for i in truth["images"]))}

@@ -112,12 +112,12 @@ class Curve:
     def _aps(self, times: NDArray[np.intp], lanes: "Lanes") -> Floats:
         shown = lanes.packed(times)[:, self.image]
         so_far = np.cumsum(shown, axis=1)
-        counts = [each.counts(shown, so_far) for each in self.passes]
         people = times @ self.people
-        precisions = [
-            _precisions(*(lanes.unpacked(each, len(times)) for each in pair), people, self.recalls)
-            for pair in counts
-        ]
+        precisions: list[Floats] = []
+        for each in self.passes:
+            counts = each.counts(shown, so_far)
+            right, everything = (lanes.unpacked(packed, len(times)) for packed in counts)
+            precisions.append(_precisions(right, everything, people, self.recalls))
         return np.stack(precisions, axis=1).reshape(len(times), -1).mean(axis=1)
 
 
@@ -145,7 +145,7 @@ class Lanes:
     def unpacked(self, packed: NDArray[np.uint64], rows: int) -> NDArray[Any]:
         """The way back: (S / number, N) -> (S, N), S being the number of rows."""
         several = np.ascontiguousarray(packed)[..., None].view(self.kind)
-        return several.swapaxes(1, 2).reshape(-1, packed.shape[1])[:rows]
+        return several.swapaxes(1, 2).reshape(len(packed) * self.number, packed.shape[1])[:rows]
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ class People:
 class Detections:
     """D detections, by ascending image, best first in each. image: (D,) index of the image.
 
-    keypoints_xy: (D, K, 2). scores, areas: (D,). rank: (D,) from 0 for the best of each image.
+    keypoints_xy: (D, K, 2). scores: (D,). areas: (D,) px^2 of the boxes around the key points.
+    rank: (D,) from 0 for the best of each image.
     """
 
     image: Indices
@@ -68,29 +69,29 @@ class Detections:
     rank: Indices
 
     @classmethod
-    def of(
-        cls, results: Sequence[dict[str, Any]], images: dict[int, int], k: int, most: int
-    ) -> "Detections":
-        """From COCO's format, the best of each image. images: index by id. k: key points."""
+    def of(cls, results: Sequence[dict[str, Any]], images: dict[int, int], k: int) -> "Detections":
+        """From COCO's format. images: index by id. k: key points of a detection."""
         image = np.array([images[r["image_id"]] for r in results], np.intp)
         scores = _array([r["score"] for r in results])
+        points = _array([r["keypoints"] for r in results], k, 3)[..., :2]
+        width, height = np.moveaxis(points.max(1) - points.min(1), -1, 0)
         order = np.lexsort((-scores, image))  # equal ones stay as they came
-        first = np.searchsorted(image[order], image[order])
-        rank = np.arange(len(order)) - first
-        order, rank = order[rank < most], rank[rank < most]
-        points = keypoints_of(results, k)[order]
-        return cls(image[order], points, scores[order], areas_of(points), rank)
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order)) - np.searchsorted(image[order], image[order])
+        return cls(image, points, scores, width * height, rank)._taken(order)
 
+    def best(self, most: int) -> "Detections":
+        """So many of each image."""
+        return self._taken(np.flatnonzero(self.rank < most))
 
-def keypoints_of(results: Sequence[dict[str, Any]], k: int) -> Floats:
-    """(N, K, 2) x and y of results in COCO's format."""
-    return _array([r["keypoints"] for r in results], k, 3)[..., :2]
-
-
-def areas_of(keypoints_xy: Floats) -> Floats:
-    """(N,) px^2 of the boxes around the key points: COCO's area of a detection."""
-    width, height = np.moveaxis(keypoints_xy.max(1) - keypoints_xy.min(1), -1, 0)
-    return width * height
+    def _taken(self, which: Indices) -> "Detections":
+        return Detections(
+            self.image[which],
+            self.keypoints_xy[which],
+            self.scores[which],
+            self.areas[which],
+            self.rank[which],
+        )
 
 
 def _array(rows: Sequence[Any], *shape: int) -> Floats:
