@@ -331,7 +331,11 @@ def test_a_short_common_time_is_not_spent_on_the_peak(monkeypatch, tmp_path):
 
 # --- what a command imports ---------------------------------------------------------------------
 
-HEAVY = {"torch", "cv2", "numpy", "vl_convert", "faster_coco_eval", "safetensors"}
+FOREIGN = {"torch", "cv2", "vl_convert", "faster_coco_eval", "safetensors", "psutil", "requests"}
+DRAWING = {"posemark.report.page", "posemark.report.charts"}
+READING = {"numpy", "msgspec", "posemark.records.schema", "posemark.report.derive"}
+SCORING = {"faster_coco_eval", "cv2"}  # the one imports the other
+HEAVY = FOREIGN | DRAWING | READING | SCORING
 
 
 def modules_after(code):
@@ -357,22 +361,35 @@ def calling(*arguments):
 
 
 @pytest.mark.parametrize(
-    "code", ["import posemark", "import posemark.cli", calling("--help"), calling("run", "--help")]
+    "code",
+    [
+        "import posemark",
+        "import posemark.cli",
+        *(calling(*words, "--help") for words in ([], ["run"], ["report"], ["recommend"])),
+    ],
 )
 def test_importing_and_help_load_nothing_heavy(code):
     assert modules_after(code) == set()
 
 
-def test_a_report_loads_no_torch(json_run, tmp_path):
-    page = tmp_path / "page.html"
-    loaded = modules_after(calling("report", json_run[2], "-o", page))
-    assert page.stat().st_size > 1000
-    assert loaded & {"torch", "safetensors"} == set()
+@pytest.mark.parametrize("suffix", [".html", ".svg"])
+def test_what_draws_is_loaded_only_where_something_is_drawn(json_run, tmp_path, suffix):
+    path = tmp_path / f"report{suffix}"
+    loaded = modules_after(calling("report", json_run[2], "-o", path))
+    assert path.stat().st_size > 1000
+    drawn = DRAWING if suffix == ".html" else {"posemark.report.charts"}
+    assert loaded == READING | SCORING | drawn | {"vl_convert"}
+
+
+@pytest.mark.parametrize("command", ["report", "compare"])
+def test_tables_load_neither_torch_nor_what_draws(json_run, command):
+    runs = [json_run[2]] * (2 if command == "compare" else 1)
+    assert modules_after(calling(command, *runs)) == READING | SCORING
 
 
 def test_a_recommendation_loads_no_torch_even_where_nothing_fits(json_run):
     loaded = modules_after(calling("recommend", json_run[2], "--min-fps", "100000"))
-    assert loaded & {"torch", "safetensors"} == set()
+    assert loaded == READING | SCORING
 
 
 # --- run ----------------------------------------------------------------------------------------

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posemark.measure.camera import MOST_DROPPED, Camera, dropped_share, sustainable_fps
+from posemark.measure.camera import (
+    MOST_DROPPED,
+    Camera,
+    _sustained,
+    dropped_share,
+    sustainable_fps,
+)
 
 MS = 1_000_000
 durations = st.lists(st.integers(1, 300 * MS), min_size=1, max_size=60)
@@ -60,6 +66,11 @@ def test_every_frame_of_the_camera_is_handled_or_skipped_and_time_never_runs_bac
     assert all(pause > 0 for pause in pauses)
     handled, taken = len(seen), seen[-1].index + 1
     assert dropped_share(frame_ns, fps) == pytest.approx(1 - handled / taken)
+
+
+@given(frame_ns=st.lists(st.integers(1, 60 * MS), min_size=1, max_size=300), fps=rates)
+def test_an_excess_is_known_before_the_last_frame_as_surely_as_after_it(frame_ns, fps):
+    assert _sustained(frame_ns, fps) == (dropped_share(frame_ns, fps) <= MOST_DROPPED)
 
 
 def test_equal_frames_sustain_the_rate_at_which_they_are_done():

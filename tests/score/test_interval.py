@@ -26,8 +26,9 @@ def ids(truth):
     return [image["id"] for image in truth["images"]]
 
 
-def once_each(truth):
-    return np.ones(len(truth["images"]), int)
+def ap_of_each_once(judged, truth):
+    (ap,) = Curve.of(judged).aps(np.ones((1, len(truth["images"])), int))
+    return ap
 
 
 @pytest.mark.parametrize("digits", [6, 1], ids=["distinct scores", "many equal scores"])
@@ -35,7 +36,7 @@ def once_each(truth):
 def test_every_image_once_is_the_ap_of_the_evaluation(seed, digits):
     truth, results = case(seed, digits)
     judged = judge(truth, results, ids(truth))
-    assert Curve.of(judged).ap(once_each(truth)) == pytest.approx(judged.figures["AP"], abs=1e-9)
+    assert ap_of_each_once(judged, truth) == pytest.approx(judged.figures["AP"], abs=1e-9)
     assert 0 < judged.figures["AP"] < 1, "the made-up case decides something"
 
 
@@ -57,7 +58,7 @@ def test_any_draw_is_the_ap_of_an_evaluation_of_the_drawn_images(seed):
     images = len(truth["images"])
     curve = Curve.of(judge(truth, results, ids(truth)))
     draws = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), 5)
-    found = [curve.ap(times) for times in draws]
+    found = curve.aps(draws)
     anew = [copies(truth, results, times) for times in draws]
     assert found == pytest.approx([evaluate(t, r, ids(t))["AP"] for t, r in anew], abs=1e-9)
     assert np.ptp(found) > 0.01, "the draws differ"
@@ -67,8 +68,66 @@ def test_a_false_detection_beyond_all_sizes_is_ignored_as_the_evaluation_does():
     truth, results = case(0)
     enormous = made_up.prediction(7, np.linspace(0, 2e5, 34).reshape(17, 2), 0.999)
     judged = judge(truth, [*results, enormous], ids(truth))
-    assert Curve.of(judged).ap(once_each(truth)) == pytest.approx(judged.figures["AP"], abs=1e-9)
+    assert ap_of_each_once(judged, truth) == pytest.approx(judged.figures["AP"], abs=1e-9)
     assert judged.figures["AP"] == evaluate(truth, results, ids(truth))["AP"]
+
+
+def plain_ap(judged, times):
+    """The plain way to count one draw: every detection anew, one threshold after the other."""
+    matches, recalls = judged.matches, judged.params.recThrs
+    people = sum(int(count) * n for count, n in zip(matches.counted, times, strict=True))
+    detections = zip(matches.detections.image, matches.detections.scores, strict=True)
+    found = [(-score, matches.person[:, at] >= 0, matches.ignored[:, at], times[image])
+             for at, (image, score) in enumerate(detections)]  # fmt: skip
+    found.sort(key=lambda each: each[0])
+    return float(np.mean([
+        plain_precisions([(n, each[t], ignored[t]) for _, each, ignored, n in found],
+                         people, recalls) for t in range(10)
+    ]))  # fmt: skip
+
+
+def plain_precisions(found, people, recalls):
+    """At each recall level the best precision at it or beyond."""
+    right = everything = 0
+    curve = []
+    for times, taken, ignored in found:
+        right += 0 if ignored else times * int(taken)
+        everything += 0 if ignored else times
+        curve.append((right / people, right / (everything + np.spacing(1))))
+    return [max((p for recall, p in curve if recall >= level), default=0.0) for level in recalls]
+
+
+def images_with_and_without(rng, digits):
+    """As many images with people, found or not, as there are with nobody and nothing in them."""
+    frames = made_up.random_frames(rng)
+    results = made_up.random_predictions(rng, frames, digits)
+    empty = [made_up.frame(5000 + number, []) for number in range(len(frames))]
+    return truth_json([*frames, *empty]), results
+
+
+@pytest.mark.parametrize("numbers", [1, 500, interval._NUMBERS], ids="{} in an array".format)
+@pytest.mark.parametrize("digits", [6, 1, 0], ids=["distinct scores", "equal ones", "two scores"])
+@pytest.mark.parametrize("seed", range(3))
+def test_all_draws_at_once_are_to_the_last_bit_what_the_plain_way_gives(
+    monkeypatch, seed, digits, numbers
+):
+    monkeypatch.setattr(interval, "_NUMBERS", numbers)
+    truth, results = images_with_and_without(np.random.default_rng(seed), digits)
+    judged = judge(truth, results, ids(truth))
+    curve, images = Curve.of(judged), len(truth["images"])
+    draws = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), 20)
+    draws = draws[draws @ curve.people > 0]
+    found = curve.aps(draws)
+    assert found.tolist() == [plain_ap(judged, times) for times in draws.tolist()]
+    assert len(set(found)) > 10, "the draws differ"
+
+
+def test_without_any_detection_every_draw_is_zero_and_without_any_draw_there_is_none():
+    truth, _ = images_with_and_without(np.random.default_rng(0), 6)
+    curve = Curve.of(judge(truth, [], ids(truth)))
+    each = np.ones((3, len(truth["images"])), int)
+    assert curve.aps(each).tolist() == [0, 0, 0]
+    assert curve.aps(each[:0]).tolist() == []
 
 
 def people_everywhere(images, rng, looseness):

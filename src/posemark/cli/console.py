@@ -82,17 +82,19 @@ def _words_of(parameter: Any, value: Any) -> list[str]:
 
 def load_rows(runs: list[Path]) -> list[Row]:
     """The rows of all records, with a bar on the terminal while they are read and scored."""
-    from rich.progress import track
-
     from posemark.report import derive
 
-    def watched(records: list[Path]) -> Iterable[Path]:
-        shown = terminal.console(stderr=True)
-        quiet = not shown.is_terminal  # or an empty line would stand in a log
-        title = "reading and scoring"
-        return track(records, title, console=shown, transient=True, disable=quiet)
+    return derive.load_rows(runs, scoring_bar, say_left_out)
 
-    return derive.load_rows(runs, watched, say_left_out)
+
+def scoring_bar(records: list[Path]) -> Iterable[Path]:
+    """Hands on records one by one, and shows on the terminal how many have been."""
+    from rich.progress import track
+
+    shown = terminal.console(stderr=True)
+    quiet = not shown.is_terminal  # or an empty line would stand in a log
+    title = "reading and scoring"
+    return track(records, title, console=shown, transient=True, disable=quiet)
 
 
 def say_left_out(error: RecordError) -> None:

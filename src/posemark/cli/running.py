@@ -9,7 +9,7 @@ import typer
 
 from posemark.cli import choosing, expecting, terminal
 from posemark.cli import run_options as asked
-from posemark.cli.console import PLAIN_SECONDS, fresh_folder, progress_bar, typed
+from posemark.cli.console import PLAIN_SECONDS, fresh_folder, progress_bar, scoring_bar, typed
 from posemark.cli.run_options import DEFAULT_SECONDS, Mode, Persons
 from posemark.cli.stopping import said_on_stop
 from posemark.core.counting import counted
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from posemark.jobs.measurement import Standing, Step
     from posemark.jobs.plan import Job
     from posemark.jobs.prepare import Prepared
-    from posemark.report.derive import Derived, Truths
+    from posemark.report.derive import Truths
     from posemark.report.rows import Row
 
 
@@ -222,10 +222,11 @@ def _run_all(jobs: "list[Job]", how: _How) -> "tuple[_Display, dict[int, Row]]":
     say_all(how.chosen)
     turns = groups(prepared, how.interleave, isolate, free_memory())
     ceilings = _ceilings(jobs, how)
-    with progress_bar(quiet=how.json) as progress, said_on_stop(_to_go_on(out)):
-        display = _Display(progress, prepared, how)
-        run_jobs(turns, out, resume, isolate, display, ceilings, how.time)
-    rows = {} if how.json else display.rows_by_place()
+    with said_on_stop(_to_go_on(out)):
+        with progress_bar(quiet=how.json) as progress:
+            display = _Display(progress, prepared, how)
+            run_jobs(turns, out, resume, isolate, display, ceilings, how.time)
+        rows = {} if how.json else display.scored()
     if not how.json:
         print_rows(in_order(rows.values()))
         terminal.say(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
@@ -279,11 +280,15 @@ def _to_go_on(out: Path) -> str:
 class _Display:
     """What a run shows: one bar over all entries, a line for each that is over.
 
+    An entry may be over long before the others, which wait while its line is made: so that shows
+    its speed alone, and the poses are scored when nothing is measured any more. Only --json, whose
+    line holds everything, cannot wait.
+
     jobs: of the run.
     """
 
     def __init__(self, progress: "Progress", jobs: "list[Prepared]", how: _How) -> None:
-        self._derived: dict[int, Derived] = {}
+        self._records: dict[int, Path] = {}
         self._opened, self._opening_ns, self._began_ns = 0, 0, 0
         self._progress, self.jobs, self._json = progress, jobs, how.json
         self._time, self._plan = how.time, _plan_of(jobs, how.within)
@@ -294,12 +299,12 @@ class _Display:
         self._plain = Budget(PLAIN_SECONDS)
         self._task = progress.add_task("", total=float(len(jobs)), text="")
 
-    def rows_by_place(self) -> "dict[int, Row]":
+    def scored(self) -> "dict[int, Row]":
         """The rows of the entries that are over, by place in jobs; evidence is shared."""
-        from posemark.report.derive import together
+        from posemark.report.derive import rows_of
 
-        rows = together(list(self._derived.values()), self._truths)
-        return dict(zip(self._derived, rows, strict=True))
+        rows = rows_of(list(self._records.values()), scoring_bar)
+        return dict(zip(self._records, rows, strict=True))
 
     @property
     def opening_seconds(self) -> float:
@@ -360,14 +365,15 @@ class _Display:
     def over(self, place: int, path: Path) -> None:
         from posemark.records import files
         from posemark.report import figures, tables
-        from posemark.report.derive import derived
+        from posemark.report.derive import row_of, speed_of
 
-        self._derived[place] = derived(files.read(path), self._truths)
-        row = self._derived[place].row
+        self._records[place] = path
         self._shares[place], self._left[place] = 1.0, 0.0
+        record = files.read(path)
         if self._json:
-            terminal.say(tables.json_lines([row]).rstrip())
+            terminal.say(tables.json_lines([row_of(record, self._truths)]).rstrip())
         else:
+            row = speed_of(record)
             frames, speed = figures.counted(row.frames, "frame"), figures.fps(row)
             self._say(f"{row.entry}: {frames}, {speed} pose FPS, {row.verdict.kind}")
 

@@ -42,15 +42,19 @@ class Camera:
 
     def shot(self) -> Shot:
         """The newest frame not yet handed out; waits for one where there is none."""
+        last = self._last
+        taken_ns = self.take()
+        return Shot(self._last, self._now_ns - taken_ns, self._last - last - 1)
+
+    def take(self) -> int:
+        """The same for a replay, which asks nothing of the frame: when it was taken, in ns."""
         newest = int(self._now_ns * self._fps / 1e9)
-        index = max(self._last + 1, newest)
-        taken_ns = round(index * 1e9 / self._fps)
+        self._last = max(self._last + 1, newest)
+        taken_ns = round(self._last * 1e9 / self._fps)
         if taken_ns > self._now_ns:
             self._rest(taken_ns - self._now_ns)
             self._now_ns = taken_ns
-        shot = Shot(index, self._now_ns - taken_ns, index - self._last - 1)
-        self._last = index
-        return shot
+        return taken_ns
 
     def handled(self, frame_ns: int) -> None:
         """The application was busy for so long."""
@@ -61,10 +65,22 @@ def dropped_share(frame_ns: Iterable[int], fps: float) -> float:
     """Share of a camera's frames lost to an application that takes these times a frame."""
     camera, handled = Camera(fps, rest=lambda _: None), 0
     for nanoseconds in frame_ns:
-        camera.shot()
+        camera.take()
         camera.handled(nanoseconds)
         handled += 1
     return 1 - handled / camera.taken if handled else 0.0
+
+
+def _sustained(frame_ns: Sequence[int], fps: float) -> bool:
+    """Whether dropped_share is at most MOST_DROPPED; an excess ends the replay at once."""
+    camera, frames = Camera(fps, rest=lambda _: None), len(frame_ns)
+    for handled, nanoseconds in enumerate(frame_ns, 1):
+        camera.take()
+        camera.handled(nanoseconds)
+        at_least = camera.taken + frames - handled  # that the camera takes until the last one
+        if 1 - frames / at_least > MOST_DROPPED:
+            return False
+    return True
 
 
 def sustainable_fps(frame_ns: Sequence[int]) -> float | None:
@@ -78,7 +94,7 @@ def sustainable_fps(frame_ns: Sequence[int]) -> float | None:
     high = 2e9 * len(frame_ns) / sum(frame_ns)  # half of the frames are
     for _ in range(_STEPS):
         middle = (low * high) ** 0.5
-        if dropped_share(frame_ns, middle) <= MOST_DROPPED:
+        if _sustained(frame_ns, middle):
             low = middle
         else:
             high = middle

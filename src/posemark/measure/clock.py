@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from math import inf
 from time import perf_counter_ns, sleep
 
-from posemark.records.schema import POSE_STAGES, STAGES
+from posemark.core.stages import POSE_STAGES, STAGES
 
 __all__ = ["POSE_STAGES", "STAGES", "Budget", "StageClock", "now_ns", "rest", "utc_now"]
 

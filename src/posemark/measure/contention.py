@@ -1,7 +1,11 @@
 """Whether a run had the machine for itself, from what its blocks tell."""
 
-from posemark.measure.watch import Readings
+from typing import TYPE_CHECKING
+
 from posemark.records.files import Record
+
+if TYPE_CHECKING:
+    from posemark.measure.watch import Readings
 
 MOST_TAKEN = {"other_cpu_ns": 0.05, "stolen_ns": 0.02, "held_ns": 0.01}
 """Of the machine's CPU time, by reading of a block. The services of an idle desktop take 1 to 2 %;
@@ -25,7 +29,7 @@ def share(record: Record, name: str) -> float | None:
     return sum(value for value, _ in told) / machine_ns if machine_ns else None
 
 
-def shares(readings: Readings, cpus: int) -> dict[str, float]:
+def shares(readings: "Readings", cpus: int) -> dict[str, float]:
     """Of the machine's CPU time during one block, by the readings that the platform tells."""
     told = {name: getattr(readings, name) for name in MOST_TAKEN}
     machine_ns = cpus * readings.wall_ns

@@ -4,11 +4,8 @@ import os
 import platform
 import subprocess
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from posemark.core.errors import UsageError
 
@@ -70,6 +67,8 @@ def environment(label: str | None = None) -> dict[str, Any]:
     Raises:
         UsageError: if the name is no single line of at most 60 characters.
     """
+    import psutil  # here, as every command imports this module, for wait_passively
+
     return {
         "label": _label(label or os.environ.get(LABEL) or None),
         "board": board(),
@@ -93,6 +92,8 @@ def _memory_gib() -> float:
 
 def free_memory() -> int:
     """Bytes that new work may take without pushing anything out."""
+    import psutil
+
     return psutil.virtual_memory().available
 
 
@@ -252,6 +253,8 @@ def cpu_model() -> str:
 
 
 def _version(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

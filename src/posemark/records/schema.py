@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from posemark.core.stages import STAGES
+
 SCHEMA = 2
 
 FARTHEST = 1e9
@@ -32,12 +34,6 @@ FileName = Annotated[str, Meta(pattern=r"^(?!\.{1,2}$)[^/\\\x00-\x1f]{1,255}$")]
 
 KEYPOINTS = 17
 Keypoints = Annotated[list[Coordinate], Meta(min_length=3 * KEYPOINTS, max_length=3 * KEYPOINTS)]
-
-STAGES = ("decode", "detect", "preprocess", "infer", "postprocess")
-"""The rows of the ledger, in the order of a frame."""
-
-POSE_STAGES = ("preprocess", "infer", "postprocess")
-"""What pose FPS counts: neither decoding nor the detector (the blog post's rule)."""
 
 
 class Published(msgspec.Struct, frozen=True):

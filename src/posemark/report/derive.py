@@ -56,10 +56,23 @@ def load_rows(
     Raises:
         RecordError: if a path holds no record, or none of the records can be used.
     """
+    records = [record for path in paths for record in records_in(path)]
+    return in_order(rows_of(records, watched, left_out))
+
+
+def rows_of(
+    records: list[Path],
+    watched: Callable[[list[Path]], Iterable[Path]] = iter,
+    left_out: Callable[[RecordError], None] | None = None,
+) -> list[Row]:
+    """The rows of record files, in the order given; all parameters as for load_rows.
+
+    Raises:
+        RecordError: if none of the records can be used.
+    """
     truths: Truths = {}
-    records = watched([record for path in paths for record in records_in(path)])
-    found = usable(records, lambda path: derived(files.read(path), truths), left_out)
-    return in_order(together(found, truths))
+    found = usable(watched(records), lambda path: derived(files.read(path), truths), left_out)
+    return together(found, truths)
 
 
 def together(found: Sequence[Derived], truths: Truths) -> list[Row]:
@@ -145,9 +158,12 @@ def row_of(record: files.Record, truths: Truths) -> Row:
 
     Speed rests on every measured frame, accuracy on the last one of each image.
     """
-    row = _with_speed(row_of_header(record.header), record)
-    row = _with_blocks(row, record)
-    return _with_accuracy(row, record, truth_of(record, truths))
+    return _with_accuracy(speed_of(record), record, truth_of(record, truths))
+
+
+def speed_of(record: files.Record) -> Row:
+    """The figures of one record but those that its poses tell, for which they must be scored."""
+    return _with_blocks(_with_speed(row_of_header(record.header), record), record)
 
 
 def _with_speed(row: Row, record: files.Record) -> Row:

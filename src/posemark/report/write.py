@@ -1,4 +1,4 @@
-"""Rows to a file; its suffix says what it becomes."""
+"""Rows to a file; its suffix says what it becomes. What draws is imported when it is asked for."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
@@ -8,13 +8,32 @@ from typing import Any, cast
 from posemark.core.errors import UsageError
 from posemark.core.places import require_writable, write_whole
 from posemark.core.text import escaped
-from posemark.report import charts, page, rendering, tables
+from posemark.report import tables
 from posemark.report.rows import Row
 
+
+def _html(rows: list[Row]) -> bytes:
+    from posemark.report import page
+
+    return page.html(rows, "PoseMark report").encode()
+
+
+def _svg(rows: list[Row]) -> bytes:
+    from posemark.report import charts, rendering
+
+    return rendering.svg(charts.picture_spec(rows)).encode()
+
+
+def _png(rows: list[Row]) -> bytes:
+    from posemark.report import charts, rendering
+
+    return rendering.png(charts.picture_spec(rows))
+
+
 WRITERS: dict[str, Callable[[list[Row]], bytes]] = {
-    ".html": lambda rows: page.html(rows, "PoseMark report").encode(),
-    ".svg": lambda rows: rendering.svg(charts.picture_spec(rows)).encode(),
-    ".png": lambda rows: rendering.png(charts.picture_spec(rows)),
+    ".html": _html,
+    ".svg": _svg,
+    ".png": _png,
     ".md": lambda rows: tables.markdown(rows).encode(),
     ".csv": lambda rows: tables.csv(rows).encode(),
     ".json": lambda rows: tables.to_json(rows).encode(),

@@ -6,10 +6,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posemark.core.frame import Floats, Frame, Poses
 from posemark.core.skeleton import COCO_17
+from posemark.score.matching import (
+    Detections,
+    Flags,
+    Indices,
+    Pairs,
+    People,
+)
 
 Results = list[dict[str, Any]]
 
@@ -56,41 +62,42 @@ def results_of(image_id: int, poses: Poses) -> Results:
 
 
 @dataclass(frozen=True)
-class Matched:
-    """Whom the detections of one image were taken for, at each of T OKS thresholds.
+class Matches:
+    """Whom the detections were taken for, at each of T OKS thresholds; people of every size.
 
-    people: G annotations, in their order. detections: the D best (20 at most), best first.
-    person: (T, D) index into people, or -1. ignored: (T, D) neither right nor wrong.
-    counted: how many people there were to find; crowds and people without key points are not.
+    people, detections: of all images, by ascending image id. person: (T, D) index into people,
+    or -1. ignored: (T, D) neither right nor wrong. counted: (I,) how many people there were to
+    find in each image; crowds and people without key points are not.
     """
 
-    people: list[dict[str, Any]]
-    detections: list[dict[str, Any]]
-    person: NDArray[np.intp]
-    ignored: NDArray[np.bool_]
-    counted: int
+    people: People
+    detections: Detections
+    person: Indices
+    ignored: Flags
+    counted: Indices
 
 
 @dataclass(frozen=True)
 class Judged:
     """One evaluation. figures: AP, AP50, AP75, APM, APL, AR, as evaluate() says them.
 
-    evaluation: the finished COCOeval_faster, from whose similarities the rest is derived.
+    params: those of the COCOeval_faster that made them. keypoints: the names of the key points.
     """
 
     figures: dict[str, float | None]
-    evaluation: Any
+    params: Any
+    pairs: Pairs
+    keypoints: Sequence[str]
 
     @cached_property
-    def matches(self) -> list[Matched]:
-        """One an image, by ascending image id; people of every size.
-
-        faster-coco-eval does not hand out its own; these are made from its similarities by
-        COCO's rule.
-        """
-        (category,) = self.evaluation.params.catIds
-        images = self.evaluation.params.imgIds
-        return [_matched(self.evaluation, image, category) for image in images]
+    def matches(self) -> Matches:
+        """By COCO's rule; faster-coco-eval does not hand out its own."""
+        people, detections = self.pairs.people, self.pairs.detections
+        person = self.pairs.matched(self.params.iouThrs)
+        too_large = detections.areas > self.params.areaRng[0][1]
+        ignored = np.where(person < 0, too_large, np.append(people.ignored, False)[person])
+        counted = np.bincount(people.image[~people.ignored], minlength=self.pairs.images)
+        return Matches(people, detections, person, ignored, counted)
 
 
 def evaluate(
@@ -130,9 +137,10 @@ def judge(
     chosen = _of_images(truth, wanted)
     if not any(a["num_keypoints"] and not a["iscrowd"] for a in chosen["annotations"]):
         return None
-    evaluation = _evaluated(chosen, [r for r in results if r["image_id"] in wanted], sigmas)
+    found = [r for r in results if r["image_id"] in wanted]
+    evaluation, pairs = _evaluated(chosen, found, sigmas)
     figures = {name: _known(float(evaluation.stats[index])) for name, index in _STATS.items()}
-    return Judged(figures, evaluation)
+    return Judged(figures, evaluation.params, pairs, truth["categories"][0]["keypoints"])
 
 
 def _known(stat: float) -> float | None:
@@ -145,53 +153,41 @@ def _of_images(truth: dict[str, Any], image_ids: set[int]) -> dict[str, Any]:
     return {**truth, "images": images, "annotations": annotations}
 
 
-def _evaluated(truth: dict[str, Any], results: Results, sigmas: Sequence[float]) -> Any:
+def _evaluated(
+    truth: dict[str, Any], results: Results, sigmas: Sequence[float]
+) -> tuple[Any, Pairs]:
+    """The finished COCOeval_faster, and the similarities that it rests on."""
     from faster_coco_eval import COCO, COCOeval_faster
 
-    # It writes into images, people and results, but never into what they hold: copies of the
-    # entries keep ours as they are, for a small part of the time that deep ones take.
+    # It writes into images and people, but never into what they hold: copies of the entries
+    # keep ours as they are, for a small part of the time that deep ones take.
     copied = {name: [{**each} for each in truth[name]] for name in ("images", "annotations")}
-    ground_truth: Any = COCO({**truth, **copied})
-    found: Any = ground_truth.loadRes([{**each} for each in results])
-    evaluation: Any = COCOeval_faster(ground_truth, found, "keypoints", kpt_oks_sigmas=list(sigmas))
+    people: Any = COCO({**truth, **copied})
+    ids = sorted(image["id"] for image in truth["images"])
+    index = {each: at for at, each in enumerate(ids)}
+    detections = Detections.of(results, index, len(sigmas))
+    found: Any = COCO({**truth, **copied, "annotations": _without_keypoints(detections, ids)})
+    evaluation: Any = COCOeval_faster(people, found, "keypoints", kpt_oks_sigmas=list(sigmas))
+    pairs = Pairs(
+        images=len(ids),
+        people=People.of(truth["annotations"], index, len(sigmas)),
+        detections=detections.best(evaluation.params.maxDets[-1]),
+        sigmas=evaluation.params.kpt_oks_sigmas,
+    )
+
+    def computed(image: int, _category: int) -> Floats:
+        return pairs.of_image(index[image])
+
+    evaluation.computeOks = computed
     evaluation.run()
-    return evaluation
+    return evaluation, pairs
 
 
-def _matched(evaluation: Any, image: int, category: int) -> Matched:
-    people = evaluation.gt_dataset.get(image, category)
-    found = evaluation.dt_dataset.get(image, category)
-    # The order of the rows of evaluation.ious: best first, equal scores as they came.
-    order = np.argsort([-d["score"] for d in found], kind="stable")
-    detections = [found[i] for i in order[: evaluation.params.maxDets[-1]]]
-    # An image without people, or without detections, has an empty list there.
-    oks = np.reshape(evaluation.ious[image, category], (len(detections), len(people)))
-    ignored = np.array([bool(p["ignore"]) for p in people], bool)
-    crowd = np.array([bool(p["iscrowd"]) for p in people], bool)
-    person = _match(oks, evaluation.params.iouThrs, ignored, crowd)
-    too_large = np.array([d["area"] > evaluation.params.areaRng[0][1] for d in detections], bool)
-    neither = np.where(person < 0, too_large, np.append(ignored, False)[person])
-    return Matched(people, detections, person, neither, int((~ignored).sum()))
-
-
-def _match(
-    oks: Floats, thresholds: Floats, ignored: NDArray[np.bool_], crowd: NDArray[np.bool_]
-) -> NDArray[np.intp]:
-    """(T, D) the person that each detection, best first, is taken for, or -1.
-
-    oks: (D, G). Each takes the most similar person that is still free, or the last of the most
-    similar; one that does not count (ignored) only if no other will do. A crowd is always free.
-    """
-    person = np.full((len(thresholds), len(oks)), -1, np.intp)
-    taken = np.zeros((len(thresholds), len(ignored)), bool)
-    enough = np.minimum(thresholds, 1 - 1e-10)[:, None]
-    for index, similarities in enumerate(oks) if oks.size else ():
-        will_do = (similarities >= enough) & (~taken | crowd)
-        better = will_do & ~ignored
-        will_do &= better | ~better.any(1, keepdims=True)
-        reversed_similarities = np.where(will_do, similarities, -1)[:, ::-1]
-        best = len(ignored) - 1 - reversed_similarities.argmax(1)
-        hit = np.flatnonzero(will_do.any(1))
-        person[hit, index] = best[hit]
-        taken[hit, best[hit]] = True
-    return person
+def _without_keypoints(detections: Detections, ids: Sequence[int]) -> Results:
+    """What faster-coco-eval asks of a detection where the similarities are there already."""
+    columns = (detections.image, detections.scores, detections.areas)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [
+        {"id": number, "image_id": ids[image], "category_id": 1, "score": score, "area": area}
+        for number, (image, score, area) in enumerate(rows, 1)
+    ]

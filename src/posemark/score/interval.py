@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,9 @@ FEWEST_IMAGES = 10
 
 _SEED = 0
 
+_NUMBERS = 2**18
+"""In an array over several resamples: two megabytes, which a processor's cache can hold."""
+
 
 def resampled_aps(judged: Judged, resamples: int = 200) -> tuple[float, ...]:
     """AP (0..1) over sets of images drawn with replacement, each with all people and detections.
@@ -21,12 +26,18 @@ def resampled_aps(judged: Judged, resamples: int = 200) -> tuple[float, ...]:
     Nothing below FEWEST_IMAGES images with people. The draws depend on the images and their
     truth alone: evaluations of the same images are paired, number by number.
     """
-    if sum(image.counted > 0 for image in judged.matches) < FEWEST_IMAGES:
+    if np.count_nonzero(judged.matches.counted) < FEWEST_IMAGES:
         return ()
     curve = Curve.of(judged)
-    images = len(curve.people)
-    times = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1 / images), resamples)
-    return tuple(curve.ap(drawn) for drawn in times if curve.people @ drawn)
+    times = _draws(len(curve.people), resamples)
+    return tuple(curve.aps(times[times @ curve.people > 0]).tolist())
+
+
+@lru_cache(maxsize=1)
+def _draws(images: int, resamples: int) -> NDArray[np.intp]:
+    """(S, I) how often each image is drawn: the same for all rows of a report, so made once."""
+    generator = np.random.default_rng(_SEED)
+    return generator.multinomial(images, np.full(images, 1 / images), resamples)
 
 
 def ap_interval(aps: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
@@ -64,57 +75,132 @@ def difference_interval(one: Sequence[float], other: Sequence[float]) -> tuple[f
 class Curve:
     """The detections of all images, best score first, ready to be counted many times.
 
-    image: (D,) index. hits: by threshold, the indices of those taken for a person that counts.
-    judged: by threshold, (D,) whether right or wrong (ignored ones are neither). people: (I,)
-    to be found. recalls: the levels at which precision is averaged.
+    image: (D,) index. people: (I,) to be found. recalls: (R,) the levels at which precision is
+    averaged. passes: one a threshold of similarity.
     """
 
     image: NDArray[np.intp]
-    hits: list[NDArray[np.intp]]
-    judged: list[NDArray[np.bool_]]
     people: NDArray[np.intp]
     recalls: Floats
+    passes: "list[Pass]"
 
     @classmethod
     def of(cls, judged: Judged) -> "Curve":
         """From the matches of an evaluation."""
-        images = judged.matches
-        scores = np.array([d["score"] for i in images for d in i.detections])
-        order = np.argsort(-scores, kind="stable")
-        ignored = np.concatenate([i.ignored for i in images], 1)[:, order]
-        right = np.concatenate([i.person >= 0 for i in images], 1)[:, order] & ~ignored
-        image = np.repeat(np.arange(len(images)), [len(i.detections) for i in images])
+        matches = judged.matches
+        order = np.argsort(-matches.detections.scores, kind="stable")
+        ignored = matches.ignored[:, order]
+        right = (matches.person >= 0)[:, order] & ~ignored
         return cls(
-            image=image[order],
-            hits=[np.flatnonzero(row) for row in right],
-            judged=list(~ignored),
-            people=np.array([i.counted for i in images]),
-            recalls=judged.evaluation.params.recThrs,
+            image=matches.detections.image[order],
+            people=matches.counted,
+            recalls=judged.params.recThrs,
+            passes=[Pass.of(*rows) for rows in zip(right, ignored, strict=True)],
         )
 
-    def ap(self, times: NDArray[np.intp]) -> float:
-        """AP if each image i occurred times[i] times, by COCO's rule of accumulation."""
-        shown, people = times[self.image], int(self.people @ times)
-        precisions = [
-            self._precisions(shown, people, hits, judged)
-            for hits, judged in zip(self.hits, self.judged, strict=True)
-        ]
-        return float(np.mean(precisions))
+    def aps(self, times: NDArray[np.intp]) -> Floats:
+        """(S,) AP if each image i occurred times[s, i] times, by COCO's rule of accumulation.
 
-    def _precisions(
-        self,
-        shown: NDArray[np.intp],
-        people: int,
-        hits: NDArray[np.intp],
-        judged: NDArray[np.bool_],
-    ) -> Floats:
-        """The best precision at or beyond each recall level; zero beyond the last hit.
-
-        Looking at the hits alone is enough: precision is highest and recall grows at hits.
+        times: (S, I); somebody is to be found in each of the S sets of images.
         """
-        right = np.cumsum(shown[hits])
-        everything = np.cumsum(shown * judged)[hits]
-        precision = right / (everything + np.spacing(1))
-        best = np.maximum.accumulate(precision[::-1])[::-1]
-        first = np.searchsorted(right / people, self.recalls)
-        return np.append(best, 0.0)[first]
+        most = (times @ np.bincount(self.image, minlength=times.shape[1])).max(initial=0)
+        lanes = Lanes(np.uint16 if most < 2**16 else np.uint32)
+        together = lanes.number * max(1, _NUMBERS // max(1, len(self.image)))
+        blocks = [times[at : at + together] for at in range(0, len(times), together)]
+        return np.concatenate([self._aps(block, lanes) for block in blocks] or [np.zeros(0)])
+
+    def _aps(self, times: NDArray[np.intp], lanes: "Lanes") -> Floats:
+        shown = lanes.packed(times)[:, self.image]
+        so_far = np.cumsum(shown, axis=1)
+        people = times @ self.people
+        precisions: list[Floats] = []
+        for each in self.passes:
+            counts = each.counts(shown, so_far)
+            right, everything = (lanes.unpacked(packed, len(times)) for packed in counts)
+            precisions.append(_precisions(right, everything, people, self.recalls))
+        return np.stack(precisions, axis=1).reshape(len(times), -1).mean(axis=1)
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """Several counts side by side in one integer of 64 bits, so that one addition adds them all.
+
+    kind: unsigned, wide enough for every sum.
+    """
+
+    kind: type[np.unsignedinteger[Any]]
+
+    @property
+    def number(self) -> int:
+        """Counts in one integer."""
+        return 8 // np.dtype(self.kind).itemsize
+
+    def packed(self, counts: NDArray[np.intp]) -> NDArray[np.uint64]:
+        """(S, N) -> (S / number, N); the last row is filled up with zeros."""
+        rows = -(-len(counts) // self.number)
+        filled = np.zeros((rows, self.number, counts.shape[1]), self.kind)
+        filled.reshape(-1, counts.shape[1])[: len(counts)] = counts
+        return np.ascontiguousarray(filled.swapaxes(1, 2)).view(np.uint64)[..., 0]
+
+    def unpacked(self, packed: NDArray[np.uint64], rows: int) -> NDArray[Any]:
+        """The way back: (S / number, N) -> (S, N), S being the number of rows."""
+        several = np.ascontiguousarray(packed)[..., None].view(self.kind)
+        return several.swapaxes(1, 2).reshape(len(packed) * self.number, packed.shape[1])[:rows]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The detections under one threshold of similarity, by their places in the order of scores.
+
+    hits: (H,) those taken for a person that counts. ignored: (N,) those neither right nor wrong.
+    tops: (P,) the hits, as indices into hits, behind which the next detection that counts is
+    wrong or there is none. ignored_so_far: (P,) how many of ignored stand before each top.
+
+    Precision rises from hit to hit and falls with every wrong detection, so it is nowhere higher
+    than at the tops.
+    """
+
+    hits: NDArray[np.intp]
+    ignored: NDArray[np.intp]
+    tops: NDArray[np.intp]
+    ignored_so_far: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, right: NDArray[np.bool_], ignored: NDArray[np.bool_]) -> "Pass":
+        """From what each of the D detections is."""
+        hits, neither = np.flatnonzero(right), np.flatnonzero(ignored)
+        wrong_so_far = np.cumsum(~(right | ignored))[hits]
+        tops = np.flatnonzero(np.diff(wrong_so_far, append=len(right) + 1))
+        return cls(hits, neither, tops, np.searchsorted(neither, hits[tops]))
+
+    def counts(
+        self, shown: NDArray[np.uint64], so_far: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """(S, P) each: the detections up to each top that are right, and that are right or wrong.
+
+        shown: (S, D) how often each detection occurs. so_far: (S, D) the sums of these up to and
+        with each.
+        """
+        right = np.cumsum(shown[:, self.hits], axis=1)[:, self.tops]
+        return right, so_far[:, self.hits[self.tops]] - self._ignored(shown)
+
+    def _ignored(self, shown: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """(S, P) how many of the detections up to each top are ignored."""
+        counts = np.zeros((len(shown), len(self.ignored) + 1), shown.dtype)
+        np.cumsum(shown[:, self.ignored], axis=1, out=counts[:, 1:])
+        return counts[:, self.ignored_so_far]
+
+
+def _precisions(
+    right: NDArray[Any], everything: NDArray[Any], people: NDArray[np.intp], recalls: Floats
+) -> Floats:
+    """(S, R) the best precision at or beyond each recall level; zero beyond the last hit.
+
+    right, everything: (S, P) as Pass.counts gives them. people: (S,) to be found.
+    """
+    precision = right / (everything + np.spacing(1))
+    best = np.zeros((len(right), right.shape[1] + 1))
+    best[:, -2::-1] = np.maximum.accumulate(precision[:, ::-1], axis=1)
+    recall = right / people[:, None]
+    first = np.stack([np.searchsorted(reached, recalls) for reached in recall])
+    return np.take_along_axis(best, first, axis=1)
