@@ -165,14 +165,21 @@ def _refusals(rows: tuple[Row, Row], pairs: int) -> list[str]:
     """Why the speeds are not of the same work on the same machine: sentences."""
     sides = [replace(row, letter=side, ap=None) for row, side in zip(rows, _SIDES, strict=True)]
     found = comparable.reasons(sides)
-    boxes = [f"{row.boxes} ({row.fingerprint.get('boxes', '?')})" for row in rows]
-    if boxes[0] != boxes[1]:
-        told = "; ".join(f"{name}: {side}" for name, side in zip(boxes, _SIDES, strict=True))
-        found.append(f"Speeds on several sets of boxes are not compared. {told}.")
+    found += [_other_boxes(rows)] * (_boxes_of(rows[0]) != _boxes_of(rows[1]))
     return found if pairs or found else ["No image was measured in both."]
 
 
 _SIDES = ("base", "new")
+
+
+def _boxes_of(row: Row) -> tuple[str, str]:
+    return row.boxes, row.fingerprint.get("boxes", "")
+
+
+def _other_boxes(rows: tuple[Row, Row]) -> str:
+    told = comparable.told_apart(map(_boxes_of, rows))
+    sides = (f"{told[_boxes_of(row)]}: {side}" for row, side in zip(rows, _SIDES, strict=True))
+    return f"Speeds on several sets of boxes are not compared. {'; '.join(sides)}."
 
 
 def _named(source: Source) -> str:
