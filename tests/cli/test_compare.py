@@ -140,7 +140,8 @@ def test_mistakes(runs, tmp_path):
         say(base, new, "-o", tmp_path / "table.html")
     with pytest.raises(RecordError, match="nothing is there"):
         say(base, tmp_path / "nothing")
-    assert "expected a percentage such as" in say(base, new, "--gate", "much", code=2, columns=200)
+    with pytest.raises(UsageError, match=r"--gate: expected a percentage such as 2%, got 'much'\."):
+        say(base, new, "--gate", "much")
 
 
 def test_help_has_examples_and_exit_codes():

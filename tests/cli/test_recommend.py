@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 import made_records as records
 import report_rows
 from posemark import cli
+from posemark.core.errors import UsageError
 from posemark.records.schema import Published, Source
 from posemark.report import derive
 
@@ -173,8 +174,9 @@ def test_sizes(run, text, size):
 
 @pytest.mark.parametrize("text", ["much", "1T", "-1G", "0", "1GG", ""])
 def test_a_size_that_is_none_is_a_mistake(run, text):
-    said = say(run, "--max-memory", text, columns=200, code=2)
-    assert f"expected a size such as 800M, 1G or 1GiB, got {text!r}" in said
+    with pytest.raises(UsageError) as error:
+        say(run, f"--max-memory={text}")
+    assert f"expected a size such as 800M, 1G or 1GiB, got {text!r}" in str(error.value)
 
 
 def test_help_has_examples():
