@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Any
+from enum import EnumType
+from inspect import unwrap
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 from typer import BadParameter, Context
 from typer.core import TyperGroup
@@ -100,13 +103,13 @@ def _without_value(option: str, ctx: Context) -> str:
     parameter = next((each for each in ctx.command.params if option in each.opts), None)
     if parameter is None or getattr(parameter, "is_flag", False):
         return f"{option}: expected no value, got one. Give {option} alone. {_help(ctx)}"
-    wanted = _wanted(parameter.type) or "a value"
+    wanted = _wanted(parameter, ctx) or "a value"
     return f"{option}: expected {wanted} behind it, got nothing. {_remedy(parameter, ctx)}"
 
 
 def _refused(error: Any, ctx: Context, args: list[str]) -> str:
     """Of a value. Parsers of our own say themselves what they expect and what came."""
-    wanted, said = _wanted(error.param.type), error.message
+    wanted, said = _wanted(error.param, ctx), error.message
     if wanted:
         said = f"expected {wanted}, got {_came(error.param, ctx, args)!r}."
     return f"{_name(error.param)}: {said} {_remedy(error.param, ctx)}"
@@ -118,18 +121,30 @@ def _came(parameter: Any, ctx: Context, args: list[str]) -> str:
     return str(typed[-1] if isinstance(typed, (list, tuple)) else typed)
 
 
-_KINDS = {"integer": "a whole number", "float": "a number"}
+_KINDS = {int: "a whole number", float: "a number"}
 
 
-def _wanted(kind: Any) -> str:
-    """What a type of parameter takes; "" where only its own message says it."""
-    if choices := getattr(kind, "choices", None):
-        return _either(str(getattr(each, "value", each)) for each in choices)
-    noun = _KINDS.get(kind.name.removesuffix(" range"), "")
-    low, high = (getattr(kind, end, None) for end in ("min", "max"))
-    if low is not None and high is not None:
-        return f"{noun} from {low:g} to {high:g}"
-    return f"{noun}, {low:g} or more" if low is not None else noun
+def _wanted(parameter: Any, ctx: Context) -> str:
+    """What a parameter takes; "" where only its own parser says it."""
+    kind, info = _declared(parameter, ctx)
+    if isinstance(kind, EnumType):
+        return _either(str(each.value) for each in kind)
+    noun = _KINDS.get(kind, "") if info and not info.parser else ""
+    if not noun or info.min is None:
+        return noun
+    return (
+        f"{noun}, {info.min:g} or more"
+        if info.max is None
+        else (f"{noun} from {info.min:g} to {info.max:g}")
+    )
+
+
+def _declared(parameter: Any, ctx: Context) -> tuple[Any, Any]:
+    """The type in the signature of the command, None left out, and what typer was told of it."""
+    hints = get_type_hints(unwrap(ctx.command.callback), include_extras=True)
+    base, info, *_ = *get_args(hints.get(parameter.name)), None, None
+    kinds = [each for each in get_args(base) if each is not NoneType] or [base]
+    return kinds[0], info
 
 
 def _either(names: Iterable[str]) -> str:

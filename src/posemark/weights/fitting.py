@@ -313,6 +313,6 @@ def _require_finite(path: Path, state: Tensors) -> None:
     if broken:
         raise CheckpointError(
             f"{path}: {len(broken)} of {len(state)} tensors hold values that are not finite "
-            f"numbers: {_some(broken, _MOST_NAMED)}. A network gives no poses with them: the file is damaged, "
-            "or the training had failed. Fetch it again, or take an earlier checkpoint."
+            f"numbers: {_some(broken, _MOST_NAMED)}. A network gives no poses with them: the file "
+            "is damaged, or the training had failed. Fetch it again, or take an earlier checkpoint."
         )
