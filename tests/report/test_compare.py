@@ -197,7 +197,7 @@ def test_no_image_in_both_is_incomparable(pair):
         ({"environment": records.ENVIRONMENT | {"cores": 4}}, "several machines"),
         ({"settings": {"threads": 1}}, "1 thread: new"),
         ({"data": Source("sample", "fedcba9876543210")}, "fedcba9876543210"),
-        ({"boxes": Source("simulated", "fedcba98")}, "simulated (fedcba98): new"),
+        ({"boxes": Source("simulated", "fedcba98")}, "gt: base; simulated: new"),
         ({"settings": {"min_score": 0.5}}, "several sets of boxes"),
         ({"settings": {"mode": "sustained"}}, "sustained: new"),
     ],

@@ -10,7 +10,7 @@ import typer
 
 from posemark.cli import choosing, expecting, terminal
 from posemark.cli.console import (
-    PLAIN_SECONDS,
+    Reports,
     duration,
     fresh_folder,
     percentage,
@@ -480,7 +480,7 @@ class _Display:
         self._shares, self._pose_ns = [0.0] * len(jobs), [0] * len(jobs)
         self._frames = [0] * len(jobs)
         self._left: dict[int, float | None] = {}
-        self._plain = Budget(PLAIN_SECONDS)
+        self._reports = Reports(progress)
         self._task = progress.add_task("", total=float(len(jobs)), text="")
 
     @property
@@ -533,9 +533,8 @@ class _Display:
         self._progress.update(
             self._task, completed=self._completed(), description=description, text=text
         )
-        if self._progress.disable and self._plain.used_up():
-            self._plain = Budget(PLAIN_SECONDS)
-            self._say(f"{description}: {text}")
+        if not self._json:
+            self._reports.show(f"{description}: {text}")
 
     def _completed(self) -> float:
         """Of as many entries as there are; by the clock where they share a time."""
