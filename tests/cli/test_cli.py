@@ -599,6 +599,32 @@ def test_list_shows_every_model_with_its_letters_and_licence():
     assert "74.4" in lines["hrnet-w32-256x192"]
 
 
+def test_list_shows_what_the_cards_of_light_say():
+    out, _ = invoke("list")
+    lines = {line.split()[0]: line.split() for line in out.splitlines() if line.strip()}
+    assert set(cards.built_in()) <= set(lines)
+    assert lines["tinypose-256x192"] == [
+        "tinypose-256x192",
+        "1.30",
+        "0.30",
+        "68.8",
+        "gt",
+        "Apache-2.0",
+    ]
+    assert lines["lightweight-openpose"][1:4] == ["-", "12.02", "42.8"]
+    assert lines["movenet-lightning"][1:4] == ["2.31", "0.27", "-"]
+    help_, _ = invoke("list", "--help")
+    told = " ".join(help_.split())
+    for words in ("millions of parameters", "multiply-accumulates", "licence of the code"):
+        assert words in told
+
+
+def test_list_leaves_out_a_column_without_anything(monkeypatch):
+    monkeypatch.setattr("posemark.jobs.plan.SEED", ())
+    out, _ = invoke("list")
+    assert out.split("\n")[0].split() == ["model", "Mparams", "GMACs", "AP*", "code", "licence"]
+
+
 def test_weights_list_shows_every_checkpoint_and_how_to_get_it(tmp_path):
     out, _ = invoke("weights", "list")
     lines = {line.split()[0]: line for line in out.splitlines() if line.strip()}
@@ -617,6 +643,9 @@ def test_lists_cut_nothing_at_80_columns(monkeypatch, command, columns):
     monkeypatch.setenv("POSEMARK_CACHE", "c")
     out, _ = invoke(*command)
     assert max(len(line.rstrip()) for line in out.splitlines()) <= columns
+    if command == ("list",):
+        below = out.partition("\n* as published")[2]
+        assert below.count("\n") == 13, "no line is broken by the terminal"
     assert "\N{HORIZONTAL ELLIPSIS}" not in out
     assert "CMU non-commercial" in out
 

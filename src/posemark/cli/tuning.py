@@ -292,7 +292,7 @@ def _table(ladder: "Ladder", entry: str) -> "Table":
     table = Table(title=entry, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for title in COLUMNS:
         right = title in (BEST, "AP or OKS", START)
-        heading = title.replace("the ", "\nthe ")
+        heading = title.replace(" the ", "\nthe ")
         table.add_column(heading, justify="right" if right else "left", no_wrap=title != "why")
     for rung in filter(lambda rung: rung.gain, ladder.rungs):
         style = "bold green" if rung.kept else "dim"
