@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 
 import msgspec
@@ -244,9 +245,42 @@ def test_short_names_say_what_differs_and_only_that():
     assert short([row, replace(row, machine="another")]) == [row.model, row.model]
 
 
+def test_columns_that_do_not_fit_are_named_with_the_width_that_shows_them():
+    rows = report_rows.seed_measured()
+    text = " ".join(printed(rows, 80).split())
+    found = re.search(r"Not shown here: ([^.]+)\. A terminal (\d+) characters wide shows all", text)
+    named = found[1].split(", ")
+    assert "ms per frame and person" in named
+    assert "so does `posemark report FOLDER -o report.html` (or .md, .csv, .json)." in text
+    enough = int(found[2])
+    assert "Not shown here" not in printed(rows, enough)
+    assert "Not shown here" in printed(rows, enough - 1)
+    assert max(map(len, printed(rows, enough).splitlines())) <= enough
+
+
+def test_sentences_below_a_narrow_table_are_as_wide_as_the_terminal():
+    rows = [report_rows.row(letter=None, ap_published=None, share=None)]
+    lines = printed(rows, 200).splitlines()
+    table = max(len(line.rstrip()) for line in lines[:3])
+    below = " ".join([report_rows.MACHINE, "· 2 threads"])
+    assert len(below) > table or below in [line.rstrip() for line in lines]
+    assert below in [line.rstrip() for line in lines], "on one line where the terminal has room"
+
+
+def test_a_line_through_few_frames_is_what_was_measured():
+    few = {"frames": 3, "persons": 3, "fps_pose": 1000 / 435, "intercept_ms": 0.0}
+    row = report_rows.row(**few, ms_per_person=435.0)
+    assert figures.line(row) == "435 at 1 person"
+    assert figures.cost(row) == "435 ms at 1 person"
+    assert figures.line(replace(row, persons=8)) == "435 at 2.67 people"
+    assert figures.line(replace(row, frames=0, fps_pose=None)) == "0.00 + 435"
+    assert figures.line(replace(row, network_frames=10)) == "0.00 + 435"
+    assert figures.cost(replace(row, frames=10)) == "0.00 ms + 435 ms per person"
+
+
 def test_what_names_do_not_say_stands_below_the_table():
-    assert "weights by formula" in str(tables.console(report_rows.seed()).caption)
-    trained = str(tables.console([report_rows.measured()]).caption)
+    assert "weights by formula" in printed(report_rows.seed())
+    trained = printed([report_rows.measured()])
     assert "weights by formula" not in trained
     assert f"weights: {report_rows.measured().weights}" in trained
     assert "boxes: simulated" in trained

@@ -51,8 +51,8 @@ def list_entries() -> None:
 
 _BELOW = """
 * as published on COCO val2017: detected boxes (gt: ground-truth boxes) or one
-  scale; flip test, but for the OpenPoses and ultralight-simplepose. Not measured
-  here.
+  scale; flip test, but for the OpenPoses and ultralight-simplepose.
+  Not measured here.
 seed: the letters of the blog post's entries
 
 To run:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from posemark.core.counting import counted
+from posemark.measure.interval import FEWEST_LINE_FRAMES
 from posemark.report.rows import STAGES, Published, Row
 
 DASH = "\N{EN DASH}"
@@ -86,16 +87,41 @@ def people_per_frame(row: Row) -> float | None:
 
 
 def line(row: Row) -> str:
-    """Time of a frame over its people: "8,214 + 31.2" (ms, ms per person)."""
+    """Time of a frame over its people: "8,214 + 31.2" (ms, ms per person).
+
+    From fewer frames than a line needs, what was measured: "435 at 2.50 people".
+    """
+    if _few_frames(row):
+        return _as_measured(row)
     if row.intercept_ms is None or row.ms_per_person is None:
         return DASH
     sign = "-" if row.ms_per_person < 0 else "+"
     return f"{three_digits(row.intercept_ms)} {sign} {three_digits(abs(row.ms_per_person))}"
 
 
+def _few_frames(row: Row) -> bool:
+    """Whether a line over people would go through next to nothing."""
+    return 0 < max(row.frames, row.network_frames) < FEWEST_LINE_FRAMES
+
+
+def _as_measured(row: Row) -> str:
+    """The mean pose time of a frame, and its mean people; a dash where no time was measured."""
+    if not row.fps_pose:
+        return DASH
+    people = people_per_frame(row)
+    number = f"{people:g}" if people == round(people or 0) else three_digits(people)
+    return (
+        f"{three_digits(1000 / row.fps_pose)} at {number} {'person' if people == 1 else 'people'}"
+    )
+
+
 def cost(row: Row) -> str:
     """The same in words."""
-    return DASH if line(row) == DASH else f"{line(row).replace(' ', ' ms ', 1)} ms per person"
+    told = line(row)
+    if told == DASH:
+        return DASH
+    with_unit = told.replace(" ", " ms ", 1)
+    return with_unit if _few_frames(row) else f"{with_unit} ms per person"
 
 
 def stages(row: Row) -> str:
