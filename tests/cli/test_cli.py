@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -585,6 +586,20 @@ def test_a_report_changes_no_record(json_run, tmp_path):
     before = {p: p.read_bytes() for p in json_run[2].iterdir()}
     invoke("report", json_run[2], "-o", tmp_path / "table.md")
     assert {p: p.read_bytes() for p in json_run[2].iterdir()} == before
+
+
+def test_what_recommend_tells_to_run_goes_on_with_the_record(tmp_path):
+    folder = tmp_path / "my runs"
+    invoke("run", SMALL, "--threads", 1, "--limit", 2, "--flip", "--out", folder)
+    (path,) = folder.glob("*.jsonl")
+    before = len(files.read(path).good)
+    out, _ = invoke("recommend", folder, "--min-fps", 5)
+    (command,) = (line.strip() for line in out.splitlines() if line.startswith("    posemark run "))
+    words = shlex.split(command)[1:]
+    assert words[words.index("--out") + 1 :][:2] == [str(folder), "--resume"]
+    invoke(*words)
+    assert list(folder.glob("*.jsonl")) == [path]
+    assert len(files.read(path).good) > before == 2
 
 
 # --- lists --------------------------------------------------------------------------------------

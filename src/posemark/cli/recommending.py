@@ -161,6 +161,8 @@ def _print_fitting(console: "Console", choices: "Sequence[Choice]") -> None:
 
 def _print_undecided(console: "Console", answer: "Answer", titles: dict[str, str]) -> None:
     """By wish, as what each excludes."""
+    from posemark.report.evidence import AGAIN
+
     for name, title in titles.items():
         found = [each for each in answer.undecided if each.constraint == name]
         if found:
@@ -169,8 +171,9 @@ def _print_undecided(console: "Console", answer: "Answer", titles: dict[str, str
         for each in found:
             print_indented(console, f"{each.name}: {each.why}")
             print_indented(console, each.command, 4)
-    if answer.undecided:
-        console.print("These write into a new folder under runs; name that one here as well.")
+    if any(AGAIN in each.command for each in answer.undecided):
+        told = f"What writes into a folder in {AGAIN} begins anew: name that folder here as well."
+        console.print(told)
 
 
 def _print_choice(console: "Console", choice: "Choice", bullet: str, style: str) -> None:

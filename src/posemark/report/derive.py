@@ -137,9 +137,11 @@ def row_of(record: files.Record, truths: Truths) -> Row:
 
     Speed rests on every measured frame, accuracy on the last one of each image.
     """
+    annotations = truth_of(record, truths)
     row = _with_speed(row_of_header(record.header), record)
     row = _with_blocks(row, record)
-    return _with_accuracy(row, record, truth_of(record, truths))
+    lies = {"folder": str(record.path.parent), "data_images": len(annotations["images"])}
+    return _with_accuracy(replace(row, **lies), record, annotations)
 
 
 def _with_speed(row: Row, record: files.Record) -> Row:

@@ -95,6 +95,8 @@ class Row:
     typed: options as they were typed, where the other fields do not hold them: "--weights" of a
         file, "--boxes" of a file, "--calibrate", "--machine", "--repeat". card: path of the card
         of an exported model, as typed; "" for those of PoseMark.
+    folder: where the record lies, as it was named; "" where nobody knows. data_images: of the
+        whole data set, however few of them were measured; 0 where nobody knows.
     """
 
     entry: str
@@ -168,3 +170,5 @@ class Row:
     ap_images: int = 0
     typed: dict[str, str] = field(default_factory=dict[str, str])
     card: str = ""
+    folder: str = ""
+    data_images: int = 0
