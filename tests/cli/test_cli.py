@@ -590,7 +590,7 @@ def test_a_report_changes_no_record(json_run, tmp_path):
 
 def test_what_recommend_tells_to_run_goes_on_with_the_record(tmp_path):
     folder = tmp_path / "my runs"
-    invoke("run", SMALL, "--threads", 1, "--limit", 2, "--flip", "--out", folder)
+    invoke("run", f"{SMALL}@detected", "--threads", 1, "--limit", 2, "--flip", "--out", folder)
     (path,) = folder.glob("*.jsonl")
     before = len(files.read(path).good)
     out, _ = invoke("recommend", folder, "--min-fps", 5)

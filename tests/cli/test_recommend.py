@@ -103,6 +103,7 @@ def test_what_the_images_leave_open_says_what_decides(tmp_path):
     (command,) = (line for line in text.splitlines() if line.startswith("    posemark run "))
     assert command.count(" --limit ") == 2 or " --limit " not in command
     assert " && posemark run exact@gt --data sample" in command
+    assert f"\n{command}\n" in say(folder, "--max-ap-loss", round(lost)), "whole, to be pasted"
     assert command.count(f" --out {folder} --resume") == 2, "where the records lie"
     assert say(folder, "--max-ap-loss", 3 * lost).startswith("2 of 2 entries fit\n")
 

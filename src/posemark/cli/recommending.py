@@ -170,7 +170,8 @@ def _print_undecided(console: "Console", answer: "Answer", titles: dict[str, str
             console.print(said, style="bold", markup=False)
         for each in found:
             print_indented(console, f"{each.name}: {each.why}")
-            print_indented(console, each.command, 4)
+            # The terminal wraps it: a command broken by us could not be pasted.
+            console.print(f"    {each.command}", soft_wrap=True)
     if any(AGAIN in each.command for each in answer.undecided):
         told = f"What writes into a folder in {AGAIN} begins anew: name that folder here as well."
         console.print(told)
