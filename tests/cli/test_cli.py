@@ -166,7 +166,7 @@ def test_the_version_is_the_packages():
 
 def test_machine_prints_what_it_attains_and_what_that_would_give():
     out, _ = invoke("machine", "--threads", 2)
-    assert re.search(r"fp32 +170 GMAC/s +1.0 % +product, 8x8", out)
+    assert re.search(r"fp32 +170 GMAC/s +1.0% +product, 8x8", out)
     assert re.search(r"memory +46.0 GB/s", out)
     persons = 170e9 / spec_of("hrnet-w32-256x192").macs
     limit = (
@@ -249,14 +249,14 @@ def test_a_peak_of_a_busy_machine_is_measured_again_and_never_kept(monkeypatch, 
     monkeypatch.setattr(ceiling, "measure", lambda n, *_: asked.append(n) or busy_ceiling(n))
     out, err = measure(SMALL, "--json", "--out", tmp_path / "run")
     assert len(asked) == 1, "a run does not wait for the machine to come to rest"
-    assert "measuring this machine: the rates of bandwidth spread by 34 %" in err
+    assert "measuring this machine: the rates of bandwidth spread by 34%" in err
     assert "was not kept. Close other programs and run `posemark machine" in err
     assert json.loads(out)["of_peak"] is None
     assert not ceiling.path_of(1).exists()
     out, err = invoke("machine", "--threads", 1)
     assert len(asked) == 1 + ceiling.ATTEMPTS
-    assert f"attempt 3 of {ceiling.ATTEMPTS}: the rates of bandwidth spread by 34 %" in err
-    assert "too low, because the machine was not idle: the rates of bandwidth spread by 34 %" in out
+    assert f"attempt 3 of {ceiling.ATTEMPTS}: the rates of bandwidth spread by 34%" in err
+    assert "too low, because the machine was not idle: the rates of bandwidth spread by 34%" in out
     assert not ceiling.path_of(1).exists()
 
 

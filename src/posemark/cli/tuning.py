@@ -80,7 +80,7 @@ def tune(
 
     Runtimes, precisions, layout, threads, batching and cheaper decoders are tried one after the
     other. Each is measured in turns with the best so far, block by block, a process each, on the
-    same frames, and kept if the whole 95 % interval of its gain lies above 2 % and all steps
+    same frames, and kept if the whole 95% interval of its gain lies above 2% and all steps
     together lose at most --max-ap-loss. Without trained weights or truth nobody knows the AP:
     lower precisions are kept and marked, and the OKS says how alike the poses are.
 

@@ -238,10 +238,10 @@ def _call(
         return (SLOWER if change > 0 else FASTER), f"{moved}, which is less" if moved else ""
     if 1 - margin <= time.low and time.high <= 1 + margin:
         return NO_CHANGE, _SMALL if proven else ""
-    return INCONCLUSIVE, f"the interval reaches beyond ±{100 * margin:g} %: run for longer"
+    return INCONCLUSIVE, f"the interval reaches beyond ±{100 * margin:g}%: run for longer"
 
 
-_SMALL = f"proven, but below {100 * SMALLEST:g} %, which where a process lies in memory makes too"
+_SMALL = f"proven, but below {100 * SMALLEST:g}%, which where a process lies in memory makes too"
 
 
 def _moved(sentinel: float | None) -> str:
@@ -275,8 +275,8 @@ def _ap_difference(base: Row, new: Row) -> float | None:
 
 
 def signed(ratio: float) -> str:
-    """A ratio as a change: 1.052 -> "+5.2 %"."""
-    return f"{round(100 * (ratio - 1), 1) + 0.0:+.1f} %"  # no "-0.0"
+    """A ratio as a change: 1.052 -> "+5.2%"."""
+    return f"{round(100 * (ratio - 1), 1) + 0.0:+.1f}%"  # no "-0.0"
 
 
 def markdown(comparison: Comparison) -> str:
@@ -299,7 +299,11 @@ def _time(change: Change) -> str:
 
 def _interval(change: Change) -> str:
     time = change.time
-    return figures.DASH if time is None else f"{signed(time.low)[:-2]} to {signed(time.high)}"
+    return (
+        figures.DASH
+        if time is None
+        else f"{signed(time.low).removesuffix('%')} to {signed(time.high)}"
+    )
 
 
 def _fps(change: Change) -> str:
@@ -318,11 +322,11 @@ COLUMNS: tuple[tuple[str, Callable[[Change], str]], ...] = (
     ("entry", lambda change: change.entry),
     ("call", lambda change: change.call),
     ("time", _time),
-    ("95 % interval", _interval),
+    ("95% interval", _interval),
     ("pose FPS", _fps),
     ("AP", _ap),
 )
-LEGEND = f"time: pose stages, same frames; slower, faster: proven and {100 * SMALLEST:g} % or more"
+LEGEND = f"time: pose stages, same frames; slower, faster: proven and {100 * SMALLEST:g}% or more"
 
 
 def remarks(change: Change) -> list[str]:

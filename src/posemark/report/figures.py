@@ -169,14 +169,14 @@ def half_width(row: Row) -> float | None:
 
 
 def plus_minus(share: float | None) -> str:
-    """A half width: 0.0213 -> "±2.1 %"; two digits below one per cent."""
+    """A half width: 0.0213 -> "±2.1%"; two digits below one per cent."""
     if share is None:
         return DASH
-    return f"±{100 * share:.{2 if share < 0.00995 else 1}f} %"
+    return f"±{100 * share:.{2 if share < 0.00995 else 1}f}%"
 
 
 def fps(row: Row) -> str:
-    """Pose FPS with its interval: "7.26 ±2.1 %"; without one the figure alone."""
+    """Pose FPS with its interval: "7.26 ±2.1%"; without one the figure alone."""
     width = half_width(row)
     return " ".join([three_digits(row.fps_pose), *([plus_minus(width)] if width else [])])
 
@@ -190,13 +190,13 @@ def short_fps(row: Row) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share as per cent: 0.123 -> "12.3 %"."""
-    return DASH if share is None else f"{100 * share:.1f} %"
+    """A share as per cent: 0.123 -> "12.3%"."""
+    return DASH if share is None else f"{100 * share:.1f}%"
 
 
 def short_percent(share: float | None) -> str:
-    """The same in whole per cent, with a digit below ten: "61 %", "4.3 %"."""
-    return DASH if share is None else f"{100 * share:.{0 if share >= 0.0995 else 1}f} %"
+    """The same in whole per cent, with a digit below ten: "61%", "4.3%"."""
+    return DASH if share is None else f"{100 * share:.{0 if share >= 0.0995 else 1}f}%"
 
 
 def fps_at(row: Row, people: int) -> float | None:

@@ -102,7 +102,7 @@ COLUMNS = (
     Column("pose FPS", lambda row: row.fps_pose, figures.three_digits, brief=True),
     Column("±", figures.half_width, figures.plus_minus, brief=True),
     _metric("AP"),
-    Column("AP, 95 %", _ap_interval, brief=True),
+    Column("AP, 95%", _ap_interval, brief=True),
     Column("published AP", _published, figures.points, brief=True, mark=figures.published_mark),
     Column("verdict", lambda row: row.verdict.kind, brief=True),
     Column("weights", lambda row: row.weights, brief=True),
