@@ -55,7 +55,8 @@ def asked(monkeypatch):
         known, unknown = Cost(200, 0.998, 0.04), Cost(200, 0.993, None, "no trained weights")
         rungs = (
             Rung("tflite", start, False, 1, why="it is not installed. Run `pip install it`."),
-            Rung("torch fp16", start, False, 1, why="torch does not read .xml files, and x is one"),
+            Rung("torch", start, False, 1, why="torch does not read .xml files, and x is one"),
+            Rung("layout", start, False, 1, why="torch on cpu has no such layout"),
             Rung("bf16", bf16, True, 1.83, Interval(1.83, 1.79, 1.88), known),
             Rung(
                 "1 thread",
@@ -87,7 +88,8 @@ def test_the_ladder_says_what_was_tried_and_how_to_run_the_best(asked, tmp_path)
     assert f"posemark run {SMALL}@gt --setting mine" in lines
     told = ascii_signs(progress).splitlines()
     assert "· tflite: it is not installed" in told
-    assert "· torch fp16: does not read .xml files, and x is one" in told
+    assert "· torch: does not read .xml files, and x is one" in told
+    assert "· layout: torch on cpu has no such layout" in told
     assert "torch torch" not in out + progress, "no word twice"
     against = "against the best so far"
     assert f"✓ bf16: x1.83 (1.79-1.88) {against}, -0.04 AP, x1.83 against the start" in told
@@ -163,7 +165,13 @@ def test_as_json_the_ladder_has_everything(asked):
     out, progress = invoke("tune", SMALL, "--json", "--max-ap-loss", 0.5)
     assert progress == ""
     found = json.loads(out)
-    assert [rung["step"] for rung in found["rungs"]] == ["tflite", "torch fp16", "bf16", "1 thread"]
+    assert [rung["step"] for rung in found["rungs"]] == [
+        "tflite",
+        "torch",
+        "layout",
+        "bf16",
+        "1 thread",
+    ]
     assert found["rungs"][0]["why"] == "it is not installed. Run `pip install it`."
     assert found["total"] == {"point": 2.05, "low": 2.0, "high": 2.1}
     assert (found["entry"], found["best"]["precision"]) == (f"{SMALL}@gt", "bf16")

@@ -166,14 +166,16 @@ def _print_undecided(console: "Console", answer: "Answer", titles: dict[str, str
     for name, title in titles.items():
         found = [each for each in answer.undecided if each.constraint == name]
         if found:
-            said = f"\n{title} leaves {len(found)} undecided; what decides"
+            said = f"\n{title} leaves {len(found)} undecided; what decides them:"
             console.print(said, style="bold", markup=False)
         for each in found:
             print_indented(console, f"{each.name}: {each.why}")
             # The terminal wraps it: a command broken by us could not be pasted.
             console.print(f"    {each.command}", soft_wrap=True)
     if any(AGAIN in each.command for each in answer.undecided):
-        told = f"What writes into a folder in {AGAIN} begins anew: name that folder here as well."
+        told = (
+            f"A command that names a new folder (...{AGAIN}) begins anew: name that here as well."
+        )
         console.print(told)
 
 

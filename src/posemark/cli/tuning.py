@@ -321,11 +321,11 @@ def _line(rung: "Rung") -> str:
 
 
 def _reason(rung: "Rung") -> str:
-    """The beginning is enough on a screen, without the runtime, which stands before it already.
+    """The beginning is enough on a screen; --json has all.
 
-    --json has all.
+    It does not begin with the step again, where that is the name of a runtime.
     """
-    own = re.escape(rung.options.runtime or "")
+    own = re.escape(rung.step)
     return re.sub(rf"^(the runtime )?{own} ", "", re.split(r"[.;:] ", rung.why)[0])
 
 
