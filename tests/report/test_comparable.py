@@ -179,3 +179,10 @@ def test_a_warning_names_the_first_of_many_rows():
     assert warning.endswith(f": a, b, c, d, e and {len(rows) - 5} more.")
     (warning,) = (line for line in context.warnings(rows[:6]) if line.startswith("Speed contended"))
     assert warning.endswith(": a, b, c, d, e, f.")
+
+
+def test_of_images_the_hash_alone_decides():
+    rows = report_rows.mixed()
+    rows[-1] = replace(rows[-1], ap_images=499)
+    assert comparable.other_images(rows) == []
+    assert comparable.reasons(rows) == []

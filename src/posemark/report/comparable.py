@@ -28,18 +28,19 @@ class _Condition:
     """Something that must be the same.
 
     refusal: what is said where it differs. words: its value of a row, as it is printed. mark:
-    a hash that tells apart what has the same words. advice: what the reader should do, "" where
-    nothing but the same conditions would help.
+    a hash that tells apart what has the same words. marked: the hash alone decides. advice: what
+    the reader should do, "" where nothing but the same conditions would help.
     """
 
     refusal: str
     words: Callable[[Row], str]
     mark: Callable[[Row], str] = lambda _: ""
     advice: str = ""
+    marked: bool = False
 
     def value(self, row: Row) -> tuple[str, str]:
         """What rows must have in common."""
-        return self.words(row), self.mark(row)
+        return "" if self.marked else self.words(row), self.mark(row)
 
 
 def _speeds(plural: str) -> str:
@@ -64,12 +65,14 @@ _AP = (
         lambda row: row.images,
         "To compare them, run these entries over the same images: with the same --data and a "
         "--limit that each of them reaches.",
+        marked=True,
     ),
     _Condition(
         "APs that were measured with different tolerances (sigmas) of key points are not compared.",
         lambda row: f"those of {row.data}",
         lambda row: row.fingerprint.get("sigmas", ""),
         "To compare them, run these entries on the same data set.",
+        marked=True,
     ),
 )
 
@@ -137,9 +140,13 @@ def _sentence(condition: _Condition, rows: list[Row]) -> str:
         by_value.setdefault(condition.value(row), []).append(row)
     if len(by_value) < 2:
         return ""
-    told = told_apart(by_value)
+    printed = {value: (condition.words(own[0]), value[1]) for value, own in by_value.items()}
+    told = told_apart(printed.values())
     largest = sorted(by_value.items(), key=lambda item: -len(item[1]))
-    parts = [f"{told[value] or 'unknown'}: {_names(own)}" for value, own in largest[:_MOST_VALUES]]
+    parts = [
+        f"{told[printed[value]] or 'unknown'}: {_names(own)}"
+        for value, own in largest[:_MOST_VALUES]
+    ]
     parts += [f"{len(largest) - _MOST_VALUES} more"] if len(largest) > _MOST_VALUES else []
     advice = f" {condition.advice}" * bool(condition.advice)
     return f"{condition.refusal} {'; '.join(parts)}.{advice}"
