@@ -72,19 +72,19 @@ def row(model=MODELS[0], boxes="detected", letter="b", **changes):
 
 # What the blocks of a run say of it: half width of the interval, the decisive sentence.
 KINDS = {
-    "valid": (0.021, "interval ±2.1 % over 42 blocks"),
-    "noisy": (0.083, "interval ±8.3 % over 42 blocks (limit 5 %)"),
+    "valid": (0.021, "interval ±2.1% over 42 blocks"),
+    "noisy": (0.083, "interval ±8.3% over 42 blocks (limit 5%)"),
     "drifting": (
         0.034,
-        "frames took 6.2 % longer in the last third of the blocks than in the first",
+        "frames took 6.2% longer in the last third of the blocks than in the first",
     ),
-    "contended": (0.047, "other processes took 23 % of the machine (limit 5 %)"),
+    "contended": (0.047, "other processes took 23% of the machine (limit 5%)"),
     "throttled": (0.039, "the processor counted 14 thermal throttle events"),
     "incomparable": (0.021, "resumed in another environment: cores was 2, is 4"),
 }
 FINE = (
-    "sentinel 8.71 ms, p90 4.1 % above its median over 42 blocks",
-    "other processes took 0.8 % of the machine",
+    "sentinel 8.71 ms, p90 4.1% above its median over 42 blocks",
+    "other processes took 0.8% of the machine",
     "this platform does not tell: clock, temperature, throttle events",
 )
 FINGERPRINT = {

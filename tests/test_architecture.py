@@ -96,7 +96,7 @@ def test_functions_are_as_small_as_the_page_says():
     usual, most, cap, cap_of_models = map(
         int,
         re.search(
-            r"median <= (\d+) lines, 95 % <= (\d+), cap (\d+); (\d+) in models", PAGE
+            r"median <= (\d+) lines, 95% <= (\d+), cap (\d+); (\d+) in models", PAGE
         ).groups(),
     )
     lines = {
@@ -119,6 +119,18 @@ def first_line(function):
 
 
 # --- what an addition costs ---------------------------------------------------------------------
+
+
+def test_no_sign_of_per_cent_is_parted_from_its_number():
+    """A line that is wrapped would begin with it; and it is typed so: --until 2%."""
+    parted = re.compile(r"(?:[0-9]|^) %(?![a-z(\d])")
+    shown = [
+        *((name, text) for name, tree in TREES.items() for text in texts(tree)),
+        *((path.name, path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.js")),
+        *((path.name, path.read_text(encoding="utf-8")) for path in (ROOT / "docs").rglob("*.md")),
+        ("README.md", (ROOT / "README.md").read_text(encoding="utf-8")),
+    ]
+    assert [(name, text) for name, text in shown if parted.search(text)] == []
 
 
 def test_a_runtime_is_named_in_no_other_file_than_the_page_says():

@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+import re
 from dataclasses import replace
 
 import pytest
@@ -99,8 +100,14 @@ def test_missing_extra_and_misshapen_keys_are_listed(states, tmp_path):
 def test_weights_of_another_network_are_refused(states, tmp_path):
     path = tmp_path / "lite.pth"
     torch.save(states[LITE], path)
-    with pytest.raises(CheckpointError, match="for another network"):
+    with pytest.raises(CheckpointError, match="for another network") as error:
         weights.load_into(posemark.network(HRNET), path)
+    said = str(error.value).removeprefix(str(path))
+    assert len(said) <= 400, "a reader wants the first differences, not all"
+    wanted = posemark.network(HRNET).state_dict()
+    assert f"Expected its {len(wanted):,} tensors; " in said
+    assert re.search(r"[\d,]+ missing: [\w.]+ and [\d,]+ more; [\d,]+ unexpected: ", said)
+    assert "`posemark weights list` shows which file belongs to which model." in said
 
 
 class Bomb:

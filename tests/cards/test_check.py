@@ -14,8 +14,10 @@ from onnx import TensorProto
 from typer.testing import CliRunner
 
 import exported
-from posemark import cli
+import goldens
+from posemark import cards, cli
 from posemark.cards.check import Finding, check
+from posemark.cards.model import FOLDERS
 
 BYTES = {
     "divisor = 255": "divisor = 1",
@@ -48,6 +50,19 @@ def test_channels_last_and_bytes_pass_where_the_card_says_so(tmp_path):
     model = exported.graph(layout="nhwc", kind=TensorProto.UINT8)
     changes = BYTES | {'order = "rgb"': 'order = "rgb"\nlayout = "nhwc"\ndtype = "uint8"'}
     assert wrong(tmp_path, model, replace=changes) == {}
+
+
+def test_of_a_network_of_whole_images_it_is_said_which_input_each_size_is_of(monkeypatch):
+    pytest.importorskip("openvino")
+    monkeypatch.setenv(FOLDERS, str(goldens.shared("weights")))
+    said = {f.check: f.says for f in check(cards.built_in()["lightweight-openpose"], 1)}
+    assert said["outputs"].endswith("(1, 19, 32, 57): at the file's own input size, 256x456")
+    found = re.fullmatch(
+        r"57 channels, maps of (\d+)x(\d+): a drawn image, fed at (\d+)x(\d+)", said["shapes"]
+    )
+    height, width, fed_height, fed_width = map(int, found.groups())
+    assert (8 * height, 8 * width) == (fed_height, fed_width)
+    assert said["size"] == "that of each image, scaled"
 
 
 def declared(folder, says, model, **changes):

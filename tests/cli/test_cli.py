@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,9 +18,10 @@ from typer.testing import CliRunner
 import made_records
 import posemark
 from posemark import cards, cli
-from posemark.cli import console, running
+from posemark.cli import console
 from posemark.core.errors import RunError, UsageError
 from posemark.jobs import ceiling, rounds
+from posemark.measure import contention
 from posemark.measure.ceiling import Rate
 from posemark.measure.environment import environment
 from posemark.models import all_models, spec_of
@@ -165,10 +167,16 @@ def test_the_version_is_the_packages():
 
 def test_machine_prints_what_it_attains_and_what_that_would_give():
     out, _ = invoke("machine", "--threads", 2)
-    assert re.search(r"fp32 +170 GMAC/s +1.0 % +product, 8x8", out)
+    assert re.search(r"fp32 +170 GMAC/s +1.0% +product, 8x8", out)
     assert re.search(r"memory +46.0 GB/s", out)
     persons = 170e9 / spec_of("hrnet-w32-256x192").macs
-    assert f"at best run {persons:.1f} persons/s at fp32" in out
+    limit = (
+        f"For hrnet-w32-256x192, fp32 arithmetic sets a limit of {persons:.1f} persons a second."
+    )
+    assert limit in out
+    balance = 170 / 46.0
+    assert f"Layers with fewer than {balance:.2f} MACs per byte of memory stay below" in out
+    assert max(map(len, out.partition("attained: ")[2].splitlines())) <= 80
     assert ceiling.load(2) == made_ceiling(2)
     assert ceiling.load(1) is None
 
@@ -242,14 +250,14 @@ def test_a_peak_of_a_busy_machine_is_measured_again_and_never_kept(monkeypatch, 
     monkeypatch.setattr(ceiling, "measure", lambda n, *_: asked.append(n) or busy_ceiling(n))
     out, err = measure(SMALL, "--json", "--out", tmp_path / "run")
     assert len(asked) == 1, "a run does not wait for the machine to come to rest"
-    assert "measuring this machine: the rates of bandwidth spread by 34 %" in err
+    assert "measuring this machine: the rates of bandwidth spread by 34%" in err
     assert "was not kept. Close other programs and run `posemark machine" in err
     assert json.loads(out)["of_peak"] is None
     assert not ceiling.path_of(1).exists()
     out, err = invoke("machine", "--threads", 1)
     assert len(asked) == 1 + ceiling.ATTEMPTS
-    assert f"attempt 3 of {ceiling.ATTEMPTS}: the rates of bandwidth spread by 34 %" in err
-    assert "Too low, since the rates of bandwidth spread by 34 %" in out
+    assert f"attempt 3 of {ceiling.ATTEMPTS}: the rates of bandwidth spread by 34%" in err
+    assert "too low, because the machine was not idle: the rates of bandwidth spread by 34%" in out
     assert not ceiling.path_of(1).exists()
 
 
@@ -526,10 +534,8 @@ def test_what_repeats_anyhow_shares_no_time(mistake, arguments, said):
 @pytest.mark.parametrize(
     "text", ["", "0", "soon", "-3s", "7x", "1.2.3m", "1m30m", "1h2", "inf", "nan"]
 )
-def test_a_time_that_is_none_is_refused(text):
-    result = CliRunner().invoke(cli.app, ["run", SMALL, "--within", text])
-    assert result.exit_code == 2
-    assert "expected a time such as 7m, 90s or 1h30m" in result.stderr
+def test_a_time_that_is_none_is_refused(mistake, text):
+    assert "expected a time such as 7m, 90s or 1h30m" in mistake("run", SMALL, f"--within={text}")
 
 
 @pytest.mark.parametrize(
@@ -541,7 +547,7 @@ def test_a_time_in_hours_minutes_and_seconds(text, seconds):
 
 
 def test_without_a_terminal_progress_is_told_now_and_then(tmp_path, monkeypatch):
-    monkeypatch.setattr(running, "PLAIN_SECONDS", 1e-9)
+    monkeypatch.setattr(console, "PLAIN_SECONDS", 1e-9)
     _, err = measure("p", "--out", tmp_path / "run")
     assert re.search(rf"^1/1 {SMALL}@gt: 1 frame, .* FPS, about \d+ s left$", err, re.M)
     assert "expected: about " in err
@@ -614,6 +620,23 @@ def test_a_report_changes_no_record(json_run, tmp_path):
     assert {p: p.read_bytes() for p in json_run[2].iterdir()} == before
 
 
+def test_what_recommend_tells_to_run_goes_on_with_the_record(tmp_path, monkeypatch):
+    for reading in contention.MOST_TAKEN:  # whatever else this machine does meanwhile
+        monkeypatch.setitem(contention.MOST_TAKEN, reading, 9.0)
+    folder = tmp_path / "my runs"
+    invoke("run", f"{SMALL}@detected", "--threads", 1, "--limit", 2, "--out", folder)
+    (path,) = folder.glob("*.jsonl")
+    before = len(files.read(path).good)
+    out, _ = invoke("recommend", folder, "--min-fps", 5)
+    (command,) = (line.strip() for line in out.splitlines() if line.startswith("    posemark run "))
+    words = shlex.split(command)[1:]
+    assert words[words.index("--out") + 1 :][:2] == [str(folder), "--resume"]
+    words[words.index("--budget") + 1] = "0.1"  # one frame more tells as much
+    invoke(*words)
+    assert list(folder.glob("*.jsonl")) == [path]
+    assert len(files.read(path).good) > before == 2
+
+
 # --- lists --------------------------------------------------------------------------------------
 
 
@@ -624,6 +647,32 @@ def test_list_shows_every_model_with_its_letters_and_licence():
         assert spec.licence in lines[spec.name]
     assert re.search(r"\ba b\b", lines["hrnet-w32-256x192"])
     assert "74.4" in lines["hrnet-w32-256x192"]
+
+
+def test_list_shows_what_the_cards_of_light_say():
+    out, _ = invoke("list")
+    lines = {line.split()[0]: line.split() for line in out.splitlines() if line.strip()}
+    assert set(cards.built_in()) <= set(lines)
+    assert lines["tinypose-256x192"] == [
+        "tinypose-256x192",
+        "1.30",
+        "0.30",
+        "68.8",
+        "gt",
+        "Apache-2.0",
+    ]
+    assert lines["lightweight-openpose"][1:4] == ["-", "12.02", "42.8"]
+    assert lines["movenet-lightning"][1:4] == ["2.31", "0.27", "-"]
+    help_, _ = invoke("list", "--help")
+    told = " ".join(help_.split())
+    for words in ("millions of parameters", "multiply-accumulates", "licence of the code"):
+        assert words in told
+
+
+def test_list_leaves_out_a_column_without_anything(monkeypatch):
+    monkeypatch.setattr("posemark.jobs.plan.SEED", ())
+    out, _ = invoke("list")
+    assert out.split("\n")[0].split() == ["model", "Mparams", "GMACs", "AP*", "code", "licence"]
 
 
 def test_weights_list_shows_every_checkpoint_and_how_to_get_it(tmp_path):
@@ -644,6 +693,9 @@ def test_lists_cut_nothing_at_80_columns(monkeypatch, command, columns):
     monkeypatch.setenv("POSEMARK_CACHE", "c")
     out, _ = invoke(*command)
     assert max(len(line.rstrip()) for line in out.splitlines()) <= columns
+    if command == ("list",):
+        below = out.partition("\n* as published")[2]
+        assert below.count("\n") == 14, "no line is broken by the terminal"
     assert "\N{HORIZONTAL ELLIPSIS}" not in out
     assert "CMU non-commercial" in out
 

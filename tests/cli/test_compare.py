@@ -56,7 +56,7 @@ def test_each_entry_is_told_with_its_call_and_figures(runs):
     lines = say(*runs({LONG: SLOWER, "same@gt": SAME})).splitlines()
     assert max(map(len, lines)) <= 80
     figures = lines[lines.index(LONG) + 1].split()
-    assert figures[:2] == ["slower", "+8.0"]
+    assert figures[:2] == ["slower", "+8.0%"]
     assert lines[lines.index("same@gt") + 1].split()[:2] == ["no", "change"]
     assert lines[-1].startswith("time: pose stages, same frames;")
 
@@ -72,12 +72,12 @@ def test_what_changed_and_what_has_no_partner_is_told(runs):
 @pytest.mark.parametrize(
     ("entries", "gate", "code", "words"),
     [
-        ({"a@gt": SAME}, "5%", 0, "gate 5 %: passed"),
-        ({"a@gt": SLOWER}, "5%", 1, "gate 5 %: slower: a@gt"),
-        ({"a@gt": SLOWER}, "10%", 0, "gate 10 %: passed"),
-        ({"a@gt": SAME, "b@gt": LOUD}, "5%", 3, "gate 5 %: cannot be said: b@gt"),
-        ({"a@gt": SLOWER, "b@gt": LOUD}, "5%", 1, "gate 5 %: slower: a@gt; cannot be said: b@gt"),
-        ({"a@gt": (0.5, 0.005)}, "5%", 0, "gate 5 %: passed"),
+        ({"a@gt": SAME}, "5%", 0, "gate 5%: passed"),
+        ({"a@gt": SLOWER}, "5%", 1, "gate 5%: slower: a@gt"),
+        ({"a@gt": SLOWER}, "10%", 0, "gate 10%: passed"),
+        ({"a@gt": SAME, "b@gt": LOUD}, "5%", 3, "gate 5%: cannot be said: b@gt"),
+        ({"a@gt": SLOWER, "b@gt": LOUD}, "5%", 1, "gate 5%: slower: a@gt; cannot be said: b@gt"),
+        ({"a@gt": (0.5, 0.005)}, "5%", 0, "gate 5%: passed"),
     ],
     ids=["same", "slower", "by less", "noise", "slower and noise", "faster"],
 )
@@ -104,7 +104,7 @@ def test_where_nothing_can_be_compared_the_exit_code_says_so(runs, tmp_path):
     apart = say(base, tmp_path / "other", code=3)
     assert "only in new: b@gt" in apart
     assert "No entry is in both runs, so there is nothing to compare." in apart
-    assert "95 % interval" not in apart, "a heading of nothing"
+    assert "95% interval" not in apart, "a heading of nothing"
     assert say(base, new, "--gate", "5%", code=3)
 
 
@@ -122,7 +122,7 @@ def test_json_is_one_object_with_what_the_gate_found(runs):
 def test_a_table_is_written_beside_what_is_printed(runs, tmp_path):
     path = tmp_path / "tables" / "comparison.md"
     say(*runs({"a@gt": SLOWER}), "-o", path)
-    assert "| a@gt | slower | +8.0 % |" in path.read_text(encoding="utf-8")
+    assert "| a@gt | slower | +8.0% |" in path.read_text(encoding="utf-8")
 
 
 def test_records_can_be_given_one_by_one(runs):
@@ -134,13 +134,14 @@ def test_records_can_be_given_one_by_one(runs):
 
 def test_mistakes(runs, tmp_path):
     base, new = runs({"a@gt": SAME})
-    with pytest.raises(UsageError, match=r"--gate 1%: changes below 2 % are never called"):
+    with pytest.raises(UsageError, match=r"--gate 1%: changes below 2% are never called"):
         say(base, new, "--gate", "1%")
     with pytest.raises(UsageError, match=r"give a name in \.md"):
         say(base, new, "-o", tmp_path / "table.html")
     with pytest.raises(RecordError, match="nothing is there"):
         say(base, tmp_path / "nothing")
-    assert "expected a percentage such as" in say(base, new, "--gate", "much", code=2, columns=200)
+    with pytest.raises(UsageError, match=r"--gate: expected a percentage such as 2%, got 'much'\."):
+        say(base, new, "--gate", "much")
 
 
 def test_help_has_examples_and_exit_codes():

@@ -287,9 +287,9 @@ def test_ctrl_c_keeps_what_has_come(registry, monkeypatch):
 
 
 def test_without_a_terminal_a_line_a_minute_tells_how_it_goes(registry, monkeypatch):
-    from posemark.cli import arriving
+    from posemark.cli import console
 
-    monkeypatch.setattr(arriving, "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr(console, "PLAIN_SECONDS", 0.0)
     _, err = invoke("get", f"{REAL}.mmpose")
     assert f"{REAL}.mmpose: from localhost, 5.2 MB\n" in err
     assert f"{REAL}.mmpose: 5.2 of 5.2 MB\n" in err

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 import made_records as records
 import report_rows
 from posemark import cli
+from posemark.core.errors import UsageError
 from posemark.records.schema import Published, Source
 from posemark.report import derive
 
@@ -97,11 +98,13 @@ def test_what_the_images_leave_open_says_what_decides(tmp_path):
     lost = 100 * (exact.ap["AP"] - near.ap["AP"])
     text = say(folder, "--max-ap-loss", round(lost), columns=200)
     assert text.startswith("1 of 2 entries fits, 1 undecided\n")
-    assert f"--max-ap-loss {round(lost)} leaves 1 undecided; what decides" in text
+    assert f"--max-ap-loss {round(lost)} leaves 1 undecided; what decides them:" in text
     assert f"  near@gt: AP {100 - lost:.1f}, {lost:.1f} below the best, " in text
     (command,) = (line for line in text.splitlines() if line.startswith("    posemark run "))
     assert command.count(" --limit ") == 2 or " --limit " not in command
     assert " && posemark run exact@gt --data sample" in command
+    assert f"\n{command}\n" in say(folder, "--max-ap-loss", round(lost)), "whole, to be pasted"
+    assert command.count(f" --out {folder} --resume") == 2, "where the records lie"
     assert say(folder, "--max-ap-loss", 3 * lost).startswith("2 of 2 entries fit\n")
 
 
@@ -173,8 +176,9 @@ def test_sizes(run, text, size):
 
 @pytest.mark.parametrize("text", ["much", "1T", "-1G", "0", "1GG", ""])
 def test_a_size_that_is_none_is_a_mistake(run, text):
-    said = say(run, "--max-memory", text, columns=200, code=2)
-    assert f"expected a size such as 800M, 1G or 1GiB, got {text!r}" in said
+    with pytest.raises(UsageError) as error:
+        say(run, f"--max-memory={text}")
+    assert f"expected a size such as 800M, 1G or 1GiB, got {text!r}" in str(error.value)
 
 
 def test_help_has_examples():

@@ -9,11 +9,15 @@ import pytest
 from typer.testing import CliRunner
 
 from posemark import cli
+from posemark.cli import console, tuning
 from posemark.core.errors import UsageError
 from posemark.datasets.sample import Sample
 from posemark.jobs import tune
+from posemark.jobs.plan import Options
+from posemark.jobs.steps import Subject, decoders, most_steps
 from posemark.jobs.tune import Cost, Ladder, Rung
 from posemark.measure.interval import Interval
+from posemark.models import spec_of
 from posemark.records import files
 from posemark.report.outputs import Tuning
 
@@ -51,6 +55,8 @@ def asked(monkeypatch):
         known, unknown = Cost(200, 0.998, 0.04), Cost(200, 0.993, None, "no trained weights")
         rungs = (
             Rung("tflite", start, False, 1, why="it is not installed. Run `pip install it`."),
+            Rung("torch", start, False, 1, why="torch does not read .xml files, and x is one"),
+            Rung("layout", start, False, 1, why="torch on cpu has no such layout"),
             Rung("bf16", bf16, True, 1.83, Interval(1.83, 1.79, 1.88), known),
             Rung(
                 "1 thread",
@@ -80,7 +86,13 @@ def test_the_ladder_says_what_was_tried_and_how_to_run_the_best(asked, tmp_path)
     assert f"{best}, measured in turns" in lines
     assert "OKS 0.993 against torch fp32 on 200 frames" in lines
     assert f"posemark run {SMALL}@gt --setting mine" in lines
-    assert "bf16" in progress
+    told = ascii_signs(progress).splitlines()
+    assert "· tflite: it is not installed" in told
+    assert "· torch: does not read .xml files, and x is one" in told
+    assert "· layout: torch on cpu has no such layout" in told
+    assert "torch torch" not in out + progress, "no word twice"
+    against = "against the best so far"
+    assert f"✓ bf16: x1.83 (1.79-1.88) {against}, -0.04 AP, x1.83 against the start" in told
     ((start, subject, bench, most_loss),) = asked
     assert (subject.runtimes, most_loss, bench.budget, bench.frames) == (
         *(("torch", "openvino"), 0.1, 4.0, 200),
@@ -91,6 +103,40 @@ def test_the_ladder_says_what_was_tried_and_how_to_run_the_best(asked, tmp_path)
     text = ascii_signs(path.read_text(encoding="utf-8"))
     assert f"# {best}" in text
     assert 'precision = "bf16"\nthreads = 1\n' in text
+
+
+def test_the_columns_tell_one_factor_from_the_other(asked):
+    out, _ = invoke("tune", SMALL)
+    lines = [line.split() for line in out.splitlines()]
+    at = lines.index(["against", "against"])
+    assert " ".join(lines[at + 1]) == "step the best so far AP or OKS the start why"
+
+
+def display(monkeypatch, most):
+    monkeypatch.setattr(console, "PLAIN_SECONDS", 0.0)
+    return tuning._Display(console.progress_bar(quiet=False), most, quiet=False)
+
+
+def test_without_a_terminal_lines_say_which_step_it_is_and_the_time_left(capsys, monkeypatch):
+    shown = display(monkeypatch, most=21)
+    options = Options(data="sample", threads=1, runtime="openvino")
+    shown.about("openvino")
+    shown.told(Rung("openvino", options, False, 1, why="slower"))
+    shown._began_ns -= 12 * 10**9
+    shown.about("openvino bf16")
+    shown.opening(1)
+    assert capsys.readouterr().err.splitlines() == [
+        "openvino: step 1 of at most 21",
+        "· openvino: slower",
+        "openvino bf16: step 2 of at most 21, about 4 min left",
+        "openvino bf16: building the step, step 2 of at most 21, about 4 min left",
+    ]
+
+
+def test_there_are_as_many_steps_at_most_as_all_phases_have_together():
+    spec = spec_of(SMALL)
+    subject = Subject(spec, ("torch", "openvino"), None, 4)
+    assert most_steps(subject) == 2 + 2 * 3 + 1 + 3 + 3 + len(decoders(subject, ()))
 
 
 def test_what_was_left_out_of_the_data_is_said(asked, monkeypatch):
@@ -119,7 +165,13 @@ def test_as_json_the_ladder_has_everything(asked):
     out, progress = invoke("tune", SMALL, "--json", "--max-ap-loss", 0.5)
     assert progress == ""
     found = json.loads(out)
-    assert [rung["step"] for rung in found["rungs"]] == ["tflite", "bf16", "1 thread"]
+    assert [rung["step"] for rung in found["rungs"]] == [
+        "tflite",
+        "torch",
+        "layout",
+        "bf16",
+        "1 thread",
+    ]
     assert found["rungs"][0]["why"] == "it is not installed. Run `pip install it`."
     assert found["total"] == {"point": 2.05, "low": 2.0, "high": 2.1}
     assert (found["entry"], found["best"]["precision"]) == (f"{SMALL}@gt", "bf16")

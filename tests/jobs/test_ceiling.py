@@ -75,10 +75,10 @@ def test_what_is_kept_comes_back_for_the_same_number_of_threads(found):
     [
         ({}, ""),
         ({"spread": 0.09, "other_cpu_ns": 0.04, "stolen_ns": 0.01}, ""),
-        ({"spread": 0.34}, "the rates of fp32 spread by 34 %, limit 10 %"),
-        ({"bandwidth_spread": 0.12}, "the rates of bandwidth spread by 12 %, limit 10 %"),
-        ({"other_cpu_ns": 0.3}, "other processes took 30 % of the machine, limit 5 %"),
-        ({"stolen_ns": 0.03}, "the hypervisor took 3 % of the machine, limit 2 %"),
+        ({"spread": 0.34}, "the rates of fp32 spread by 34%, limit 10%"),
+        ({"bandwidth_spread": 0.12}, "the rates of bandwidth spread by 12%, limit 10%"),
+        ({"other_cpu_ns": 0.3}, "other processes took 30% of the machine, limit 5%"),
+        ({"stolen_ns": 0.03}, "the hypervisor took 3% of the machine, limit 2%"),
     ],
 )
 def test_a_busy_machine_is_noticed_and_nothing_of_it_is_kept(changes, said):

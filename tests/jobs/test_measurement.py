@@ -389,7 +389,7 @@ def test_a_paced_run_takes_what_the_camera_gives_and_counts_what_it_loses(
     assert path.stem == f"{MODEL}@gt+paced30"
     handled, skipped = len(record.good), sum(f.skipped for f in record.good)
     assert handled == 30, "1.5 s of frames of 50 ms"
-    assert skipped == 19, "40 % of 49 that the camera took up to the last one"
+    assert skipped == 19, "40% of 49 that the camera took up to the last one"
     assert all(f.wait_ns < 1e9 / 30 for f in record.good), "the newest frame is never old"
 
 

@@ -79,7 +79,7 @@ def test_equal_frames_sustain_the_rate_at_which_they_are_done():
 
 def test_a_rare_slow_frame_costs_less_than_the_slowest_frame_suggests():
     fps = sustainable_fps(([20 * MS] * 199 + [60 * MS]) * 5)
-    assert 1e3 / 60 < 49 < fps < 1.02 * 1e3 / 20.2, "at most 2 % above the mean rate"
+    assert 1e3 / 60 < 49 < fps < 1.02 * 1e3 / 20.2, "at most 2% above the mean rate"
 
 
 @given(frame_ns=durations)

@@ -33,9 +33,7 @@ def test_rows_of_one_run_are_one_group_and_need_no_reason():
     rows = report_rows.seed_measured()
     (group,) = comparable.groups(rows)
     assert group.rows == rows
-    assert group.title == (
-        "Intel Xeon, 2 cores · 2 threads · coco-val2017 (c1a3b5d7e9f02468) · protocol 2 · burst"
-    )
+    assert group.title == ("Intel Xeon, 2 cores · 2 threads · coco-val2017 · protocol 2 · burst")
     assert comparable.reasons(rows) == []
 
 
@@ -52,10 +50,20 @@ def test_whatever_changes_speed_makes_another_group_and_a_reason(rows, condition
 @pytest.mark.parametrize(("name", "plural"), [("data", "data sets"), ("protocol", "protocols")])
 def test_hashes_and_versions_count_like_names(rows, name, plural):
     rows[0] = with_fingerprint(rows[0], **{name: "another"})
-    assert entries(comparable.groups(rows)) == [["b", "c", "d", "e"], ["a"]]
+    groups = comparable.groups(rows)
+    assert entries(groups) == [["b", "c", "d", "e"], ["a"]]
     (reason,) = comparable.reasons(rows)
     assert f"of several {plural} " in reason
     assert "another" in reason
+    assert "another" in groups[1].title, "what tells two of one name apart"
+
+
+def test_a_hash_is_printed_only_where_names_are_alike(rows):
+    rows[0] = replace(with_fingerprint(rows[0], data="another"), data="sample")
+    assert [group.title for group in comparable.groups(rows)] == ["coco-val2017", "sample"]
+    assert comparable.reasons(rows) == [
+        "Speeds of several data sets are not compared. coco-val2017: b, c, d, e; sample: a."
+    ]
 
 
 def test_cameras_of_different_rates_are_two_groups(rows):
@@ -92,18 +100,43 @@ def test_an_incomparable_row_is_in_no_group_and_says_why(rows):
 
 
 @pytest.mark.parametrize(
-    ("change", "plural"),
-    [({"images": "0" * 16}, "sets of images"), ({"sigmas": "wide"}, "sets of sigmas")],
+    ("change", "refusal", "told"),
+    [
+        (
+            {"images": "0" * 16, "ap_images": 30},
+            "over different images",
+            "500 images of coco-val2017: k, l, m; 30 images of coco-val2017: n. To compare them, "
+            "run these entries over the same images: with the same --data and a --limit that each "
+            "of them reaches.",
+        ),
+        (
+            {"images": "0" * 16},
+            "over different images",
+            "500 images of coco-val2017 (0000000000000000): n. To compare them, ",
+        ),
+        (
+            {"sigmas": "wide", "data": "crowd"},
+            "with different tolerances (sigmas) of key points",
+            "those of coco-val2017: k, l, m; those of crowd: n. To compare them, run these entries "
+            "on the same data set.",
+        ),
+    ],
+    ids=["count", "same count", "sigmas"],
 )
-def test_measured_aps_need_the_same_images_and_sigmas(change, plural):
-    rows = report_rows.mixed()
-    odd = replace(rows[-1], images=change.get("images", rows[-1].images))
-    rows[-1] = with_fingerprint(odd, **change)
-    assert len(comparable.groups(rows)) == 1, "their speeds can be compared"
+def test_measured_aps_need_the_same_images_and_sigmas(change, refusal, told):
+    rows = [
+        replace(row, letter=letter)
+        for row, letter in zip(report_rows.mixed()[-4:], "klmn", strict=True)
+    ]
+    fields = {name: value for name, value in change.items() if name != "sigmas"}
+    rows[-1] = with_fingerprint(
+        replace(rows[-1], **fields),
+        sigmas=change.get("sigmas", rows[-1].fingerprint["sigmas"]),
+    )
     assert comparable.other_images(rows) == [rows[-1]]
-    (reason,) = comparable.reasons(rows)
-    assert reason.startswith(f"Measured APs of several {plural} are not compared. ")
-    assert reason.endswith(": n.")
+    reason = comparable.reasons(rows)[-1]
+    assert reason.startswith(f"APs that were measured {refusal} are not compared. ")
+    assert told in reason
     (why,) = (why for why, found in context.unplotted(rows).items() if rows[-1] in found)
     assert "other images" in why
     assert rows[-1] not in context.plotted(rows)
@@ -146,3 +179,10 @@ def test_a_warning_names_the_first_of_many_rows():
     assert warning.endswith(f": a, b, c, d, e and {len(rows) - 5} more.")
     (warning,) = (line for line in context.warnings(rows[:6]) if line.startswith("Speed contended"))
     assert warning.endswith(": a, b, c, d, e, f.")
+
+
+def test_of_images_the_hash_alone_decides():
+    rows = report_rows.mixed()
+    rows[-1] = replace(rows[-1], ap_images=499)
+    assert comparable.other_images(rows) == []
+    assert comparable.reasons(rows) == []

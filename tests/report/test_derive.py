@@ -175,7 +175,7 @@ def test_the_share_of_dropped_frames_is_of_all_that_the_camera_took(tmp_path):
     lines = [frame(1, 1, 100), FrameLine(2, error="broken", skipped=2), frame(3, 1, 100, skipped=3)]
     paced = row(tmp_path, lines, settings={"mode": "paced", "camera_fps": 30.0})
     assert paced.dropped_share == pytest.approx(5 / 8)
-    assert "dropped 62.5 % of the camera's frames, as newer ones came" in paced.notes
+    assert "dropped 62.5% of the camera's frames, as newer ones came" in paced.notes
     assert row(tmp_path, lines, entry="burst@gt").dropped_share is None
 
 

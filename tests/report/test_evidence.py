@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from posemark.report.evidence import Need, command, missing, need, words
+from posemark.report.evidence import Need, accuracy_command, command, missing, need, words
 from posemark.report.rows import Row, Verdict
 
 
@@ -82,6 +82,44 @@ def test_the_command_names_the_settings_and_enough_time():
     )
     enough = replace(slow, frames=20, blocks=9, verdict=Verdict("valid"))
     assert command(enough).endswith("--budget 192")
+
+
+def lying(made, **changes):
+    """The same row, read from a folder, of data with 40 images."""
+    return replace(made, folder="my runs/first", data_images=40, **changes)
+
+
+def test_the_command_goes_on_where_the_record_lies():
+    slow = lying(row(frames=3, blocks=3, frame_ms=2000.0))
+    assert command(slow) == (
+        "posemark run small@gt --runtime torch --precision fp32 --out 'my runs/first' --resume "
+        "--budget 17"
+    ), "a run that goes on has its whole budget again"
+    decided = lying(row("valid", 20, 9, frame_ms=2000.0))
+    assert command(decided).endswith("--out 'my runs/first' --resume --budget 144")
+
+
+def test_what_counts_for_nothing_is_measured_anew_beside_it():
+    made = lying(row("contended", 20, 9, frame_ms=2000.0))
+    assert command(made).endswith(" --precision fp32 --budget 72 --out 'my runs/first-again'")
+    assert "--resume" not in command(made)
+
+
+def test_where_all_images_are_measured_it_goes_through_them_again_beside_it():
+    made = lying(row("noisy", 40, 5, width=0.10, frame_ms=100.0))
+    assert need(made).seconds == 7.5
+    told = command(made)
+    assert " --repeat 4 --budget 14 --out 'my runs/first-again'" in told
+    assert "--resume" not in told
+    assert "--resume" in command(lying(row("noisy", 39, 5, width=0.10, frame_ms=100.0)))
+    assert "--resume" in command(replace(made, mode="sustained"))
+
+
+def test_both_commands_for_accuracy_go_on_where_each_lies():
+    made, best = lying(row()), replace(row(), folder="b")
+    first, second = accuracy_command(made, best, 200).split(" && ")
+    assert first.endswith("--out 'my runs/first' --resume --limit 200")
+    assert second.endswith("--out b --resume --limit 200")
 
 
 def test_the_command_types_the_entry_and_every_setting_that_differs():

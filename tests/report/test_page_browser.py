@@ -104,7 +104,7 @@ def test_a_mark_tells_its_settings(browser, tmp_path):
     ActionChains(browser).move_to_element(find(browser, "#ap-fps .points_marks path")).perform()
     tooltip = find(browser, "#vg-tooltip-element").text
     assert "74.4 as published (boxes: detected, person AP 56.4; flip test" in tooltip
-    assert "valid: interval ±2.1 % over 42 blocks" in tooltip
+    assert "valid: interval ±2.1% over 42 blocks" in tooltip
 
 
 def test_intervals_and_rings_are_drawn_for_the_rows_that_have_them(browser, seed):

@@ -68,8 +68,8 @@ def test_filters_offer_what_occurs_with_its_number():
 def test_a_card_tells_what_is_known_and_leaves_out_the_rest():
     row = report_rows.scored(report_rows.top_down(0, "detected"), 0.733)
     card = dict(facts.facts(row))
-    assert card["AP"].startswith("73.3 (70.5 to 76.0, 95 % over images)")
-    assert card["pose FPS"].endswith("95 % over 42 blocks)")
+    assert card["AP"].startswith("73.3 (70.5 to 76.0, 95% over images)")
+    assert card["pose FPS"].endswith("95% over 42 blocks)")
     assert "flip test; HRNet README" in card["published AP"]
     bare = dict(facts.facts(report_rows.row(ap_published=None, peak_memory=None, energy_mj=None)))
     assert not {"AP", "published AP", "peak memory", "energy a frame", "remarks"} & set(bare)
@@ -79,7 +79,7 @@ def test_a_card_of_a_paced_run_tells_what_the_camera_lost():
     card = dict(facts.facts(report_rows.paced(report_rows.row(), 30.0)))
     fastest, _, real = card["camera FPS"].partition(" at most; from a camera of 30 FPS, ")
     assert float(fastest) < 30
-    assert real.endswith(" % dropped")
+    assert real.endswith("% dropped")
     assert card["ran as"].endswith("paced at 30 FPS")
 
 

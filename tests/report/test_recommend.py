@@ -221,8 +221,8 @@ def test_memory_must_be_known_and_small_enough():
 
 
 def test_a_flawed_speed_may_be_chosen_but_says_so():
-    noisy = replace(MIDDLE, verdict=Verdict("noisy", ("interval ±8.3 %", "else fine")))
-    assert recommend([noisy], Wishes()).shortlist[0].reasons[-1] == "noisy: interval ±8.3 %"
+    noisy = replace(MIDDLE, verdict=Verdict("noisy", ("interval ±8.3%", "else fine")))
+    assert recommend([noisy], Wishes()).shortlist[0].reasons[-1] == "noisy: interval ±8.3%"
 
 
 def test_only_the_largest_group_of_comparable_rows_is_judged():

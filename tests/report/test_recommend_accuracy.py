@@ -123,7 +123,7 @@ def test_images_that_would_decide():
 
 
 def noisy(name, low, high, **changes):
-    verdict = Verdict("noisy", ("interval \N{PLUS-MINUS SIGN}20 %",))
+    verdict = Verdict("noisy", ("interval \N{PLUS-MINUS SIGN}20%",))
     return entry(name, verdict=verdict, fps_interval=(low, high), **changes)
 
 
@@ -136,7 +136,7 @@ def test_a_noisy_speed_is_decided_where_its_whole_interval_is_on_one_side(wish, 
 
 def test_a_noisy_speed_says_so_where_it_fits():
     (found,) = recommend([noisy("a", 8.0, 12.0)], Wishes(min_fps=5)).shortlist
-    assert found.reasons[-1] == "noisy: interval \N{PLUS-MINUS SIGN}20 %"
+    assert found.reasons[-1] == "noisy: interval \N{PLUS-MINUS SIGN}20%"
 
 
 @pytest.mark.parametrize(

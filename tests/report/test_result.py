@@ -20,7 +20,16 @@ RENAMED = {
     "share": "of_peak",
 }
 
-INSIDE = {"inference", "shared_fps", "ap_draws", "ap_images", "typed", "card"}
+INSIDE = {
+    "inference",
+    "shared_fps",
+    "ap_draws",
+    "ap_images",
+    "typed",
+    "card",
+    "folder",
+    "data_images",
+}
 """What rules and commands are made of, and nobody reads."""
 
 

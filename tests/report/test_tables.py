@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 
 import msgspec
@@ -48,9 +49,9 @@ def test_the_share_of_the_machine_stands_in_tables_where_it_is_known():
     lines = [line.split("|") for line in tables.markdown(rows).splitlines()[:5]]
     place = [title.strip() for title in lines[0]].index("of peak")
     cells = [line[place].strip() for line in lines[2:]]
-    assert cells == ["41 %", "2.5 %", figures.DASH]
+    assert cells == ["41%", "2.5%", figures.DASH]
     assert "peak" in printed(rows)
-    assert "41 %" in printed(rows)
+    assert "41%" in printed(rows)
     assert "peak" not in printed(rows[2:]), "no column without a figure: terminals are narrow"
 
 
@@ -58,13 +59,13 @@ def test_markdown_has_the_main_columns_and_one_line_a_row():
     lines = tables.markdown(report_rows.mixed()).splitlines()
     heading = [cell.strip() for cell in lines[0].strip("|").split("|")]
     assert heading == [
-        *("letter", "entry", "pose FPS", "±", "AP", "AP, 95 %", "published AP", "verdict"),
+        *("letter", "entry", "pose FPS", "±", "AP", "AP, 95%", "published AP", "verdict"),
         *("weights", "boxes", "frames", "people / frame", "pipeline FPS", "ceiling"),
     ]
     cells = [cell.strip() for cell in lines[3].strip("|").split("|")]
     dash = figures.DASH
     assert cells == [
-        *("b", "hrnet-w32-256x192@detected", "5.27", "±2.1 %", dash, dash, "74.4\\*", "valid"),
+        *("b", "hrnet-w32-256x192@detected", "5.27", "±2.1%", dash, dash, "74.4\\*", "valid"),
         *("none", "simulated", "500", "3.02", "5.15", "96.2"),
     ]
     assert {line.count("|") for line in lines[:20]} == {15}
@@ -181,17 +182,17 @@ def test_every_figure_of_a_row_has_its_column():
         "p95 ms": "300",
         "p99 ms": "1,234",
         "camera FPS": "4.12",
-        "dropped": "12.3 %",
+        "dropped": "12.3%",
         "peak memory": "1.23 GB",
         "weights size": "114 MB",
         "energy / frame": "package 2.31 J, dram 0.41 J",
-        "AP, 95 %": f"70.1{figures.DASH}76.5",
+        "AP, 95%": f"70.1{figures.DASH}76.5",
         "published AP: reproduced": "expected 74.4 (detected, flip test), got 74.3",
         "mode": "paced at 30 FPS",
         "device": "cuda: T4",
         "blocks": "42",
         "verdict": "valid",
-        "±": "±2.1 %",
+        "±": "±2.1%",
         "evidence": "; ".join(row.verdict.evidence),
     }
     assert {title: cell(title, row) for title in shown} == shown
@@ -217,9 +218,9 @@ def test_fps_of_a_crowd_is_what_the_line_says():
 def test_intervals_are_written_with_their_farther_side():
     row = report_rows.row(fps_pose=10.0, fps_interval=(9.9, 10.3))
     assert figures.half_width(row) == pytest.approx(0.03)
-    assert (figures.fps(row), figures.short_fps(row)) == ("10.0 ±3.0 %", "10.0 ±3%")
+    assert (figures.fps(row), figures.short_fps(row)) == ("10.0 ±3.0%", "10.0 ±3%")
     exact = replace(row, fps_interval=(9.996, 10.004))
-    assert (figures.fps(exact), figures.short_fps(exact)) == ("10.0 ±0.04 %", "10.0 ±0.0%")
+    assert (figures.fps(exact), figures.short_fps(exact)) == ("10.0 ±0.04%", "10.0 ±0.0%")
     unknown = replace(row, fps_interval=None)
     assert (figures.fps(unknown), figures.short_fps(unknown)) == ("10.0", "10.0")
     assert figures.half_width(replace(row, fps_pose=None)) is None
@@ -244,9 +245,42 @@ def test_short_names_say_what_differs_and_only_that():
     assert short([row, replace(row, machine="another")]) == [row.model, row.model]
 
 
+def test_columns_that_do_not_fit_are_named_with_the_width_that_shows_them():
+    rows = report_rows.seed_measured()
+    text = " ".join(printed(rows, 80).split())
+    found = re.search(r"Not shown here: ([^.]+)\. A terminal (\d+) characters wide shows all", text)
+    named = found[1].split(", ")
+    assert "ms per frame and person" in named
+    assert "so does `posemark report FOLDER -o report.html` (or .md, .csv, .json)." in text
+    enough = int(found[2])
+    assert "Not shown here" not in printed(rows, enough)
+    assert "Not shown here" in printed(rows, enough - 1)
+    assert max(map(len, printed(rows, enough).splitlines())) <= enough
+
+
+def test_sentences_below_a_narrow_table_are_as_wide_as_the_terminal():
+    rows = [report_rows.row(letter=None, ap_published=None, share=None)]
+    lines = printed(rows, 200).splitlines()
+    table = max(len(line.rstrip()) for line in lines[:3])
+    below = " ".join([report_rows.MACHINE, "· 2 threads"])
+    assert len(below) > table or below in [line.rstrip() for line in lines]
+    assert below in [line.rstrip() for line in lines], "on one line where the terminal has room"
+
+
+def test_a_line_through_few_frames_is_what_was_measured():
+    few = {"frames": 3, "persons": 3, "fps_pose": 1000 / 435, "intercept_ms": 0.0}
+    row = report_rows.row(**few, ms_per_person=435.0)
+    assert figures.line(row) == "435 at 1 person"
+    assert figures.cost(row) == "435 ms at 1 person"
+    assert figures.line(replace(row, persons=8)) == "435 at 2.67 people"
+    assert figures.line(replace(row, frames=0, fps_pose=None)) == "0.00 + 435"
+    assert figures.line(replace(row, network_frames=10)) == "0.00 + 435"
+    assert figures.cost(replace(row, frames=10)) == "0.00 ms + 435 ms per person"
+
+
 def test_what_names_do_not_say_stands_below_the_table():
-    assert "weights by formula" in str(tables.console(report_rows.seed()).caption)
-    trained = str(tables.console([report_rows.measured()]).caption)
+    assert "weights by formula" in printed(report_rows.seed())
+    trained = printed([report_rows.measured()])
     assert "weights by formula" not in trained
     assert f"weights: {report_rows.measured().weights}" in trained
     assert "boxes: simulated" in trained

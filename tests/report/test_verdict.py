@@ -94,7 +94,7 @@ def test_the_evidence_of_a_valid_speed_tells_what_was_looked_at():
     text = "\n".join(found.evidence)
     assert "interval ±0." in text
     assert "over 30 blocks" in text
-    assert "other processes took 1.0 % of the machine" in text
+    assert "other processes took 1.0% of the machine" in text
     assert "sentinel 9.0" in text
     assert "hottest sensor 61 °C" in text
     assert "preempted 10.0 times a frame" in text
@@ -136,7 +136,7 @@ def test_the_block_that_a_killed_run_was_in_has_frames_but_no_readings():
 def test_a_process_that_eats_a_core_in_the_second_half_is_found():
     found = judged(run(other_cpu_ns=half(10**7, WALL_NS * 9 // 10)))
     assert found.kind == "contended"
-    assert found.evidence[0] == "other processes took 23.0 % of the machine (limit 5 %)"
+    assert found.evidence[0] == "other processes took 23.0% of the machine (limit 5%)"
 
 
 @pytest.mark.parametrize("mode", ["burst", "paced"])
@@ -154,9 +154,9 @@ def test_other_processes_are_measured_against_all_cores():
 @pytest.mark.parametrize(
     ("name", "fine", "bad", "said"),
     [
-        ("other_cpu_ns", 0.049, 0.051, "other processes took 5.1 % of the machine (limit 5 %)"),
-        ("stolen_ns", 0.019, 0.021, "the hypervisor took 2.1 % of the machine (limit 2 %)"),
-        ("held_ns", 0.009, 0.011, "a CPU quota held back 1.1 % of the machine (limit 1 %)"),
+        ("other_cpu_ns", 0.049, 0.051, "other processes took 5.1% of the machine (limit 5%)"),
+        ("stolen_ns", 0.019, 0.021, "the hypervisor took 2.1% of the machine (limit 2%)"),
+        ("held_ns", 0.009, 0.011, "a CPU quota held back 1.1% of the machine (limit 1%)"),
     ],
 )
 def test_whoever_takes_the_machine_has_a_limit(name, fine, bad, said):
@@ -170,7 +170,7 @@ def test_a_sentinel_that_is_often_slow_shows_contention():
     found = judged(run(30, sentinel=lambda _: next(slow)))
     assert found.kind == "contended"
     assert found.evidence[0].startswith("sentinel 9.0")
-    assert found.evidence[0].endswith("above its median over 30 blocks (limit 25 %)")
+    assert found.evidence[0].endswith("above its median over 30 blocks (limit 25%)")
 
 
 @pytest.mark.parametrize("blocks", [5, 8, 12])
@@ -190,7 +190,7 @@ def test_thermal_events_decide():
 def test_a_clock_that_fell_while_frames_became_slower_decides():
     found = judged(run(mhz=half(3400.0, 3000.0), slow=half(1, 1.12)))
     assert found.kind == "throttled"
-    assert found.evidence[0].startswith("the clock moved by -12.5 % from the first third")
+    assert found.evidence[0].startswith("the clock moved by -12.5% from the first third")
     assert "the time of frames by +1" in found.evidence[0]
 
 
@@ -215,10 +215,8 @@ def test_a_clock_that_moved_without_harm_does_not(changes):
 def test_frames_that_become_slower_drift_whoever_is_in_them():
     found = judged(run(slow=lambda share: 1 + 0.1 * share))
     assert found.kind == "drifting"
-    assert found.evidence[0].startswith("frames took 5.9 % longer in the last third of")
-    assert (
-        "longer in the last third of the blocks than in the first (limit 3 %" in found.evidence[0]
-    )
+    assert found.evidence[0].startswith("frames took 5.9% longer in the last third of")
+    assert "longer in the last third of the blocks than in the first (limit 3%" in found.evidence[0]
 
 
 def test_frames_that_become_faster_drift_too():
@@ -251,7 +249,7 @@ def test_a_wide_interval_is_noisy_and_says_how_wide():
     found = judged(run(noise=0.3))
     assert found.kind == "noisy"
     assert found.evidence[0].startswith("interval ±1")
-    assert found.evidence[0].endswith("over 30 blocks (limit 5 %)")
+    assert found.evidence[0].endswith("over 30 blocks (limit 5%)")
 
 
 @pytest.mark.parametrize("blocks", range(5))

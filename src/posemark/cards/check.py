@@ -64,7 +64,8 @@ def _declared(artefact: Artefact, session: FileSession) -> Iterator[Finding]:
         yield from _input(artefact, inputs[0])
     else:
         yield _of("input", f"the file has {len(inputs)} inputs: {_listed(inputs)}; one is expected")
-    yield _of("outputs", *_outputs(artefact, outputs), right=_listed(outputs))
+    right = f"{_listed(outputs)}{_at_own_size(artefact, inputs)}"
+    yield _of("outputs", *_outputs(artefact, outputs), right=right)
 
 
 def _input(artefact: Artefact, given: Tensor) -> Iterator[Finding]:
@@ -80,7 +81,19 @@ def _of(check: str, *problems: str, right: str = "") -> Finding:
 
 
 def _wanted_size(artefact: Artefact) -> str:
-    return "x".join(map(str, artefact.size_hw)) if artefact.size_hw else "of whole images"
+    return (
+        "x".join(map(str, artefact.size_hw)) if artefact.size_hw else "that of each image, scaled"
+    )
+
+
+def _at_own_size(artefact: Artefact, inputs: list[Tensor]) -> str:
+    """What the shapes of outputs hold for, where images are fed at other sizes than the file's."""
+    if artefact.size_hw or [len(each.shape) for each in inputs] != [4]:
+        return ""
+    own = inputs[0].shape[2:] if artefact.layout == "nchw" else inputs[0].shape[1:3]
+    if None in own:
+        return ""
+    return f": at the file's own input size, {'x'.join(map(str, own))}"
 
 
 def _outputs(artefact: Artefact, outputs: list[Tensor]) -> Iterator[str]:

@@ -100,19 +100,28 @@ def expected_shape(model: ModelSpec, scene: Scene) -> str:
     if isinstance(model.codec, Coordinates):
         return f"{_channels(model)} rows of y, x, score"
     height, width = _cells(model, scene)
-    return f"{_channels(model)} maps of {height}x{width}"
+    if not model.sizing:
+        return f"{_channels(model)} maps of {height}x{width}"
+    fed = "x".join(map(str, _fed_hw(model, scene)))
+    return f"{_channels(model)} channels, maps of {height}x{width}: a drawn image, fed at {fed}"
 
 
 def _channels(model: ModelSpec) -> int:
     return model.grouping.layout.channels if model.grouping else len(model.skeleton.keypoints)
 
 
-def _cells(model: ModelSpec, scene: Scene) -> tuple[int, int]:
-    """(height, width) of maps."""
+def _fed_hw(model: ModelSpec, scene: Scene) -> tuple[int, int]:
+    """(height, width) of the network's input."""
     if model.sizing:
         (scaled,) = model.sizing.inputs(scene.frame.size_wh, (1.0,))
-        return scaled.size_wh[1] // model.stride, scaled.size_wh[0] // model.stride
-    return model.output_wh[1], model.output_wh[0]
+        return scaled.size_wh[1], scaled.size_wh[0]
+    return model.input_hw
+
+
+def _cells(model: ModelSpec, scene: Scene) -> tuple[int, int]:
+    """(height, width) of maps."""
+    height, width = _fed_hw(model, scene)
+    return height // model.stride, width // model.stride
 
 
 def shape_problems(model: ModelSpec, outputs: Mapping[str, Maps], scene: Scene) -> Iterator[str]:

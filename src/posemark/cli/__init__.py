@@ -20,11 +20,13 @@ from posemark.cli import (
     weighing,
 )
 from posemark.cli.paths import Command
+from posemark.cli.usage import Group
 from posemark.core.errors import PoseMarkError
 from posemark.measure.environment import wait_passively
 
 app = typer.Typer(
     name="posemark",
+    cls=Group,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

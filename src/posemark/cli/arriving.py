@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from posemark.cli import terminal
-from posemark.cli.console import PLAIN_SECONDS
+from posemark.cli.console import Reports
 from posemark.cli.stopping import said_on_stop
-from posemark.measure.clock import Budget
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -19,7 +18,7 @@ class _Bars:
     def __init__(self, bars: "Progress") -> None:
         self._bars = bars
         self._shown: TaskID | None = None
-        self._plain = Budget(PLAIN_SECONDS)
+        self._reports = Reports(bars)
 
     def began(self, name: str, url: str, done: int, total: int | None) -> None:
         from posemark.downloads.wanted import host_of
@@ -36,11 +35,9 @@ class _Bars:
         if self._shown is None:
             return
         self._bars.advance(self._shown, count)
-        if self._bars.disable and self._plain.used_up():
-            self._plain = Budget(PLAIN_SECONDS)
-            task = self._bars.tasks[0]
-            of = f" of {task.total / 1e6:,.1f}" if task.total else ""
-            self.said(f"{task.description}: {task.completed / 1e6:,.1f}{of} MB")
+        task = self._bars.tasks[0]
+        of = f" of {task.total / 1e6:,.1f}" if task.total else ""
+        self._reports.show(f"{task.description}: {task.completed / 1e6:,.1f}{of} MB")
 
     def said(self, sentence: str) -> None:
         self._bars.console.print(sentence)

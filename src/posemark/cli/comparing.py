@@ -24,7 +24,7 @@ def compare(
         typer.Option(
             parser=percentage,
             metavar="PERCENT",
-            help="Exit with 1 where an entry is proven slower by this much (5%); from 2 % on.",
+            help="Exit with 1 where an entry is proven slower by this much (5%); from 2% on.",
         ),
     ] = None,
     json: Annotated[
@@ -36,8 +36,8 @@ def compare(
 ) -> None:
     """Compare two runs of the same entries, frame by frame.
 
-    An entry is called slower or faster where the 95 % interval of the change of its pose time
-    excludes no change, the change is at least 2 %, and the machine was in the same state.
+    An entry is called slower or faster where the 95% interval of the change of its pose time
+    excludes no change, the change is at least 2%, and the machine was in the same state.
     Runs on other data, boxes, machines, threads or modes are refused; another runtime, precision,
     decoder or version is what is compared, and shown.
 
@@ -77,7 +77,7 @@ def _require_gate(gate: float | None) -> None:
 
     if gate is not None and gate < SMALLEST:
         raise UsageError(
-            f"--gate {100 * gate:g}%: changes below {100 * SMALLEST:g} % are never called, since "
+            f"--gate {100 * gate:g}%: changes below {100 * SMALLEST:g}% are never called, since "
             f"where a process lies in memory moves its speed by as much. Give {100 * SMALLEST:g}% "
             "or more."
         )
@@ -156,4 +156,4 @@ def _gate_words(comparison: "Comparison", gate: float) -> str:
     slower, undecided = report.slower_by(comparison, gate), report.undecided(comparison, gate)
     told = [f"slower: {', '.join(slower)}"] if slower else []
     told += [f"cannot be said: {', '.join(undecided)}"] if undecided else []
-    return f"gate {100 * gate:g} %: {'; '.join(told) or 'passed'}"
+    return f"gate {100 * gate:g}%: {'; '.join(told) or 'passed'}"

@@ -10,6 +10,7 @@ import typer
 
 from posemark.cli import terminal
 from posemark.core.errors import RecordError
+from posemark.measure.clock import Budget
 from posemark.report.rows import Row
 
 if TYPE_CHECKING:
@@ -134,6 +135,19 @@ def fresh_folder(prefix: str = "") -> Path:
     from posemark.measure.clock import utc_now
 
     return Path("runs") / (prefix + utc_now()[:19].replace(":", "").replace("T", "-"))
+
+
+class Reports:
+    """Lines of progress where no bar shows it: in a log, one every PLAIN_SECONDS."""
+
+    def __init__(self, progress: "Progress") -> None:
+        self._progress, self._pause = progress, Budget(PLAIN_SECONDS)
+
+    def show(self, line: str) -> None:
+        """Print it, unless a bar is on or the last line is too recent."""
+        if self._progress.disable and self._pause.used_up():
+            self._pause = Budget(PLAIN_SECONDS)
+            self._progress.console.print(line)
 
 
 def progress_bar(quiet: bool) -> "Progress":

@@ -218,7 +218,8 @@ def _print(identity: dict[str, Any], ceiling: "Ceiling") -> None:
     console.print(table)
     console.print(f"\n{_meaning(ceiling)}", markup=False)
     if ceiling.disturbed:
-        console.print(f"\nToo low, since {ceiling.disturbed}.", style="yellow")
+        told = f"These figures are too low, because the machine was not idle: {ceiling.disturbed}."
+        console.print(f"\n{told}", style="yellow", markup=False)
 
 
 def _meaning(ceiling: "Ceiling") -> str:
@@ -227,15 +228,17 @@ def _meaning(ceiling: "Ceiling") -> str:
     from posemark.report.figures import three_digits
 
     lines = [
-        "Medians; spread: between the quartiles. 1 MAC (multiply-accumulate) = 2 FLOP.",
-        "A precision that is no faster than fp32 has no fast path here.",
+        "attained: the median of all samples. spread: from quartile to quartile.",
+        "1 MAC (multiply-accumulate) is 2 FLOP.",
+        "A precision that attains no more than fp32 makes no network faster here.",
     ]
     best = ceiling.rates.get("fp32")
     if best:
         persons = three_digits(best.per_second / spec_of(EXAMPLE).macs)
         balance = three_digits(best.per_second / ceiling.bandwidth.per_second)
         lines += [
-            f"{EXAMPLE} could at best run {persons} persons/s at fp32.",
-            f"Below {balance} MACs a byte from memory, fp32 waits for memory.",
+            f"For {EXAMPLE}, fp32 arithmetic sets a limit of {persons} persons a second.",
+            f"Layers with fewer than {balance} MACs per byte of memory stay below that limit,",
+            "because they wait for memory.",
         ]
     return "\n".join(lines)

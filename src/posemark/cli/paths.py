@@ -7,6 +7,7 @@ from typing import Any
 from typer import BadParameter, Context
 from typer.core import TyperCommand
 
+from posemark.cli import usage
 from posemark.core.places import with_home
 
 
@@ -17,16 +18,27 @@ class Command(TyperCommand):
     such as nan and inf are numbers to Python, and nan is within any range.
     """
 
-    def invoke(self, ctx: Context) -> Any:
-        """Run the command with these paths expanded.
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """As typer does.
 
         Raises:
-            BadParameter: for a number that is infinite or none.
+            UsageError: for words that the command does not take, in the words of this program.
         """
+        ctx.allow_extra_args = True  # typer's own refusal names no command
+        with usage.explained(ctx, args):
+            left = super().parse_args(ctx, args)
+            self._require_finite(ctx)
+        usage.require_nothing_besides(ctx)
+        return left
+
+    def _require_finite(self, ctx: Context) -> None:
         for parameter in self.params:
             value = ctx.params.get(parameter.name or "")
             if isinstance(value, float) and not isfinite(value):
                 raise BadParameter(f"expected a finite number, got {value}.", ctx, parameter)
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run the command with these paths expanded."""
         ctx.params = {name: expanded(value) for name, value in ctx.params.items()}
         return super().invoke(ctx)
 

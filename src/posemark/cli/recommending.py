@@ -159,16 +159,22 @@ def _print_fitting(console: "Console", choices: "Sequence[Choice]") -> None:
 
 def _print_undecided(console: "Console", answer: "Answer", titles: dict[str, str]) -> None:
     """By wish, as what each excludes."""
+    from posemark.report.evidence import AGAIN
+
     for name, title in titles.items():
         found = [each for each in answer.undecided if each.constraint == name]
         if found:
-            said = f"\n{title} leaves {len(found)} undecided; what decides"
+            said = f"\n{title} leaves {len(found)} undecided; what decides them:"
             console.print(said, style="bold", markup=False)
         for each in found:
             print_indented(console, f"{each.name}: {each.why}")
-            print_indented(console, each.command, 4)
-    if answer.undecided:
-        console.print("These write into a new folder under runs; name that one here as well.")
+            # The terminal wraps it: a command broken by us could not be pasted.
+            console.print(f"    {each.command}", soft_wrap=True)
+    if any(AGAIN in each.command for each in answer.undecided):
+        told = (
+            f"A command that names a new folder (...{AGAIN}) begins anew: name that here as well."
+        )
+        console.print(told)
 
 
 def _print_choice(console: "Console", choice: "Choice", bullet: str, style: str) -> None:

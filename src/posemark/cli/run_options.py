@@ -143,7 +143,7 @@ Until = Annotated[
     typer.Option(
         parser=percentage,
         metavar="PERCENT",
-        help="Stop an entry once the 95 % interval of its FPS is this narrow (2%: ±2 %).",
+        help="Stop an entry once the 95% interval of its FPS is this narrow (2%: ±2%).",
     ),
 ]
 ModeOption = Annotated[

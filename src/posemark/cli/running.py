@@ -9,7 +9,7 @@ import typer
 
 from posemark.cli import choosing, expecting, terminal
 from posemark.cli import run_options as asked
-from posemark.cli.console import PLAIN_SECONDS, fresh_folder, progress_bar, scoring_bar, typed
+from posemark.cli.console import Reports, fresh_folder, progress_bar, scoring_bar, typed
 from posemark.cli.run_options import DEFAULT_SECONDS, Mode, Persons
 from posemark.cli.stopping import said_on_stop
 from posemark.core.counting import counted
@@ -296,7 +296,7 @@ class _Display:
         self._shares, self._pose_ns = [0.0] * len(jobs), [0] * len(jobs)
         self._frames = [0] * len(jobs)
         self._left: dict[int, float | None] = {}
-        self._plain = Budget(PLAIN_SECONDS)
+        self._reports = Reports(progress)
         self._task = progress.add_task("", total=float(len(jobs)), text="")
 
     def scored(self) -> "dict[int, Row]":
@@ -348,9 +348,8 @@ class _Display:
         self._progress.update(
             self._task, completed=self._completed(), description=description, text=text
         )
-        if self._progress.disable and self._plain.used_up():
-            self._plain = Budget(PLAIN_SECONDS)
-            self._say(f"{description}: {text}")
+        if not self._json:
+            self._reports.show(f"{description}: {text}")
 
     def _completed(self) -> float:
         """Of as many entries as there are; by the clock where they share a time."""

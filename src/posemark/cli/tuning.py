@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posemark.cli import choosing, run_options, running, terminal
-from posemark.cli.console import fresh_folder, print_indented, progress_bar
+from posemark.cli import choosing, expecting, run_options, running, terminal
+from posemark.cli.console import Reports, fresh_folder, print_indented, progress_bar
 from posemark.cli.stopping import said_on_stop
+from posemark.measure.clock import now_ns
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -79,7 +80,7 @@ def tune(
 
     Runtimes, precisions, layout, threads, batching and cheaper decoders are tried one after the
     other. Each is measured in turns with the best so far, block by block, a process each, on the
-    same frames, and kept if the whole 95 % interval of its gain lies above 2 % and all steps
+    same frames, and kept if the whole 95% interval of its gain lies above 2% and all steps
     together lose at most --max-ap-loss. Without trained weights or truth nobody knows the AP:
     lower precisions are kept and marked, and the OKS says how alike the poses are.
 
@@ -104,6 +105,7 @@ def tune(
     from posemark.jobs.kept_settings import folder_of
     from posemark.jobs.plan import Options
     from posemark.jobs.setting import require_name
+    from posemark.jobs.steps import most_steps
     from posemark.jobs.tune import climb
     from posemark.measure.environment import usable_cores
 
@@ -118,7 +120,7 @@ def tune(
     require_writable(folder, "Choose another --out folder, or make room.")
     stopped = f"stopped: no setting was kept. The records so far: {folder}"
     with progress_bar(quiet=json) as bar, said_on_stop(stopped):
-        display = _Display(bar, quiet=json)
+        display = _Display(bar, most_steps(subject), quiet=json)
         bench = Bench(job, open_dataset(data), folder, budget, frames, display)
         require_writable(folder_of(bench.name), CACHE_REMEDY)
         running.say_notes((*bench.notes, *calibrate_notes(calibrate)))
@@ -174,11 +176,15 @@ def _only(entry: str, options: "Options") -> "Job":
 
 
 class _Display:
-    """What tuning shows: a bar over the duel that is on, a line for each step that is over."""
+    """What tuning shows: a bar over the duel that is on, a line for each step that is over.
 
-    def __init__(self, progress: "Progress", quiet: bool) -> None:
-        self._progress, self._quiet = progress, quiet
+    most: steps that there are at most.
+    """
+
+    def __init__(self, progress: "Progress", most: int, quiet: bool) -> None:
+        self._progress, self._quiet, self._reports = progress, quiet, Reports(progress)
         self._what, self._shares = "", [0.0, 0.0]
+        self._over, self._most, self._began_ns = 0, most, now_ns()
         self._task = progress.add_task("", total=2.0, text="")
 
     def about(self, what: str) -> None:
@@ -186,28 +192,41 @@ class _Display:
         self._show("")
 
     def opening(self, place: int) -> None:
-        self._show("building the " + ("network of the step" if place else "best so far"))
+        self._show("building " + ("the step" if place else "the best so far"))
 
     def ready(self, *_: object) -> None:
         """How long a duel takes is no news: it has its budget."""
 
     def step(self, place: int, step: "Step") -> None:
         self._shares[place] = step.share
-        self._show("best so far against the step, in turns")
+        self._show("")
 
     def over(self, place: int, path: Path) -> None:  # noqa: ARG002 (a run shows its record)
         self._shares[place] = 1.0
 
     def told(self, rung: "Rung") -> None:
         """A step is over."""
-        said = "  ".join(cell for cell in _cells(rung) if cell)
+        self._over += 1
         if not self._quiet:
+            said = _line(rung)
             self._progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
 
     def _show(self, text: str) -> None:
+        text = ", ".join(filter(None, [text, self._standing()]))
         self._progress.update(
             self._task, completed=sum(self._shares), description=self._what, text=text
         )
+        if not self._quiet:
+            self._reports.show(f"{self._what}: {text}")
+
+    def _standing(self) -> str:
+        """Which step it is, and how long the others will take if they take as long."""
+        at = f"step {self._over + 1} of at most {self._most}"
+        left = self._most - self._over
+        if not self._over or left <= 0:
+            return at
+        seconds = (now_ns() - self._began_ns) / 1e9 / self._over * left
+        return f"{at}, about {expecting.in_words(seconds)} left"
 
 
 def _keep(ladder: "Ladder", entry: str, name: str) -> Path:
@@ -272,8 +291,9 @@ def _table(ladder: "Ladder", entry: str) -> "Table":
 
     table = Table(title=entry, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for title in COLUMNS:
-        right = title in ("gain", "cost", "total")
-        table.add_column(title, justify="right" if right else "left", no_wrap=title != "why")
+        right = title in (BEST, "AP or OKS", START)
+        heading = title.replace(" the ", "\nthe ")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=title != "why")
     for rung in filter(lambda rung: rung.gain, ladder.rungs):
         style = "bold green" if rung.kept else "dim"
         table.add_row(*(Text(cell) for cell in _cells(rung)), style=style)
@@ -281,7 +301,9 @@ def _table(ladder: "Ladder", entry: str) -> "Table":
 
 
 TIMES = "\N{MULTIPLICATION SIGN}"
-COLUMNS = ("", "step", "gain", "cost", "total", "why")
+BEST, START = "against the best so far", "against the start"
+"""What a speed-up is held against: two columns have one."""
+COLUMNS = ("", "step", BEST, "AP or OKS", START, "why")
 
 
 def _cells(rung: "Rung") -> list[str]:
@@ -291,9 +313,20 @@ def _cells(rung: "Rung") -> list[str]:
     return ["✓" if rung.kept else "·", rung.step, _gain(rung.gain), cost, total, _reason(rung)]
 
 
+def _line(rung: "Rung") -> str:
+    """The same where no heading stands above."""
+    mark, step, gain, cost, total, why = _cells(rung)
+    said = [f"{gain} {BEST}" if gain else "", cost, f"{total} {START}" if total else "", why]
+    return f"{mark} {step}: {', '.join(filter(None, said))}"
+
+
 def _reason(rung: "Rung") -> str:
-    """The beginning is enough on a screen; --json has all."""
-    return re.split(r"[.;:] ", rung.why)[0]
+    """The beginning is enough on a screen; --json has all.
+
+    It does not begin with the step again, where that is the name of a runtime.
+    """
+    own = re.escape(rung.step)
+    return re.sub(rf"^(the runtime )?{own} ", "", re.split(r"[.;:] ", rung.why)[0])
 
 
 def _gain(gain: "Interval | None") -> str:

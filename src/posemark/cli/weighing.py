@@ -6,11 +6,13 @@ import typer
 
 from posemark.cli import arriving, doctoring, importing, terminal
 from posemark.cli.importing import model_and_tag
+from posemark.cli.usage import Group
 
 if TYPE_CHECKING:
     from posemark.core.spec import ModelSpec, Weights
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="""List, fetch and import trained checkpoints.

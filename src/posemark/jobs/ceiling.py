@@ -59,14 +59,14 @@ class Ceiling(msgspec.Struct, frozen=True):
     def disturbed(self) -> str:
         """What shows that the machine did other things meanwhile; "" if nothing does."""
         found = [
-            f"{TAKEN[name].format(f'{100 * share:.0f} %')}, limit {100 * MOST_TAKEN[name]:g} %"
+            f"{TAKEN[name].format(f'{100 * share:.0f}%')}, limit {100 * MOST_TAKEN[name]:g}%"
             for name, share in self.taken.items()
             if share > MOST_TAKEN[name]
         ]
         name, rate = max(self._all_rates(), key=lambda pair: pair[1].spread)
         if rate.spread > MOST_SPREAD:
-            spread = f"{100 * rate.spread:.0f} %"
-            found.append(f"the rates of {name} spread by {spread}, limit {100 * MOST_SPREAD:g} %")
+            spread = f"{100 * rate.spread:.0f}%"
+            found.append(f"the rates of {name} spread by {spread}, limit {100 * MOST_SPREAD:g}%")
         return "; ".join(found)
 
     def _all_rates(self) -> list[tuple[str, Rate]]:

@@ -108,3 +108,8 @@ def decoders(subject: Subject, _: Sequence[str]) -> list[Step]:
 
 PHASES: tuple[Phase, ...] = (runtimes, precisions, layouts, threads, batches, decoders)
 """In the order in which they are tried; what changes most comes first."""
+
+
+def most_steps(subject: Subject) -> int:
+    """How many steps there are to try at most: if every runtime runs and each changes something."""
+    return sum(len(phase(subject, subject.runtimes)) for phase in PHASES)

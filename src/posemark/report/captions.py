@@ -11,7 +11,7 @@ from posemark.report.theme import Spec
 LINE = 15  # pixels
 _CHARACTER = 5.6  # pixels at font size 11
 _COLUMNS = 3
-INTERVALS = "Thin lines through a mark: 95 % intervals of its FPS and of its measured AP."
+INTERVALS = "Thin lines through a mark: 95% intervals of its FPS and of its measured AP."
 
 Text = dict[str, Any]
 """A text with its x in pixels from the left and its line, from 0."""

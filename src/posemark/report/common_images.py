@@ -64,10 +64,10 @@ def sentences(rows: Sequence[Row]) -> list[str]:
 
 
 def _sentence(own: list[tuple[Row, ComparedAP]]) -> str:
-    images, folder = own[0][1].images, own[0][1].folder
+    images = own[0][1].images
     least, most = (pick((row for row, _ in own), key=_own_images) for pick in (min, max))
     spread = f"{least.ap_images:,} to {most.ap_images:,}"
-    again = f"{evidence.run(least)} --limit {most.ap_images} {evidence.going_on(folder)}"
+    again = f"{evidence.going_on(least)} --limit {most.ap_images}"
     return (
         f"AP is compared over the {images:,} images that all entries of the run have (they have "
         f"{spread}). {least.entry} has the fewest; what gives it more: {again}"

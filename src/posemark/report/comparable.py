@@ -25,22 +25,55 @@ class Group:
 
 @dataclass(frozen=True)
 class _Condition:
-    """Something that must be the same. plural: its name. value: of a row, as it is printed."""
+    """Something that must be the same.
 
-    plural: str
-    value: Callable[[Row], str]
+    refusal: what is said where it differs. words: its value of a row, as it is printed. mark:
+    a hash that tells apart what has the same words. marked: the hash alone decides. advice: what
+    the reader should do, "" where nothing but the same conditions would help.
+    """
+
+    refusal: str
+    words: Callable[[Row], str]
+    mark: Callable[[Row], str] = lambda _: ""
+    advice: str = ""
+    marked: bool = False
+
+    def value(self, row: Row) -> tuple[str, str]:
+        """What rows must have in common."""
+        return "" if self.marked else self.words(row), self.mark(row)
+
+
+def _speeds(plural: str) -> str:
+    return f"Speeds of several {plural} are not compared."
 
 
 _SPEED = (
-    _Condition("machines", lambda row: row.machine),
-    _Condition("thread counts", lambda row: figures.counted(row.threads, "thread")),
-    _Condition("data sets", lambda row: _with_hash(row.data, row.fingerprint.get("data", ""))),
-    _Condition("protocols", lambda row: f"protocol {row.fingerprint.get('protocol', '?')}"),
-    _Condition("modes", lambda row: figures.mode(row)),
+    _Condition(_speeds("machines"), lambda row: row.machine),
+    _Condition(_speeds("thread counts"), lambda row: figures.counted(row.threads, "thread")),
+    _Condition(
+        _speeds("data sets"), lambda row: row.data, lambda row: row.fingerprint.get("data", "")
+    ),
+    _Condition(
+        _speeds("protocols"), lambda row: f"protocol {row.fingerprint.get('protocol', '?')}"
+    ),
+    _Condition(_speeds("modes"), lambda row: figures.mode(row)),
 )
 _AP = (
-    _Condition("sets of images", lambda row: _images(row)),
-    _Condition("sets of sigmas", lambda row: f"sigmas {row.fingerprint.get('sigmas', '?')}"),
+    _Condition(
+        "APs that were measured over different images are not compared.",
+        lambda row: _images(row),
+        lambda row: row.compared.key if row.compared else row.images,
+        "To compare them, run these entries over the same images: with the same --data and a "
+        "--limit that each of them reaches.",
+        marked=True,
+    ),
+    _Condition(
+        "APs that were measured with different tolerances (sigmas) of key points are not compared.",
+        lambda row: f"those of {row.data}",
+        lambda row: row.fingerprint.get("sigmas", ""),
+        "To compare them, run these entries on the same data set.",
+        marked=True,
+    ),
 )
 
 
@@ -50,12 +83,15 @@ def groups(rows: list[Row]) -> list[Group]:
     The largest group comes first; of equal ones that of the earlier row. Rows whose verdict is
     incomparable are in none.
     """
-    found: dict[tuple[str, ...], list[Row]] = {}
+    found: dict[_Values, list[Row]] = {}
     for row in _sound(rows):
         found.setdefault(_values(_SPEED, row), []).append(row)
     by_size = sorted(found.items(), key=lambda item: -len(item[1]))
-    told = [len(set(values)) > 1 or len(found) == 1 for values in zip(*found, strict=True)]
-    return [Group(" · ".join(compress(key, told)), own) for key, own in by_size]
+    columns = list(zip(*found, strict=True))
+    told = [len(set(values)) > 1 or len(found) == 1 for values in columns]
+    names = list(map(told_apart, columns))
+    titles = {key: [own[value] for own, value in zip(names, key, strict=True)] for key in found}
+    return [Group(" · ".join(compress(titles[key], told)), own) for key, own in by_size]
 
 
 def other_images(rows: list[Row]) -> list[Row]:
@@ -67,12 +103,15 @@ def other_images(rows: list[Row]) -> list[Row]:
 
 def reasons(rows: list[Row]) -> list[str]:
     """Why these rows do not all stand on one axis: a sentence a reason, with their names."""
-    speeds = (_sentence("Speeds", each, _sound(rows)) for each in _SPEED)
-    accuracies = (_sentence("Measured APs", each, _measured(rows)) for each in _AP)
+    speeds = (_sentence(each, _sound(rows)) for each in _SPEED)
+    accuracies = (_sentence(each, _measured(rows)) for each in _AP)
     return [text for text in (*speeds, *accuracies, *_unsound(rows)) if text]
 
 
-def _values(conditions: Iterable[_Condition], row: Row) -> tuple[str, ...]:
+_Values = tuple[tuple[str, str], ...]
+
+
+def _values(conditions: Iterable[_Condition], row: Row) -> _Values:
     return tuple(condition.value(row) for condition in conditions)
 
 
@@ -85,27 +124,38 @@ def _measured(rows: list[Row]) -> list[Row]:
 
 
 def _images(row: Row) -> str:
-    """Those that its AP is compared over."""
-    own = row.compared
-    return f"{figures.counted(own.images, 'image')} ({own.key or '?'})" if own else ""
+    """Over how many images of which data its AP is compared."""
+    count = row.compared.images if row.compared else row.frames
+    return f"{figures.counted(count, 'image')} of {row.data}"
 
 
-def _with_hash(name: str, found: str) -> str:
-    """Two of a name may differ: the hash decides where it is known."""
-    return f"{name} ({found})" if found else name
+def told_apart(values: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """How each of these values is printed: its words alone where no other value has the same."""
+    distinct = set(values)
+    times = Counter(words for words, _ in distinct)
+    return {
+        (words, mark): words if times[words] == 1 else f"{words} ({mark or 'unknown'})"
+        for words, mark in distinct
+    }
 
 
-def _sentence(what: str, condition: _Condition, rows: list[Row]) -> str:
-    """Which rows have which value; "" where all have the same."""
-    by_value: dict[str, list[Row]] = {}
+def _sentence(condition: _Condition, rows: list[Row]) -> str:
+    """Which rows have which value, and what to do; "" where all have the same."""
+    by_value: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         by_value.setdefault(condition.value(row), []).append(row)
     if len(by_value) < 2:
         return ""
+    printed = {value: (condition.words(own[0]), value[1]) for value, own in by_value.items()}
+    told = told_apart(printed.values())
     largest = sorted(by_value.items(), key=lambda item: -len(item[1]))
-    parts = [f"{value or 'unknown'}: {_names(own)}" for value, own in largest[:_MOST_VALUES]]
+    parts = [
+        f"{told[printed[value]] or 'unknown'}: {_names(own)}"
+        for value, own in largest[:_MOST_VALUES]
+    ]
     parts += [f"{len(largest) - _MOST_VALUES} more"] if len(largest) > _MOST_VALUES else []
-    return f"{what} of several {condition.plural} are not compared. {'; '.join(parts)}."
+    advice = f" {condition.advice}" * bool(condition.advice)
+    return f"{condition.refusal} {'; '.join(parts)}.{advice}"
 
 
 def _names(rows: list[Row]) -> str:

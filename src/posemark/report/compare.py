@@ -165,14 +165,21 @@ def _refusals(rows: tuple[Row, Row], pairs: int) -> list[str]:
     """Why the speeds are not of the same work on the same machine: sentences."""
     sides = [replace(row, letter=side, ap=None) for row, side in zip(rows, _SIDES, strict=True)]
     found = comparable.reasons(sides)
-    boxes = [f"{row.boxes} ({row.fingerprint.get('boxes', '?')})" for row in rows]
-    if boxes[0] != boxes[1]:
-        told = "; ".join(f"{name}: {side}" for name, side in zip(boxes, _SIDES, strict=True))
-        found.append(f"Speeds on several sets of boxes are not compared. {told}.")
+    found += [_other_boxes(rows)] * (_boxes_of(rows[0]) != _boxes_of(rows[1]))
     return found if pairs or found else ["No image was measured in both."]
 
 
 _SIDES = ("base", "new")
+
+
+def _boxes_of(row: Row) -> tuple[str, str]:
+    return row.boxes, row.fingerprint.get("boxes", "")
+
+
+def _other_boxes(rows: tuple[Row, Row]) -> str:
+    told = comparable.told_apart(map(_boxes_of, rows))
+    sides = (f"{told[_boxes_of(row)]}: {side}" for row, side in zip(rows, _SIDES, strict=True))
+    return f"Speeds on several sets of boxes are not compared. {'; '.join(sides)}."
 
 
 def _named(source: Source) -> str:
@@ -231,10 +238,10 @@ def _call(
         return (SLOWER if change > 0 else FASTER), f"{moved}, which is less" if moved else ""
     if 1 - margin <= time.low and time.high <= 1 + margin:
         return NO_CHANGE, _SMALL if proven else ""
-    return INCONCLUSIVE, f"the interval reaches beyond ±{100 * margin:g} %: run for longer"
+    return INCONCLUSIVE, f"the interval reaches beyond ±{100 * margin:g}%: run for longer"
 
 
-_SMALL = f"proven, but below {100 * SMALLEST:g} %, which where a process lies in memory makes too"
+_SMALL = f"proven, but below {100 * SMALLEST:g}%, which where a process lies in memory makes too"
 
 
 def _moved(sentinel: float | None) -> str:
@@ -268,8 +275,8 @@ def _ap_difference(base: Row, new: Row) -> float | None:
 
 
 def signed(ratio: float) -> str:
-    """A ratio as a change: 1.052 -> "+5.2 %"."""
-    return f"{round(100 * (ratio - 1), 1) + 0.0:+.1f} %"  # no "-0.0"
+    """A ratio as a change: 1.052 -> "+5.2%"."""
+    return f"{round(100 * (ratio - 1), 1) + 0.0:+.1f}%"  # no "-0.0"
 
 
 def markdown(comparison: Comparison) -> str:
@@ -292,7 +299,11 @@ def _time(change: Change) -> str:
 
 def _interval(change: Change) -> str:
     time = change.time
-    return figures.DASH if time is None else f"{signed(time.low)[:-2]} to {signed(time.high)}"
+    return (
+        figures.DASH
+        if time is None
+        else f"{signed(time.low).removesuffix('%')} to {signed(time.high)}"
+    )
 
 
 def _fps(change: Change) -> str:
@@ -311,11 +322,11 @@ COLUMNS: tuple[tuple[str, Callable[[Change], str]], ...] = (
     ("entry", lambda change: change.entry),
     ("call", lambda change: change.call),
     ("time", _time),
-    ("95 % interval", _interval),
+    ("95% interval", _interval),
     ("pose FPS", _fps),
     ("AP", _ap),
 )
-LEGEND = f"time: pose stages, same frames; slower, faster: proven and {100 * SMALLEST:g} % or more"
+LEGEND = f"time: pose stages, same frames; slower, faster: proven and {100 * SMALLEST:g}% or more"
 
 
 def remarks(change: Change) -> list[str]:

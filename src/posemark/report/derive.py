@@ -158,7 +158,9 @@ def row_of(record: files.Record, truths: Truths) -> Row:
 
     Speed rests on every measured frame, accuracy on the last one of each image.
     """
-    return _with_accuracy(speed_of(record), record, truth_of(record, truths))
+    annotations = truth_of(record, truths)
+    lies = {"folder": str(record.path.parent), "data_images": len(annotations["images"])}
+    return _with_accuracy(replace(speed_of(record), **lies), record, annotations)
 
 
 def speed_of(record: files.Record) -> Row:

@@ -135,15 +135,49 @@ def words(wanted: Need) -> str:
 _MORE = 4
 """How many times as long a run that lacks nothing goes on: half the width of its interval."""
 
+_SPARE = 1.2
+"""Of the time that is needed: it is estimated from few frames."""
+
 
 def command(row: Row) -> str:
     """What to run on an idle machine to decide its speed, as far as the row knows it.
 
-    The budget is the time it took so far and what it needs, or several times as much.
+    It goes on with the record that is there, or begins another beside its folder where nothing
+    that was measured counts, or where all frames of the data are measured: then it goes through
+    them several times. A budget is of the process that it is given to.
     """
     used, wanted = row.frames * _frame_seconds(row), need(row)
-    seconds = used + (wanted.seconds or 0.0) if wanted else _MORE * used
-    return f"{run(row)} --budget {max(5, ceil(1.2 * seconds))}"
+    more = (wanted.seconds or 0.0) if wanted else (_MORE - 1) * used
+    if _exhausted(row):
+        again = ceil(_SPARE * (used + more) / (_frame_seconds(row) * row.data_images))
+        return f"{run(row, max(2, again))}{_budget(used + more)}{_beside(row)}"
+    if not row.folder or (wanted and wanted.anew):
+        return f"{run(row)}{_budget(used + more)}{_beside(row)}"
+    return f"{going_on(row)}{_budget(more)}"
+
+
+def _exhausted(row: Row) -> bool:
+    """Whether a run of this kind, gone on with, would find no frame left to measure."""
+    once = row.mode == "burst" and "--repeat" not in row.typed
+    return once and 0 < row.data_images <= row.frames
+
+
+def _budget(seconds: float) -> str:
+    return f" --budget {max(5, ceil(_SPARE * seconds))}"
+
+
+def _beside(row: Row) -> str:
+    """The option for a folder of its own beside the one where the record lies."""
+    return f" --out {quote(row.folder + AGAIN)}" if row.folder else ""
+
+
+AGAIN = "-again"
+"""What the name of a folder ends in where something is measured anew."""
+
+
+def going_on(row: Row) -> str:
+    """The command that goes on with its record, but for when to stop."""
+    return run(row) + (f" --out {quote(row.folder)} --resume" if row.folder else "")
 
 
 def accuracy_command(row: Row, best: Row, images: int | None) -> str:
@@ -152,16 +186,14 @@ def accuracy_command(row: Row, best: Row, images: int | None) -> str:
     images: how many; None for all that the data have.
     """
     limit = f" --limit {images}" if images else ""
-    return " && ".join(f"{run(each)}{limit}" for each in (row, best))
+    return " && ".join(f"{going_on(each)}{limit}" for each in (row, best))
 
 
-def going_on(folder: str) -> str:
-    """What makes a command go on with the records of a folder."""
-    return f"--out {quote(folder)} --resume"
+def run(row: Row, repeat: int | None = None) -> str:
+    """The command that ran it, but for when to stop. Data and files as they were typed.
 
-
-def run(row: Row) -> str:
-    """The command that ran it, but for when to stop. Data and files as they were typed."""
+    repeat: how many times to go through the data, if not as before.
+    """
     most, layout = row.inference or ("", "")
     options = {
         "--data": row.data,
@@ -179,7 +211,7 @@ def run(row: Row) -> str:
         "--threads": f"{row.threads or ''}",
         "--mode": "" if row.mode == "burst" else row.mode,
         "--fps": f"{row.camera_fps:g}" if row.camera_fps else "",
-        "--repeat": row.typed.get("--repeat", ""),
+        "--repeat": str(repeat) if repeat else row.typed.get("--repeat", ""),
         "--machine": row.typed.get("--machine", ""),
     }
     given = (f"{name} {quote(value)}" for name, value in options.items() if value)

@@ -35,7 +35,7 @@ def _fps(row: Row) -> str:
         return figures.three_digits(row.fps_pose)
     low, high = map(figures.three_digits, row.fps_interval)
     over = figures.counted(row.blocks, "block")
-    return f"{figures.fps(row)} ({low} to {high}; 95 % over {over})"
+    return f"{figures.fps(row)} ({low} to {high}; 95% over {over})"
 
 
 def _ap(row: Row) -> str:
@@ -44,7 +44,7 @@ def _ap(row: Row) -> str:
         return f"none: {row.unscored}" if row.unscored else ""
     if row.ap_interval:
         low, high = map(figures.points, row.ap_interval)
-        words += f" ({low} to {high}, 95 % over images)"
+        words += f" ({low} to {high}, 95% over images)"
     return "; ".join(filter(None, (words, figures.run_settings(row), figures.common(row))))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from posemark.core.counting import counted
+from posemark.measure.interval import FEWEST_LINE_FRAMES
 from posemark.report.rows import STAGES, Published, Row
 
 DASH = "\N{EN DASH}"
@@ -92,16 +93,41 @@ def people_per_frame(row: Row) -> float | None:
 
 
 def line(row: Row) -> str:
-    """Time of a frame over its people: "8,214 + 31.2" (ms, ms per person)."""
+    """Time of a frame over its people: "8,214 + 31.2" (ms, ms per person).
+
+    From fewer frames than a line needs, what was measured: "435 at 2.50 people".
+    """
+    if _few_frames(row):
+        return _as_measured(row)
     if row.intercept_ms is None or row.ms_per_person is None:
         return DASH
     sign = "-" if row.ms_per_person < 0 else "+"
     return f"{three_digits(row.intercept_ms)} {sign} {three_digits(abs(row.ms_per_person))}"
 
 
+def _few_frames(row: Row) -> bool:
+    """Whether a line over people would go through next to nothing."""
+    return 0 < max(row.frames, row.network_frames) < FEWEST_LINE_FRAMES
+
+
+def _as_measured(row: Row) -> str:
+    """The mean pose time of a frame, and its mean people; a dash where no time was measured."""
+    if not row.fps_pose:
+        return DASH
+    people = people_per_frame(row)
+    number = f"{people:g}" if people == round(people or 0) else three_digits(people)
+    return (
+        f"{three_digits(1000 / row.fps_pose)} at {number} {'person' if people == 1 else 'people'}"
+    )
+
+
 def cost(row: Row) -> str:
     """The same in words."""
-    return DASH if line(row) == DASH else f"{line(row).replace(' ', ' ms ', 1)} ms per person"
+    told = line(row)
+    if told == DASH:
+        return DASH
+    with_unit = told.replace(" ", " ms ", 1)
+    return with_unit if _few_frames(row) else f"{with_unit} ms per person"
 
 
 def stages(row: Row) -> str:
@@ -149,14 +175,14 @@ def half_width(row: Row) -> float | None:
 
 
 def plus_minus(share: float | None) -> str:
-    """A half width: 0.0213 -> "±2.1 %"; two digits below one per cent."""
+    """A half width: 0.0213 -> "±2.1%"; two digits below one per cent."""
     if share is None:
         return DASH
-    return f"±{100 * share:.{2 if share < 0.00995 else 1}f} %"
+    return f"±{100 * share:.{2 if share < 0.00995 else 1}f}%"
 
 
 def fps(row: Row) -> str:
-    """Pose FPS with its interval: "7.26 ±2.1 %"; without one the figure alone."""
+    """Pose FPS with its interval: "7.26 ±2.1%"; without one the figure alone."""
     width = half_width(row)
     return " ".join([three_digits(row.fps_pose), *([plus_minus(width)] if width else [])])
 
@@ -170,13 +196,13 @@ def short_fps(row: Row) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share as per cent: 0.123 -> "12.3 %"."""
-    return DASH if share is None else f"{100 * share:.1f} %"
+    """A share as per cent: 0.123 -> "12.3%"."""
+    return DASH if share is None else f"{100 * share:.1f}%"
 
 
 def short_percent(share: float | None) -> str:
-    """The same in whole per cent, with a digit below ten: "61 %", "4.3 %"."""
-    return DASH if share is None else f"{100 * share:.{0 if share >= 0.0995 else 1}f} %"
+    """The same in whole per cent, with a digit below ten: "61%", "4.3%"."""
+    return DASH if share is None else f"{100 * share:.{0 if share >= 0.0995 else 1}f}%"
 
 
 def fps_at(row: Row, people: int) -> float | None:

@@ -81,7 +81,7 @@ class Recommendation(msgspec.Struct, frozen=True):
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A figure and the ends of its 95 % interval."""
+    """A figure and the ends of its 95% interval."""
 
     point: Annotated[float, about("The figure.")]
     low: Annotated[float, about("The lower end.")]
@@ -117,7 +117,7 @@ class Change(msgspec.Struct, frozen=True):
 class Gate(msgspec.Struct, frozen=True):
     """What --gate found."""
 
-    gate: Annotated[float, about("Relative change of time: 0.05 for 5 %.")]
+    gate: Annotated[float, about("Relative change of time: 0.05 for 5%.")]
     slower: Annotated[list[str], about("Entries proven slower by this much.")]
     undecided: Annotated[list[str], about("Entries of which it cannot be said.")]
 

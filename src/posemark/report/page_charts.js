@@ -190,7 +190,7 @@ function parts(entry, wide) {
   return entry.stages.flatMap((ms, at) => {
     if (!ms) return [];
     const share = ms / total;
-    const text = `${digits(ms)} ms (${(100 * share).toFixed(1)} %)`;
+    const text = `${digits(ms)} ms (${(100 * share).toFixed(1)}%)`;
     const inside = share > (wide ? 0.08 : 0.14) ? digits(ms) : "";
     const part = { id: entry.id, name: entry.name, stage: report.stages[at], text, inside };
     Object.assign(part, { start, middle: start + share / 2, end: start + share });

@@ -94,7 +94,7 @@ function bins(entry) {
   return entry.histogram.map(([bin, count]) => {
     const [low, high] = report.edges[bin];
     const took = `${digits(low)} to ${digits(high)} ms`;
-    const words = `${count} (${((100 * count) / frames).toFixed(1)} %)`;
+    const words = `${count} (${((100 * count) / frames).toFixed(1)}%)`;
     return { ...told, low, high, share: count / most, took, frames: words };
   });
 }

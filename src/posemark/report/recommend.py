@@ -189,7 +189,7 @@ def _plain(each: Candidate, best: Candidate) -> dict[str, Any]:
         "unsure": evidence.unsure(row),
         "noise": evidence.noise(row),
         "command": evidence.command(row),
-        "runs": [evidence.run(row), evidence.run(best.row)],
+        "runs": [evidence.going_on(row), evidence.going_on(best.row)],
         "images": row.compared.images if row.compared else 0,
         "on_truth": each.on_truth,
         "doubted": each.doubted,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -73,8 +74,8 @@ def _settings(published: Published) -> str:
     return f"{figures.published_settings(published)}; {published.source}"
 
 
-def console(rows: list[Row]) -> Table | None:
-    """The table for a terminal, reasons below it; None where nothing was measured."""
+def console(rows: list[Row]) -> Group | None:
+    """The table for a terminal, and reasons below it; None where nothing was measured."""
     found = comparisons(rows)
     if not found:
         return None
@@ -85,8 +86,6 @@ def console(rows: list[Row]) -> Table | None:
         header_style="bold",
         title="measured against published AP",
         title_justify="left",
-        caption=Text("\n".join([*_reasons(found), CAPTION]), style="dim"),
-        caption_justify="left",
     )
     for title in TITLES[:-1]:
         justify = "right" if title in NUMERIC else "left"
@@ -95,7 +94,7 @@ def console(rows: list[Row]) -> Table | None:
     for each in found:
         cells = (each.short, each.published, each.brief, each.got, each.difference, each.verdict)
         table.add_row(*map(Text, cells))
-    return table
+    return Group(table, *(Text(note, style="dim") for note in (*_reasons(found), CAPTION)))
 
 
 def _reasons(found: list[Comparison]) -> list[str]:

@@ -13,7 +13,7 @@ from posemark.report.rows import Row
 
 
 class Bounds(msgspec.Struct, frozen=True, array_like=True):
-    """The two ends of a 95 % interval: an array of two numbers, low and high."""
+    """The two ends of a 95% interval: an array of two numbers, low and high."""
 
     low: Annotated[float, about("The lower end.")]
     high: Annotated[float, about("The upper end.")]
@@ -63,7 +63,7 @@ class Common(msgspec.Struct, frozen=True):
     """AP over the images that all records of a run have."""
 
     AP: Annotated[float, about("0 to 1.")]
-    interval: Annotated[Bounds | None, about("95 % interval, images resampled.")]
+    interval: Annotated[Bounds | None, about("95% interval, images resampled.")]
     images: Annotated[int, about("Their number.")]
     key: Annotated[str, about("Hash of these images.")]
 
@@ -82,9 +82,9 @@ class Latency(msgspec.Struct, frozen=True):
     """
 
     p50: Annotated[float | None, about("Half of the frames took no longer.", "ms")] = None
-    p90: Annotated[float | None, about("90 % of the frames took no longer.", "ms")] = None
-    p95: Annotated[float | None, about("95 % of the frames took no longer.", "ms")] = None
-    p99: Annotated[float | None, about("99 % of the frames took no longer.", "ms")] = None
+    p90: Annotated[float | None, about("90% of the frames took no longer.", "ms")] = None
+    p95: Annotated[float | None, about("95% of the frames took no longer.", "ms")] = None
+    p99: Annotated[float | None, about("99% of the frames took no longer.", "ms")] = None
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -163,7 +163,7 @@ class Result(msgspec.Struct, frozen=True):
         int, about("Most people in any frame of the run; the line is extrapolated beyond them.")
     ]
     fps_interval: Annotated[
-        Bounds | None, about("95 % interval of `fps_pose`; null with too few blocks.", "1/s")
+        Bounds | None, about("95% interval of `fps_pose`; null with too few blocks.", "1/s")
     ]
     blocks: Annotated[int, about("Blocks of frames that `fps_interval` rests on.")]
     verdict: Annotated[Worth, about("What the speed is worth.")]
@@ -197,7 +197,7 @@ class Result(msgspec.Struct, frozen=True):
     camera_fps: Annotated[
         float | None,
         about(
-            "The fastest camera of which at most 1 % of the frames would be dropped, replayed "
+            "The fastest camera of which at most 1% of the frames would be dropped, replayed "
             "from the times of the frames.",
             "1/s",
         ),
@@ -214,7 +214,7 @@ class Result(msgspec.Struct, frozen=True):
     keypoint_accuracy: Annotated[
         dict[str, float] | None, about("Mean OKS similarity by key point, 0 to 1.")
     ]
-    ap_interval: Annotated[Bounds | None, about("95 % interval of AP, images resampled.")]
+    ap_interval: Annotated[Bounds | None, about("95% interval of AP, images resampled.")]
     ap_common: Annotated[
         Common | None,
         about(
@@ -258,7 +258,7 @@ class Result(msgspec.Struct, frozen=True):
     line_spread: Annotated[
         tuple[float, float, float] | None,
         about(
-            "Square of the half 95 % interval of the line's time at n people as a + b n + c n^2: "
+            "Square of the half 95% interval of the line's time at n people as a + b n + c n^2: "
             "(a, b, c).",
             "ms^2",
             csv=False,

@@ -74,7 +74,7 @@ class Row:
     intercept_ms, ms_per_person: the pose time of a frame as a line over its people, fitted to
         the frames of the run; None where they determine none. most_people: in any frame of the
         run; what the line says beyond is extrapolated.
-    fps_interval: 95 % interval of fps_pose over the very frames of this run; None with too few
+    fps_interval: 95% interval of fps_pose over the very frames of this run; None with too few
         blocks. blocks: how many it rests on. verdict: what the speed is worth.
     latency_ms: p50, p90, p95, p99 of the time of a frame, all stages, those that have enough
         frames; in paced mode from the camera's frame on. histogram: frames by latency bin
@@ -109,11 +109,13 @@ class Row:
         interval of the line's time at n people, in ms^2, as the polynomial a + b n + c n^2;
         None with too few blocks. inference: what else its speed depends on: most crops in a
         forward, layout.
-    shared_fps: 95 % interval of FPS by that line, at the mean people of all frames of its network
+    shared_fps: 95% interval of FPS by that line, at the mean people of all frames of its network
         on its boxes; None where no other row shares its network. min_score: of boxes.
     typed: options as they were typed, where the other fields do not hold them: "--weights" of a
         file, "--boxes" of a file, "--calibrate", "--machine", "--repeat". card: path of the card
         of an exported model, as typed; "" for those of PoseMark.
+    folder: where the record lies, as it was named; "" where nobody knows. data_images: of the
+        whole data set, however few of them were measured; 0 where nobody knows.
     """
 
     entry: str
@@ -188,6 +190,8 @@ class Row:
     typed: dict[str, str] = field(default_factory=dict[str, str])
     card: str = ""
     ap_common: ComparedAP | None = None
+    folder: str = ""
+    data_images: int = 0
 
     @property
     def compared(self) -> ComparedAP | None:

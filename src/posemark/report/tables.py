@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -101,7 +102,7 @@ COLUMNS = (
     Column("pose FPS", lambda row: row.fps_pose, figures.three_digits, brief=True),
     Column("±", figures.half_width, figures.plus_minus, brief=True),
     _metric("AP"),
-    Column("AP, 95 %", _ap_interval, brief=True),
+    Column("AP, 95%", _ap_interval, brief=True),
     Column(
         "AP, common images", lambda row: row.ap_common and row.ap_common.AP, figures.points, True
     ),
@@ -237,40 +238,36 @@ def json_lines(rows: list[Row]) -> str:
     return "".join(msgspec.json.encode(result_of(row)).decode() + "\n" for row in rows)
 
 
-def console(rows: list[Row], width: int = 100) -> Table:
-    """One line per entry for a terminal of so many characters.
+def console(rows: list[Row], width: int = 100) -> Group:
+    """One line per entry for a terminal of so many characters, and below it what must be known.
 
-    The least telling columns are left out where they would not fit beside the others.
+    The least telling columns are left out where they would not fit beside the others, which is
+    said. The sentences below are as wide as the terminal, not as the table.
     """
     names = dict(zip(map(id, rows), labels.short_names(rows), strict=True))
     machines = {machine: str(at) for at, machine in enumerate(context.hosts(rows), 1)}
     untrained = all(row.weights == "none" for row in rows)
     unmeasured = [row for row in rows if figures.measured_ap(row) is None]
+    own = {
+        "entry": Column("entry", lambda row: names[id(row)]),
+        "machine": Column("on", lambda row: machines[row.machine] if len(machines) > 1 else None),
+    }
+    wanted = [own.get(each.title, each) for each in _CONSOLE]
+    columns, left_out = _fitting([each for each in wanted if not each.empty(rows)], rows, width)
     notes = [
+        *([left_out] if left_out else []),
         *([_UNTRAINED] if untrained and rows else []),
         *(f"machine {at}: {machine}" for machine, at in machines.items() if len(machines) > 1),
         _given(rows),
         *captions(rows, context.short_published_caption(unmeasured)),
     ]
-    own = {
-        "entry": Column("entry", lambda row: names[id(row)]),
-        "machine": Column("on", lambda row: machines[row.machine] if len(machines) > 1 else None),
-    }
-    columns = _fitting([own.get(each.title, each) for each in _CONSOLE], rows, width)
-    table = Table(
-        box=None,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-        header_style="bold",
-        caption=Text("\n".join(filter(None, notes)), style="dim"),
-        caption_justify="left",
-    )
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     for column in columns:
         justify = "right" if column.numeric else "left"
         table.add_column(_heading(column), justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*(Text(column.text(row)) for column in columns))
-    return table
+    return Group(table, *(Text(note, style="dim") for note in notes if note))
 
 
 _UNTRAINED = "weights by formula: only the speed is measured"
@@ -286,14 +283,26 @@ def _given(rows: list[Row]) -> str:
     return " · ".join(f"{what}: {', '.join(names)}" for what, names in told if names)
 
 
-def _fitting(columns: list[Column], rows: list[Row], width: int) -> list[Column]:
-    """The columns with anything in them, as many as fit; the first to go stands first below."""
-    left = [column for column in columns if not column.empty(rows)]
+def _fitting(columns: list[Column], rows: list[Row], width: int) -> tuple[list[Column], str]:
+    """As many of the columns as fit, and a sentence on the others, "" where all do."""
+    left, needed = columns, _needed(columns, rows)
     for title in _FIRST_TO_GO:
-        if sum(1 + _console_width(column, rows) for column in left) - 1 <= width:
+        if _needed(left, rows) <= width:
             break
         left = [column for column in left if column.title != title]
-    return left
+    gone = [_HEADINGS.get(each.title, each.title) for each in columns if each not in left]
+    return left, _LEFT_OUT.format(", ".join(gone), needed) if gone else ""
+
+
+_LEFT_OUT = (
+    "Not shown here: {}. A terminal {} characters wide shows all; so does `posemark report "
+    "FOLDER -o report.html` (or .md, .csv, .json)."
+)
+
+
+def _needed(columns: list[Column], rows: list[Row]) -> int:
+    """Characters of a line."""
+    return sum(1 + _console_width(column, rows) for column in columns) - 1
 
 
 def _console_width(column: Column, rows: list[Row]) -> int:
@@ -329,6 +338,7 @@ _CONSOLE = (
     _column("of peak"),
     Column("line", figures.line, lambda text: text),
 )
+_HEADINGS = {"line": "ms per frame and person"}
 _FIRST_TO_GO = ("line", "of peak", "people / frame", "frames")
 _CONSOLE_TITLES = {
     "letter": "",

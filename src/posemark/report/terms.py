@@ -6,8 +6,8 @@ from posemark.measure.camera import MOST_DROPPED
 
 TERMS = {
     "pose FPS": "frames over the time of preprocess, infer and postprocess, for all their people",
-    "±": "half the width of the 95 % interval of the pose FPS, as a share of it",
-    "AP, 95 %": "where 95 % of the APs lie when the images are drawn again",
+    "±": "half the width of the 95% interval of the pose FPS, as a share of it",
+    "AP, 95%": "where 95% of the APs lie when the images are drawn again",
     "AP, common images": "over the images that all entries of the run have: what is compared",
     "published AP": "as its authors reported it, at their settings; not measured here",
     "verdict": "whether the machine was quiet enough for the speed to mean something",
@@ -16,7 +16,7 @@ TERMS = {
     "base ms": "the pose time of a frame without people, by a line fitted to all frames",
     "ms / person": "what each person adds to that time",
     "ceiling": "the AP that a perfect network would reach with this decoder and these boxes",
-    "camera FPS": f"the fastest camera of which at most {100 * MOST_DROPPED:g} % of the frames "
+    "camera FPS": f"the fastest camera of which at most {100 * MOST_DROPPED:g}% of the frames "
     "would be dropped because the one before was not done",
 }
 """By the name that tables and cards show."""

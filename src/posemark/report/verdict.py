@@ -60,7 +60,7 @@ class _Finding:
 def _within(kind: str, text: str, value: float, most: float) -> _Finding:
     """Bad above a limit, which is then told."""
     bad = value > most
-    return _Finding(kind, f"{text} (limit {100 * most:g} %)" if bad else text, bad)
+    return _Finding(kind, f"{text} (limit {100 * most:g}%)" if bad else text, bad)
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def _drift(run: _Run) -> Iterable[_Finding]:
             text = f"{what} took {percent(abs(change.share))} {longer} in the last third of the "
             text += "blocks than in the first"
             if change.drifts:
-                limits = f"limit {100 * MOST_DRIFT:g} %, chance explains {percent(change.noise)}"
+                limits = f"limit {100 * MOST_DRIFT:g}%, chance explains {percent(change.noise)}"
                 text += f" ({limits})"
             yield _Finding("drifting", text, change.drifts)
 
@@ -254,4 +254,4 @@ def _asides(run: _Run) -> Iterable[str]:
 
 
 def _signed(share: float) -> str:
-    return f"{100 * share:+.1f} %"
+    return f"{100 * share:+.1f}%"

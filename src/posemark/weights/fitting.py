@@ -216,14 +216,20 @@ def _fit(part: str, state: State, convert: Convert | None, wanted: Tensors) -> _
         for k in shared
         if wanted[k].dtype.is_floating_point and not shapes[k].dtype.is_floating_point
     ]
-    problems = (
+    every = (
         ("missing", missing),
         ("unexpected", unexpected),
         ("of another shape", misshapen),
         ("of another type", mistyped),
     )
-    words = tuple(f"{len(keys)} {what}: {_some(keys)}" for what, keys in problems if keys)
-    return _Fit(part, state, convert, words, sum(len(keys) for _, keys in problems))
+    found = [(what, keys) for what, keys in every if keys]
+    few = _MOST_NAMED if len(found) == 1 else 1
+    words = tuple(f"{len(keys):,} {what}: {_some(keys, few)}" for what, keys in found)
+    return _Fit(part, state, convert, words, sum(len(keys) for _, keys in found))
+
+
+_MOST_NAMED = 3
+"""Tensors that a message names: of another network's file nearly all differ."""
 
 
 def _converted_shapes(state: State, convert: Convert) -> Tensors:
@@ -247,9 +253,9 @@ def _type(tensor: Tensor | Stored) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _some(keys: list[str], limit: int = 8) -> str:
-    more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
-    return ", ".join(shown(key, 200) for key in keys[:limit]) + more
+def _some(keys: list[str], limit: int) -> str:
+    more = f" and {len(keys) - limit:,} more" if len(keys) > limit else ""
+    return ", ".join(shown(key) for key in keys[:limit]) + more
 
 
 def _misfit(
@@ -257,8 +263,8 @@ def _misfit(
 ) -> CheckpointError:
     looked = "" if fit.part == ROOT else f" (looked at {shown(fit.part)} of: {contents.top})"
     return CheckpointError(
-        f"{path}: these weights are for another network than {name}{looked}. Of its "
-        f"{len(wanted)} tensors, {'; '.join(fit.problems)}. Check the model name; `posemark "
+        f"{path}: these weights are for another network than {name}{looked}. Expected its "
+        f"{len(wanted):,} tensors; {'; '.join(fit.problems)}. Check the model name; `posemark "
         "weights list` shows which file belongs to which model."
     )
 
@@ -307,6 +313,6 @@ def _require_finite(path: Path, state: Tensors) -> None:
     if broken:
         raise CheckpointError(
             f"{path}: {len(broken)} of {len(state)} tensors hold values that are not finite "
-            f"numbers: {_some(broken)}. A network gives no poses with them: the file is damaged, "
-            "or the training had failed. Fetch it again, or take an earlier checkpoint."
+            f"numbers: {_some(broken, _MOST_NAMED)}. A network gives no poses with them: the file "
+            "is damaged, or the training had failed. Fetch it again, or take an earlier checkpoint."
         )

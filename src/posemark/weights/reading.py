@@ -132,7 +132,7 @@ def state_of(arrays: caffemodel.Arrays) -> State:
 _OPENERS = {".safetensors": _safetensors, ".caffemodel": _caffe}
 
 
-def _described(loaded: Any, limit: int = 8) -> str:
+def _described(loaded: Any, limit: int = 4) -> str:
     """The top level in words: its keys and what they are."""
     if not isinstance(loaded, dict) or not loaded:
         return _kind(loaded)
