@@ -3,9 +3,9 @@
 Every kind has a seed, the bytes of a sound input, and a reader. Mutants are made from the seed by
 a generator of fixed seed, their number, so that a run can be repeated: --first 3000 --mutants 20000
 makes those numbered 3000 to 22999. A reader may refuse with an error of posemark.core.errors; any
-other exception is a traceback, and the mutant is kept in the folder given by --keep. Each kind runs
-in a child process of limited memory; a child that dies or hangs is counted and another one goes on
-behind the mutant. Ends with status 1 if anything was found.
+other exception is a traceback. The first mutant of each fault is kept in the folder given by
+--keep. Each kind runs in a child process of limited memory; a child that dies, hangs or takes too
+much is counted and another one goes on behind the mutant. Ends with status 1 if anything was found.
 
     python benchmarks/mutate.py [KIND ...] [--mutants 3000] [--first 0] [--keep FOLDER]
 """
@@ -30,6 +30,10 @@ from posemark.core.errors import PoseMarkError
 
 MEMORY = 1 << 30
 """Bytes that a reader may take beyond what the process had before."""
+
+REFUSED_MEMORY = 3 * MEMORY
+"""Bytes beyond which the system gives none. Were it MEMORY, a library that asks for more and then
+refuses the mutant would look as if it had asked for nothing."""
 
 SECONDS = 5
 WORDS = (
@@ -167,7 +171,7 @@ def child(name: str, numbers: range, pipe) -> None:
         kind.read(Path(folder), seed)  # what is sound must be read
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # image libraries write of every mutant
         before = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (before + MEMORY, before + MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (before + REFUSED_MEMORY,) * 2)
         resident = peak_rss()
         pipe.send(None)  # from here on, time counts
         for number in numbers:
@@ -195,7 +199,10 @@ def attempt(kind: Kind, folder: Path, content: bytes) -> str:
 
 
 def outcomes(name: str, numbers: range):
-    """One Outcome for each mutant; a child that dies or hangs is followed by another."""
+    """One Outcome for each mutant; a child that dies or hangs is followed by another.
+
+    So is one that took too much memory, as its peak is that of its whole life.
+    """
     number, context = numbers.start, multiprocessing.get_context("spawn")
     while number < numbers.stop:
         ours, theirs = context.Pipe(False)
@@ -208,7 +215,10 @@ def outcomes(name: str, numbers: range):
                 if not ours.poll(4 * SECONDS):
                     yield Outcome(number, "hangs", 4 * SECONDS)
                     break
-                yield ours.recv()
+                outcome = ours.recv()
+                yield outcome
+                if outcome.peak > MEMORY:
+                    break
                 number += 1
         except EOFError:
             process.join()
@@ -237,7 +247,8 @@ def row(name: str, numbers: range, keep: Path | None) -> int:
     """Print the row of a kind and its findings; their number."""
     found, slowest, peak, sample = Counter(), 0.0, 0, {}
     for outcome in outcomes(name, numbers):
-        what = outcome.what if outcome.seconds <= SECONDS else f"{outcome.what}, slow"
+        what = outcome.what + ", slow" * (outcome.seconds > SECONDS)
+        what += ", large" * (outcome.peak > MEMORY)
         found[what] += 1
         slowest, peak = max(slowest, outcome.seconds), max(peak, outcome.peak)
         sample.setdefault(what, outcome.number)

@@ -28,7 +28,7 @@ from posemark.datasets.boxes import open_boxes
 from posemark.datasets.coco import ANNOTATIONS, Coco
 from posemark.geometry.conventions import HRNET
 from posemark.geometry.crop import decode_bgr
-from posemark.geometry.encoded import require_end
+from posemark.geometry.encoded import require_whole
 from posemark.jobs import setting
 from posemark.records.schema import (
     BlockLine,
@@ -111,7 +111,7 @@ def image(suffix: str, *options: int) -> Callable[[], bytes]:
 
 
 def read_image(folder: Path, content: bytes) -> object:
-    require_end(content, "mutant")
+    require_whole(content, "mutant")
     return decode_bgr(content, (64, 48), "mutant")
 
 
