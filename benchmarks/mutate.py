@@ -11,6 +11,7 @@ much is counted and another one goes on behind the mutant. Ends with status 1 if
 """
 
 import argparse
+import copy
 import json
 import multiprocessing
 import os
@@ -132,7 +133,8 @@ def _remove(_: random.Random, container: Any, key: Any) -> None:
 
 
 def _replace(rng: random.Random, container: Any, key: Any) -> None:
-    container[key] = rng.choice(VALUES)
+    """By a copy: what is changed again later would otherwise stay changed for all mutants."""
+    container[key] = copy.deepcopy(rng.choice(VALUES))
 
 
 def _nest(rng: random.Random, container: Any, key: Any) -> None:
