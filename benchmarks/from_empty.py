@@ -13,14 +13,12 @@ what has no address, `run`, `report`. Ends with status 1 unless every row has tr
 
 import argparse
 import hashlib
-import io
 import json
 import mmap
 import os
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -205,9 +203,11 @@ def _row_made(spec: ModelSpec, row: Weights, folder: Path, serve: Serve) -> Weig
 
 def _save(spec: ModelSpec, row: Weights, path: Path) -> None:
     """A checkpoint as its authors save it; no two that are trained differently are the same."""
+    import caffe_writer
+
     state = _rescorer(spec) if row.tag == RESCORE else _state(spec.build)
     if path.suffix == ".caffemodel":
-        path.write_bytes(_caffe(state))
+        path.write_bytes(caffe_writer.of_state(state))
         return
     made = {"meta": {"made_for": row.file or spec.name}, "state_dict": state}
     torch.save(made, path)
@@ -228,17 +228,10 @@ def _rescorer(spec: ModelSpec) -> dict[str, torch.Tensor]:
     }
 
 
-def _caffe(state: dict[str, torch.Tensor]) -> bytes:
-    import caffe_writer
-
-    layers: dict[str, list[Any]] = {}
-    for name, tensor in state.items():
-        layers.setdefault(name.rpartition(".")[0], []).append(tensor.numpy())
-    return caffe_writer.net(layers)
-
-
 def _contents_of_data(data: str, frames: list[Frame]) -> dict[str, bytes]:
     """By name of the registry's file: archives of some images, and boxes of the people in them."""
+    from made_val2017 import zipped
+
     ids = {frame.image_id for frame in frames}
     truth = json.loads((with_home(data.partition(":")[2]) / ANNOTATIONS).read_bytes())
     truth["images"] = [each for each in truth["images"] if each["id"] in ids]
@@ -252,18 +245,10 @@ def _contents_of_data(data: str, frames: list[Frame]) -> dict[str, bytes]:
     annotations = {"annotations/captions_val2017.json": b"{}"}
     annotations[ANNOTATIONS] = json.dumps(truth).encode()
     return {
-        VAL2017_IMAGES.file: _zipped(images),
-        VAL2017_ANNOTATIONS.file: _zipped(annotations),
+        VAL2017_IMAGES.file: zipped(images),
+        VAL2017_ANNOTATIONS.file: zipped(annotations),
         PERSON_BOXES.file: json.dumps(boxes).encode(),
     }
-
-
-def _zipped(files: dict[str, bytes]) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, inside in files.items():
-            archive.writestr(name, inside)
-    return content.getvalue()
 
 
 if __name__ == "__main__":

@@ -215,6 +215,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    # A shell starts what it sends to the background with Ctrl-C ignored, and the runs would, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     rng = random.Random(options.seed)
     victims = (list(VICTIMS) * options.kills)[: options.kills]
     rng.shuffle(victims)

@@ -1,15 +1,17 @@
 """Mutated inputs against the readers: tracebacks, seconds and memory per kind of input.
 
 Every kind has a seed, the bytes of a sound input, and a reader. Mutants are made from the seed by
-a generator of fixed seed, so that a run can be repeated. A reader may refuse with an error of
-posemark.core.errors; any other exception is a traceback, and the mutant is kept in the folder
-given by --keep. Each kind runs in a child process of limited memory; a child that dies or hangs
-is counted and another one goes on behind the mutant. Ends with status 1 if anything was found.
+a generator of fixed seed, their number, so that a run can be repeated: --first 3000 --mutants 20000
+makes those numbered 3000 to 22999. A reader may refuse with an error of posemark.core.errors; any
+other exception is a traceback. The first mutant of each fault is kept in the folder given by
+--keep. Each kind runs in a child process of limited memory; a child that dies, hangs or takes too
+much is counted and another one goes on behind the mutant. Ends with status 1 if anything was found.
 
-    python benchmarks/mutate.py [KIND ...] [--mutants 3000] [--keep FOLDER]
+    python benchmarks/mutate.py [KIND ...] [--mutants 3000] [--first 0] [--keep FOLDER]
 """
 
 import argparse
+import copy
 import json
 import multiprocessing
 import os
@@ -29,6 +31,10 @@ from posemark.core.errors import PoseMarkError
 
 MEMORY = 1 << 30
 """Bytes that a reader may take beyond what the process had before."""
+
+REFUSED_MEMORY = 3 * MEMORY
+"""Bytes beyond which the system gives none. Were it MEMORY, a library that asks for more and then
+refuses the mutant would look as if it had asked for nothing."""
 
 SECONDS = 5
 WORDS = (
@@ -127,7 +133,8 @@ def _remove(_: random.Random, container: Any, key: Any) -> None:
 
 
 def _replace(rng: random.Random, container: Any, key: Any) -> None:
-    container[key] = rng.choice(VALUES)
+    """By a copy: what is changed again later would otherwise stay changed for all mutants."""
+    container[key] = copy.deepcopy(rng.choice(VALUES))
 
 
 def _nest(rng: random.Random, container: Any, key: Any) -> None:
@@ -166,7 +173,7 @@ def child(name: str, numbers: range, pipe) -> None:
         kind.read(Path(folder), seed)  # what is sound must be read
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # image libraries write of every mutant
         before = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (before + MEMORY, before + MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (before + REFUSED_MEMORY,) * 2)
         resident = peak_rss()
         pipe.send(None)  # from here on, time counts
         for number in numbers:
@@ -193,21 +200,27 @@ def attempt(kind: Kind, folder: Path, content: bytes) -> str:
     return "read"
 
 
-def outcomes(name: str, mutants: int):
-    """One Outcome for each mutant; a child that dies or hangs is followed by another."""
-    number, context = 0, multiprocessing.get_context("spawn")
-    while number < mutants:
+def outcomes(name: str, numbers: range):
+    """One Outcome for each mutant; a child that dies or hangs is followed by another.
+
+    So is one that took too much memory, as its peak is that of its whole life.
+    """
+    number, context = numbers.start, multiprocessing.get_context("spawn")
+    while number < numbers.stop:
         ours, theirs = context.Pipe(False)
-        process = context.Process(target=child, args=(name, range(number, mutants), theirs))
+        process = context.Process(target=child, args=(name, range(number, numbers.stop), theirs))
         process.start()
         theirs.close()
         try:
             ours.recv()  # imports take long on a busy machine
-            while number < mutants:
+            while number < numbers.stop:
                 if not ours.poll(4 * SECONDS):
                     yield Outcome(number, "hangs", 4 * SECONDS)
                     break
-                yield ours.recv()
+                outcome = ours.recv()
+                yield outcome
+                if outcome.peak > MEMORY:
+                    break
                 number += 1
         except EOFError:
             process.join()
@@ -222,25 +235,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kinds", nargs="*", choices=[[], *KINDS])
     parser.add_argument("--mutants", type=int, default=3000)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
     print("| kind | mutants | read | refused | tracebacks, deaths | slowest, s | peak, MB |")
     print("| :--- | ---: | ---: | ---: | ---: | ---: | ---: |")
-    bad = sum(row(name, options.mutants, options.keep) for name in options.kinds or KINDS)
+    numbers = range(options.first, options.first + options.mutants)
+    bad = sum(row(name, numbers, options.keep) for name in options.kinds or KINDS)
     sys.exit(bad > 0)
 
 
-def row(name: str, mutants: int, keep: Path | None) -> int:
+def row(name: str, numbers: range, keep: Path | None) -> int:
     """Print the row of a kind and its findings; their number."""
     found, slowest, peak, sample = Counter(), 0.0, 0, {}
-    for outcome in outcomes(name, mutants):
-        what = outcome.what if outcome.seconds <= SECONDS else f"{outcome.what}, slow"
+    for outcome in outcomes(name, numbers):
+        what = outcome.what + ", slow" * (outcome.seconds > SECONDS)
+        what += ", large" * (outcome.peak > MEMORY)
         found[what] += 1
         slowest, peak = max(slowest, outcome.seconds), max(peak, outcome.peak)
         sample.setdefault(what, outcome.number)
     bad = {what: count for what, count in found.items() if what not in ("read", "refused")}
     counts = f"{found['read']} | {found['refused']} | {sum(bad.values())}"
-    print(f"| {name} | {mutants} | {counts} | {slowest:.2f} | {peak / 1e6:.0f} |", flush=True)
+    print(f"| {name} | {len(numbers)} | {counts} | {slowest:.2f} | {peak / 1e6:.0f} |", flush=True)
     for what, count in bad.items():
         print(f"    {name}: {count} x {what}, first mutant {sample[what]}", file=sys.stderr)
         if keep:

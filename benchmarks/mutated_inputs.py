@@ -1,7 +1,7 @@
 """The kinds of input that benchmarks/mutate.py changes: a sound one of each, and its reader."""
 
-import io
 import json
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,31 +13,31 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save as as_safetensors
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import caffe_writer
+import made_cards
+import made_records
+import made_weights
 from posemark.cards import reading
 from posemark.cards.model import with_artefact
 from posemark.core.artefact import Artefact, FileOutput
 from posemark.core.errors import PoseMarkError
 from posemark.core.frame import Frame, Truth
-from posemark.core.skeleton import COCO_17
 from posemark.datasets.boxes import open_boxes
 from posemark.datasets.coco import ANNOTATIONS, Coco
 from posemark.geometry.conventions import HRNET
 from posemark.geometry.crop import decode_bgr
-from posemark.geometry.encoded import require_end
+from posemark.geometry.encoded import require_whole
 from posemark.jobs import setting
-from posemark.measure import PROTOCOL
-from posemark.records import files
 from posemark.records.schema import (
-    STAGES,
     BlockLine,
     End,
     FrameLine,
     Header,
-    People,
     PerfectLine,
     Published,
     Resumed,
-    Settings,
     Source,
 )
 from posemark.report import tables
@@ -111,34 +111,14 @@ def image(suffix: str, *options: int) -> Callable[[], bytes]:
 
 
 def read_image(folder: Path, content: bytes) -> object:
-    require_end(content, "mutant")
+    require_whole(content, "mutant")
     return decode_bgr(content, (64, 48), "mutant")
 
 
 # ---------------------------------------------------------------------- TOML and records
 
 
-CARD = """name = "made"
-family = "F"
-origin = "o"
-licence = "MIT"
-[file]
-name = "made.onnx"
-trained_on = "COCO"
-precision = "fp32"
-sha256 = "{digest}"
-parameters = 12
-[input]
-size = [256, 192]
-order = "rgb"
-divisor = 255
-mean = [0.485, 0.456, 0.406]
-std = [0.229, 0.224, 0.225]
-[crop]
-convention = "hrnet"
-padding = 1.25
-[codec]
-kind = "heatmap"
+OUTPUTS = """
 refine = "dark"
 stride = 4
 [outputs]
@@ -162,7 +142,14 @@ codec = "dark:11"
 
 
 def card() -> bytes:
-    return CARD.format(digest="0123456789abcdef" * 4).encode()
+    """One with most of what may stand in a card."""
+    file = f'name = "tiny.onnx"\nsha256 = "{"0123456789abcdef" * 4}"\nparameters = 12'
+    changes = {
+        'origin = "tests"': 'origin = "tests"\nlicence = "MIT"',
+        'name = "tiny.onnx"': file,
+        'convention = "hrnet"': 'convention = "hrnet"\npadding = 1.25',
+    }
+    return made_cards.text(changes, add=OUTPUTS).encode()
 
 
 def read_card(folder: Path, content: bytes) -> object:
@@ -179,78 +166,44 @@ def read_setting(folder: Path, content: bytes) -> object:
 
 
 def made_header() -> Header:
-    return Header(
-        entry="small@gt",
-        letter=None,
-        model="small",
-        family="Small",
-        approach="top-down",
-        input_hw=(256, 192),
-        licence="MIT",
-        parameters=12,
-        macs=34,
+    """A header with what only some records hold."""
+    ceiling = {"ceiling": {"fp32": 1e11, "threads": 2}}
+    return made_records.header(
+        environment=made_records.ENVIRONMENT | ceiling,
         weights=Source("made", "0123456789abcdef"),
         data=Source("coco", "0123456789abcdef"),
-        boxes=Source("gt", "gt"),
-        box_kind="gt",
-        settings=Settings("hrnet", "quarter", False, "serial", 0.0, 2, "torch", "fp32"),
         published=Published(0.65, "gt", False, "a table"),
-        environment={
-            "cpu": "some",
-            "cores": 2,
-            "cpus": 2,
-            "system": "Linux",
-            "libraries": {"torch": "2.6.0"},
-            "ceiling": {"fp32": 1e11, "threads": 2},
-        },
-        posemark="0.4",
-        protocol=PROTOCOL,
-        truth="truth.json",
-        started="2026-01-01T00:00:00+00:00",
-        weights_bytes=48,
-        sigmas=COCO_17.sigmas,
-        decoder=1,
         own_process=True,
-        turns=1,
         network="small",
-        run="made",
         data_notes=("1 person has no area",),
-        photographs=True,
     )
 
 
-def made_truth() -> dict:
-    spots = [value for at in range(17) for value in (10.5 + 5 * at, 20 + 10 * at, 2)]
-    person = {"category_id": 1, "num_keypoints": 17, "keypoints": spots, "iscrowd": 0}
-    person |= {"bbox": [5, 10, 100, 200.5], "area": 20000.5}
-    size = {"width": 640, "height": 480}
-    return {
-        "images": [size | {"id": i, "file_name": f"{i}.jpg"} for i in range(3)],
-        "annotations": [person | {"id": i + 1, "image_id": i} for i in range(3)],
-        "categories": [{"id": 1, "name": "person", "keypoints": list(COCO_17.keypoints)}],
-    }
+def truth() -> bytes:
+    return json.dumps(made_records.truth(range(3))).encode()
 
 
 def record() -> bytes:
     """Two blocks, a failed frame, a resumed run, perfect outputs."""
-    found = People([0.9], [[float(v) for v in made_truth()["annotations"][0]["keypoints"]]])
-    stages = dict.fromkeys(STAGES, 5_000_000)
+    found = made_records.people(made_records.annotation(0))
+    first, second = (made_records.frame(i, 17_000_000, boxes=1, poses=found) for i in (0, 1))
+    lines = [
+        first,
+        FrameLine(2, error="it cannot be read"),
+        BlockLine(2, 10**9, 10**9, 9_000_000, own_cpu_ns=10**9, peak_rss=10**8),
+        Resumed(made_header().environment, "2026-01-01T01:00:00+00:00"),
+        second,
+        BlockLine(1, 3 * 10**9, 10**9, 9_000_000, energy_j={"package": 2.5}),
+        PerfectLine(0, found),
+        End("all frames"),
+    ]
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "small@gt.jsonl"
-        with files.Writer.create(path, made_header()) as writer:
-            writer.write(FrameLine(0, 1, 0, stages, 25_000_000, found))
-            writer.write(FrameLine(2, error="it cannot be read"))
-            writer.write(BlockLine(2, 10**9, 10**9, 9_000_000, own_cpu_ns=10**9, peak_rss=10**8))
-            writer.write(Resumed(made_header().environment, "2026-01-01T01:00:00+00:00"))
-            writer.write(FrameLine(1, 1, 0, stages, 25_000_000, found))
-            writer.write(BlockLine(1, 3 * 10**9, 10**9, 9_000_000, energy_j={"package": 2.5}))
-            writer.write(PerfectLine(0, found))
-            writer.write(End("all frames"))
+        path = made_records.written(Path(folder) / "small@gt.jsonl", made_header(), lines)
         return path.read_bytes()
 
 
 def read_record(folder: Path, content: bytes) -> object:
-    _written(folder / "truth.json", json.dumps(made_truth()).encode())
+    _written(folder / "truth.json", truth())
     rows = load_rows([_written(folder / "small@gt.jsonl", content)])
     return tables.markdown(rows), tables.to_json(rows)
 
@@ -277,12 +230,10 @@ def checkpoint(zipped: bool) -> Callable[[], bytes]:
     """As training scripts write them: a dictionary around the weights."""
 
     def make() -> bytes:
-        file = io.BytesIO()
         torch.manual_seed(0)
         state = network().state_dict()
         around = {"epoch": 209, "state_dict": state, "perf": np.float64(0.5), "optimizer": {}}
-        torch.save(around, file, _use_new_zipfile_serialization=zipped)
-        return file.getvalue()
+        return made_weights.as_file(around, _use_new_zipfile_serialization=zipped)
 
     return make
 
@@ -325,23 +276,10 @@ def read_onnx(folder: Path, content: bytes) -> object:
 
 
 def caffe() -> bytes:
-    """A convolution in the new format: caffe.proto's fields in protobuf's wire format."""
-    layer = _field(1, b"conv") + _field(7, _blob(4, 3, 3, 3)) + _field(7, _blob(4))
-    return _field(1, b"a net") + _field(100, layer) + _field(100, _field(1, b"data"))
-
-
-def _blob(*shape: int) -> bytes:
-    values = np.random.default_rng(0).normal(size=shape).astype("<f4")
-    return _field(7, _field(1, bytes(shape))) + _field(5, values.tobytes())
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    low, rest = number & 0x7F, number >> 7
-    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+    """A convolution and a layer without numbers, in the new format."""
+    draw = np.random.default_rng(0)
+    weights = [draw.normal(size=shape) for shape in ((4, 3, 3, 3), (4,))]
+    return caffe_writer.net({"conv": weights, "data": []})
 
 
 def read_caffe(folder: Path, content: bytes) -> object:
@@ -358,7 +296,7 @@ KINDS = {
     "cards": Kind(card, read_card),
     "settings": Kind(lambda: SETTING, read_setting),
     "records": Kind(record, read_record, lines_of_json=True),
-    "truth": Kind(lambda: json.dumps(made_truth()).encode(), read_truth, lines_of_json=True),
+    "truth": Kind(truth, read_truth, lines_of_json=True),
     "zip": Kind(checkpoint(zipped=True), reader_of_weights(".pth")),
     "legacy": Kind(checkpoint(zipped=False), reader_of_weights(".pth")),
     "safetensors": Kind(safetensors, reader_of_weights(".safetensors")),

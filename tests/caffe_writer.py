@@ -37,3 +37,11 @@ def net(layers, format_=NEW, **layout):
         blobs = b"".join(field(format_["blobs"], blob(a, **layout)) for a in arrays)
         content += field(format_["layer"], field(format_["name"], name.encode()) + blobs)
     return content
+
+
+def of_state(state):
+    """The tensors of a state dict as the blobs of their layers."""
+    layers = {}
+    for name, tensor in state.items():
+        layers.setdefault(name.rpartition(".")[0], []).append(tensor.numpy())
+    return net(layers)

@@ -1,43 +1,8 @@
-"""Small exported networks and their cards, made on the spot."""
+"""Small exported networks, made on the spot."""
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-
-CARD = """
-name = "tiny"
-family = "Tiny"
-origin = "tests"
-
-[file]
-name = "tiny.onnx"
-trained_on = "nothing"
-precision = "fp32"
-
-[input]
-size = [64, 48]
-order = "rgb"
-divisor = 255
-mean = [0.485, 0.456, 0.406]
-std = [0.229, 0.224, 0.225]
-
-[crop]
-convention = "hrnet"
-
-[codec]
-kind = "heatmap"
-"""
-
-
-def card(folder, **changes):
-    """The path of a card; changes: text -> what it becomes."""
-    text = CARD
-    for old, new in changes.get("replace", {}).items():
-        assert old in text
-        text = text.replace(old, new)
-    path = folder / "tiny.toml"
-    path.write_text(text + changes.get("add", ""), encoding="utf-8")
-    return path
 
 
 def graph(joints=17, size=(64, 48), scale=1.0, layout="nchw", kind=TensorProto.FLOAT, extra=False):

@@ -107,22 +107,33 @@ def write(folder, head, blocks, sentinel_ns=SENTINEL_NS, killed=False, resumed=N
     sentinel_ns: one for all blocks, or one a block. killed: in the last block. resumed: the
     environment of a later process, which ran the last block.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    images = sorted({each.image_id for block in blocks for each in block})
-    (folder / head.truth).write_text(json.dumps(truth(images)), encoding="utf-8")
-    path = folder / f"{head.entry}{files.SUFFIX}"
+    lines = []
     sentinels = [sentinel_ns] * len(blocks) if isinstance(sentinel_ns, int) else sentinel_ns
+    for at, (block, sentinel) in enumerate(zip(blocks, sentinels, strict=True)):
+        last = at == len(blocks) - 1
+        if last and resumed:
+            lines.append(Resumed(resumed, "2026-01-01T01:00:00+00:00"))
+        lines += block
+        if not (last and killed):
+            lines.append(BlockLine(len(block), at * 10**9, 10**9, sentinel))
+    if not killed:
+        lines.append(End("all frames"))
+    return with_truth(folder, head, lines)
+
+
+def with_truth(folder, head, lines):
+    """The path of a record of these lines, beside one annotated person for each of its images."""
+    folder.mkdir(parents=True, exist_ok=True)
+    images = sorted({line.image_id for line in lines if isinstance(line, FrameLine)})
+    (folder / head.truth).write_text(json.dumps(truth(images)), encoding="utf-8")
+    return written(folder / f"{head.entry}{files.SUFFIX}", head, lines)
+
+
+def written(path, head, lines):
+    """The path, where a record of these lines lies now."""
     with files.Writer.create(path, head) as writer:
-        for at, (block, sentinel) in enumerate(zip(blocks, sentinels, strict=True)):
-            last = at == len(blocks) - 1
-            if last and resumed:
-                writer.write(Resumed(resumed, "2026-01-01T01:00:00+00:00"))
-            for line in block:
-                writer.write(line)
-            if not (last and killed):
-                writer.write(BlockLine(len(block), at * 10**9, 10**9, sentinel))
-        if not killed:
-            writer.write(End("all frames"))
+        for line in lines:
+            writer.write(line)
     return path
 
 

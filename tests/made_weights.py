@@ -20,6 +20,13 @@ def state_of(spec, tag="", value=0.0):
     }
 
 
+def as_file(content, **how):
+    """The bytes that torch.save writes."""
+    file = io.BytesIO()
+    torch.save(content, file, **how)
+    return file.getvalue()
+
+
 def saved(path, model, tag="", value=0.0):
     """A file of such a state."""
     torch.save(state_of(spec_of(model), tag, value), path)

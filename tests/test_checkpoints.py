@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import nn
 
 import goldens
-from made_weights import tar
+from made_weights import as_file, tar
 from posemark.core.errors import CheckpointError
 from posemark.weights import load_fitting
 
@@ -223,20 +223,14 @@ def repacked(content):
     return out.getvalue()
 
 
-def saved(value, **how):
-    out = io.BytesIO()
-    torch.save(value, out, **how)
-    return out.getvalue()
-
-
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(net, load):
     state = dict(net.state_dict())
     state["head.bias"] = torch.zeros(40_000_000)[:2]  # two numbers of 160 MB
-    content = repacked(saved(state))
+    content = repacked(as_file(state))
     assert len(content) < 1_000_000
     with pytest.raises(CheckpointError, match="would take 160,0.* bytes to read"):
         load(content)
-    require_equal(load(repacked(saved(net.state_dict()))), net)
+    require_equal(load(repacked(as_file(net.state_dict()))), net)
 
 
 def nested(levels):
@@ -272,9 +266,9 @@ def key_bomb():
 
 
 HOSTILE = {
-    "cyclic": saved(cyclic()),
-    "cyclic module": saved(cyclic_module()),
-    "modules without end": saved(nested(40)),
+    "cyclic": as_file(cyclic()),
+    "cyclic module": as_file(cyclic_module()),
+    "modules without end": as_file(nested(40)),
     "key bomb": key_bomb(),
     "empty pickle": b"\x80\x02.",
     "two bytes": b"\x80\x02",
@@ -285,7 +279,7 @@ HOSTILE = {
     "random": b"\x80\x02" + bytes(range(256)) * 4,
     "extension": b"\x80\x02\x82\x01.",
     "no stack": b"\x80\x02R.",
-    "huge count": saved({}, _use_new_zipfile_serialization=False)[:-4] + b"\xff" * 8,
+    "huge count": as_file({}, _use_new_zipfile_serialization=False)[:-4] + b"\xff" * 8,
 }
 
 
@@ -313,8 +307,8 @@ def test_a_program_is_said_to_be_one(net, tmp_path):
 # --- damage ---------------------------------------------------------------------------------------
 
 SEEDS = {
-    "zip.pth": lambda net: saved({"meta": {"a": np.ones(3)}, "state_dict": net.state_dict()}),
-    "stream.pth": lambda net: saved(net, _use_new_zipfile_serialization=False),
+    "zip.pth": lambda net: as_file({"meta": {"a": np.ones(3)}, "state_dict": net.state_dict()}),
+    "stream.pth": lambda net: as_file(net, _use_new_zipfile_serialization=False),
     "tar.pth": lambda net: tar(net.state_dict()),
     "arrays.pth": lambda net: pickle.dumps({k: v.numpy() for k, v in net.state_dict().items()}),
     "x.safetensors": lambda net: save(dict(net.state_dict())),

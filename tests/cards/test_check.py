@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import exported
 import goldens
+import made_cards
 from posemark import cards, cli
 from posemark.cards.check import Finding, check
 from posemark.cards.model import FOLDERS
@@ -29,13 +30,13 @@ BYTES = {
 def wrong(folder, model, **changes):
     """What is wrong, by check; the model lies beside its card."""
     exported.save(model, folder)
-    path = exported.card(folder, **changes)
+    path = made_cards.card(folder, **changes)
     return {f.check: f.says for f in check(path, 1) if f.verdict == "wrong"}
 
 
 def test_a_right_card_passes_every_check(tmp_path):
     exported.save(exported.graph(), tmp_path)
-    findings = list(check(exported.card(tmp_path), 1))
+    findings = list(check(made_cards.card(tmp_path), 1))
     names = [finding.check for finding in findings]
     assert names == [
         *("card", "file", "runtime", "layout", "size", "type", "outputs"),
@@ -140,7 +141,7 @@ def test_nothing_is_said_of_poses_where_numbers_are_not_finite(form, value, tmp_
     rows = np.full((17, 3), value)
     model = exported.graph(scale=value) if form == "maps" else exported.rows(rows)
     exported.save(model, tmp_path)
-    path = exported.card(tmp_path, replace=points if form == "rows" else {})
+    path = made_cards.card(tmp_path, replace=points if form == "rows" else {})
     findings = list(check(path, 1))
     assert (findings[-1].check, findings[-1].verdict) == ("values", "wrong")
     assert re.search(r"^[\d,]+ values are not finite", findings[-1].says)
@@ -160,13 +161,13 @@ def test_rows_in_pixels_and_scores_that_are_none(tmp_path):
 def test_a_clearly_better_normalising_is_a_hint(tmp_path):
     exported.save(exported.graph(), tmp_path)
     faint = {"std = [0.229, 0.224, 0.225]": "std = [90, 90, 90]"}
-    findings = {f.check: f for f in check(exported.card(tmp_path, replace=faint), 1)}
+    findings = {f.check: f for f in check(made_cards.card(tmp_path, replace=faint), 1)}
     assert findings["colours"].verdict == "hint"
     assert "is [input] right?" in findings["colours"].says
 
 
 def test_what_cannot_be_opened_is_one_finding(tmp_path):
-    path = exported.card(tmp_path)
+    path = made_cards.card(tmp_path)
     (card, reading) = check(path, 1)
     assert (card.verdict, reading.verdict) == ("ok", "wrong")
     assert "tiny.onnx is not here" in reading.says
@@ -202,7 +203,7 @@ def test_the_command_prints_each_finding_when_it_has_it(monkeypatch, tmp_path):
 def test_the_command_prints_a_line_a_check_and_its_status_tells(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
     exported.save(exported.graph(), tmp_path)
-    right = CliRunner().invoke(cli.app, ["check", str(exported.card(tmp_path))])
+    right = CliRunner().invoke(cli.app, ["check", str(made_cards.card(tmp_path))])
     assert (right.exit_code, right.output.count("✓")) == (0, 10)
     exported.save(exported.graph(joints=3), tmp_path)
     bad = CliRunner().invoke(cli.app, ["check", str(tmp_path / "tiny.toml")])

@@ -12,6 +12,7 @@ if not (find_spec("onnx") and find_spec("onnxruntime")):
 from onnx import TensorProto
 
 import exported
+import made_cards
 import posemark
 from posemark.cards.check import check
 from posemark.cards.model import FOLDERS, model_of
@@ -34,7 +35,7 @@ OPTIONS = Options(data="sample", threads=1, limit=2)
 def path(tmp_path, monkeypatch):
     monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "cache"))
     exported.save(exported.graph(), tmp_path)
-    return exported.card(tmp_path)
+    return made_cards.card(tmp_path)
 
 
 def prepared(*names, **options):
@@ -59,7 +60,7 @@ def test_the_file_is_found_beside_the_card_or_in_a_folder_of_the_variable(path, 
 
 
 def test_a_file_that_is_not_here_says_where_it_comes_from(path):
-    path = exported.card(
+    path = made_cards.card(
         path.parent,
         replace={'name = "tiny.onnx"': 'name = "other.onnx"\nsource = "a library on the moon"'},
     )
@@ -71,7 +72,7 @@ def test_another_content_than_the_card_names_is_refused(path):
     digest = hashlib.sha256((path.parent / "tiny.onnx").read_bytes()).hexdigest()
     for named in (digest, "0" * 64):
         line = f'name = "tiny.onnx"\nsha256 = "{named}"'
-        card = exported.card(path.parent, replace={'name = "tiny.onnx"': line})
+        card = made_cards.card(path.parent, replace={'name = "tiny.onnx"': line})
         if named == digest:
             assert model_of(card).artefact.sha256 == digest
         else:
@@ -125,7 +126,7 @@ def test_openvino_reads_the_same_file_and_its_own_format(path):
     folder = path.parent
     network = openvino.Core().read_model(folder / "tiny.onnx")
     openvino.save_model(network, folder / "tiny.xml", compress_to_fp16=True)
-    card = exported.card(folder, replace={'"tiny.onnx"': '"tiny.xml"'})
+    card = made_cards.card(folder, replace={'"tiny.onnx"': '"tiny.xml"'})
     model = model_of(card)
     assert default_target(model.artefact).runtime == "openvino"
     session = open_file(Target("openvino", "fp32"), model.artefact, 1)
@@ -179,7 +180,7 @@ def test_what_a_file_cannot_do_is_refused_before_anything_runs(options, says, pa
 
 
 def test_a_flip_test_of_coordinates_is_refused(path):
-    card = exported.card(path.parent, replace={'"heatmap"': '"coordinates"'})
+    card = made_cards.card(path.parent, replace={'"heatmap"': '"coordinates"'})
     with pytest.raises(UsageError, match="--flip averages maps, and tiny gives coordinates"):
         prepared(str(card), flip=True)
 
@@ -220,7 +221,7 @@ def test_a_file_for_several_images_says_for_how_many(tmp_path):
     for info in (*model.graph.input, *model.graph.output):
         info.type.tensor_type.shape.dim[0].dim_value = 4
     exported.save(model, tmp_path)
-    spec = model_of(exported.card(tmp_path))
+    spec = model_of(made_cards.card(tmp_path))
     session = open_file(default_target(spec.artefact), spec.artefact, 1)
     with pytest.raises(UsageError, match="made for 4 images at a time") as error:
         session.prepare((1, 3, 64, 48))
@@ -236,7 +237,7 @@ POINTS = {'kind = "heatmap"': 'kind = "coordinates"'}
 )
 def test_run_and_load_refuse_what_check_refuses_in_the_same_words(joints, replace, tmp_path):
     exported.save(exported.graph(joints=joints), tmp_path)
-    path = exported.card(tmp_path, replace=replace)
+    path = made_cards.card(tmp_path, replace=replace)
     (said,) = [f.says for f in check(path, 1) if f.verdict == "wrong"]
     with pytest.raises(UsageError) as error:
         build_pipeline(prepared(str(path)))

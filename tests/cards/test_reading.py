@@ -5,16 +5,15 @@ import re
 import pytest
 from typer.testing import CliRunner
 
+import made_cards
 from posemark import cards, cli
 from posemark.cards.model import FOLDERS, model_of
 from posemark.core.errors import CardError, CheckpointError
 from posemark.jobs.plan import Options, plan
 
-exported = pytest.importorskip("exported", reason="onnx is not installed")
-
 
 def test_a_card_is_read(tmp_path):
-    card = cards.read(exported.card(tmp_path))
+    card = cards.read(made_cards.card(tmp_path))
     assert (card.name, card.approach, card.input.size) == ("tiny", "top-down", (64, 48))
     assert (card.crop.padding, card.codec.refine, card.codec.stride) == (1.25, "quarter", 4)
     assert card.file.licence is None
@@ -56,7 +55,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("changes", "add", "says"), MISTAKES, ids=[m[2] for m in MISTAKES])
 def test_every_mistake_names_the_file_the_key_and_what_came(changes, add, says, tmp_path):
-    path = exported.card(tmp_path, replace=changes, add=add)
+    path = made_cards.card(tmp_path, replace=changes, add=add)
     with pytest.raises(CardError, match=re.escape(says)) as caught:
         cards.read(path)
     assert str(caught.value).startswith(f"{path}: ")
@@ -82,7 +81,7 @@ HOSTILE = {
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_card_is_refused_in_one_paragraph(kind, tmp_path):
     changes, says = HOSTILE[kind]
-    path = exported.card(tmp_path, replace=changes)
+    path = made_cards.card(tmp_path, replace=changes)
     with pytest.raises(CardError, match=re.escape(says)) as caught:
         cards.read(path)
     assert len(str(caught.value)) < 600
@@ -91,7 +90,7 @@ def test_a_hostile_card_is_refused_in_one_paragraph(kind, tmp_path):
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".onnx", "a/" * 400 + "b.onnx"])
 def test_a_name_that_no_file_can_have_is_a_file_that_is_not_here(name, tmp_path):
-    path = exported.card(tmp_path, replace={'"tiny.onnx"': f'"{name}"'})
+    path = made_cards.card(tmp_path, replace={'"tiny.onnx"': f'"{name}"'})
     with pytest.raises(CheckpointError, match="is not here"):
         model_of(path)
 
@@ -99,7 +98,7 @@ def test_a_name_that_no_file_can_have_is_a_file_that_is_not_here(name, tmp_path)
 def test_a_byte_order_mark_windows_line_ends_and_capital_digests_change_nothing(tmp_path):
     digest = "0123456789abcdef" * 4
     add = {'name = "tiny.onnx"': f'name = "tiny.onnx"\nsha256 = "{digest}"'}
-    path = exported.card(tmp_path, replace=add)
+    path = made_cards.card(tmp_path, replace=add)
     plain = cards.read(path)
     assert plain.file.sha256 == digest
     content = path.read_bytes().replace(digest.encode(), digest.upper().encode())
@@ -128,12 +127,13 @@ def test_the_command_check_ends_with_2_where_there_is_no_card(name, tmp_path):
 
 
 def test_a_home_folder_is_found_everywhere_in_a_card(tmp_path, monkeypatch):
+    exported = pytest.importorskip("exported", reason="onnx is not installed")
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "models").mkdir()
     exported.save(exported.graph(), tmp_path / "models")
-    path = exported.card(tmp_path, replace={'"tiny.onnx"': '"~/models/tiny.onnx"'})
+    path = made_cards.card(tmp_path, replace={'"tiny.onnx"': '"~/models/tiny.onnx"'})
     assert model_of(path).artefact.path == tmp_path / "models" / "tiny.onnx"
-    exported.card(tmp_path)
+    made_cards.card(tmp_path)
     monkeypatch.setenv(FOLDERS, "~/models")
     assert model_of(path).artefact.path == tmp_path / "models" / "tiny.onnx"
     (job,) = plan(["~/tiny.toml"], Options("sample", 1))

@@ -5,23 +5,21 @@ formula: one real network, of the others a small stand-in each.
 """
 
 import hashlib
-import io
 import json
 import sys
-import zipfile
 from collections import OrderedDict
 from dataclasses import replace
-from functools import cache
 
-import cv2
-import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
 
 import caffe_writer
+import made_cards
+import made_weights
 import posemark
 from https_server import status, trickle, whole
+from made_val2017 import ANNOTATIONS, BOXES, IMAGE, IMAGES, NAMES
 from posemark import cards, cli, weights
 from posemark.core.places import user_cache
 from posemark.datasets import open_dataset
@@ -37,22 +35,7 @@ pytestmark = pytest.mark.enable_socket
 
 REAL = "litehrnet-18-256x192"
 MODELS = list(dict.fromkeys(entry.model for entry in SEED))
-NAMES = [f"{number:012d}.jpg" for number in (139, 285, 632)]
-IMAGE = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
-CONTENTS = {
-    "val2017.zip": {f"val2017/{name}": IMAGE for name in NAMES},
-    "annotations_trainval2017.zip": {
-        "annotations/person_keypoints_val2017.json": json.dumps(
-            {
-                "images": [
-                    {"id": int(n[:-4]), "file_name": n, "width": 64, "height": 48} for n in NAMES
-                ],
-                "annotations": [],
-            }
-        ),
-        "annotations/instances_train2017.json": "{}" * 100,
-    },
-}
+PACKED = {"val2017.zip": IMAGES, "annotations_trainval2017.zip": ANNOTATIONS}
 
 
 def invoke(*arguments, code=0):
@@ -63,16 +46,9 @@ def invoke(*arguments, code=0):
     return result.stdout, result.stderr
 
 
-@cache
 def content_of(name):
-    """A file of data; made once, as archives say when they were made."""
-    if name not in CONTENTS:
-        return b'[{"image_id": 139, "category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.9}]'
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        for inside, text in CONTENTS[name].items():
-            archive.writestr(inside, text)
-    return made.getvalue()
+    """A file of data."""
+    return PACKED.get(name, BOXES)
 
 
 def stand_in(number):
@@ -84,12 +60,8 @@ def checkpoint(name, build):
     """As its authors save it: OpenPose's in the format of Caffe."""
     network = build()
     formula.initialise(network)
-    if name.startswith("openpose"):
-        arrays = tuple(tensor.numpy() for tensor in network.state_dict().values())
-        return caffe_writer.net({"conv": arrays})
-    made = io.BytesIO()
-    torch.save(network.state_dict(), made)
-    return made.getvalue()
+    write = caffe_writer.of_state if name.startswith("openpose") else made_weights.as_file
+    return write(network.state_dict())
 
 
 @pytest.fixture(scope="module")
@@ -352,37 +324,16 @@ def test_files_of_cards_without_an_address_are_named(registry):
 
 # --- cards with addresses -------------------------------------------------------------------------
 
-CARD = """
-name = "mine"
-family = "Mine"
-origin = "github.com/me/mine"
-[file]
-name = "sub/mine.xml"
-sha256 = "{sha256}"
-urls = ["{url}"]
-data_urls = ["{data}"]
-trained_on = "COCO"
-precision = "fp32"
-licence = "{licence}"
-[input]
-size = [256, 192]
-order = "rgb"
-divisor = 1
-mean = [0, 0, 0]
-std = [1, 1, 1]
-[crop]
-convention = "hrnet"
-[codec]
-kind = "heatmap"
-"""
-
 
 def card_on(server, folder, licence="MIT"):
     url, data = server.serve("m.xml", whole(b"<net/>")), server.serve("m.bin", whole(b"numbers"))
-    path = folder / "mine.toml"
     digest = hashlib.sha256(b"<net/>").hexdigest()
-    path.write_text(CARD.format(sha256=digest, url=url, data=data, licence=licence))
-    return path
+    file = (
+        f'name = "sub/mine.xml"\nsha256 = "{digest}"\n'
+        f'urls = ["{url}"]\ndata_urls = ["{data}"]\nlicence = "{licence}"'
+    )
+    changes = {'name = "tiny.onnx"': file, 'name = "tiny"': 'name = "mine"'}
+    return made_cards.card(folder, changes)
 
 
 def test_the_files_of_a_card_are_fetched_to_where_it_is_looked_for(registry, tmp_path):

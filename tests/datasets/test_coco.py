@@ -164,12 +164,36 @@ def test_the_exif_orientation_is_not_applied(folder):
 
 
 @pytest.mark.parametrize("kept", [0.95, 0.5, 0.1])
-def test_a_jpeg_that_was_cut_off_is_a_frame_error(folder, kept):
-    content = write_image(folder, "cut.jpg", goldens.image(0, 480, 640))
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+def test_an_image_that_was_cut_off_is_a_frame_error(folder, kind, kept):
+    content = write_image(folder, f"cut.{kind}", goldens.image(0, 480, 640), f".{kind}")
     size = int(len(content) * kept)
-    (folder / IMAGES / "cut.jpg").write_bytes(content[:size])
-    with pytest.raises(FrameError, match=rf"cut\.jpg.*cut off after {size} bytes.*Download"):
-        only_frame(folder, "cut.jpg", (640, 480)).read()
+    (folder / IMAGES / f"cut.{kind}").write_bytes(content[:size])
+    with pytest.raises(FrameError, match=rf"cut\.{kind}.*cut off after {size} bytes.*Download"):
+        only_frame(folder, f"cut.{kind}", (640, 480)).read()
+
+
+FIRST_CHUNK = 33
+"""Where the first chunk behind the header of a PNG begins."""
+
+
+@pytest.mark.parametrize("length", [2**32 - 1, 2**31 - 1, 20_000])
+@pytest.mark.parametrize("kind", [b"IDAT", b"tEXt"])
+def test_a_png_whose_chunk_is_longer_than_the_file_is_not_given_to_opencv(folder, length, kind):
+    """OpenCV takes the length in memory first: 4 GB for a file of 1 kB."""
+    content = write_image(folder, "long.png", picture(), ".png")
+    assert len(content) < 20_000
+    chunk = struct.pack(">I", length) + kind
+    content = content[:FIRST_CHUNK] + chunk + content[FIRST_CHUNK + 8 :]
+    (folder / IMAGES / "long.png").write_bytes(content)
+    with pytest.raises(FrameError, match=rf"long\.png.*PNG.*cut off after {len(content)} bytes"):
+        only_frame(folder, "long.png").read()
+
+
+def test_a_png_with_something_after_its_end_is_read(folder):
+    content = write_image(folder, "tail.png", picture(), ".png")
+    (folder / IMAGES / "tail.png").write_bytes(content + b"\xff" * 100)
+    np.testing.assert_array_equal(pixels_of(only_frame(folder, "tail.png")), picture())
 
 
 def test_a_jpeg_with_something_after_its_end_is_read(folder):
@@ -225,7 +249,10 @@ def test_a_missing_image_is_a_frame_error(folder):
         only_frame(folder, "gone.jpg").read()
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>Not found</html>", b"\x89PNG\r\n\x1a\n1234"])
+PNG, PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>Not found</html>", PNG + PNG_END])
 def test_what_is_no_image_is_a_frame_error(folder, content):
     (folder / IMAGES / "odd.jpg").write_bytes(content)
     with pytest.raises(FrameError, match=rf"odd\.jpg.*{len(content)} bytes.*fetch it again"):
@@ -238,14 +265,14 @@ def test_an_image_of_another_size_is_a_frame_error(folder):
         pixels_of(only_frame(folder, "small.jpg", (640, 480)))
 
 
-def png_header(side):
-    """The beginning of a PNG of side x side pixels, without any pixels."""
+def png_without_pixels(side):
+    """The beginning and the end of a PNG of side x side pixels."""
     head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n\0\0\0\r" + head + struct.pack(">I", zlib.crc32(head))
+    return PNG + b"\0\0\0\r" + head + struct.pack(">I", zlib.crc32(head)) + PNG_END
 
 
 def test_the_size_in_the_header_is_compared_before_anything_is_decoded(folder):
-    (folder / IMAGES / "bomb.jpg").write_bytes(png_header(32767))
+    (folder / IMAGES / "bomb.jpg").write_bytes(png_without_pixels(32767))
     with pytest.raises(FrameError, match=r"bomb\.jpg.*64x48 pixels, the image has 32767x32767"):
         pixels_of(only_frame(folder, "bomb.jpg"))
     jpeg = bytearray(write_image(folder, "said.jpg", picture()))
@@ -257,7 +284,7 @@ def test_the_size_in_the_header_is_compared_before_anything_is_decoded(folder):
 
 
 def test_more_pixels_than_the_limit_are_a_frame_error_even_if_annotated(folder):
-    (folder / IMAGES / "vast.png").write_bytes(png_header(30000))
+    (folder / IMAGES / "vast.png").write_bytes(png_without_pixels(30000))
     with pytest.raises(FrameError, match=r"30000x30000 pixels, above the limit of 67108864"):
         pixels_of(only_frame(folder, "vast.png", (30000, 30000)))
 

@@ -1,16 +1,12 @@
 """COCO and the papers' person boxes: fetched to where `--data coco` and `--boxes papers` look."""
 
 import hashlib
-import io
-import json
-import zipfile
 from dataclasses import replace
 
-import cv2
-import numpy as np
 import pytest
 
 from https_server import cut, status, whole
+from made_val2017 import ANNOTATIONS, BOXES, IMAGE, IMAGES, NAMES
 from posemark.core.errors import DataError, DownloadError
 from posemark.core.places import data_folder
 from posemark.datasets import open_dataset, published
@@ -18,37 +14,6 @@ from posemark.datasets.boxes import open_boxes
 from posemark.geometry.conventions import HRNET
 
 pytestmark = pytest.mark.enable_socket
-
-IMAGE = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
-NAMES = [f"{number:012d}.jpg" for number in (139, 285, 632)]
-
-
-def zipped(files):
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, inside in files.items():
-            archive.writestr(name, inside)
-    return content.getvalue()
-
-
-def annotations():
-    images = [
-        {"id": int(name[:-4]), "file_name": name, "width": 64, "height": 48} for name in NAMES
-    ]
-    return json.dumps({"images": images, "annotations": []}).encode()
-
-
-ANNOTATIONS = zipped(
-    {
-        "annotations/captions_val2017.json": b"{}",
-        "annotations/person_keypoints_train2017.json": b"{}" * 1000,
-        "annotations/person_keypoints_val2017.json": annotations(),
-    }
-)
-IMAGES = zipped({"val2017/": b"", **{f"val2017/{name}": IMAGE for name in NAMES}})
-BOXES = json.dumps(
-    [{"image_id": 139, "category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.9}]
-).encode()
 
 
 def served(server, data, content, **facts):

@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from made_val2017 import zipped
 from posemark.core.errors import DownloadError
 from posemark.downloads import archives
 from posemark.downloads.archives import take
@@ -15,9 +16,7 @@ OTHERS = {"annotations/captions.json": b"{}" * 5000, "val2017/": b"", "README": 
 
 
 def made(path, files, method=zipfile.ZIP_STORED):
-    with zipfile.ZipFile(path, "w", method) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
+    path.write_bytes(zipped(files, method))
     return path
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-import exported
+import made_cards
 from posemark.cards import built_in
 from posemark.datasets.sample import Sample
 from posemark.jobs.header import make_header
@@ -50,7 +50,7 @@ def test_what_is_a_name_is_not_kept_twice(prepared, weights):
 
 
 def test_the_card_is_kept_unless_posemark_brings_it(prepared, tmp_path):
-    own = str(exported.card(tmp_path))
+    own = str(made_cards.card(tmp_path))
     assert header(prepared, card=own).given == Given(card=own)
     (brought, *_) = built_in().values()
     assert header(prepared, card=str(brought)).given == Given()

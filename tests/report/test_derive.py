@@ -35,14 +35,7 @@ def frame(image_id, people, pose_ms, **changes):
 
 def path_of(folder, lines, **changes):
     """A record of these lines; changes: to its header."""
-    head, lines = made_records.header(**changes), list(lines)
-    images = sorted({line.image_id for line in lines if isinstance(line, FrameLine)})
-    (folder / head.truth).write_text(json.dumps(made_records.truth(images)), encoding="utf-8")
-    path = folder / f"{head.entry}.jsonl"
-    with files.Writer.create(path, head) as writer:
-        for line in counted(lines):
-            writer.write(line)
-    return path
+    return made_records.with_truth(folder, made_records.header(**changes), list(counted(lines)))
 
 
 def counted(lines):

@@ -32,7 +32,7 @@ from posemark.datasets._entries import (
     misfit,
     whole,
 )
-from posemark.geometry.encoded import require_end
+from posemark.geometry.encoded import require_whole
 
 ANNOTATIONS = "annotations/person_keypoints_val2017.json"
 IMAGES = "val2017"
@@ -362,5 +362,5 @@ def _read(path: Path) -> bytes:
             f"{path}: the annotations name this image, but it cannot be read ({reason}). "
             "Download it, or run on the images you have with a shorter annotation file."
         ) from error
-    require_end(content, str(path))
+    require_whole(content, str(path))
     return content

@@ -1,4 +1,4 @@
-"""The headers of JPEG and PNG files: the size of an image before any of it is decoded."""
+"""The headers of JPEG and PNG files: the size of an image, and its end, before it is decoded."""
 
 import struct
 from collections.abc import Iterator
@@ -11,6 +11,8 @@ MOST_PIXELS = 1 << 26
 bytes on, and a file of some kilobytes may ask for them."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_CHUNK_FRAME = 12
+"""Bytes around a chunk's content: its length, its kind, its check sum."""
 _JPEG, _END = b"\xff\xd8", b"\xff\xd9"
 _SCAN = 0xDA
 # Frame headers are C0 to CF but for the tables DHT (C4), JPG (C8) and DAC (CC).
@@ -45,23 +47,45 @@ def size_wh(encoded: bytes, name: str) -> tuple[int, int]:
     return found
 
 
-def require_end(encoded: bytes, name: str) -> None:
-    """Refuse a JPEG that was cut off: OpenCV decodes it, with a grey rest, without a word.
+def require_whole(encoded: bytes, name: str) -> None:
+    """Refuse an image that was cut off, or whose parts are longer than the file.
 
-    Whatever follows the end marker is no matter: phones write a second picture there. A marker
-    before the scan belongs to a thumbnail.
+    OpenCV decodes half a JPEG, with a grey rest, without a word; for a chunk of a PNG it takes the
+    memory that the chunk's length asks for, up to 4 GB, before it looks whether the file has it.
+
+    Whatever follows the end of an image is no matter: phones write a second picture there.
 
     Raises:
-        FrameError: if there is no end marker after the beginning of the first scan.
+        FrameError: if the end is not there.
     """
-    if not encoded.startswith(_JPEG):
+    if encoded.startswith(_PNG):
+        kind, end, whole = "PNG", "end chunk", _png_ends(encoded)
+    elif encoded.startswith(_JPEG):
+        kind, end, whole = "JPEG", "end marker", _jpeg_ends(encoded)
+    else:
         return
-    scan = next((s.at for s in _segments(encoded) if s.marker == _SCAN), len(encoded))
-    if encoded.find(_END, scan) < 0:
+    if not whole:
         raise FrameError(
-            f"{name}: this JPEG is cut off after {len(encoded)} bytes (no end marker). "
+            f"{name}: this {kind} is cut off after {len(encoded)} bytes (no {end}). "
             "Download it again."
         )
+
+
+def _png_ends(encoded: bytes) -> bool:
+    """Whether chunk follows chunk up to the one that says it is the last."""
+    at = len(_PNG)
+    while at + _CHUNK_FRAME <= len(encoded):
+        length, kind = struct.unpack_from(">I4s", encoded, at)
+        at += _CHUNK_FRAME + length
+        if kind == b"IEND":
+            return at <= len(encoded)
+    return False
+
+
+def _jpeg_ends(encoded: bytes) -> bool:
+    """Whether an end marker follows the first scan; one before it belongs to a thumbnail."""
+    scan = next((s.at for s in _segments(encoded) if s.marker == _SCAN), len(encoded))
+    return encoded.find(_END, scan) >= 0
 
 
 def _png_size(encoded: bytes) -> tuple[int, int] | None:

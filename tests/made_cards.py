@@ -1,0 +1,41 @@
+"""Cards of exported networks, made on the spot."""
+
+CARD = """
+name = "tiny"
+family = "Tiny"
+origin = "tests"
+
+[file]
+name = "tiny.onnx"
+trained_on = "nothing"
+precision = "fp32"
+
+[input]
+size = [64, 48]
+order = "rgb"
+divisor = 255
+mean = [0.485, 0.456, 0.406]
+std = [0.229, 0.224, 0.225]
+
+[crop]
+convention = "hrnet"
+
+[codec]
+kind = "heatmap"
+"""
+
+
+def text(replace=None, add=""):
+    """What a card says; replace: a part of it -> what it becomes."""
+    said = CARD
+    for old, new in (replace or {}).items():
+        assert old in said, old
+        said = said.replace(old, new)
+    return said + add
+
+
+def card(folder, replace=None, add=""):
+    """The path of such a card."""
+    path = folder / "tiny.toml"
+    path.write_text(text(replace, add), encoding="utf-8")
+    return path
