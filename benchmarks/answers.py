@@ -33,20 +33,21 @@ def main() -> None:
 
 def _forget_noise() -> None:
     """From here on, no rule asks how far a figure can be relied on."""
-    from posemark.report import evidence, judging
-    from posemark.report.candidates import Loss
+    from posemark.report import missing_evidence
+    from posemark.report.recommend import rules
+    from posemark.report.recommend.candidates import Loss
 
-    loss = judging.loss
-    judging.bounds = lambda row, fps, people: (fps, fps)
-    judging.loss = lambda best, own: Loss(*[loss(best, own).points] * 3)
-    evidence.unsure = evidence.noise = lambda row: ""
+    loss = rules.loss
+    rules.bounds = lambda row, fps, people: (fps, fps)
+    rules.loss = lambda best, own: Loss(*[loss(best, own).points] * 3)
+    missing_evidence.unsure = missing_evidence.noise = lambda row: ""
 
 
 def _speeds() -> dict[str, Counter[str]]:
     import numpy as np
     import test_recommend_noise as simulated
 
-    from posemark.report.recommend import Wishes
+    from posemark.report.recommend.answer import Wishes
 
     tallies = {"FPS without --people": Counter(), "FPS with --people": Counter()}
     dice = random.Random(3)

@@ -16,10 +16,10 @@ from posemark.core.spec import ONE_SCALE
 from posemark.datasets import open_dataset
 from posemark.datasets.boxes import open_boxes
 from posemark.geometry.conventions import HRNET
-from posemark.jobs.perfect import CEILING_IMAGES
 from posemark.models import spec_of
-from posemark.pipelines.bottomup import BottomUp
 from posemark.pipelines.topdown import TopDown
+from posemark.pipelines.whole_image import BottomUp
+from posemark.run.codec_ceiling import CEILING_IMAGES
 from posemark.score.coco import evaluate, truth_json
 
 TOP_DOWN = ("hrnet-w32-256x192", "hrnet-w48-384x288", "dark-w32-256x192", "dark-w48-384x288")

@@ -36,16 +36,16 @@ from posemark.core.places import with_home
 from posemark.core.spec import ModelSpec, Weights
 from posemark.datasets import open_dataset
 from posemark.datasets.coco import ANNOTATIONS, IMAGES
-from posemark.datasets.published import (
+from posemark.datasets.published_data import (
     DATA,
     PERSON_BOXES,
     VAL2017_ANNOTATIONS,
     VAL2017_IMAGES,
     DataFile,
 )
-from posemark.jobs.plan import SEED
 from posemark.models import all_models
 from posemark.nn import formula
+from posemark.run.plan import SEED
 from posemark.weights.cache import NONE, RESCORE
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"

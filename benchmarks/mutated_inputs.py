@@ -21,15 +21,14 @@ import made_records
 import made_weights
 from posemark.cards import reading
 from posemark.cards.model import with_artefact
-from posemark.core.artefact import Artefact, FileOutput
 from posemark.core.errors import PoseMarkError
 from posemark.core.frame import Frame, Truth
+from posemark.core.model_file import Artefact, FileOutput
 from posemark.datasets.boxes import open_boxes
 from posemark.datasets.coco import ANNOTATIONS, Coco
 from posemark.geometry.conventions import HRNET
 from posemark.geometry.crop import decode_bgr
-from posemark.geometry.encoded import require_whole
-from posemark.jobs import setting
+from posemark.geometry.image_header import require_whole
 from posemark.records.schema import (
     BlockLine,
     End,
@@ -41,7 +40,8 @@ from posemark.records.schema import (
     Source,
 )
 from posemark.report import tables
-from posemark.report.derive import load_rows
+from posemark.report.results import load_rows
+from posemark.run import setting
 from posemark.runtimes import onnx_file
 from posemark.weights import load_fitting
 

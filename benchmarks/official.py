@@ -25,13 +25,13 @@ import cv2
 import numpy as np
 
 from posemark.core.frame import Frame, Truth
-from posemark.core.grouping import Pass
+from posemark.core.whole_image import Pass
 from posemark.datasets.sample import Sample
-from posemark.jobs.build import build_pipeline
-from posemark.jobs.plan import Options, plan
-from posemark.jobs.prepare import prepare_job
 from posemark.measure.environment import usable_cores
-from posemark.pipelines.bottomup import BottomUp
+from posemark.pipelines.whole_image import BottomUp
+from posemark.run.build import build_pipeline
+from posemark.run.plan import Options, plan
+from posemark.run.prepare import prepare_job
 from posemark.score.agreement import agreement
 
 PEOPLE = 5

@@ -21,7 +21,7 @@ import numpy as np
 
 from posemark.codecs import paf
 from posemark.core.frame import Floats, Frame
-from posemark.core.grouping import Pass, ScaledInput
+from posemark.core.whole_image import Pass, ScaledInput
 from posemark.datasets.coco import Coco
 from posemark.geometry.crop import Image, decode_bgr
 from posemark.score.coco import evaluate, truth_json

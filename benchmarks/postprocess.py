@@ -23,8 +23,8 @@ from posemark.codecs.associative_embedding import AssociativeEmbedding
 from posemark.codecs.centre_offset import CentreOffset
 from posemark.codecs.heatmap import Heatmap
 from posemark.core.frame import Truth
-from posemark.core.grouping import GroupCodec, Pass
 from posemark.core.spec import IMAGENET, ONE_SCALE
+from posemark.core.whole_image import GroupCodec, Pass
 from posemark.datasets.sample import Sample
 from posemark.geometry.affine import apply, crop_affines, invert
 from posemark.geometry.boxes import centre_scale

@@ -20,13 +20,13 @@ import numpy as np
 
 import posemark
 from posemark.export import example
-from posemark.jobs import ceiling
-from posemark.jobs.build import artefacts, network_of
+from posemark.machine import peak
 from posemark.measure.environment import usable_cores
 from posemark.models import all_models, spec_of
 from posemark.nn import formula
+from posemark.run.build import artefacts, network_of
 from posemark.runtimes import Calibration, Session, Source, Target
-from posemark.runtimes.opening import open_session
+from posemark.runtimes.registry import open_session
 
 SECONDS, FEWEST = 8.0, 5
 """Of rounds, a network; rounds at least."""
@@ -115,7 +115,7 @@ def main():
     parser.add_argument("--kinds", default=KINDS, help=f"default: {KINDS}")
     given = parser.parse_args()
     kinds = given.kinds.split(",")
-    attained = ceiling.measure(usable_cores(), ceiling.SECONDS)
+    attained = peak.measure(usable_cores(), peak.SECONDS)
     for name, rate in attained.rates.items():
         print(f"attained at {name}: {rate.per_second / 1e9:.0f} GMAC/s")
     print("\nEach: gain (10 % to 90 %), share of peak, largest error.\n")

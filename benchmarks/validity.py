@@ -22,16 +22,16 @@ from pathlib import Path
 from statistics import median
 
 from posemark.datasets.sample import Sample
-from posemark.jobs.measurement import Circumstances, Measurement
-from posemark.jobs.plan import Options, plan
-from posemark.jobs.prepare import prepare_job
-from posemark.jobs.rounds import run_jobs, take_turns
 from posemark.measure.clock import now_ns
 from posemark.measure.environment import usable_cores
 from posemark.records import files
-from posemark.report import figures
+from posemark.report import formats
 from posemark.report.compare import compare
-from posemark.report.derive import row_of
+from posemark.report.results import row_of
+from posemark.run.interleave import run_jobs, take_turns
+from posemark.run.measurement import Circumstances, Measurement
+from posemark.run.plan import Options, plan
+from posemark.run.prepare import prepare_job
 
 ENTRY = "naive-litehrnet-18-256x192@gt"
 REPETITIONS = 20
@@ -184,7 +184,7 @@ def camera(entry):
         fps = burst.fps_pipeline / share
         options = {"mode": "paced", "camera_fps": fps, "limit": 1, "budget": 2 * SECONDS}
         row = alone(prepared(entry, **options), Quiet())
-        p50, p99 = (figures.three_digits(row.latency_ms.get(name)) for name in ("p50", "p99"))
+        p50, p99 = (formats.three_digits(row.latency_ms.get(name)) for name in ("p50", "p99"))
         print(
             f"| {fps:.1f} | {share:.0%} | {row.dropped_share:.1%} | {max(0.0, 1 - share):.0%} "
             f"| {p50} | {p99} |"

@@ -24,7 +24,7 @@ from posemark.core.frame import Poses
 from posemark.core.skeleton import COCO_17, Skeleton
 from posemark.datasets.sample import Sample
 from posemark.report import chart_places, charts, rendering
-from posemark.report.rows import Row
+from posemark.report.result_row import Row
 
 HERE = Path(__file__).parent
 PEOPLE, CHART = HERE / "people.jpg", HERE / "benchmarks" / "light-small.svg"

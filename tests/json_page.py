@@ -4,24 +4,24 @@ from pathlib import Path
 
 from msgspec import inspect
 
-from posemark.report import described, outputs
-from posemark.report.result import Result
+from posemark.report import json_descriptions, json_outputs
+from posemark.report.json_result import Result
 
 PAGE = Path(__file__).parents[1] / "docs" / "json.md"
 WHERE = {
     Result: "`posemark run --json` (one object per line), `posemark report -o x.json` (an array)",
-    outputs.Recommendation: "`posemark recommend --json`",
-    outputs.ComparedRuns: "`posemark compare --json`",
-    outputs.Tuning: "`posemark tune --json`",
-    outputs.MachinePeaks: "`posemark machine --json`",
-    outputs.Addresses: "`posemark weights doctor --json`",
+    json_outputs.Recommendation: "`posemark recommend --json`",
+    json_outputs.ComparedRuns: "`posemark compare --json`",
+    json_outputs.Tuning: "`posemark tune --json`",
+    json_outputs.MachinePeaks: "`posemark machine --json`",
+    json_outputs.Addresses: "`posemark weights doctor --json`",
 }
 INTRODUCTION = f"""# JSON
 
 <!-- Generated from src/posemark/report by `make docs`. Do not edit. -->
 
 What PoseMark prints with `--json`. Every object says the version of its form in `schema`, here
-{described.SCHEMA}. The version rises when a field changes its name, type or meaning, or goes; new
+{json_descriptions.SCHEMA}. The version rises when a field changes its name, type or meaning, or goes; new
 fields leave it, so readers should ignore fields that they do not know. Shares and AP lie between
 0 and 1, whatever the tables print. Records (`*.jsonl`) are another format.
 
@@ -52,7 +52,7 @@ def nested(kind):
     """The types that the fields of a type hold, and theirs."""
     return [
         each
-        for field in described.fields_of(kind)
+        for field in json_descriptions.fields_of(kind)
         for own in structs(field.type)
         for each in (own, *nested(own))
     ]
@@ -81,7 +81,7 @@ def section(kind, where=""):
     """One type: what it is, and a table of its fields."""
     rows = [
         f"| `{field.name}` | {words(field.type)} | {field.type.extra['unit']} | {meaning(field)} |"
-        for field in described.fields_of(kind)
+        for field in json_descriptions.fields_of(kind)
     ]
     head = ["| field | type | unit | meaning |", "|:--|:--|:--|:--|"]
     text = where or " ".join(kind.__doc__.split())

@@ -7,7 +7,7 @@ import numpy as np
 
 from posemark.core.skeleton import COCO_17
 from posemark.report.latency import histogram, percentiles
-from posemark.report.rows import Published, Row, Verdict
+from posemark.report.result_row import Published, Row, Verdict
 
 MACHINE = "AMD EPYC 9V74, 2 cores, Linux 6.8"
 DATA = "coco-val2017"

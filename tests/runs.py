@@ -1,6 +1,6 @@
 """Running jobs in a test: what became of them, and what was told on the way."""
 
-from posemark.jobs.rounds import run_jobs
+from posemark.run.interleave import run_jobs
 
 
 class Heard:

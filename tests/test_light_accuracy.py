@@ -12,10 +12,10 @@ from posemark import cards
 from posemark.cards.check import check
 from posemark.cards.model import FOLDERS, default_runtime
 from posemark.datasets import open_dataset
-from posemark.jobs.plan import Options, plan
-from posemark.jobs.prepare import prepare_job
 from posemark.records import files
-from posemark.report.derive import row_of
+from posemark.report.results import row_of
+from posemark.run.plan import Options, plan
+from posemark.run.prepare import prepare_job
 from runs import run_one
 
 AP = {

@@ -15,7 +15,8 @@ import report_rows
 from posemark.cards.model import FOLDERS
 from posemark.core.frame import Poses
 from posemark.core.skeleton import COCO_17
-from posemark.report import page, tables
+from posemark.report import tables
+from posemark.report.page import html
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -105,7 +106,7 @@ def test_the_codec_stands_where_the_readme_says():
     assert not_there == "The tables of the terminal and of Markdown do\nnot show the codec"
     rows = [report_rows.row(codec=f"named{ending}")]
     shown = "named+rescore"
-    assert f">{shown}</td>" in page.html(rows, "")
+    assert f">{shown}</td>" in html.html(rows, "")
     assert shown in tables.csv(rows)
     assert shown in tables.to_json(rows)
     assert shown not in tables.markdown(rows)

@@ -5,10 +5,10 @@ import pytest
 
 import goldens
 from posemark.datasets import open_dataset
-from posemark.jobs.plan import Options, plan
-from posemark.jobs.prepare import prepare_job
 from posemark.records import files
-from posemark.report.derive import row_of
+from posemark.report.results import row_of
+from posemark.run.plan import Options, plan
+from posemark.run.prepare import prepare_job
 from runs import run_one
 
 # "PP-TinyPose 256x192, quarter offset": AP and AR hold within 0.003, the others within 0.012.

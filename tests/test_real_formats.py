@@ -18,11 +18,11 @@ from torch import nn
 import goldens
 from made_weights import tar
 from posemark.datasets import open_dataset
-from posemark.jobs.plan import Options, plan
-from posemark.jobs.prepare import prepare_job
 from posemark.models import spec_of
 from posemark.records import files
-from posemark.report.derive import row_of
+from posemark.report.results import row_of
+from posemark.run.plan import Options, plan
+from posemark.run.prepare import prepare_job
 from posemark.weights import import_all, load_fitting
 from runs import run_one
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
-    from posemark.jobs.estimator import Estimator
+    from posemark.run.estimator import Estimator
 
 __version__ = "0.1.0"
 
@@ -31,7 +31,7 @@ def load(name: str, weights: str | None = None, setting: str | None = None) -> "
             where no weights are named.
         posemark.core.errors.CheckpointError: for weights that are not here or do not fit.
     """
-    from posemark.jobs import estimator
+    from posemark.run import estimator
 
     return estimator.load(name, weights, setting)
 

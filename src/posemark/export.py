@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark.core.errors import ExportError
-from posemark.core.source import code_hash
+from posemark.core.source_hash import code_hash
 from posemark.core.spec import ModelSpec
 
 if TYPE_CHECKING:

@@ -16,16 +16,16 @@ import made_cards
 import posemark
 from posemark.cards.check import check
 from posemark.cards.model import FOLDERS, model_of
-from posemark.core.artefact import Artefact, FileOutput
 from posemark.core.errors import CheckpointError, RecordError, UsageError
+from posemark.core.model_file import Artefact, FileOutput
 from posemark.datasets import open_dataset
-from posemark.jobs.build import build_pipeline
-from posemark.jobs.plan import Options, plan
-from posemark.jobs.prepare import prepare_job
 from posemark.records import files
+from posemark.run.build import build_pipeline
+from posemark.run.plan import Options, plan
+from posemark.run.prepare import prepare_job
 from posemark.runtimes import Target, Tensor
-from posemark.runtimes.files import FileSession
-from posemark.runtimes.opening import default_target, open_file, require
+from posemark.runtimes.model_file import FileSession
+from posemark.runtimes.registry import default_target, open_file, require
 from runs import run_one
 
 OPTIONS = Options(data="sample", threads=1, limit=2)

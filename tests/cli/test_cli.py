@@ -20,13 +20,14 @@ import posemark
 from posemark import cards, cli
 from posemark.cli import console
 from posemark.core.errors import RunError, UsageError
-from posemark.jobs import ceiling, rounds
+from posemark.machine import peak
+from posemark.machine.rates import Rate
 from posemark.measure import contention
-from posemark.measure.ceiling import Rate
 from posemark.measure.environment import environment
 from posemark.models import all_models, spec_of
 from posemark.records import files
-from posemark.report import derive
+from posemark.report import results
+from posemark.run import interleave
 
 SMALL = "naive-litehrnet-18-256x192"
 PUBLIC_KEYS = [
@@ -48,7 +49,7 @@ STAGES = ["decode", "detect", "preprocess", "infer", "postprocess"]
 @pytest.fixture(autouse=True)
 def surroundings(tmp_path, monkeypatch):
     """An empty folder, an empty cache, a machine measured at once, and a wide terminal."""
-    monkeypatch.setattr(ceiling, "measure", lambda threads, *_: made_ceiling(threads))
+    monkeypatch.setattr(peak, "measure", lambda threads, *_: made_ceiling(threads))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "2000")
@@ -58,7 +59,7 @@ def made_ceiling(threads):
     speeds = {"fp32": 170e9, "int8": 3400e9}
     rates = {name: Rate(speed, 0.01, "product, 8x8") for name, speed in speeds.items()}
     stream = Rate(46e9, 0.02, "a += s b, 4 MB each")
-    return ceiling.Ceiling(rates, stream, threads, ceiling.facts(threads), "2026-01-01")
+    return peak.Ceiling(rates, stream, threads, peak.facts(threads), "2026-01-01")
 
 
 def invoke(*arguments):
@@ -177,14 +178,14 @@ def test_machine_prints_what_it_attains_and_what_that_would_give():
     balance = 170 / 46.0
     assert f"Layers with fewer than {balance:.2f} MACs per byte of memory stay below" in out
     assert max(map(len, out.partition("attained: ")[2].splitlines())) <= 80
-    assert ceiling.load(2) == made_ceiling(2)
-    assert ceiling.load(1) is None
+    assert peak.load(2) == made_ceiling(2)
+    assert peak.load(1) is None
 
 
 def test_machine_as_json_is_what_is_kept_and_which_machine_it_is(monkeypatch):
     monkeypatch.setenv("POSEMARK_MACHINE", "lab 3")
     out, err = invoke("machine", "--threads", 2, "--json")
-    found, kept = json.loads(out), json.loads(ceiling.path_of(2).read_bytes())
+    found, kept = json.loads(out), json.loads(peak.path_of(2).read_bytes())
     assert found["schema"] == 1
     assert (found["peak"], found["bandwidth"]) == (kept["rates"], kept["bandwidth"])
     assert (found["threads"], found["measured"]) == (2, kept["measured"])
@@ -209,7 +210,7 @@ def test_machine_says_which_machine_it_is(monkeypatch):
 
 def test_a_machine_with_a_name_that_is_refused_is_not_measured(monkeypatch):
     monkeypatch.setenv("POSEMARK_MACHINE", "x" * 100)
-    monkeypatch.setattr(ceiling, "measure", None)
+    monkeypatch.setattr(peak, "measure", None)
     with pytest.raises(UsageError, match="60 characters"):
         invoke("machine")
 
@@ -217,7 +218,7 @@ def test_a_machine_with_a_name_that_is_refused_is_not_measured(monkeypatch):
 def test_a_run_measures_the_machine_once_and_tells_the_share(monkeypatch, tmp_path):
     _, err = measure(SMALL, "--out", tmp_path / "first")
     assert "this machine attains 170 fp32, 3,400 int8 GMAC/s and 46.0 GB/s with 1 thread" in err
-    monkeypatch.setattr(ceiling, "measure", None)
+    monkeypatch.setattr(peak, "measure", None)
     out, err = measure(SMALL, "--json", "--out", tmp_path / "second")
     assert "attains" not in err
     record = files.read(next((tmp_path / "second").glob("*.jsonl")))
@@ -229,11 +230,11 @@ def test_a_run_measures_the_machine_once_and_tells_the_share(monkeypatch, tmp_pa
 
 def test_a_run_under_a_name_uses_the_peak_of_that_machine(monkeypatch, tmp_path):
     def named(threads, _seconds, _told, label):
-        return msgspec.structs.replace(made_ceiling(threads), facts=ceiling.facts(threads, label))
+        return msgspec.structs.replace(made_ceiling(threads), facts=peak.facts(threads, label))
 
-    monkeypatch.setattr(ceiling, "measure", named)
+    monkeypatch.setattr(peak, "measure", named)
     invoke("machine", "--threads", 1, "--machine", "desk")
-    assert ceiling.load(1) is None
+    assert peak.load(1) is None
     _, err = measure(SMALL, "--json", "--machine", "desk", "--out", tmp_path / "desk")
     assert "attains" not in err
     _, err = measure(SMALL, "--machine", "lap", "--out", tmp_path / "lap")
@@ -247,37 +248,37 @@ def busy_ceiling(threads, spread=0.34):
 
 def test_a_peak_of_a_busy_machine_is_measured_again_and_never_kept(monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(ceiling, "measure", lambda n, *_: asked.append(n) or busy_ceiling(n))
+    monkeypatch.setattr(peak, "measure", lambda n, *_: asked.append(n) or busy_ceiling(n))
     out, err = measure(SMALL, "--json", "--out", tmp_path / "run")
     assert len(asked) == 1, "a run does not wait for the machine to come to rest"
     assert "measuring this machine: the rates of bandwidth spread by 34%" in err
     assert "was not kept. Close other programs and run `posemark machine" in err
     assert json.loads(out)["of_peak"] is None
-    assert not ceiling.path_of(1).exists()
+    assert not peak.path_of(1).exists()
     out, err = invoke("machine", "--threads", 1)
-    assert len(asked) == 1 + ceiling.ATTEMPTS
-    assert f"attempt 3 of {ceiling.ATTEMPTS}: the rates of bandwidth spread by 34%" in err
+    assert len(asked) == 1 + peak.ATTEMPTS
+    assert f"attempt 3 of {peak.ATTEMPTS}: the rates of bandwidth spread by 34%" in err
     assert "too low, because the machine was not idle: the rates of bandwidth spread by 34%" in out
-    assert not ceiling.path_of(1).exists()
+    assert not peak.path_of(1).exists()
 
 
 def test_a_machine_that_comes_to_rest_is_kept(monkeypatch):
     found = iter([busy_ceiling(2), made_ceiling(2)])
-    monkeypatch.setattr(ceiling, "measure", lambda *_: next(found))
+    monkeypatch.setattr(peak, "measure", lambda *_: next(found))
     _, err = invoke("machine", "--threads", 2)
     assert "attempt 1 of 3" in err
     assert "not kept" not in err
-    assert ceiling.load(2) == made_ceiling(2)
+    assert peak.load(2) == made_ceiling(2)
 
 
 def test_a_kept_peak_of_a_busy_machine_is_measured_anew(tmp_path):
-    path = ceiling.path_of(1)
+    path = peak.path_of(1)
     path.parent.mkdir(parents=True)
     path.write_bytes(msgspec.json.encode(busy_ceiling(1)))
     _, err = measure(SMALL, "--json", "--out", tmp_path / "run")
     assert f"{path}: measured while other programs used the machine" in err
     assert "Measuring anew" in err
-    assert ceiling.load(1) == made_ceiling(1)
+    assert peak.load(1) == made_ceiling(1)
 
 
 def test_the_peak_is_that_of_the_threads_of_each_entry(monkeypatch, tmp_path):
@@ -296,19 +297,19 @@ def test_the_peak_is_that_of_the_threads_of_each_entry(monkeypatch, tmp_path):
 
 
 def test_a_damaged_file_is_named_and_measured_anew(tmp_path):
-    ceiling.save(made_ceiling(1))
-    ceiling.path_of(1).write_text("{")
+    peak.save(made_ceiling(1))
+    peak.path_of(1).write_text("{")
     _, err = measure(SMALL, "--json", "--out", tmp_path / "run")
-    assert str(ceiling.path_of(1)) in err
+    assert str(peak.path_of(1)) in err
     assert "Measuring anew" in err
-    assert ceiling.load(1) == made_ceiling(1)
+    assert peak.load(1) == made_ceiling(1)
 
 
 def test_a_run_goes_on_where_the_machine_cannot_be_measured(monkeypatch, tmp_path):
     def fails(*_):
         raise RunError("what this machine attains could not be measured: no memory.")
 
-    monkeypatch.setattr(ceiling, "measure", fails)
+    monkeypatch.setattr(peak, "measure", fails)
     out, err = measure(SMALL, "--json", "--out", tmp_path / "run")
     assert "no memory. Results will not show what share" in err
     assert json.loads(out)["of_peak"] is None
@@ -330,7 +331,7 @@ def test_a_short_common_time_is_not_spent_on_the_peak(monkeypatch, tmp_path):
     def fails(*_):
         raise AssertionError
 
-    monkeypatch.setattr(ceiling, "measure", fails)
+    monkeypatch.setattr(peak, "measure", fails)
     run = ("--json", "--limit", 1, "--within", "100s", "--out", tmp_path / "run")
     out, err = measure(SMALL, *run)
     assert "The peak of this machine is not known" in err
@@ -340,8 +341,8 @@ def test_a_short_common_time_is_not_spent_on_the_peak(monkeypatch, tmp_path):
 # --- what a command imports ---------------------------------------------------------------------
 
 FOREIGN = {"torch", "cv2", "vl_convert", "faster_coco_eval", "safetensors", "psutil", "requests"}
-DRAWING = {"posemark.report.page", "posemark.report.charts"}
-READING = {"numpy", "msgspec", "posemark.records.schema", "posemark.report.derive"}
+DRAWING = {"posemark.report.page.html", "posemark.report.charts"}
+READING = {"numpy", "msgspec", "posemark.records.schema", "posemark.report.results"}
 SCORING = {"faster_coco_eval", "cv2"}  # the one imports the other
 HEAVY = FOREIGN | DRAWING | READING | SCORING
 
@@ -463,7 +464,7 @@ def test_a_camera_paces_the_run(tmp_path):
 
 def test_a_run_without_end_has_a_budget_of_its_own(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(rounds, "run_jobs", lambda turns, *_: seen.extend(turns[0]))
+    monkeypatch.setattr(interleave, "run_jobs", lambda turns, *_: seen.extend(turns[0]))
     for mode in ("sustained", "paced"):
         camera = ("--fps", 30) if mode == "paced" else ()
         invoke("run", SMALL, "--mode", mode, *camera, "--out", tmp_path / mode, "--json")
@@ -487,7 +488,7 @@ class Counted:
 
 def test_entries_share_one_time_and_end_with_it(tmp_path, monkeypatch):
     """Two small networks: each has blocks, both records say why they ended, and how to go on."""
-    monkeypatch.setattr(rounds, "Budget", Counted)
+    monkeypatch.setattr(interleave, "Budget", Counted)
     run = ("p", "r", "--threads", 1, "--within", "10m", "--out", tmp_path / "run")
     out, err = invoke("run", *run)
     assert "expected: 10 min in all, as --within says" in err
@@ -500,7 +501,7 @@ def test_entries_share_one_time_and_end_with_it(tmp_path, monkeypatch):
 
 
 def test_a_run_that_shared_a_time_can_go_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(rounds, "Budget", Counted)
+    monkeypatch.setattr(interleave, "Budget", Counted)
     run = ("run", "p", "--threads", 1, "--out", tmp_path / "run", "--within", "10m")
     invoke(*run)
     (path,) = (tmp_path / "run").glob("*.jsonl")
@@ -560,13 +561,13 @@ def test_every_entry_that_is_over_is_told_with_its_figure_and_verdict(tmp_path):
 
 
 def test_evidence_is_shared_once_when_all_entries_are_over(tmp_path, monkeypatch):
-    share, times = derive.with_shared_evidence, []
+    share, times = results.with_shared_evidence, []
 
     def counted(found):
         times.append(len(found))
         return share(found)
 
-    monkeypatch.setattr(derive, "with_shared_evidence", counted)
+    monkeypatch.setattr(results, "with_shared_evidence", counted)
     text, _ = measure("p", "r", "--out", tmp_path / "two")
     assert times == [2]
     assert "undecided" in text, "the same rows say what each still needs"
@@ -576,7 +577,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(rounds, "run_jobs", stop)
+    monkeypatch.setattr(interleave, "run_jobs", stop)
     arguments = ["run", SMALL, "--out", str(tmp_path / "half")]
     result = CliRunner().invoke(cli.app, arguments)
     assert result.exit_code == 130
@@ -670,7 +671,7 @@ def test_list_shows_what_the_cards_of_light_say():
 
 
 def test_list_leaves_out_a_column_without_anything(monkeypatch):
-    monkeypatch.setattr("posemark.jobs.plan.SEED", ())
+    monkeypatch.setattr("posemark.run.plan.SEED", ())
     out, _ = invoke("list")
     assert out.split("\n")[0].split() == ["model", "Mparams", "GMACs", "AP*", "code", "licence"]
 

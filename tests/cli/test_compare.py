@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import made_records as records
 from posemark import cli
 from posemark.core.errors import RecordError, UsageError
-from posemark.report.outputs import ComparedRuns
+from posemark.report.json_outputs import ComparedRuns
 
 BLOCKS = 20
 

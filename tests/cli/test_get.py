@@ -23,13 +23,14 @@ from made_val2017 import ANNOTATIONS, BOXES, IMAGE, IMAGES, NAMES
 from posemark import cards, cli, weights
 from posemark.core.places import user_cache
 from posemark.datasets import open_dataset
-from posemark.datasets.published import DATA, coco_folder
+from posemark.datasets.published_data import DATA, coco_folder
 from posemark.downloads import DOUBTS
-from posemark.jobs import ceiling, getting
-from posemark.jobs.plan import SEED
-from posemark.measure.ceiling import Rate
+from posemark.get import wanted_files
+from posemark.machine import peak
+from posemark.machine.rates import Rate
 from posemark.models import all_models, spec_of
 from posemark.nn import formula
+from posemark.run.plan import SEED
 
 pytestmark = pytest.mark.enable_socket
 
@@ -143,8 +144,8 @@ def test_get_seed_from_an_empty_folder_brings_everything_with_an_address(registr
 def test_what_was_fetched_is_measured_without_naming_a_folder(registry, monkeypatch):
     rates = {name: Rate(1e11, 0.01, "product, 8x8") for name in ("fp32", "int8")}
     stream = Rate(1e10, 0.02, "a += s b, 4 MB each")
-    made = ceiling.Ceiling(rates, stream, 1, ceiling.facts(1), "2026-01-01")
-    monkeypatch.setattr(ceiling, "measure", lambda *_: made)
+    made = peak.Ceiling(rates, stream, 1, peak.facts(1), "2026-01-01")
+    monkeypatch.setattr(peak, "measure", lambda *_: made)
     invoke("get", REAL, "coco-val2017", "person-boxes")
     entry = f"{REAL}.mmpose@detected"
     what = ("--data", "coco", "--boxes", "papers", "--threads", 1, "--no-isolate", "--json")
@@ -209,8 +210,8 @@ def test_one_failure_keeps_none_of_the_others(registry, case):
     assert "not fetched: hrnet-w32-256x192.official: the download failed" in err
     assert "hrnet-w32-256x192.official: pose_hrnet_w32_256x192.pth" in out
     assert "    https://drive.google.com/file/d/1zYC7go9EV0XaSlSBjMaiyE_4TcHc_S38/view\n" in out
-    assert str(getting.drop_folder()) in out
-    assert getting.drop_folder().is_dir()
+    assert str(wanted_files.drop_folder()) in out
+    assert wanted_files.drop_folder().is_dir()
     assert weights.resolve(spec_of("hrnet-w32-256x192"), "mmpose").path.is_file()
     assert "everything is here" not in out
 
@@ -220,7 +221,9 @@ def test_of_a_suite_addresses_in_doubt_may_fail(registry, monkeypatch):
         if "mmpose" in name:
             registry.serve(name, status(404))
     _, err = invoke("get", "seed", code=2)
-    monkeypatch.setattr(getting.Item, "in_doubt", property(lambda item: ".mmpose" in item.name))
+    monkeypatch.setattr(
+        wanted_files.Item, "in_doubt", property(lambda item: ".mmpose" in item.name)
+    )
     _, err = invoke("get", "seed", code=0)
     assert err.count("the download failed") == sum("mmpose" in row.tag for _, row in fetchable())
     invoke("get", f"{REAL}.mmpose", code=2)
@@ -247,12 +250,12 @@ def lost_on(name, monkeypatch):
 
 
 def test_ctrl_c_keeps_what_has_come(registry, monkeypatch):
-    from posemark.cli import arriving
+    from posemark.cli import download_progress
 
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(arriving._Bars, "moved", stop)
+    monkeypatch.setattr(download_progress._Bars, "moved", stop)
     _, err = invoke("get", "person-boxes", code=130)
     assert "What has come is kept; the same command goes on" in err
     monkeypatch.undo()
@@ -271,8 +274,8 @@ def test_without_a_terminal_a_line_a_minute_tells_how_it_goes(registry, monkeypa
 
 
 def drop(name, content):
-    getting.drop_folder().mkdir(parents=True, exist_ok=True)
-    path = getting.drop_folder() / name
+    wanted_files.drop_folder().mkdir(parents=True, exist_ok=True)
+    path = wanted_files.drop_folder() / name
     path.write_bytes(content)
     return path
 
@@ -319,7 +322,7 @@ def test_files_of_cards_without_an_address_are_named(registry):
         assert f"{card.name}: {card.file.name}\n" in out
         assert card.file.source in out
     assert "tinypose-256x192.bin: tinypose_256_192_ir_fp16.bin" in out
-    assert str(getting.drop_folder()) in out
+    assert str(wanted_files.drop_folder()) in out
 
 
 # --- cards with addresses -------------------------------------------------------------------------

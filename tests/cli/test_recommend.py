@@ -10,7 +10,7 @@ import report_rows
 from posemark import cli
 from posemark.core.errors import UsageError
 from posemark.records.schema import Published, Source
-from posemark.report import derive
+from posemark.report import results
 
 PAPER = Published(0.7, "gt", True, "a paper")
 
@@ -94,7 +94,7 @@ def measured(folder, shifts, images=40):
 
 def test_what_the_images_leave_open_says_what_decides(tmp_path):
     folder = measured(tmp_path / "run", {"exact@gt": 0, "near@gt": 4})
-    exact, near = sorted(derive.load_rows([folder]), key=lambda row: row.entry)
+    exact, near = sorted(results.load_rows([folder]), key=lambda row: row.entry)
     lost = 100 * (exact.ap["AP"] - near.ap["AP"])
     text = say(folder, "--max-ap-loss", round(lost), columns=200)
     assert text.startswith("1 of 2 entries fits, 1 undecided\n")
@@ -151,7 +151,7 @@ def test_json_holds_the_wishes_and_the_same_answer(run):
 )
 @pytest.mark.parametrize("rows", [report_rows.seed, report_rows.seed_measured])
 def test_the_posts_25_entries_are_readable_at_80_columns(monkeypatch, rows, wishes):
-    monkeypatch.setattr(derive, "load_rows", lambda *_: rows())
+    monkeypatch.setattr(results, "load_rows", lambda *_: rows())
     text = say("run", *wishes)
     assert max(map(len, text.splitlines())) <= 80
     assert all(row.entry in text for row in rows())  # no name is cut or broken in two

@@ -9,17 +9,17 @@ import pytest
 from typer.testing import CliRunner
 
 from posemark import cli
-from posemark.cli import console, tuning
+from posemark.cli import console, tune
 from posemark.core.errors import UsageError
 from posemark.datasets.sample import Sample
-from posemark.jobs import tune
-from posemark.jobs.plan import Options
-from posemark.jobs.steps import Subject, decoders, most_steps
-from posemark.jobs.tune import Cost, Ladder, Rung
-from posemark.measure.interval import Interval
+from posemark.measure.speed_interval import Interval
 from posemark.models import spec_of
 from posemark.records import files
-from posemark.report.outputs import Tuning
+from posemark.report.json_outputs import Tuning
+from posemark.run.plan import Options
+from posemark.tune import search
+from posemark.tune.search import Cost, Ladder, Rung
+from posemark.tune.search_space import Subject, decoders, most_steps
 
 SMALL = "naive-litehrnet-18-256x192"
 
@@ -72,7 +72,7 @@ def asked(monkeypatch):
             heard(rung)
         return Ladder(start, rungs, bf16, Interval(2.05, 2.0, 2.1), unknown)
 
-    monkeypatch.setattr(tune, "climb", climb)
+    monkeypatch.setattr(search, "climb", climb)
     return seen
 
 
@@ -114,7 +114,7 @@ def test_the_columns_tell_one_factor_from_the_other(asked):
 
 def display(monkeypatch, most):
     monkeypatch.setattr(console, "PLAIN_SECONDS", 0.0)
-    return tuning._Display(console.progress_bar(quiet=False), most, quiet=False)
+    return search._Display(console.progress_bar(quiet=False), most, quiet=False)
 
 
 def test_without_a_terminal_lines_say_which_step_it_is_and_the_time_left(capsys, monkeypatch):
@@ -180,7 +180,7 @@ def test_as_json_the_ladder_has_everything(asked):
 
 
 def test_a_gain_in_accuracy_has_a_plus_and_no_loss_no_minus():
-    from posemark.cli.tuning import _cost
+    from posemark.cli.tune import _cost
 
     losses = (0.04, -0.31, 0.001, -0.001)
     told = [_cost(Cost(9, None, loss)) for loss in losses]

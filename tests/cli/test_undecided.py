@@ -8,12 +8,12 @@ import pytest
 import typer
 
 from posemark.cards import built_in
-from posemark.cli import running, undecided
+from posemark.cli import run, undecided
 from posemark.cli.undecided import Undecided
 from posemark.core.spec import Entry
 from posemark.datasets.sample import Sample
-from posemark.jobs.plan import Options, plan
-from posemark.jobs.prepare import prepare_job
+from posemark.run.plan import Options, plan
+from posemark.run.prepare import prepare_job
 
 DATASET = Sample(6)
 FRAMES = DATASET.frames()
@@ -27,7 +27,7 @@ def prepared(*names, **changes):
 def context(*words):
     """Of `posemark run` with these words; nothing is run."""
     app = typer.Typer()
-    app.command("run")(running.run)
+    app.command("run")(run.run)
     app.callback()(lambda: None)
     group = typer.main.get_command(app)
     command = group.commands["run"]
@@ -112,7 +112,7 @@ def test_nothing_goes_on_where_going_on_decides_nothing(change):
 def test_entries_that_were_not_begun_are_listed(monkeypatch):
     jobs = prepared("p", "r")
     row = SimpleNamespace(frames=6, failed_frames=0)
-    monkeypatch.setattr("posemark.report.evidence.need", lambda _: None)
+    monkeypatch.setattr("posemark.report.missing_evidence.need", lambda _: None)
     (found,) = undecided.undecided(jobs, {0: row})
     assert (found.job, found.wanted) == (jobs[1], "not begun")
 

@@ -17,7 +17,7 @@ from posemark.codecs.associative_embedding import AssociativeEmbedding
 from posemark.codecs.lazy_maps import Enlarged, Stored, whole
 from posemark.core.errors import UsageError
 from posemark.core.frame import Truth
-from posemark.core.grouping import Pass, ScaledInput
+from posemark.core.whole_image import Pass, ScaledInput
 from posemark.geometry import affine
 from posemark.geometry.conventions import HRNET
 from posemark.geometry.sizing import ShortSide

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import goldens
 from posemark.codecs.centre_offset import CentreOffset, Proposals
 from posemark.core.frame import Truth
-from posemark.core.grouping import Pass, ScaledInput
+from posemark.core.whole_image import Pass, ScaledInput
 from posemark.geometry.sizing import ShortSide
 
 LOOPS = goldens.listing("dekr_common", "loop_*.npz")

@@ -21,7 +21,7 @@ from posemark.codecs.paf import (
     Thresholds,
 )
 from posemark.core.frame import Truth
-from posemark.core.grouping import Pass, ScaledInput
+from posemark.core.whole_image import Pass, ScaledInput
 
 LAYOUTS = {0: BODY_25, 1: COCO_18}
 FILES = [f for m in ("body25", "coco") for f in goldens.listing("post_openpose", f"{m}_*.npz")]

@@ -9,8 +9,8 @@ import goldens
 import posemark
 from posemark.core.errors import UsageError
 from posemark.core.frame import Truth
-from posemark.core.grouping import ScaledInput
 from posemark.core.spec import ModelSpec
+from posemark.core.whole_image import ScaledInput
 from posemark.models import all_models, collect, spec_of
 from posemark.nn import formula
 

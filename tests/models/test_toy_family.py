@@ -13,9 +13,9 @@ import goldens
 from models import test_every_model as every
 from posemark import export, models
 from posemark.datasets.sample import Sample
-from posemark.jobs.plan import Options, plan, suites
-from posemark.jobs.prepare import prepare_job
-from posemark.report.derive import load_rows
+from posemark.report.results import load_rows
+from posemark.run.plan import Options, plan, suites
+from posemark.run.prepare import prepare_job
 from runs import run_one
 
 NAME = "toynet-64x48"

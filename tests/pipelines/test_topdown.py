@@ -22,7 +22,7 @@ from posemark.geometry.conventions import DARK, HRNET, MMPOSE0
 from posemark.measure.clock import STAGES
 from posemark.measure.loop import run_block
 from posemark.pipelines import topdown
-from posemark.pipelines.oracle import MATCH_IOU, matched_people
+from posemark.pipelines.perfect_outputs import MATCH_IOU, matched_people
 from posemark.pipelines.topdown import JOINT_THRESHOLD, TopDown, suppress_doubles
 
 SIZE_WH = (320, 240)

@@ -7,16 +7,16 @@ import pytest
 
 import report_rows
 from posemark.report import (
-    captions,
+    axis_scales,
+    chart_captions,
     chart_layers,
+    chart_marks,
     charts,
-    context,
-    fronts,
-    labels,
-    marks,
+    common_settings,
+    label_placement,
+    pareto,
     rendering,
-    scales,
-    strip,
+    speed_strip,
 )
 
 
@@ -64,16 +64,16 @@ def test_speeds_without_any_ap_stand_in_a_strip_beside_the_axis():
     assert len(drawn(spec)) == len(rows)
     low, high = axis(spec, "x")["scale"]["domain"]
     left, right = axis(spec, "x")["scale"]["range"]
-    assert (left, right) == (strip.WIDTH, charts.PICTURE.width)
+    assert (left, right) == (speed_strip.WIDTH, charts.PICTURE.width)
     for mark in drawn(spec):
         place = left + (mark["at"] - low) / (high - low) * (right - left)
-        assert (0 < place < left) is (mark["ap"] is None) is (mark["boxes"] == marks.GT)
+        assert (0 < place < left) is (mark["ap"] is None) is (mark["boxes"] == chart_marks.GT)
     note = " ".join(texts(spec)).replace("\u00a0", " ")
     assert "Left of the AP axis, AP neither measured nor published: a, c, " in note
     assert "a hrnet-w32-256x192@gt" in note  # the key of the letters
     picture = rendering.svg(spec)
     assert ">AP unknown<" in picture
-    assert f">{strip.FILL}<" in picture
+    assert f">{speed_strip.FILL}<" in picture
 
 
 def test_there_is_no_strip_where_every_ap_is_known():
@@ -84,8 +84,8 @@ def test_there_is_no_strip_where_every_ap_is_known():
 
 def test_marks_in_the_strip_do_not_cover_each_other():
     heights = [100.0, 100.5, 101.0, 300.0, 300.0, 120.0]
-    found = strip.lanes(heights)
-    assert all(8 < x < strip.WIDTH - 8 for x in found)
+    found = speed_strip.lanes(heights)
+    assert all(8 < x < speed_strip.WIDTH - 8 for x in found)
     points = list(zip(found, heights, strict=True))
     assert all(math.dist(one, other) > 14 for one, other in combinations(points, 2))
     assert found[3] == found[0], "with room each takes the first lane"
@@ -95,13 +95,13 @@ def test_a_front_holds_no_entry_without_ap():
     rows = [report_rows.row(), report_rows.row(boxes="gt", fps_pose=1000.0)]
     spec = charts.ap_fps_spec(rows)
     kinds = {corner["front"] for corner in layer(spec, "fronts")["data"]["values"]}
-    assert kinds == {fronts.PUBLISHED}
+    assert kinds == {pareto.PUBLISHED}
 
 
 def test_a_row_left_out_tells_its_weights_where_its_entry_is_plotted_too():
     rows = [report_rows.measured(boxes="gt"), report_rows.measured(boxes="gt", fps_pose=None)]
     rows = [rows[0], replace(rows[1], weights="none")]
-    (sentence,) = captions.unplotted_sentences(rows)
+    (sentence,) = chart_captions.unplotted_sentences(rows)
     assert "a\u00a0hrnet-w32-256x192@gt\u00a0(weights\u00a0none)" in sentence
 
 
@@ -109,7 +109,9 @@ def test_a_row_without_time_is_named_but_not_plotted():
     rows = [report_rows.row(), report_rows.row(letter="z", fps_pose=None)]
     spec = charts.ap_fps_spec(rows)
     assert [mark["label"] for mark in drawn(spec)] == ["b"]
-    assert captions.unplotted_sentences(rows)[0].startswith("Not plotted, no time measured: z")
+    assert chart_captions.unplotted_sentences(rows)[0].startswith(
+        "Not plotted, no time measured: z"
+    )
 
 
 @pytest.mark.parametrize(("slow", "log"), [(10.1, False), (9.9, True)])
@@ -122,20 +124,24 @@ def test_the_axis_turns_logarithmic_and_says_so(slow, log):
 
 @pytest.mark.parametrize("values", [[7.0], [0.02, 0.3], [5.0, 5.0], [1.0, 99.0], [3.0, 28.0], []])
 def test_every_axis_has_ticks_within_its_ends_and_holds_its_values(values):
-    for axis in (scales.fps_axis(values), scales.ap_axis(values)):
+    for axis in (axis_scales.fps_axis(values), axis_scales.ap_axis(values)):
         assert all(axis.low <= tick <= axis.high for tick in axis.ticks)
         assert len(axis.ticks) >= 2
         assert all(0 <= axis.share(value) <= 1 for value in values)
 
 
 def test_a_wide_range_of_speeds_has_ticks_at_1_2_and_5():
-    assert scales.fps_axis([1.0, 300.0]).ticks == (1, 2, 5, 10, 20, 50, 100, 200)
+    assert axis_scales.fps_axis([1.0, 300.0]).ticks == (1, 2, 5, 10, 20, 50, 100, 200)
 
 
 def test_box_kinds_have_their_shapes():
     bottom_up = replace(report_rows.row(), approach="bottom-up", boxes="")
-    kinds = [marks.box_kind(row) for row in (report_rows.row(boxes="gt"), report_rows.row())]
-    assert [*kinds, marks.box_kind(bottom_up)] == [marks.GT, marks.DETECTED, marks.NO_BOXES]
+    kinds = [chart_marks.box_kind(row) for row in (report_rows.row(boxes="gt"), report_rows.row())]
+    assert [*kinds, chart_marks.box_kind(bottom_up)] == [
+        chart_marks.GT,
+        chart_marks.DETECTED,
+        chart_marks.NO_BOXES,
+    ]
 
 
 def test_labels_are_letters_or_names_and_repeated_ones_say_how_they_differ():
@@ -145,7 +151,7 @@ def test_labels_are_letters_or_names_and_repeated_ones_say_how_they_differ():
         report_rows.row(letter=None, runtime="torch"),
         report_rows.row(letter=None, runtime="openvino"),
     ]
-    assert labels.texts(rows) == [
+    assert label_placement.texts(rows) == [
         "b",
         "b coco",
         "hrnet-w32-256x192 torch",
@@ -155,15 +161,15 @@ def test_labels_are_letters_or_names_and_repeated_ones_say_how_they_differ():
 
 def test_a_label_without_a_letter_tells_one_scale_from_several():
     rows = [report_rows.bottom_up(number, letter=None) for number in (1, 2)]
-    single, multi = labels.texts(rows)
+    single, multi = label_placement.texts(rows)
     assert single == "higherhrnet-w32-512 1 scale"
     assert multi == "higherhrnet-w32-512 3 scales"
 
 
 def test_labels_of_the_suite_cover_neither_marks_nor_each_other():
     points = [(300.0, 200.0), (312.0, 200.0), (300.0, 212.0), (596.0, 4.0)]
-    spots = labels.place(points, ["a", "b", "c", "longer"], (600, 400))
-    around = [labels.Box(x, y, 6.0, 6.0) for x, y in points]
+    spots = label_placement.place(points, ["a", "b", "c", "longer"], (600, 400))
+    around = [label_placement.Box(x, y, 6.0, 6.0) for x, y in points]
     boxes = [spot.box for spot in spots]
     assert all(box.outside((600, 400)) == 0 for box in boxes)
     for index, box in enumerate(boxes):
@@ -182,16 +188,16 @@ def test_the_picture_has_its_own_background():
 
 def test_the_title_claims_the_same_run_only_where_it_is_so():
     measured, published = report_rows.measured(), report_rows.row()
-    assert context.headline([measured]) == "Accuracy and speed of the same run"
-    assert context.headline([published]) == "Speed measured here, accuracy as published"
-    assert "same run" not in context.headline([measured, published])
+    assert common_settings.headline([measured]) == "Accuracy and speed of the same run"
+    assert common_settings.headline([published]) == "Speed measured here, accuracy as published"
+    assert "same run" not in common_settings.headline([measured, published])
 
 
 def test_rows_that_cannot_be_compared_bring_a_warning():
     row = report_rows.row()
-    assert context.warnings([row, row]) == []
+    assert common_settings.warnings([row, row]) == []
     other = replace(row, machine="another", threads=8, complete=False)
-    machine, threads, broken = context.warnings([row, other])
+    machine, threads, broken = common_settings.warnings([row, other])
     assert "several machines" in machine
     assert "thread counts" in threads
     assert broken == "hrnet-w32-256x192@detected: the run stopped early."
@@ -260,7 +266,7 @@ def test_only_speeds_that_are_not_valid_have_a_ring_and_the_caption_says_why():
     assert throttled["worth"] == "throttled: the processor counted 14 thermal throttle events"
     assert rendering.svg(charts.ap_fps_spec(rows)).count('stroke-dasharray="2,2.5"') == 1
     assert "Dashed ring: the speed is not valid (throttled)." in texts(charts.ap_fps_spec(rows))
-    assert captions.doubts([rows[0]]) == ""
+    assert chart_captions.doubts([rows[0]]) == ""
 
 
 def test_the_picture_shows_the_largest_group_and_names_the_others_with_the_reason():

@@ -8,11 +8,11 @@ import pytest
 import made_records
 import report_rows
 from posemark.records.schema import Source
-from posemark.report import comparable, context, marks, tables
-from posemark.report.candidates import candidates
-from posemark.report.derive import load_rows
-from posemark.report.recommend import Wishes, recommend
-from posemark.report.rows import ComparedAP
+from posemark.report import chart_marks, common_settings, comparable, tables
+from posemark.report.recommend.answer import Wishes, recommend
+from posemark.report.recommend.candidates import candidates
+from posemark.report.result_row import ComparedAP
+from posemark.report.results import load_rows
 
 DATA = Source("coco:data", "0123456789abcdef")
 
@@ -57,7 +57,7 @@ def test_entries_of_the_same_images_are_left_as_they_are(tmp_path):
     for row in rows(tmp_path).values():
         assert row.ap_common is None
         assert (row.compared.AP, row.compared.images) == (row.ap["AP"], row.ap_images)
-    assert "AP is compared" not in " ".join(context.warnings(list(rows(tmp_path).values())))
+    assert "AP is compared" not in " ".join(common_settings.warnings(list(rows(tmp_path).values())))
 
 
 def test_an_entry_of_too_few_images_does_not_limit_the_others(tmp_path):
@@ -108,9 +108,11 @@ def mixed():
 
 def test_what_is_drawn_listed_and_recommended_is_the_ap_over_common_images():
     good, quick = mixed()
-    assert [marks.mark(row)["ap"] for row in (good, quick)] == pytest.approx([72, 68])
-    assert marks.mark(quick)["ap_low"] == pytest.approx(66)
-    assert marks.mark(quick)["ap_text"].startswith("68.0 over the 40 images that all have; 75.0 ")
+    assert [chart_marks.mark(row)["ap"] for row in (good, quick)] == pytest.approx([72, 68])
+    assert chart_marks.mark(quick)["ap_low"] == pytest.approx(66)
+    assert chart_marks.mark(quick)["ap_text"].startswith(
+        "68.0 over the 40 images that all have; 75.0 "
+    )
     assert [each.ap for each in candidates([good, quick])] == [0.72, 0.68]
     answer = recommend([good, quick], Wishes(max_ap_loss=1))
     assert [each.name for each in answer.shortlist] == ["b good@detected"]
@@ -128,7 +130,9 @@ def test_tables_give_both_and_say_what_is_compared():
 
 
 def test_the_command_goes_on_with_the_entry_that_has_the_fewest_images():
-    (told,) = (line for line in context.warnings(mixed()) if line.startswith("AP is compared"))
+    (told,) = (
+        line for line in common_settings.warnings(mixed()) if line.startswith("AP is compared")
+    )
     assert "40 images that all entries of the run have (they have 40 to 90)" in told
     words = shlex.split(told.partition("more: ")[2])
     assert words[:3] == ["posemark", "run", "good@detected"]

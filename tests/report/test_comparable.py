@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 import report_rows
-from posemark.report import comparable, context
+from posemark.report import common_settings, comparable
 
 OTHERWISE = {
     "machines": {"machine": "Apple M4, 10 cores"},
@@ -137,9 +137,9 @@ def test_measured_aps_need_the_same_images_and_sigmas(change, refusal, told):
     reason = comparable.reasons(rows)[-1]
     assert reason.startswith(f"APs that were measured {refusal} are not compared. ")
     assert told in reason
-    (why,) = (why for why, found in context.unplotted(rows).items() if rows[-1] in found)
+    (why,) = (why for why, found in common_settings.unplotted(rows).items() if rows[-1] in found)
     assert "other images" in why
-    assert rows[-1] not in context.plotted(rows)
+    assert rows[-1] not in common_settings.plotted(rows)
 
 
 def test_images_of_rows_without_a_measured_ap_do_not_matter():
@@ -166,7 +166,7 @@ def test_nothing_has_no_group():
 def test_warnings_tell_reasons_flips_doubts_and_flaws_in_this_order(rows):
     rows[0] = replace(rows[0], machine="another", flip=True, complete=False)
     rows[1] = report_rows.judged(rows[1], "contended")
-    machines, flips, contended, broken = context.warnings(rows)
+    machines, flips, contended, broken = common_settings.warnings(rows)
     assert machines.startswith("Speeds of several machines")
     assert flips.startswith("Rows with and without flip test")
     assert contended == "Speed contended, other work took the machine's time: b."
@@ -175,9 +175,13 @@ def test_warnings_tell_reasons_flips_doubts_and_flaws_in_this_order(rows):
 
 def test_a_warning_names_the_first_of_many_rows():
     rows = [report_rows.judged(row, "contended") for row in report_rows.seed()]
-    (warning,) = (line for line in context.warnings(rows) if line.startswith("Speed contended"))
+    (warning,) = (
+        line for line in common_settings.warnings(rows) if line.startswith("Speed contended")
+    )
     assert warning.endswith(f": a, b, c, d, e and {len(rows) - 5} more.")
-    (warning,) = (line for line in context.warnings(rows[:6]) if line.startswith("Speed contended"))
+    (warning,) = (
+        line for line in common_settings.warnings(rows[:6]) if line.startswith("Speed contended")
+    )
     assert warning.endswith(": a, b, c, d, e, f.")
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import made_records as records
-from posemark.measure.interval import Interval
+from posemark.measure.speed_interval import Interval
 from posemark.records.schema import FrameLine, Source
 from posemark.report import compare
 from posemark.report.compare import Change, Comparison
-from posemark.report.rows import Verdict
+from posemark.report.result_row import Verdict
 
 BLOCKS, FRAMES = 40, 8
 PEOPLE = np.random.default_rng(7).integers(1, 6, BLOCKS * FRAMES)

@@ -18,8 +18,8 @@ from browser_page import (
     text,
     written,
 )
-from posemark.report import figures, strip, terms
-from posemark.report.figures import DASH, ap_known
+from posemark.report import formats, speed_strip, terms
+from posemark.report.formats import DASH, ap_known
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 CHARTS = ("ap-fps", "cost", "stages", "latency", "timeline", "keypoints", "sizes")
@@ -142,14 +142,14 @@ def test_speeds_without_any_ap_stand_left_of_the_axis(browser, seed):
     marks = data(browser, "ap-fps", "points")
     place = "return arguments[0].map((at) => views.get('ap-fps').view.scale('x')(at))"
     pixels = browser.execute_script(place, [mark["at"] for mark in marks])
-    left = {mark["id"] for mark, x in zip(marks, pixels, strict=True) if 0 < x < strip.WIDTH}
+    left = {mark["id"] for mark, x in zip(marks, pixels, strict=True) if 0 < x < speed_strip.WIDTH}
     assert left == unknown
     assert unknown
-    assert strip.LABEL in text(browser, "#ap-fps")
+    assert speed_strip.LABEL in text(browser, "#ap-fps")
     assert "Left of the AP axis" in browser.page_source
     find(browser, "input[name=view][value=bottom-up]").send_keys(" ")
     settled(browser)
-    assert strip.LABEL not in text(browser, "#ap-fps"), "every bottom-up entry has an AP"
+    assert speed_strip.LABEL not in text(browser, "#ap-fps"), "every bottom-up entry has an AP"
 
 
 def test_both_rules_of_the_strip_agree(browser, seed):
@@ -157,7 +157,7 @@ def test_both_rules_of_the_strip_agree(browser, seed):
     chance = random.Random(3)
     sets = [[chance.uniform(0, 400) for _ in range(chance.randint(0, 30))] for _ in range(100)]
     ours = browser.execute_script("return arguments[0].map(lanes)", sets)
-    assert ours == [strip.lanes(heights) for heights in sets]
+    assert ours == [speed_strip.lanes(heights) for heights in sets]
 
 
 def test_the_views_are_chosen_by_keyboard(browser, seed):
@@ -208,7 +208,7 @@ def test_figures_are_written_as_elsewhere(browser, seed):
     values = [0, 0.0123, 0.0786, 0.0949, 0.0951, 0.5, 1, 9.876, 9.99, 9.996, 42.06, 99.96]
     values += [123.4, 1234.6, 9_999_999.0]
     written_here = browser.execute_script("return arguments[0].map(digits)", values)
-    assert written_here == [figures.three_digits(value) for value in values]
+    assert written_here == [formats.three_digits(value) for value in values]
 
 
 def test_bars_of_stages_fill_the_mean_frame(browser, seed):

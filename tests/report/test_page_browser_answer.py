@@ -8,9 +8,9 @@ import pytest
 
 import report_rows
 from browser_page import chromium, find, opened, settled, text, written
-from posemark.report import recommend
-from posemark.report.reasons import DOUBTED, NOTHING_DECIDED, ON_TRUTH
-from posemark.report.recommend import Wishes
+from posemark.report.recommend import answer as decision
+from posemark.report.recommend.answer import Wishes
+from posemark.report.recommend.reasons import DOUBTED, NOTHING_DECIDED, ON_TRUTH
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 DECIDE = """
@@ -140,7 +140,7 @@ def test_the_page_decides_as_the_program_does(browser, page):
         {"rows": recommend.page_data(rows), "wanted": as_in_the_page(wishes)}
         for rows, wishes in cases
     ]
-    answers = [recommend.recommend(rows, wishes) for rows, wishes in cases]
+    answers = [decision.recommend(rows, wishes) for rows, wishes in cases]
     assert browser.execute_script(DECIDE, asked) == [decided(answer) for answer in answers]
     assert sum(len(answer.shortlist) > 1 for answer in answers) > 20
     assert sum(bool(answer.beaten) for answer in answers) > 20
@@ -164,7 +164,7 @@ def wish(browser, **wishes):
 def test_the_panel_tells_the_shortlist_what_is_excluded_and_what_a_wish_costs(browser, page):
     opened(browser, page)
     wish(browser, min_fps=0.5, max_loss=20)
-    answer = recommend.recommend(report_rows.seed_measured(), Wishes(min_fps=0.5, max_ap_loss=20.0))
+    answer = decision.recommend(report_rows.seed_measured(), Wishes(min_fps=0.5, max_ap_loss=20.0))
     browser.execute_script("document.querySelector('#answer > details').open = true")
     shown = text(browser, "#answer")
     assert shown.startswith(f"{len(answer.fitting)} of 25 entries fit")
@@ -200,7 +200,7 @@ def test_the_panel_says_what_comes_nearest_where_nothing_fits(browser, page):
     opened(browser, page, "#min_fps=1000&crowd=20")
     shown = text(browser, "#answer")
     assert shown.startswith("0 of 25 entries fit")
-    answer = recommend.recommend(report_rows.seed_measured(), Wishes(min_fps=1000.0, people=20))
+    answer = decision.recommend(report_rows.seed_measured(), Wishes(min_fps=1000.0, people=20))
     assert answer.nearest["fps"].partition(":")[0] in shown.split("Nearest")[1]
     assert find(browser, "[name=crowd]").get_attribute("value") == "20"
 

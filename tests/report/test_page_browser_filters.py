@@ -18,7 +18,8 @@ from browser_page import (
     text,
     written,
 )
-from posemark.report import context, entries, figures, fronts
+from posemark.report import common_settings, formats, pareto
+from posemark.report.page import entries
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 BY_NAME = {each.name: each for each in entries.FILTERS}
@@ -62,7 +63,7 @@ def places(keep):
 
 
 TIMES = "\N{MULTIPLICATION SIGN}"
-PLOTTED = {id(row) for row in context.plotted(ROWS)}
+PLOTTED = {id(row) for row in common_settings.plotted(ROWS)}
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -138,7 +139,7 @@ def test_another_address_changes_the_page_that_is_open(browser, page):
     assert tabled(browser) == places(lambda row: row.family == "HRNet")
 
 
-@pytest.mark.parametrize("people", figures.PEOPLE)
+@pytest.mark.parametrize("people", formats.PEOPLE)
 def test_people_in_the_frame_change_the_speeds_to_those_of_the_lines(people, browser, page):
     opened(browser, page)
     choose(browser, "people", str(people))
@@ -146,13 +147,13 @@ def test_people_in_the_frame_change_the_speeds_to_those_of_the_lines(people, bro
     assert len(marks) == 25
     for mark in marks:
         row = ROWS[mark["id"]]
-        assert mark["fps"] == pytest.approx(figures.fps_at(row, people))
-        assert mark["label"].endswith("†") == figures.extrapolated(row, people)
+        assert mark["fps"] == pytest.approx(formats.fps_at(row, people))
+        assert mark["label"].endswith("†") == formats.extrapolated(row, people)
         assert mark["fps_low"] is None
-    beyond = any(figures.extrapolated(ROWS[mark["id"]], people) for mark in marks)
+    beyond = any(formats.extrapolated(ROWS[mark["id"]], people) for mark in marks)
     assert find(browser, "#beyond").is_displayed() == beyond
     assert [each["people"] for each in data(browser, "cost", "wish")] == [people]
-    (shown,) = [people for people in figures.PEOPLE if displayed(browser, f"td.people-{people}")]
+    (shown,) = [people for people in formats.PEOPLE if displayed(browser, f"td.people-{people}")]
     assert shown == people
     choose(browser, "people", "")
     fps = [each["fps"] for each in data(browser, "ap-fps", "points")]
@@ -199,7 +200,7 @@ def test_fronts_follow_what_is_shown_by_the_rule_of_the_picture(address, browser
     again = "return stepped(plotted().map(mark), arguments[0])"
     ours = corners(browser.execute_script(again, list(origin)))
     points = [(mark["ap"], mark["fps"]) for mark in marks]
-    theirs = {each.kind: each.corners for each in fronts.fronts(rows, points, origin)}
+    theirs = {each.kind: each.corners for each in pareto.fronts(rows, points, origin)}
     assert ours == {kind: [tuple(each) for each in found] for kind, found in theirs.items()}
     lines = "return document.querySelectorAll('#ap-fps .fronts_marks path').length"
     assert browser.execute_script(lines) == len(theirs)
@@ -215,7 +216,7 @@ def test_both_rules_of_fronts_agree_on_any_points(browser, page):
     ours = browser.execute_script(
         "return arguments[0].map((points) => stairs(pareto(points), [-1, -1]))", sets
     )
-    theirs = [fronts.stairs(fronts.pareto(points), (-1, -1)) for points in sets]
+    theirs = [pareto.stairs(pareto.pareto(points), (-1, -1)) for points in sets]
     assert [[tuple(each) for each in found] for found in ours] == theirs
 
 

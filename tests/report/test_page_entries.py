@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 import report_rows
-from posemark.report import charts, entries, facts
+from posemark.report import charts
+from posemark.report.page import entries, facts
 
 
 def told(rows):

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from posemark.report.evidence import accuracy_command, command, images_for
-from posemark.report.recommend import Undecided, Wishes, page_data, recommend
-from posemark.report.rows import Published, Verdict
+from posemark.report.missing_evidence import accuracy_command, command, images_for
+from posemark.report.recommend.answer import Undecided, Wishes, page_data, recommend
+from posemark.report.result_row import Published, Verdict
 from report_rows import row
 
 

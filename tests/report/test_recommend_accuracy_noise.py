@@ -13,9 +13,9 @@ import pytest
 
 import made_records as records
 import report_rows
-from posemark.report.recommend import Wishes, recommend
+from posemark.report.recommend.answer import Wishes, recommend
+from posemark.score.ap_bootstrap import resampled_aps
 from posemark.score.coco import judge
-from posemark.score.interval import resampled_aps
 
 NETWORKS = {"a": 8.0, "b": 8.3, "c": 9.0, "d": 10.0, "e": 12.0}
 """Pixels that they miss key points by, in an image of usual difficulty."""

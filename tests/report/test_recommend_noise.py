@@ -8,8 +8,8 @@ import pytest
 
 import made_records as records
 from posemark.records.schema import Published
-from posemark.report import derive
-from posemark.report.recommend import Wishes, recommend
+from posemark.report import results
+from posemark.report.recommend.answer import Wishes, recommend
 
 NETWORKS = {"a": (20, 40), "b": (5, 25), "c": (60, 12), "d": (2, 70)}
 WISHES_PER_MACHINE = 100
@@ -46,7 +46,7 @@ def measured(folder, chance):
                 truth=f"truth-{network}{twin}.json",
             )
             records.write(folder, head, blocks)
-    return derive.load_rows([folder])
+    return results.load_rows([folder])
 
 
 def judged(rows, wish, tally):

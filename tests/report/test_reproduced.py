@@ -8,9 +8,10 @@ from rich.console import Console
 
 import report_rows
 from posemark.models import all_models
-from posemark.report import page, reproduced, tables
-from posemark.report.expected import DIFFERS, NOT_COMPARABLE, WITHIN, in_brief
-from posemark.report.rows import Reproduction
+from posemark.report import reproduced, tables
+from posemark.report.expected_ap import DIFFERS, NOT_COMPARABLE, WITHIN, in_brief
+from posemark.report.page import html
+from posemark.report.result_row import Reproduction
 
 IMAGES = "it is over 5,000 images of val2017, this over 60"
 FLIP = "it is with flip test, this without"
@@ -71,10 +72,10 @@ def test_without_a_measured_ap_there_is_no_table():
     rows = [report_rows.top_down(0, "detected")]
     assert reproduced.console(rows) is None
     assert "Measured against" not in tables.markdown(rows)
-    assert 'id="reproduced"' not in page.html(rows, "x")
+    assert 'id="reproduced"' not in html.html(rows, "x")
 
 
-@pytest.mark.parametrize("of", [tables.markdown, lambda rows: page.html(rows, "x")])
+@pytest.mark.parametrize("of", [tables.markdown, lambda rows: html.html(rows, "x")])
 def test_markdown_and_page_have_it_with_the_reasons_in_the_line(of):
     text = of(ROWS)
     assert "Measured against published" in text

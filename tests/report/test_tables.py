@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 import report_rows
-from posemark.report import context, figures, labels, tables
-from posemark.report.result import Result, result_of
+from posemark.report import common_settings, formats, label_placement, tables
+from posemark.report.json_result import Result, result_of
 
 
 def printed(rows, width=100):
@@ -49,7 +49,7 @@ def test_the_share_of_the_machine_stands_in_tables_where_it_is_known():
     lines = [line.split("|") for line in tables.markdown(rows).splitlines()[:5]]
     place = [title.strip() for title in lines[0]].index("of peak")
     cells = [line[place].strip() for line in lines[2:]]
-    assert cells == ["41%", "2.5%", figures.DASH]
+    assert cells == ["41%", "2.5%", formats.DASH]
     assert "peak" in printed(rows)
     assert "41%" in printed(rows)
     assert "peak" not in printed(rows[2:]), "no column without a figure: terminals are narrow"
@@ -63,7 +63,7 @@ def test_markdown_has_the_main_columns_and_one_line_a_row():
         *("weights", "boxes", "frames", "people / frame", "pipeline FPS", "ceiling"),
     ]
     cells = [cell.strip() for cell in lines[3].strip("|").split("|")]
-    dash = figures.DASH
+    dash = formats.DASH
     assert cells == [
         *("b", "hrnet-w32-256x192@detected", "5.27", "±2.1%", dash, dash, "74.4\\*", "valid"),
         *("none", "simulated", "500", "3.02", "5.15", "96.2"),
@@ -146,8 +146,8 @@ def test_the_terminal_table_has_the_measured_ap_and_else_the_published_one():
     lines = {
         line[:2]: line.split() for line in printed(report_rows.seed_measured(), 80).splitlines()
     }
-    assert lines["b "][-2:] == ["75.5", f"(72.7{figures.DASH}78.2)"]
-    assert (lines["c "][-1], lines["f "][-1]) == ("76.3*", figures.DASH)
+    assert lines["b "][-2:] == ["75.5", f"(72.7{formats.DASH}78.2)"]
+    assert (lines["c "][-1], lines["f "][-1]) == ("76.3*", formats.DASH)
 
 
 def test_a_row_that_is_compared_with_nothing_fits_too():
@@ -186,7 +186,7 @@ def test_every_figure_of_a_row_has_its_column():
         "peak memory": "1.23 GB",
         "weights size": "114 MB",
         "energy / frame": "package 2.31 J, dram 0.41 J",
-        "AP, 95%": f"70.1{figures.DASH}76.5",
+        "AP, 95%": f"70.1{formats.DASH}76.5",
         "published AP: reproduced": "expected 74.4 (detected, flip test), got 74.3",
         "mode": "paced at 30 FPS",
         "device": "cuda: T4",
@@ -202,32 +202,32 @@ def test_fps_of_crowds_is_marked_where_it_is_extrapolated():
     row = report_rows.bottom_up(0, most_people=5)
     titles = ("FPS, 1 person", "FPS, 5 people", "FPS, 20 people")
     assert [cell(title, row) for title in titles] == ["0.53", "0.52", "0.51†"]
-    assert [cell(title, report_rows.row()) for title in titles] == [figures.DASH] * 3
-    assert context.extrapolated_caption([row]).startswith("† extrapolated")
-    assert context.extrapolated_caption([report_rows.bottom_up(0, most_people=20)]) == ""
-    assert context.extrapolated_caption([report_rows.row()]) == ""
+    assert [cell(title, report_rows.row()) for title in titles] == [formats.DASH] * 3
+    assert common_settings.extrapolated_caption([row]).startswith("† extrapolated")
+    assert common_settings.extrapolated_caption([report_rows.bottom_up(0, most_people=20)]) == ""
+    assert common_settings.extrapolated_caption([report_rows.row()]) == ""
 
 
 def test_fps_of_a_crowd_is_what_the_line_says():
     row = report_rows.row(intercept_ms=20.0, ms_per_person=10.0, most_people=4)
-    assert figures.fps_at(row, 3) == pytest.approx(20.0)
-    assert [figures.extrapolated(row, people) for people in (4, 5)] == [False, True]
-    assert figures.fps_at(report_rows.row(intercept_ms=0.0, ms_per_person=0.0), 3) is None
+    assert formats.fps_at(row, 3) == pytest.approx(20.0)
+    assert [formats.extrapolated(row, people) for people in (4, 5)] == [False, True]
+    assert formats.fps_at(report_rows.row(intercept_ms=0.0, ms_per_person=0.0), 3) is None
 
 
 def test_intervals_are_written_with_their_farther_side():
     row = report_rows.row(fps_pose=10.0, fps_interval=(9.9, 10.3))
-    assert figures.half_width(row) == pytest.approx(0.03)
-    assert (figures.fps(row), figures.short_fps(row)) == ("10.0 ±3.0%", "10.0 ±3%")
+    assert formats.half_width(row) == pytest.approx(0.03)
+    assert (formats.fps(row), formats.short_fps(row)) == ("10.0 ±3.0%", "10.0 ±3%")
     exact = replace(row, fps_interval=(9.996, 10.004))
-    assert (figures.fps(exact), figures.short_fps(exact)) == ("10.0 ±0.04%", "10.0 ±0.0%")
+    assert (formats.fps(exact), formats.short_fps(exact)) == ("10.0 ±0.04%", "10.0 ±0.0%")
     unknown = replace(row, fps_interval=None)
-    assert (figures.fps(unknown), figures.short_fps(unknown)) == ("10.0", "10.0")
-    assert figures.half_width(replace(row, fps_pose=None)) is None
+    assert (formats.fps(unknown), formats.short_fps(unknown)) == ("10.0", "10.0")
+    assert formats.half_width(replace(row, fps_pose=None)) is None
 
 
 def short(rows):
-    return labels.short_names(rows)
+    return label_placement.short_names(rows)
 
 
 def test_short_names_say_what_differs_and_only_that():
@@ -270,12 +270,12 @@ def test_sentences_below_a_narrow_table_are_as_wide_as_the_terminal():
 def test_a_line_through_few_frames_is_what_was_measured():
     few = {"frames": 3, "persons": 3, "fps_pose": 1000 / 435, "intercept_ms": 0.0}
     row = report_rows.row(**few, ms_per_person=435.0)
-    assert figures.line(row) == "435 at 1 person"
-    assert figures.cost(row) == "435 ms at 1 person"
-    assert figures.line(replace(row, persons=8)) == "435 at 2.67 people"
-    assert figures.line(replace(row, frames=0, fps_pose=None)) == "0.00 + 435"
-    assert figures.line(replace(row, network_frames=10)) == "0.00 + 435"
-    assert figures.cost(replace(row, frames=10)) == "0.00 ms + 435 ms per person"
+    assert formats.line(row) == "435 at 1 person"
+    assert formats.cost(row) == "435 ms at 1 person"
+    assert formats.line(replace(row, persons=8)) == "435 at 2.67 people"
+    assert formats.line(replace(row, frames=0, fps_pose=None)) == "0.00 + 435"
+    assert formats.line(replace(row, network_frames=10)) == "0.00 + 435"
+    assert formats.cost(replace(row, frames=10)) == "0.00 ms + 435 ms per person"
 
 
 def test_what_names_do_not_say_stands_below_the_table():
@@ -288,15 +288,15 @@ def test_what_names_do_not_say_stands_below_the_table():
 
 def test_bytes_have_decimal_units():
     sizes = (None, 0, 999, 1000, 12_345_678, 1_234_567_890)
-    shown = [figures.DASH, "0 B", "999 B", "1.00 kB", "12.3 MB", "1.23 GB"]
-    assert [figures.size_of(size) for size in sizes] == shown
+    shown = [formats.DASH, "0 B", "999 B", "1.00 kB", "12.3 MB", "1.23 GB"]
+    assert [formats.size_of(size) for size in sizes] == shown
 
 
 def test_bottom_up_rows_have_scales_in_every_wide_table():
     single, multi = report_rows.bottom_up(1), report_rows.bottom_up(2)
     (scales,) = [column for column in tables.COLUMNS if column.title == "scales"]
     assert [scales.text(row) for row in (single, multi)] == ["1", "0.5, 1, 2"]
-    assert scales.text(report_rows.row()) == figures.DASH
+    assert scales.text(report_rows.row()) == formats.DASH
     assert next(csv.DictReader(io.StringIO(tables.csv([multi]))))["scales"] == "0.5; 1.0; 2.0"
 
 
@@ -308,16 +308,16 @@ def test_the_terminal_table_says_what_is_wrong_with_a_row():
 
 def test_an_ap_over_no_people_is_no_measurement():
     row = report_rows.row(ap=dict.fromkeys(tables.METRICS))
-    assert figures.measured_ap(row) is None
+    assert formats.measured_ap(row) is None
     lines = tables.markdown([row, report_rows.measured()]).splitlines()
     place = [title.strip() for title in lines[0].split("|")].index("AP")
-    assert [line.split("|")[place].strip() for line in lines[2:4]] == [figures.DASH, "73.3"]
+    assert [line.split("|")[place].strip() for line in lines[2:4]] == [formats.DASH, "73.3"]
 
 
 def test_numbers_have_three_digits():
     values = [None, 0, 0.0786, 0.0996, 0.123, 9.994, 9.996, 99.94, 99.96, 1234.5]
-    shown = [figures.DASH, "0.00", "0.079", "0.10", "0.12", "9.99", "10.0", "99.9", "100", "1,234"]
-    assert [figures.three_digits(value) for value in values] == shown
+    shown = [formats.DASH, "0.00", "0.079", "0.10", "0.12", "9.99", "10.0", "99.9", "100", "1,234"]
+    assert [formats.three_digits(value) for value in values] == shown
 
 
 def test_every_table_takes_no_rows():

@@ -7,11 +7,11 @@ import pytest
 
 import made_records
 from posemark.measure import PROTOCOL
-from posemark.measure.interval import FEWEST_BLOCKS, pose_interval
+from posemark.measure.speed_interval import FEWEST_BLOCKS, pose_interval
 from posemark.records.files import Block, Record
 from posemark.records.schema import BlockLine, FrameLine, Resumed
 from posemark.report import verdict
-from posemark.report.figures import VERDICTS
+from posemark.report.formats import VERDICTS
 
 WALL_NS = 500_000_000
 MACHINE_NS = 2 * WALL_NS  # two cores

@@ -4,7 +4,7 @@ import pytest
 
 import report_rows
 from posemark.core.errors import UsageError
-from posemark.report.rows import Verdict
+from posemark.report.result_row import Verdict
 from posemark.report.write import WRITERS, write
 
 STARTS = {

@@ -18,8 +18,8 @@ from posemark.core.errors import ExportError, UsageError
 from posemark.models import spec_of
 from posemark.nn import formula
 from posemark.nn.deform import deform_conv
-from posemark.runtimes import Calibration, Source, Target, opening
-from posemark.runtimes.opening import RUNTIMES, open_session, require
+from posemark.runtimes import Calibration, Source, Target, registry
+from posemark.runtimes.registry import RUNTIMES, open_session, require
 
 
 class Network(nn.Module):
@@ -114,7 +114,7 @@ def test_float32_is_what_torch_gives_for_any_size_and_again_from_the_store(runti
 LOWER = [
     (name, precision)
     for name in installed()
-    for precision in opening.supported(name, "cpu")
+    for precision in registry.supported(name, "cpu")
     if precision != "fp32" and (precision != "int8" or name != "openvino" or find_spec("nncf"))
 ]
 
@@ -133,7 +133,7 @@ def test_what_a_runtime_cannot_do_is_refused_and_what_it_can_is_named(runtime, s
         require(Target(runtime, "fp8"))
     with pytest.raises(UsageError, match=r"finds no device 'abacus' here; it finds .*cpu"):
         open_session(Target(runtime, device="abacus"), source(store))
-    if "int8" in opening.supported(runtime, "cpu"):
+    if "int8" in registry.supported(runtime, "cpu"):
         with pytest.raises(UsageError, match="data set to calibrate with"):
             require(Target(runtime, "int8"))
 
@@ -141,7 +141,7 @@ def test_what_a_runtime_cannot_do_is_refused_and_what_it_can_is_named(runtime, s
 def test_unknown_runtimes_and_absent_packages_are_named(monkeypatch):
     with pytest.raises(UsageError, match="no runtime is called 'caffe'; there are torch, "):
         require(Target("caffe"))
-    monkeypatch.setattr(opening, "find_spec", lambda _: None)
+    monkeypatch.setattr(registry, "find_spec", lambda _: None)
     for runtime, extra in (("onnxruntime", "onnx"), ("openvino", "openvino"), ("tflite", "tflite")):
         with pytest.raises(UsageError, match=rf"pip install 'posemark\[{extra}\]'"):
             require(Target(runtime))

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from posemark.cards import schema, trial
+from posemark.cards import schema, trial_run
 from posemark.cards.model import find_artefact, with_artefact
 from posemark.cards.reading import read
-from posemark.core.artefact import Artefact
 from posemark.core.errors import PoseMarkError
+from posemark.core.model_file import Artefact
 from posemark.core.spec import Approach, ModelSpec
 from posemark.runtimes import Tensor
-from posemark.runtimes.declared import layout_problems, shape_of, size_problems, type_problems
-from posemark.runtimes.files import FileSession, missing_sources
-from posemark.runtimes.opening import default_target, open_file, require
+from posemark.runtimes.declared_input import layout_problems, shape_of, size_problems, type_problems
+from posemark.runtimes.model_file import FileSession, missing_sources
+from posemark.runtimes.registry import default_target, open_file, require
 
 
 @dataclass(frozen=True)
@@ -118,31 +118,31 @@ def _listed(tensors: list[Tensor]) -> str:
 
 
 def _tried(model: ModelSpec, session: FileSession) -> Iterator[Finding]:
-    scenes = trial.scenes()
+    scenes = trial_run.scenes()
     try:
-        outputs = trial.raw_outputs(model, session, scenes[0])
+        outputs = trial_run.raw_outputs(model, session, scenes[0])
     except PoseMarkError as error:
         yield _of("run", str(error))
         return
-    shapes = list(trial.shape_problems(model, outputs, scenes[0]))
-    yield _of("shapes", *shapes, right=trial.expected_shape(model, scenes[0]))
+    shapes = list(trial_run.shape_problems(model, outputs, scenes[0]))
+    yield _of("shapes", *shapes, right=trial_run.expected_shape(model, scenes[0]))
     if shapes:
         return
-    broken = list(trial.not_finite(model, session, scenes))
+    broken = list(trial_run.not_finite(model, session, scenes))
     if broken:
         yield _of("values", *broken)
         return
-    values = list(trial.value_problems(model, session, scenes))
-    yield _of("values", *values, right=trial.value_range(model, session, scenes))
-    hint = trial.better_pixels(model, session, scenes)
+    values = list(trial_run.value_problems(model, session, scenes))
+    yield _of("values", *values, right=trial_run.value_range(model, session, scenes))
+    hint = trial_run.better_pixels(model, session, scenes)
     yield Finding("hint" if hint else "ok", "colours", hint or "no other normalising does better")
-    oks = trial.likeness(model, session, scenes)
+    oks = trial_run.likeness(model, session, scenes)
     yield _pose(oks, model.approach)
 
 
 def _pose(oks: float, approach: Approach) -> Finding:
     said = f"drawn people are found with a mean OKS of {oks:.2f}"
-    if oks >= trial.FOUND_OKS[approach]:
+    if oks >= trial_run.FOUND_OKS[approach]:
         return Finding("ok", "pose", said)
     return Finding(
         "hint",

@@ -14,14 +14,14 @@ from posemark.cards.reading import read
 from posemark.codecs import paf
 from posemark.codecs.coordinates import Coordinates
 from posemark.codecs.heatmap import Heatmap
-from posemark.core.artefact import Artefact, FileOutput
 from posemark.core.errors import CardError, CheckpointError, UsageError
+from posemark.core.model_file import Artefact, FileOutput
 from posemark.core.places import with_home
 from posemark.core.spec import Codec, Convention, ModelSpec, Pixels, Reported, Weights
 from posemark.geometry import conventions
 from posemark.geometry.fixed_height import FixedHeight
 from posemark.runtimes import onnx_file
-from posemark.runtimes.opening import FORMATS
+from posemark.runtimes.registry import FORMATS
 from posemark.weights import Checkpoint, cache_dir, sha256_of
 
 FOLDERS = "POSEMARK_ARTEFACTS"

@@ -11,7 +11,7 @@ import msgspec
 from posemark.cards.schema import Card
 from posemark.core import toml
 from posemark.core.errors import CardError
-from posemark.runtimes.opening import FORMATS
+from posemark.runtimes.registry import FORMATS
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 120

@@ -5,21 +5,21 @@ import sys
 import typer
 
 from posemark.cli import (
-    checking,
-    comparing,
-    exporting,
-    getting,
-    listing,
+    check,
+    compare,
+    export,
+    get,
+    interrupt,
+    list_entries,
     machine,
-    recommending,
-    reporting,
-    running,
-    stopping,
+    recommend,
+    report,
+    run,
     terminal,
-    tuning,
-    weighing,
+    tune,
+    weights,
 )
-from posemark.cli.paths import Command
+from posemark.cli.option_types import Command
 from posemark.cli.usage import Group
 from posemark.core.errors import PoseMarkError
 from posemark.measure.environment import wait_passively
@@ -64,19 +64,19 @@ def _root(
     pass
 
 
-app.command("list")(listing.list_entries)
-app.command("get", no_args_is_help=True)(getting.get)
-app.command("run", no_args_is_help=True)(running.run)
-app.command("check", no_args_is_help=True)(checking.check)
-app.command("tune", no_args_is_help=True)(tuning.tune)
-app.command("report", no_args_is_help=True)(reporting.report)
-app.command("recommend", no_args_is_help=True)(recommending.recommend)
-app.command("compare", no_args_is_help=True)(comparing.compare)
+app.command("list")(list_entries.list_entries)
+app.command("get", no_args_is_help=True)(get.get)
+app.command("run", no_args_is_help=True)(run.run)
+app.command("check", no_args_is_help=True)(check.check)
+app.command("tune", no_args_is_help=True)(tune.tune)
+app.command("report", no_args_is_help=True)(report.report)
+app.command("recommend", no_args_is_help=True)(recommend.recommend)
+app.command("compare", no_args_is_help=True)(compare.compare)
 app.command("machine")(machine.machine)
-app.command("export", no_args_is_help=True)(exporting.export)
-app.add_typer(weighing.app, name="weights")
+app.command("export", no_args_is_help=True)(export.export)
+app.add_typer(weights.app, name="weights")
 
-for _registered in (*app.registered_commands, *weighing.app.registered_commands):
+for _registered in (*app.registered_commands, *weights.app.registered_commands):
     _registered.cls = Command
 
 
@@ -88,10 +88,10 @@ def main() -> None:
         try:
             app()
         finally:
-            stopping.ignore_from_here()
+            interrupt.ignore_from_here()
             sys.stdout.flush()
     except KeyboardInterrupt:  # one more while the command was ending on the first
-        sys.exit(stopping.EXIT_STATUS)
+        sys.exit(interrupt.EXIT_STATUS)
     except PoseMarkError as error:
         from rich.text import Text
 

@@ -11,7 +11,7 @@ import typer
 from posemark.cli import terminal
 from posemark.core.errors import RecordError
 from posemark.measure.clock import Budget
-from posemark.report.rows import Row
+from posemark.report.result_row import Row
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,9 +83,9 @@ def _words_of(parameter: Any, value: Any) -> list[str]:
 
 def load_rows(runs: list[Path]) -> list[Row]:
     """The rows of all records, with a bar on the terminal while they are read and scored."""
-    from posemark.report import derive
+    from posemark.report import results
 
-    return derive.load_rows(runs, scoring_bar, say_left_out)
+    return results.load_rows(runs, scoring_bar, say_left_out)
 
 
 def scoring_bar(records: list[Path]) -> Iterable[Path]:

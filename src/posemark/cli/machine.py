@@ -11,7 +11,7 @@ from posemark.cli import terminal
 from posemark.cli.run_options import MachineOption
 
 if TYPE_CHECKING:
-    from posemark.jobs.ceiling import Ceiling
+    from posemark.machine.peak import Ceiling
 
 EXAMPLE = "hrnet-w32-256x192"
 
@@ -38,7 +38,7 @@ def machine(
 
         posemark machine --threads 1 --json
     """
-    from posemark.jobs.ceiling import ATTEMPTS, SECONDS
+    from posemark.machine.peak import ATTEMPTS, SECONDS
     from posemark.measure.environment import environment, usable_cores
 
     identity = environment(machine)  # first: a name that it refuses must not cost the measurement
@@ -50,11 +50,11 @@ def machine(
 
 
 def _print_json(identity: dict[str, Any], ceiling: "Ceiling") -> None:
-    from posemark.report import outputs
+    from posemark.report import json_outputs
 
     terminal.say(
-        outputs.printed(
-            outputs.MachinePeaks,
+        json_outputs.printed(
+            json_outputs.MachinePeaks,
             machine=identity,
             threads=ceiling.threads,
             peak=ceiling.rates,
@@ -76,7 +76,7 @@ def attained(
     networks.
     """
     from posemark.core.errors import RunError
-    from posemark.jobs import ceiling
+    from posemark.machine import peak
 
     known = _kept(threads, label)
     if known:
@@ -90,7 +90,7 @@ def attained(
         return None
     try:
         # Once: whoever wants to run three frames on a busy machine should not wait for its rest.
-        found = _measured(threads, ceiling.SHORT_SECONDS, quiet, label, most=1)
+        found = _measured(threads, peak.SHORT_SECONDS, quiet, label, most=1)
     except RunError as error:
         terminal.say(f"{error} Results will not show what share of it they reach.", err=True)
         return None
@@ -105,15 +105,15 @@ def attained(
 def _kept(threads: int, label: str | None) -> "Ceiling | None":
     """What is kept, if it can be used; why not, if not."""
     from posemark.core.errors import DataError
-    from posemark.jobs import ceiling
+    from posemark.machine import peak
 
     try:
-        known = ceiling.load(threads, label)
+        known = peak.load(threads, label)
     except DataError as error:
         terminal.say(f"{error} Measuring anew.", err=True)
         return None
     if known and known.disturbed:
-        path = ceiling.path_of(threads, label)
+        path = peak.path_of(threads, label)
         terminal.say(
             f"{path}: measured while other programs used the machine ({known.disturbed}). "
             "Measuring anew.",
@@ -125,10 +125,10 @@ def _kept(threads: int, label: str | None) -> "Ceiling | None":
 
 def _measured(threads: int, seconds: float, quiet: bool, label: str | None, most: int) -> "Ceiling":
     """Measured now, `most` times at most; kept if the machine did nothing else meanwhile."""
-    from posemark.jobs import ceiling
+    from posemark.machine import peak
 
     with _bar(quiet) as told:
-        for number, found in enumerate(ceiling.attempts(threads, seconds, told, label, most), 1):
+        for number, found in enumerate(peak.attempts(threads, seconds, told, label, most), 1):
             if found.disturbed:
                 attempt = f", attempt {number} of {most}" if most > 1 else ""
                 terminal.say(f"measuring this machine{attempt}: {found.disturbed}", err=True)
@@ -140,10 +140,10 @@ def _measured(threads: int, seconds: float, quiet: bool, label: str | None, most
         )
         return found
     try:
-        ceiling.save(found)
+        peak.save(found)
     except OSError as error:
         terminal.say(
-            f"{ceiling.path_of(threads, label)}: not kept for later runs ({error}).", err=True
+            f"{peak.path_of(threads, label)}: not kept for later runs ({error}).", err=True
         )
     return found
 
@@ -170,7 +170,7 @@ def _bar(quiet: bool) -> Iterator[Callable[[float], None]]:
 
 
 def _sentence(ceiling: "Ceiling") -> str:
-    from posemark.report.figures import three_digits
+    from posemark.report.formats import three_digits
 
     told = (f"{three_digits(r.per_second / 1e9)} {name}" for name, r in ceiling.rates.items())
     memory = three_digits(ceiling.bandwidth.per_second / 1e9)
@@ -180,7 +180,7 @@ def _sentence(ceiling: "Ceiling") -> str:
 
 def _identity_lines(identity: dict[str, Any]) -> list[str]:
     """What tells this machine from others, one line for each."""
-    from posemark.report.figures import counted
+    from posemark.report.formats import counted
 
     cores, cpus = identity["cores"], identity["cpus"]
     usable = f", {cores} of them usable" if cores != cpus else ""
@@ -198,7 +198,7 @@ def _identity_lines(identity: dict[str, Any]) -> list[str]:
 def _print(identity: dict[str, Any], ceiling: "Ceiling") -> None:
     from rich.table import Table
 
-    from posemark.report.figures import counted, percent, three_digits
+    from posemark.report.formats import counted, percent, three_digits
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("")
@@ -225,7 +225,7 @@ def _print(identity: dict[str, Any], ceiling: "Ceiling") -> None:
 def _meaning(ceiling: "Ceiling") -> str:
     """What the figures are, and what they would give."""
     from posemark.models import spec_of
-    from posemark.report.figures import three_digits
+    from posemark.report.formats import three_digits
 
     lines = [
         "attained: the median of all samples. spread: from quartile to quartile.",

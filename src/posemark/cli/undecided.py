@@ -11,8 +11,8 @@ import typer
 from posemark.cli.console import command_again
 
 if TYPE_CHECKING:
-    from posemark.jobs.prepare import Prepared
-    from posemark.report.rows import Row
+    from posemark.report.result_row import Row
+    from posemark.run.prepare import Prepared
 
 MOST_NAMES = 2
 """Entries that are named in full where they need the same."""
@@ -44,7 +44,7 @@ def undecided(jobs: "Sequence[Prepared]", rows: "Mapping[int, Row]") -> list[Und
 
 
 def _undecided(jobs: "Sequence[Prepared]", rows: "Mapping[int, Row]") -> Iterator[Undecided]:
-    from posemark.report.evidence import need, words
+    from posemark.report.missing_evidence import need, words
 
     for place, job in enumerate(jobs):
         if place not in rows:
@@ -99,7 +99,7 @@ def _changes(
     found: Sequence[Undecided], entries: int, opening: float, context: typer.Context
 ) -> dict[str, object]:
     """The options that differ when a run goes on with these of its entries."""
-    from posemark.jobs.choice import default_weights
+    from posemark.run.best_weights import default_weights
 
     options, given = found[0].job.job.options, context.params
     weights = given["weights"] or default_weights(options.data)

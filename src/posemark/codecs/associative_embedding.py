@@ -19,8 +19,8 @@ from posemark.codecs.lazy_maps import Enlarged, Mean, Stored, Surface, whole
 from posemark.codecs.tagged_maps import Field as _Field
 from posemark.core.errors import UsageError
 from posemark.core.frame import Floats, Truth
-from posemark.core.grouping import Maps, Pass, ScaledInput
 from posemark.core.skeleton import COCO_17, Skeleton
+from posemark.core.whole_image import Maps, Pass, ScaledInput
 
 # Officially the costs of columns that stand for "nobody yet".
 _NOBODY = 1e10

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from posemark.codecs.heatmap import Heatmap
 from posemark.core.frame import Floats, Truth
-from posemark.core.grouping import Maps, Pass, ScaledInput
 from posemark.core.skeleton import COCO_17, Skeleton
+from posemark.core.whole_image import Maps, Pass, ScaledInput
 
 
 @dataclass(frozen=True, slots=True)

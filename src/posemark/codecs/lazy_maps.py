@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.core.grouping import Maps
+from posemark.core.whole_image import Maps
 
 Indices = NDArray[np.intp]
 Pick = Callable[..., Maps]

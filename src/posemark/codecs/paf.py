@@ -37,8 +37,8 @@ from posemark.codecs.paf_layouts import (
 from posemark.codecs.paf_people import Links, group, score_links
 from posemark.codecs.paf_surface import MOST_PEAKS, Axis, Peaks, Surface, axis, find_peaks
 from posemark.core.frame import Floats, Truth
-from posemark.core.grouping import MISSING, Maps, Pass, ScaledInput
 from posemark.core.skeleton import COCO_17
+from posemark.core.whole_image import MISSING, Maps, Pass, ScaledInput
 
 __all__ = [
     "BODY_25",

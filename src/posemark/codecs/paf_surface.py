@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from posemark.codecs.paf_layouts import OUTPUT, STRIDE, Build, Flags, Ints, Layout
 from posemark.core.frame import Floats
-from posemark.core.grouping import Maps, Pass
+from posemark.core.whole_image import Maps, Pass
 
 # ------------------------------------------------------------------------------ enlarging
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark.core.frame import Floats
-from posemark.core.grouping import RescoringNet
+from posemark.core.whole_image import RescoringNet
 
 # The order in which the released network expects its limbs (HRNet/DEKR).
 LIMBS = (

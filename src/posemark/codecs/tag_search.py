@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from posemark.codecs.lazy_maps import BLOCK, Indices, Spans, Surface, portions
-from posemark.core.grouping import Maps
+from posemark.core.whole_image import Maps
 
 MARGIN = np.float32(1e-4)
 """Added to bounds, for the rounding of interpolated values up to some hundreds."""

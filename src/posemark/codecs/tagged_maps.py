@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from posemark.codecs.lazy_maps import BLOCK, Enlarged, Indices, Spans, Stored, Surface, portions
 from posemark.codecs.tag_search import MARGIN, TagSearch
-from posemark.core.grouping import Maps
+from posemark.core.whole_image import Maps
 
 
 class Pixels(NamedTuple):

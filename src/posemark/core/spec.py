@@ -7,10 +7,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.core.artefact import Artefact
 from posemark.core.frame import Floats
-from posemark.core.grouping import GroupCodec, RescoringNet, Sizing
+from posemark.core.model_file import Artefact
 from posemark.core.skeleton import COCO_17, Skeleton
+from posemark.core.whole_image import GroupCodec, RescoringNet, Sizing
 
 ONE_SCALE = (1.0,)
 THREE_SCALES = (0.5, 1.0, 2.0)

@@ -38,7 +38,7 @@ def open_dataset(text: str) -> Dataset:
         DataError: for "coco" where it has not been fetched.
     """
     from posemark.datasets.coco import Coco
-    from posemark.datasets.published import coco_there
+    from posemark.datasets.published_data import coco_there
     from posemark.datasets.sample import Sample
 
     kind, _, folder = text.partition(":")

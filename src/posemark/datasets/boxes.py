@@ -17,7 +17,7 @@ from posemark.core.frame import Boxes, Floats, Frame
 from posemark.core.places import with_home
 from posemark.core.spec import BoxKind, Convention
 from posemark.datasets import simulated
-from posemark.datasets._entries import (
+from posemark.datasets._json_lists import (
     Entries,
     MisfitError,
     NotJsonError,
@@ -28,7 +28,7 @@ from posemark.datasets._entries import (
     misfit,
     whole,
 )
-from posemark.datasets.published import boxes_there
+from posemark.datasets.published_data import boxes_there
 from posemark.geometry.boxes import clean_gt_boxes, croppable
 
 _PERSON = 1

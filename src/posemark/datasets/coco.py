@@ -21,7 +21,7 @@ from msgspec import Meta
 from posemark.core.counting import counted
 from posemark.core.errors import DataError, FrameError
 from posemark.core.frame import Frame, Truth
-from posemark.datasets._entries import (
+from posemark.datasets._json_lists import (
     Entries,
     MisfitError,
     NotJsonError,
@@ -32,7 +32,7 @@ from posemark.datasets._entries import (
     misfit,
     whole,
 )
-from posemark.geometry.encoded import require_whole
+from posemark.geometry.image_header import require_whole
 
 ANNOTATIONS = "annotations/person_keypoints_val2017.json"
 IMAGES = "val2017"

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from posemark.core.errors import FrameError
 from posemark.core.frame import Floats
 from posemark.core.spec import IMAGENET, Pixels
-from posemark.geometry.encoded import MOST_PIXELS
-from posemark.geometry.encoded import size_wh as encoded_size_wh
+from posemark.geometry.image_header import MOST_PIXELS
+from posemark.geometry.image_header import size_wh as encoded_size_wh
 
 Image = NDArray[np.uint8]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.core.grouping import ScaledInput
+from posemark.core.whole_image import ScaledInput
 
 
 @dataclass(frozen=True)

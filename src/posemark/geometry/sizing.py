@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.core.grouping import ScaledInput
+from posemark.core.whole_image import ScaledInput
 from posemark.geometry import affine
 from posemark.geometry.boxes import SCALE_UNIT
 from posemark.geometry.conventions import HRNET

@@ -19,7 +19,7 @@ from posemark.geometry.crop import Image, crop_batch
 from posemark.geometry.flip import flip_back
 from posemark.geometry.oks import oks_nms
 from posemark.pipelines import Lap, Staged
-from posemark.pipelines.oracle import matched_people, perfect_maps
+from posemark.pipelines.perfect_outputs import matched_people, perfect_maps
 from posemark.runtimes import Session
 
 JOINT_THRESHOLD = 0.2

@@ -5,14 +5,21 @@ without any AP stand in a strip beside the axis. Thin lines through a mark are 9
 dashed ring is around a speed whose verdict is not valid.
 """
 
-from posemark.report import context, fronts, labels, marks, scales, strip
+from posemark.report import (
+    axis_scales,
+    chart_marks,
+    common_settings,
+    label_placement,
+    pareto,
+    speed_strip,
+)
 from posemark.report.chart_places import Layout, Plot
-from posemark.report.theme import Spec
+from posemark.report.chart_theme import Spec
 
 MEASURED = "AP measured here"
 PUBLISHED = "AP as published (not measured here)"
 _LEGEND_INK = "#7a828c"
-_HALF_INK = f"{_LEGEND_INK}{round(255 * marks.HALF):02x}"
+_HALF_INK = f"{_LEGEND_INK}{round(255 * chart_marks.HALF):02x}"
 LAYERS = ("strip", "fronts", "fps_bars", "ap_bars", "rings", "points", "fill", "names")
 """What each layer of the chart is, from the back to the front."""
 
@@ -42,7 +49,7 @@ def _y(field: str, plot: Plot) -> Spec:
     return _channel(field, f"pose FPS{' (log)' if plot.y_axis.log else ''}, faster →", plot.y_axis)
 
 
-def _channel(field: str, title: str, axis: scales.Axis) -> Spec:
+def _channel(field: str, title: str, axis: axis_scales.Axis) -> Spec:
     kind = "log" if axis.log else "linear"
     scale = {"type": kind, "domain": [axis.low, axis.high], "nice": False}
     drawn = {"title": title, "values": list(axis.ticks), "format": ".6~f"}
@@ -51,7 +58,7 @@ def _channel(field: str, title: str, axis: scales.Axis) -> Spec:
 
 def _strip(plot: Plot) -> Spec:
     """The edge of the strip, and its name below; nothing where every AP is known."""
-    edge = [{"edge": plot.left, "middle": plot.left / 2, "name": strip.LABEL}]
+    edge = [{"edge": plot.left, "middle": plot.left / 2, "name": speed_strip.LABEL}]
     at: Spec = {"type": "quantitative", "scale": None}
     return {
         "data": {"values": edge if plot.left else []},
@@ -84,7 +91,7 @@ def _fronts(plot: Plot) -> Spec:
         for order, (ap, fps) in enumerate(front.corners)
     ]
     kinds = [front.kind for front in plot.lines]
-    dashes = {"domain": kinds, "range": [fronts.DASHES[kind] for kind in kinds]}
+    dashes = {"domain": kinds, "range": [pareto.DASHES[kind] for kind in kinds]}
     return {
         "data": {"values": values},
         "mark": {"type": "line", "strokeWidth": 1.5, "opacity": 0.55, "clip": True},
@@ -139,11 +146,11 @@ def _rings(plot: Plot) -> Spec:
 
 
 def _marks(plot: Plot) -> Spec:
-    layout, own = plot.layout, {marks.box_kind(row) for row in plot.shown}
-    families = context.distinct(marks.family(row) for row in plot.shown)
-    kinds = [kind for kind in marks.SHAPES if kind in own]
+    layout, own = plot.layout, {chart_marks.box_kind(row) for row in plot.shown}
+    families = common_settings.distinct(chart_marks.family(row) for row in plot.shown)
+    kinds = [kind for kind in chart_marks.SHAPES if kind in own]
     colour = {"domain": families, "range": [plot.colours[family] for family in families]}
-    shapes = {"domain": kinds, "range": [marks.SHAPES[kind] for kind in kinds]}
+    shapes = {"domain": kinds, "range": [chart_marks.SHAPES[kind] for kind in kinds]}
     return {
         "mark": {"type": "point", "size": 120, "strokeWidth": 2, "opacity": 1},
         "encoding": {
@@ -155,7 +162,7 @@ def _marks(plot: Plot) -> Spec:
             "shape": _legend("boxes", "Shape", shapes, layout),
             "tooltip": [
                 {"field": field, "type": "nominal", "title": title}
-                for field, title in marks.TOOLTIP.items()
+                for field, title in chart_marks.TOOLTIP.items()
             ],
         },
     }
@@ -164,7 +171,7 @@ def _marks(plot: Plot) -> Spec:
 def _fill_legend(plot: Plot) -> Spec:
     """A layer without marks: Vega-Lite draws no legend for an opacity of its own."""
     fills = {MEASURED: _LEGEND_INK, PUBLISHED: "transparent"}
-    fills |= {strip.FILL: _HALF_INK} if plot.left else {}
+    fills |= {speed_strip.FILL: _HALF_INK} if plot.left else {}
     meaning = {"domain": list(fills), "range": list(fills.values())}
     return {
         "data": {"values": []},
@@ -198,7 +205,7 @@ def _names() -> Spec:
     return {
         "mark": {
             "type": "text",
-            "fontSize": labels.FONT_SIZE,
+            "fontSize": label_placement.FONT_SIZE,
             "fontWeight": 600,
             "align": {"expr": "datum.label_align"},
         },

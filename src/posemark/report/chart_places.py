@@ -5,8 +5,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from posemark.report import figures, fronts, labels, marks, scales, strip
-from posemark.report.rows import Row
+from posemark.report import axis_scales, chart_marks, formats, label_placement, pareto, speed_strip
+from posemark.report.result_row import Row
 
 _FRONT_ROOM = 2.0  # pixels to either side of a line that labels keep clear of
 _BAR_ROOM = 1.0
@@ -30,26 +30,26 @@ class Plot:
     """What the layers of one chart share. colours: by family, the same in all views."""
 
     shown: list[Row]
-    x_axis: scales.Axis
-    y_axis: scales.Axis
+    x_axis: axis_scales.Axis
+    y_axis: axis_scales.Axis
     layout: Layout
     colours: dict[str, str]
 
     @property
     def left(self) -> float:
         """Where the AP axis begins, in pixels: right of the strip, if there is one."""
-        return 0.0 if all(map(figures.ap_known, self.shown)) else strip.WIDTH
+        return 0.0 if all(map(formats.ap_known, self.shown)) else speed_strip.WIDTH
 
     @cached_property
-    def points(self) -> list[fronts.Point]:
+    def points(self) -> list[pareto.Point]:
         """(place along the AP axis in points, FPS) of every row; in the strip left of its end."""
-        unknown = [row for row in self.shown if not figures.ap_known(row)]
+        unknown = [row for row in self.shown if not formats.ap_known(row)]
         heights = [self.pixels((self.x_axis.low, row.fps_pose or 0.0))[1] for row in unknown]
-        beside = dict(zip(map(id, unknown), strip.lanes(heights), strict=True))
+        beside = dict(zip(map(id, unknown), speed_strip.lanes(heights), strict=True))
         scale = (self.x_axis.high - self.x_axis.low) / (self.layout.width - self.left)
         places = [
             self.x_axis.low + (beside[id(row)] - self.left) * scale if ap is None else ap
-            for row, ap in zip(self.shown, map(marks.ap, self.shown), strict=True)
+            for row, ap in zip(self.shown, map(chart_marks.ap, self.shown), strict=True)
         ]
         return [(at, row.fps_pose or 0.0) for at, row in zip(places, self.shown, strict=True)]
 
@@ -57,16 +57,16 @@ class Plot:
     def marks(self) -> list[dict[str, Any]]:
         """What is drawn of every row; at: its place along the AP axis."""
         return [
-            marks.mark(row) | {"at": at}
+            chart_marks.mark(row) | {"at": at}
             for row, (at, _) in zip(self.shown, self.points, strict=True)
         ]
 
     @property
-    def lines(self) -> list[fronts.Front]:
+    def lines(self) -> list[pareto.Front]:
         """The fronts of the rows, in the units of the axes."""
-        return fronts.fronts(self.shown, self.points, (self.x_axis.low, self.y_axis.low))
+        return pareto.fronts(self.shown, self.points, (self.x_axis.low, self.y_axis.low))
 
-    def pixels(self, point: fronts.Point) -> fronts.Point:
+    def pixels(self, point: pareto.Point) -> pareto.Point:
         """Where a point lies, from the upper left corner."""
         x, y = point
         return (
@@ -77,14 +77,14 @@ class Plot:
 
 def sized(shown: list[Row], layout: Layout, colours: dict[str, str]) -> Plot:
     """A plot of these rows, on axes that hold them all."""
-    x_axis = scales.ap_axis(_extent("ap", shown))
-    y_axis = scales.fps_axis(_extent("fps", shown))
+    x_axis = axis_scales.ap_axis(_extent("ap", shown))
+    y_axis = axis_scales.fps_axis(_extent("fps", shown))
     return Plot(shown, x_axis, y_axis, layout, colours)
 
 
 def _extent(axis: str, shown: list[Row]) -> list[float]:
     """What an axis must hold: figures, and the ends of their intervals."""
-    found = [marks.mark(row) for row in shown]
+    found = [chart_marks.mark(row) for row in shown]
     return [
         value
         for each in found
@@ -95,16 +95,20 @@ def _extent(axis: str, shown: list[Row]) -> list[float]:
 
 def points(plot: Plot) -> list[dict[str, Any]]:
     """What is drawn of every row, with its colour and the place of its name."""
-    names = labels.texts(plot.shown)
+    names = label_placement.texts(plot.shown)
     lines = [[plot.pixels(corner) for corner in front.corners] for front in plot.lines]
     keep_clear = [
-        labels.around(start, end, _FRONT_ROOM) for line in lines for start, end in pairwise(line)
+        label_placement.around(start, end, _FRONT_ROOM)
+        for line in lines
+        for start, end in pairwise(line)
     ]
-    keep_clear += [labels.around(*ends, _BAR_ROOM) for ends in _bar_ends(plot)]
+    keep_clear += [label_placement.around(*ends, _BAR_ROOM) for ends in _bar_ends(plot)]
     edge = (plot.left, 0.0), (plot.left, float(plot.layout.height))
-    keep_clear += [labels.around(*edge, _FRONT_ROOM)] if plot.left else []
+    keep_clear += [label_placement.around(*edge, _FRONT_ROOM)] if plot.left else []
     pixels = [plot.pixels(point) for point in plot.points]
-    spots = labels.place(pixels, names, (plot.layout.width, plot.layout.height), keep_clear)
+    spots = label_placement.place(
+        pixels, names, (plot.layout.width, plot.layout.height), keep_clear
+    )
     return [
         mark
         | {"colour": plot.colours[mark["family"]]}
@@ -113,7 +117,7 @@ def points(plot: Plot) -> list[dict[str, Any]]:
     ]
 
 
-def _bar_ends(plot: Plot) -> list[tuple[fronts.Point, fronts.Point]]:
+def _bar_ends(plot: Plot) -> list[tuple[pareto.Point, pareto.Point]]:
     """Both ends of every interval, in pixels."""
     ends = [
         ((each["at"], each["fps_low"]), (each["at"], each["fps_high"]))

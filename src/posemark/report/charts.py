@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 
 from posemark.report import (
-    captions,
+    chart_captions,
     chart_layers,
+    chart_marks,
     chart_places,
+    chart_theme,
+    common_settings,
     comparable,
-    context,
-    marks,
-    theme,
 )
 from posemark.report.chart_places import Layout
-from posemark.report.rows import Row
-from posemark.report.theme import SCHEMA, Spec
+from posemark.report.chart_theme import SCHEMA, Spec
+from posemark.report.result_row import Row
 
 _LEGEND_WIDTH = 230  # pixels
 _CAPTION_LEFT = -44  # pixels from the plot, below the title of the y axis
@@ -32,11 +32,13 @@ def ap_fps_spec(rows: list[Row], layout: Layout = PICTURE, reasons: Sequence[str
 
     reasons: sentences on rows that are not among these, for the caption.
     """
-    spec = _frame(rows) | _plot(context.plotted(rows), layout, colours(rows))
+    spec = _frame(rows) | _plot(common_settings.plotted(rows), layout, colours(rows))
     if layout.captions:
-        texts = captions.texts(rows, layout.width + _LEGEND_WIDTH, reasons)
-        spec["title"] = captions.title(rows)
-        spec["layer"].append(captions.layer(texts, _CAPTION_LEFT, layout.height + _CAPTION_TOP))
+        texts = chart_captions.texts(rows, layout.width + _LEGEND_WIDTH, reasons)
+        spec["title"] = chart_captions.title(rows)
+        spec["layer"].append(
+            chart_captions.layer(texts, _CAPTION_LEFT, layout.height + _CAPTION_TOP)
+        )
     return spec
 
 
@@ -51,24 +53,24 @@ def picture_spec(rows: list[Row]) -> Spec:
 
 
 def _picture(rows: list[Row], reasons: list[str]) -> Spec:
-    panels = context.by_approach(context.plotted(rows))
+    panels = common_settings.by_approach(common_settings.plotted(rows))
     if not panels:
         return ap_fps_spec(rows, reasons=reasons)
     of_family, width = colours(rows), OVER_PANELS.width + _LEGEND_WIDTH
-    combined = _plot(context.plotted(rows), OVER_PANELS, of_family)
+    combined = _plot(common_settings.plotted(rows), OVER_PANELS, of_family)
     small = [
         _plot(own, PANEL, of_family) | {"title": _panel_title(approach)}
         for approach, own in panels.items()
     ]
-    texts = captions.texts(rows, width, reasons)
-    height = captions.LINE * max(text["line"] for text in texts)
+    texts = chart_captions.texts(rows, width, reasons)
+    height = chart_captions.LINE * max(text["line"] for text in texts)
     below: Spec = {
         "width": 1,  # texts may reach below the legends, which stand right of the widest view
         "height": height,
-        "layer": [captions.layer(texts, _CAPTION_LEFT, 0)],
+        "layer": [chart_captions.layer(texts, _CAPTION_LEFT, 0)],
     }
     return _frame(rows) | {
-        "title": captions.title(rows),
+        "title": chart_captions.title(rows),
         "align": "none",
         "spacing": 26,
         "vconcat": [combined, {"hconcat": small, "spacing": 34}, below],
@@ -83,21 +85,23 @@ def _panel_title(approach: str) -> Spec:
 def _frame(rows: list[Row]) -> Spec:
     return {
         "$schema": SCHEMA,
-        "description": context.sentence(rows),
+        "description": common_settings.sentence(rows),
         "padding": 16,
-        "config": theme.LIGHT,
+        "config": chart_theme.LIGHT,
     }
 
 
 def colours(rows: list[Row]) -> dict[str, str]:
     """The colour of every family; those that an AP-FPS chart shows have the first ones."""
-    families = context.distinct(marks.family(row) for row in [*context.plotted(rows), *rows])
-    return dict(zip(families, theme.families(families), strict=True))
+    families = common_settings.distinct(
+        chart_marks.family(row) for row in [*common_settings.plotted(rows), *rows]
+    )
+    return dict(zip(families, chart_theme.families(families), strict=True))
 
 
 def empty_spec(rows: list[Row], layout: Layout) -> Spec:
     """The same chart before anything is placed: only what its layers look like."""
-    plot = chart_places.sized(context.plotted(rows), layout, colours(rows))
+    plot = chart_places.sized(common_settings.plotted(rows), layout, colours(rows))
     return _frame(rows) | {"layer": chart_layers.layers(plot)}
 
 

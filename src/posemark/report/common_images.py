@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from posemark.report import evidence, figures
-from posemark.report.rows import ComparedAP, Row
-from posemark.report.sharing import Derived
-from posemark.score.interval import FEWEST_IMAGES
+from posemark.report import formats, missing_evidence
+from posemark.report.result_row import ComparedAP, Row
+from posemark.report.shared_evidence import Derived
+from posemark.score.ap_bootstrap import FEWEST_IMAGES
 
 Score = Callable[[Path, frozenset[int]], ComparedAP | None]
 """The AP of a record over some of its images."""
@@ -41,7 +41,7 @@ def _runs(found: Sequence[Derived], rows: Sequence[Row]) -> Iterable[list[int]]:
     """Places of the rows with a measured AP, by the folder, the data and the sigmas of a run."""
     runs: dict[tuple[str, ...], list[int]] = {}
     for at, (each, row) in enumerate(zip(found, rows, strict=True)):
-        if figures.measured_ap(row) is not None:
+        if formats.measured_ap(row) is not None:
             same = (row.fingerprint.get(name, "") for name in ("data", "sigmas"))
             runs.setdefault((str(each.path.parent), *same), []).append(at)
     return runs.values()
@@ -67,7 +67,7 @@ def _sentence(own: list[tuple[Row, ComparedAP]]) -> str:
     images = own[0][1].images
     least, most = (pick((row for row, _ in own), key=_own_images) for pick in (min, max))
     spread = f"{least.ap_images:,} to {most.ap_images:,}"
-    again = f"{evidence.going_on(least)} --limit {most.ap_images}"
+    again = f"{missing_evidence.going_on(least)} --limit {most.ap_images}"
     return (
         f"AP is compared over the {images:,} images that all entries of the run have (they have "
         f"{spread}). {least.entry} has the fewest; what gives it more: {again}"

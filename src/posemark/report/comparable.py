@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import compress
 
-from posemark.report import figures
-from posemark.report.rows import Row
+from posemark.report import formats
+from posemark.report.result_row import Row
 
 _MOST_NAMES = 8  # rows that a sentence names; of more it gives the number
 _MOST_VALUES = 4
@@ -49,14 +49,14 @@ def _speeds(plural: str) -> str:
 
 _SPEED = (
     _Condition(_speeds("machines"), lambda row: row.machine),
-    _Condition(_speeds("thread counts"), lambda row: figures.counted(row.threads, "thread")),
+    _Condition(_speeds("thread counts"), lambda row: formats.counted(row.threads, "thread")),
     _Condition(
         _speeds("data sets"), lambda row: row.data, lambda row: row.fingerprint.get("data", "")
     ),
     _Condition(
         _speeds("protocols"), lambda row: f"protocol {row.fingerprint.get('protocol', '?')}"
     ),
-    _Condition(_speeds("modes"), lambda row: figures.mode(row)),
+    _Condition(_speeds("modes"), lambda row: formats.mode(row)),
 )
 _AP = (
     _Condition(
@@ -120,13 +120,13 @@ def _sound(rows: list[Row]) -> list[Row]:
 
 
 def _measured(rows: list[Row]) -> list[Row]:
-    return [row for row in _sound(rows) if figures.measured_ap(row) is not None]
+    return [row for row in _sound(rows) if formats.measured_ap(row) is not None]
 
 
 def _images(row: Row) -> str:
     """Over how many images of which data its AP is compared."""
     count = row.compared.images if row.compared else row.frames
-    return f"{figures.counted(count, 'image')} of {row.data}"
+    return f"{formats.counted(count, 'image')} of {row.data}"
 
 
 def told_apart(values: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -161,7 +161,7 @@ def _sentence(condition: _Condition, rows: list[Row]) -> str:
 def _names(rows: list[Row]) -> str:
     names = dict.fromkeys(row.letter or row.entry for row in rows)
     if len(names) > _MOST_NAMES:
-        return figures.counted(len(rows), "entry", "entries")
+        return formats.counted(len(rows), "entry", "entries")
     return ", ".join(names)
 
 

@@ -14,13 +14,13 @@ from typing import Any
 import msgspec
 
 from posemark.core.errors import RecordError
-from posemark.measure.interval import FEWEST_BLOCKS, Interval, ratio_interval
-from posemark.measure.pairing import SMALLEST, paired
+from posemark.measure.paired_frames import SMALLEST, paired
+from posemark.measure.speed_interval import FEWEST_BLOCKS, Interval, ratio_interval
 from posemark.records import files
 from posemark.records.files import Record
 from posemark.records.schema import Header, Source
-from posemark.report import comparable, derive, figures, tables
-from posemark.report.rows import Row, Verdict
+from posemark.report import comparable, formats, results, tables
+from posemark.report.result_row import Row, Verdict
 
 ALIKE = 0.05
 """An interval within this of no change says "no change", unless a gate says how near it must be."""
@@ -74,19 +74,19 @@ class Comparison:
 
 
 def load(path: Path, left_out: Callable[[RecordError], None] | None = None) -> list[Record]:
-    """The records of a run folder, or the one of a file; left_out as for derive.load_rows.
+    """The records of a run folder, or the one of a file; left_out as for results.load_rows.
 
     Raises:
         RecordError: if there is none, or none can be used.
     """
-    truths: derive.Truths = {}
+    truths: results.Truths = {}
 
     def read(each: Path) -> Record:
         record = files.read(each)
-        derive.truth_of(record, truths)
+        results.truth_of(record, truths)
         return record
 
-    return derive.usable(derive.records_in(path), read, left_out)
+    return results.usable(results.records_in(path), read, left_out)
 
 
 def compare(base: list[Record], new: list[Record], margin: float = ALIKE) -> Comparison:
@@ -95,7 +95,7 @@ def compare(base: list[Record], new: list[Record], margin: float = ALIKE) -> Com
     Raises:
         RecordError: if the annotations beside a record cannot be read.
     """
-    truths: derive.Truths = {}
+    truths: results.Truths = {}
     olds, news = ({each.header.entry: each for each in side} for side in (base, new))
     return Comparison(
         tuple(_change(olds[name], news[name], truths, margin) for name in olds if name in news),
@@ -133,8 +133,8 @@ def _disturbed(verdicts: tuple[Verdict, Verdict]) -> bool:
     return any(verdict.kind in DISTURBED for verdict in verdicts)
 
 
-def _change(base: Record, new: Record, truths: derive.Truths, margin: float) -> Change:
-    rows = derive.row_of(base, truths), derive.row_of(new, truths)
+def _change(base: Record, new: Record, truths: results.Truths, margin: float) -> Change:
+    rows = results.row_of(base, truths), results.row_of(new, truths)
     blocks = paired(base, new)
     ns = [[sum(pair[side] for pair in block) for block in blocks] for side in (0, 1)]
     totals, frames = [sum(each) for each in ns], sum(map(len, blocks))
@@ -156,7 +156,7 @@ def _change(base: Record, new: Record, truths: derive.Truths, margin: float) -> 
         time=time,
         sentinel=sentinel,
         verdicts=verdicts,
-        ap=(figures.measured_ap(rows[0]), figures.measured_ap(rows[1])),
+        ap=(formats.measured_ap(rows[0]), formats.measured_ap(rows[1])),
         ap_difference=_ap_difference(*rows),
     )
 
@@ -226,7 +226,7 @@ def _call(
 ) -> tuple[str, str]:
     """The call on a change of time, and what must be said of it besides."""
     if time is None:
-        few = f"{figures.counted(blocks, 'block')} with pairs, {FEWEST_BLOCKS} are needed"
+        few = f"{formats.counted(blocks, 'block')} with pairs, {FEWEST_BLOCKS} are needed"
         return INCONCLUSIVE, f"no interval: {few}"
     if _disturbed(verdicts):
         return INCONCLUSIVE, "the machine was not left to the entry: run again when it is quiet"
@@ -268,7 +268,7 @@ def _flaws(rows: tuple[Row, Row]) -> list[str]:
 
 
 def _ap_difference(base: Row, new: Row) -> float | None:
-    aps = [figures.measured_ap(row) for row in (base, new)]
+    aps = [formats.measured_ap(row) for row in (base, new)]
     if comparable.other_images([base, new]) or aps[0] is None or aps[1] is None:
         return None
     return aps[1] - aps[0]
@@ -294,13 +294,13 @@ def markdown(comparison: Comparison) -> str:
 
 
 def _time(change: Change) -> str:
-    return figures.DASH if change.ratio is None else signed(change.ratio)
+    return formats.DASH if change.ratio is None else signed(change.ratio)
 
 
 def _interval(change: Change) -> str:
     time = change.time
     return (
-        figures.DASH
+        formats.DASH
         if time is None
         else f"{signed(time.low).removesuffix('%')} to {signed(time.high)}"
     )
@@ -308,14 +308,14 @@ def _interval(change: Change) -> str:
 
 def _fps(change: Change) -> str:
     if change.fps is None:
-        return figures.DASH
-    return " -> ".join(map(figures.three_digits, change.fps))
+        return formats.DASH
+    return " -> ".join(map(formats.three_digits, change.fps))
 
 
 def _ap(change: Change) -> str:
     if change.ap_difference is None:
-        return figures.DASH
-    return f"{figures.points(change.ap[1])} ({100 * change.ap_difference:+.1f})"
+        return formats.DASH
+    return f"{formats.points(change.ap[1])} ({100 * change.ap_difference:+.1f})"
 
 
 COLUMNS: tuple[tuple[str, Callable[[Change], str]], ...] = (
@@ -331,7 +331,7 @@ LEGEND = f"time: pose stages, same frames; slower, faster: proven and {100 * SMA
 
 def remarks(change: Change) -> list[str]:
     """What must be known of an entry beside its figures."""
-    missing = figures.counted(sum(change.unpaired), "frame")
+    missing = formats.counted(sum(change.unpaired), "frame")
     partners = [f"{missing} without a partner"] if any(change.unpaired) else []
     return [*change.why, *change.settings, *partners]
 

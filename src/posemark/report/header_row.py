@@ -1,8 +1,8 @@
 """The row of a record of which only the header is known: what was run, and where."""
 
 from posemark.records import schema
-from posemark.report import figures
-from posemark.report.rows import Published, Row
+from posemark.report import formats
+from posemark.report.result_row import Published, Row
 
 
 def row_of_header(header: schema.Header) -> Row:
@@ -72,7 +72,7 @@ def _published(published: schema.Published | None) -> Published | None:
 
 def _machine(facts: schema.Environment) -> str:
     """All that tells one machine from another; what a record does not say is left out."""
-    cores = figures.counted(facts.cores, "core")
+    cores = formats.counted(facts.cores, "core")
     memory = f"{facts.memory_gib:.0f} GiB" if facts.memory_gib and facts.os else ""
     parts = (facts.label, facts.board, facts.cpu, cores, memory, *facts.gpus, facts.os)
     return ", ".join(dict.fromkeys(part for part in parts if part))

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from math import ceil
 
-from posemark.measure.interval import FEWEST_LINE_FRAMES
+from posemark.measure.speed_interval import FEWEST_LINE_FRAMES
 
 BINS_PER_DECADE = 20
 """Bins grow by 12 %: two percentiles that differ to the eye lie in two bins."""

@@ -10,7 +10,7 @@ from posemark.core.licences import (
     UNKNOWN,
     classify,
 )
-from posemark.report.rows import Row
+from posemark.report.result_row import Row
 
 _WHY = {
     PERMISSIVE: "{} licence {}",

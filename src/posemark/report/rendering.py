@@ -3,7 +3,7 @@
 import json
 from functools import cache
 
-from posemark.report.theme import VEGA_LITE, Spec
+from posemark.report.chart_theme import VEGA_LITE, Spec
 
 
 def svg(spec: Spec) -> str:

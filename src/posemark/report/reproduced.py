@@ -6,13 +6,13 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from posemark.report import context, expected, figures, labels
-from posemark.report.rows import Published, Row
+from posemark.report import common_settings, expected_ap, formats, label_placement
+from posemark.report.result_row import Published, Row
 
 TITLES = ("entry", "published", "measured at", "got", "difference", "verdict", "why")
 NUMERIC = ("published", "got", "difference")
 CAPTION = (
-    f"AP in points on COCO val2017. Within tolerance: at most {expected.TOLERANCE} points off. A "
+    f"AP in points on COCO val2017. Within tolerance: at most {expected_ap.TOLERANCE} points off. A "
     "difference is given only where boxes or scales, flip test and images are those of the "
     "published figure."
 )
@@ -47,23 +47,23 @@ class Comparison:
 
 def comparisons(rows: list[Row]) -> list[Comparison]:
     """The rows with an AP of their own run, in order."""
-    names = labels.short_names(rows)
+    names = label_placement.short_names(rows)
     told = zip(rows, names, strict=True)
-    return [_comparison(row, name) for row, name in told if figures.measured_ap(row) is not None]
+    return [_comparison(row, name) for row, name in told if formats.measured_ap(row) is not None]
 
 
 def _comparison(row: Row, name: str) -> Comparison:
-    got, published, found = figures.measured_ap(row), row.ap_published, row.reproduction
-    difference = figures.DASH
+    got, published, found = formats.measured_ap(row), row.ap_published, row.reproduction
+    difference = formats.DASH
     if published and got is not None and found and not found.why:
         difference = f"{100 * (got - published.AP):+.1f}"
     return Comparison(
         entry=f"{row.letter} {name}" if row.letter else name,
         short=f"{row.letter} {row.model}" if row.letter else name,
-        published=figures.points(published.AP if published else None),
-        brief=expected.in_brief(published.boxes, published.flip) if published else figures.DASH,
-        settings=_settings(published) if published else figures.DASH,
-        got=figures.points(got),
+        published=formats.points(published.AP if published else None),
+        brief=expected_ap.in_brief(published.boxes, published.flip) if published else formats.DASH,
+        settings=_settings(published) if published else formats.DASH,
+        got=formats.points(got),
         difference=difference,
         verdict=found.kind if found else _NOTHING,
         why=found.why if found else (),
@@ -71,7 +71,7 @@ def _comparison(row: Row, name: str) -> Comparison:
 
 
 def _settings(published: Published) -> str:
-    return f"{figures.published_settings(published)}; {published.source}"
+    return f"{formats.published_settings(published)}; {published.source}"
 
 
 def console(rows: list[Row]) -> Group | None:
@@ -115,4 +115,4 @@ def _names(names: list[str], all_of_them: int) -> str:
     if len(names) == all_of_them > 1:
         return "all"
     short = [name.split()[0] if len(name.split()[0]) == 1 else name for name in names]
-    return context.few(short)
+    return common_settings.few(short)

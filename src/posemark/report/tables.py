@@ -11,11 +11,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from posemark.report import context, figures, labels, reproduced
-from posemark.report.described import cells
+from posemark.report import common_settings, formats, label_placement, reproduced
+from posemark.report.json_descriptions import cells
+from posemark.report.json_result import Result, result_of
 from posemark.report.latency import PERCENTILES
-from posemark.report.result import Result, result_of
-from posemark.report.rows import STAGES, Row
+from posemark.report.result_row import STAGES, Row
 
 Value = str | float | None
 METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR")
@@ -33,7 +33,7 @@ class Column:
     value: Callable[[Row], Value]
     write: Callable[[Any], str] = str
     brief: bool = False
-    absent: str = figures.DASH
+    absent: str = formats.DASH
     mark: Callable[[Row], str] | None = None
 
     def text(self, row: Row) -> str:
@@ -57,23 +57,23 @@ def _metric(name: str) -> Column:
     def value(row: Row) -> Value:
         return row.ap.get(name) if row.ap else None
 
-    return Column(name, value, figures.points, brief=name == "AP")
+    return Column(name, value, formats.points, brief=name == "AP")
 
 
 def _stage(name: str) -> Column:
-    return Column(f"{name} ms", lambda row: row.stage_ms.get(name), figures.three_digits)
+    return Column(f"{name} ms", lambda row: row.stage_ms.get(name), formats.three_digits)
 
 
 def _latency(name: str) -> Column:
-    return Column(f"{name} ms", lambda row: row.latency_ms.get(name), figures.three_digits)
+    return Column(f"{name} ms", lambda row: row.latency_ms.get(name), formats.three_digits)
 
 
 def _fps_at(people: int) -> Column:
     return Column(
-        f"FPS, {figures.counted(people, 'person', 'people')}",
-        lambda row: figures.fps_at(row, people),
-        figures.three_digits,
-        mark=lambda row: figures.extrapolated_mark(row, people),
+        f"FPS, {formats.counted(people, 'person', 'people')}",
+        lambda row: formats.fps_at(row, people),
+        formats.three_digits,
+        mark=lambda row: formats.extrapolated_mark(row, people),
     )
 
 
@@ -82,48 +82,48 @@ def _published(row: Row) -> Value:
 
 
 def _ap_interval(row: Row) -> Value:
-    return row.ap_interval and figures.span(row.ap_interval, figures.points)
+    return row.ap_interval and formats.span(row.ap_interval, formats.points)
 
 
 def _published_settings(row: Row) -> Value:
     published = row.ap_published
     if published is None:
         return None
-    return f"{figures.published_settings(published)}; {published.source}"
+    return f"{formats.published_settings(published)}; {published.source}"
 
 
 def _remarks(row: Row) -> Value:
-    return "; ".join([*figures.flaws(row), *row.notes])
+    return "; ".join([*formats.flaws(row), *row.notes])
 
 
 COLUMNS = (
     Column("letter", lambda row: row.letter, brief=True, absent=""),
     Column("entry", lambda row: row.entry, brief=True),
-    Column("pose FPS", lambda row: row.fps_pose, figures.three_digits, brief=True),
-    Column("±", figures.half_width, figures.plus_minus, brief=True),
+    Column("pose FPS", lambda row: row.fps_pose, formats.three_digits, brief=True),
+    Column("±", formats.half_width, formats.plus_minus, brief=True),
     _metric("AP"),
     Column("AP, 95%", _ap_interval, brief=True),
     Column(
-        "AP, common images", lambda row: row.ap_common and row.ap_common.AP, figures.points, True
+        "AP, common images", lambda row: row.ap_common and row.ap_common.AP, formats.points, True
     ),
-    Column("published AP", _published, figures.points, brief=True, mark=figures.published_mark),
+    Column("published AP", _published, formats.points, brief=True, mark=formats.published_mark),
     Column("verdict", lambda row: row.verdict.kind, brief=True),
     Column("weights", lambda row: row.weights, brief=True),
     Column("boxes", lambda row: row.boxes, brief=True),
     Column("frames", lambda row: row.frames, "{:,}".format, brief=True),
-    Column("people / frame", figures.people_per_frame, figures.three_digits, brief=True),
-    Column("pipeline FPS", lambda row: row.fps_pipeline, figures.three_digits, brief=True),
-    Column("of peak", lambda row: row.share, figures.short_percent, brief=True),
-    Column("base ms", lambda row: row.intercept_ms, figures.three_digits, brief=True),
-    Column("ms / person", lambda row: row.ms_per_person, figures.three_digits, brief=True),
-    Column("ceiling", lambda row: row.codec_ceiling, figures.points, brief=True),
+    Column("people / frame", formats.people_per_frame, formats.three_digits, brief=True),
+    Column("pipeline FPS", lambda row: row.fps_pipeline, formats.three_digits, brief=True),
+    Column("of peak", lambda row: row.share, formats.short_percent, brief=True),
+    Column("base ms", lambda row: row.intercept_ms, formats.three_digits, brief=True),
+    Column("ms / person", lambda row: row.ms_per_person, formats.three_digits, brief=True),
+    Column("ceiling", lambda row: row.codec_ceiling, formats.points, brief=True),
     *(_latency(f"p{percent}") for percent in PERCENTILES),
-    *map(_fps_at, figures.PEOPLE),
-    Column("camera FPS", lambda row: row.sustainable_fps, figures.three_digits),
-    Column("dropped", lambda row: row.dropped_share, figures.percent),
-    Column("peak memory", lambda row: row.peak_memory, figures.size_of),
-    Column("weights size", lambda row: row.weights_bytes or None, figures.size_of),
-    Column("energy / frame", figures.energy),
+    *map(_fps_at, formats.PEOPLE),
+    Column("camera FPS", lambda row: row.sustainable_fps, formats.three_digits),
+    Column("dropped", lambda row: row.dropped_share, formats.percent),
+    Column("peak memory", lambda row: row.peak_memory, formats.size_of),
+    Column("weights size", lambda row: row.weights_bytes or None, formats.size_of),
+    Column("energy / frame", formats.energy),
     *map(_metric, METRICS[1:]),
     Column("published AP: settings", _published_settings),
     Column("published AP: reproduced", lambda row: row.expected),
@@ -131,8 +131,8 @@ COLUMNS = (
     Column("family", lambda row: row.family),
     Column("model", lambda row: row.model),
     Column("approach", lambda row: row.approach),
-    Column("input h x w", figures.size),
-    Column("scales", figures.scales),
+    Column("input h x w", formats.size),
+    Column("scales", formats.scales),
     Column("parameters", lambda row: row.parameters, "{:,}".format),
     Column("MACs", lambda row: row.macs, "{:,}".format),
     Column("codec", lambda row: row.codec),
@@ -141,7 +141,7 @@ COLUMNS = (
     Column("precision", lambda row: row.precision),
     Column("threads", lambda row: row.threads, "{:,}".format),
     Column("device", lambda row: row.device),
-    Column("mode", figures.mode),
+    Column("mode", formats.mode),
     Column("people run", lambda row: row.persons_mode),
     Column("data", lambda row: row.data),
     Column("people, all frames", lambda row: row.persons, "{:,}".format),
@@ -157,7 +157,7 @@ BRIEF = tuple(column for column in COLUMNS if column.brief)
 
 def brief(rows: list[Row]) -> list[Column]:
     """The main columns that hold anything; with several machines also which row is whose."""
-    machine = "machine" if context.several_machines(rows) else None
+    machine = "machine" if common_settings.several_machines(rows) else None
     wanted = (column for column in COLUMNS if column.brief or column.title == machine)
     return [column for column in wanted if not column.empty(rows)]
 
@@ -174,7 +174,7 @@ def markdown(rows: list[Row]) -> str:
         _markdown_line(["---:" if column.numeric else ":---" for column in columns]),
         *(_markdown_line([column.text(row) for column in columns]) for row in rows),
     ]
-    used = context.published_caption(rows)
+    used = common_settings.published_caption(rows)
     notes = [f"{markdown_text(note)}\n" for note in captions(rows, used)]
     return "\n".join([*lines, "", *notes, *_against_published(rows)])
 
@@ -196,10 +196,10 @@ def _against_published(rows: list[Row]) -> list[str]:
 def captions(rows: list[Row], published: str) -> list[str]:
     """The sentences below a table: settings, the footnote of published AP as given, warnings."""
     lines = [
-        *context.settings(rows),
+        *common_settings.settings(rows),
         published,
-        context.unscored_caption(rows),
-        *context.warnings(rows),
+        common_settings.unscored_caption(rows),
+        *common_settings.warnings(rows),
     ]
     return [line for line in lines if line]
 
@@ -219,7 +219,7 @@ def markdown_text(text: str) -> str:
 def csv(rows: list[Row]) -> str:
     """The fields of Result, unrounded; nested ones as "stage_ms.infer", "ap.AP"."""
     flat = [cells(result_of(row), Result) for row in rows]
-    names = context.distinct(name for row in flat for name in row)
+    names = common_settings.distinct(name for row in flat for name in row)
     text = io.StringIO()
     writer = csv_format.DictWriter(text, names, lineterminator="\n", restval="")
     writer.writeheader()
@@ -244,10 +244,10 @@ def console(rows: list[Row], width: int = 100) -> Group:
     The least telling columns are left out where they would not fit beside the others, which is
     said. The sentences below are as wide as the terminal, not as the table.
     """
-    names = dict(zip(map(id, rows), labels.short_names(rows), strict=True))
-    machines = {machine: str(at) for at, machine in enumerate(context.hosts(rows), 1)}
+    names = dict(zip(map(id, rows), label_placement.short_names(rows), strict=True))
+    machines = {machine: str(at) for at, machine in enumerate(common_settings.hosts(rows), 1)}
     untrained = all(row.weights == "none" for row in rows)
-    unmeasured = [row for row in rows if figures.measured_ap(row) is None]
+    unmeasured = [row for row in rows if formats.measured_ap(row) is None]
     own = {
         "entry": Column("entry", lambda row: names[id(row)]),
         "machine": Column("on", lambda row: machines[row.machine] if len(machines) > 1 else None),
@@ -259,7 +259,7 @@ def console(rows: list[Row], width: int = 100) -> Group:
         *([_UNTRAINED] if untrained and rows else []),
         *(f"machine {at}: {machine}" for machine, at in machines.items() if len(machines) > 1),
         _given(rows),
-        *captions(rows, context.short_published_caption(unmeasured)),
+        *captions(rows, common_settings.short_published_caption(unmeasured)),
     ]
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     for column in columns:
@@ -275,8 +275,8 @@ _UNTRAINED = "weights by formula: only the speed is measured"
 
 def _given(rows: list[Row]) -> str:
     """What rows were given, as far as their short names do not say it: boxes, weights."""
-    boxes = context.distinct(row.boxes for row in rows if row.approach == "top-down")
-    trained = context.distinct(row.weights for row in rows if row.weights != "none")
+    boxes = common_settings.distinct(row.boxes for row in rows if row.approach == "top-down")
+    trained = common_settings.distinct(row.weights for row in rows if row.weights != "none")
     formula = any(row.weights == "none" for row in rows) and bool(trained)
     weights = [*trained, *(["none (by formula)"] * formula)]
     told = (("boxes", boxes), ("weights", weights))
@@ -315,11 +315,11 @@ def _heading(column: Column) -> str:
 
 def _best_ap(row: Row) -> str:
     """Measured with its interval where it was, else as published."""
-    if figures.measured_ap(row) is None:
+    if formats.measured_ap(row) is None:
         return _column("published AP").text(row)
     own = row.compared
-    span = figures.span(own.interval, figures.points) if own and own.interval else ""
-    return figures.points(own.AP if own else None) + (f" ({span})" if span else "")
+    span = formats.span(own.interval, formats.points) if own and own.interval else ""
+    return formats.points(own.AP if own else None) + (f" ({span})" if span else "")
 
 
 def _column(title: str) -> Column:
@@ -332,11 +332,11 @@ _CONSOLE = (
     _column("machine"),
     _column("frames"),
     _column("people / frame"),
-    Column("pose FPS", figures.short_fps, lambda text: text),
+    Column("pose FPS", formats.short_fps, lambda text: text),
     _column("verdict"),
     Column("AP", _best_ap, lambda text: text),
     _column("of peak"),
-    Column("line", figures.line, lambda text: text),
+    Column("line", formats.line, lambda text: text),
 )
 _HEADINGS = {"line": "ms per frame and person"}
 _FIRST_TO_GO = ("line", "of peak", "people / frame", "frames")

@@ -9,18 +9,18 @@ from typing import Any
 
 from posemark.measure import PROTOCOL
 from posemark.measure.contention import MOST_TAKEN, TAKEN, share
-from posemark.measure.interval import (
+from posemark.measure.paired_frames import pose_ns
+from posemark.measure.speed_interval import (
     FEWEST_BLOCKS,
     MOST_HALF_WIDTH,
     Interval,
     block_times,
     student_t,
 )
-from posemark.measure.pairing import pose_ns
 from posemark.records.files import Record
 from posemark.records.schema import BlockLine
-from posemark.report.figures import counted, percent, plus_minus, three_digits
-from posemark.report.rows import Verdict
+from posemark.report.formats import counted, percent, plus_minus, three_digits
+from posemark.report.result_row import Verdict
 
 MOST_SENTINEL_SPREAD = 0.25
 """Of the sentinel's p90 over its median. It does the same work each time: a few per cent."""

@@ -9,13 +9,13 @@ from posemark.core.errors import UsageError
 from posemark.core.places import require_writable, write_whole
 from posemark.core.text import escaped
 from posemark.report import tables
-from posemark.report.rows import Row
+from posemark.report.result_row import Row
 
 
 def _html(rows: list[Row]) -> bytes:
-    from posemark.report import page
+    from posemark.report.page import html
 
-    return page.html(rows, "PoseMark report").encode()
+    return html.html(rows, "PoseMark report").encode()
 
 
 def _svg(rows: list[Row]) -> bytes:

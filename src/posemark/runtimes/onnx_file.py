@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 
 from posemark.core.errors import CheckpointError
-from posemark.runtimes.files import reading
+from posemark.runtimes.model_file import reading
 
 # Of ModelProto, FunctionProto, GraphProto, NodeProto, AttributeProto (tensors, graphs, sparse
 # tensors: one and several), SparseTensorProto (values, indices), TensorProto.

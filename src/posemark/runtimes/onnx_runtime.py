@@ -7,17 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark import export
-from posemark.core.artefact import Artefact
 from posemark.core.errors import UsageError
+from posemark.core.model_file import Artefact
 from posemark.runtimes import Maps, Session, Source, Target, Tensor, onnx_file
-from posemark.runtimes.exported import (
+from posemark.runtimes.export_cache import (
     calibration_of,
     onnx_folder,
     quantised_folder,
     require_parity,
 )
-from posemark.runtimes.files import FileSession, reading, require_precision
-from posemark.runtimes.opening import unknown_device
+from posemark.runtimes.model_file import FileSession, reading, require_precision
+from posemark.runtimes.registry import unknown_device
 
 SUFFIX = "ExecutionProvider"
 

@@ -15,18 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark import export
-from posemark.core.artefact import Artefact
 from posemark.core.errors import UsageError
+from posemark.core.model_file import Artefact
 from posemark.runtimes import Maps, Session, Source, Target, Tensor
-from posemark.runtimes.exported import (
+from posemark.runtimes.export_cache import (
     calibration_of,
     onnx_folder,
     quantised_folder,
     require_parity,
 )
-from posemark.runtimes.files import FileSession, reading
+from posemark.runtimes.model_file import FileSession, reading
 from posemark.runtimes.open_vino_deform import NAME, PRODUCT, deform_conv
-from posemark.runtimes.opening import unknown_device
+from posemark.runtimes.registry import unknown_device
 
 MODEL = "model.xml"
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark import export
-from posemark.core.artefact import Artefact
+from posemark.core.model_file import Artefact
 from posemark.runtimes import Maps, Session, Source, Target, Tensor
-from posemark.runtimes.files import FileSession, reading, require_precision
-from posemark.runtimes.making import making
-from posemark.runtimes.opening import unknown_device
-from posemark.runtimes.quiet import quiet
+from posemark.runtimes.export_errors import making
+from posemark.runtimes.model_file import FileSession, reading, require_precision
+from posemark.runtimes.native_output import quiet
+from posemark.runtimes.registry import unknown_device
 
 MODEL = "model.tflite"
 OUTPUTS = "outputs.json"

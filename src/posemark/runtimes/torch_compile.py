@@ -21,7 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from posemark import export
 from posemark.core.errors import UsageError
 from posemark.runtimes import Maps, Session, Source, Target, torch_eager
-from posemark.runtimes.making import making
+from posemark.runtimes.export_errors import making
 from posemark.runtimes.torch_eager import DTYPES
 
 PACKAGE = "network.pt2"

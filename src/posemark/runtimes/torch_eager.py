@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from posemark.runtimes import Maps, Session, Source, Target
-from posemark.runtimes.opening import unknown_device
+from posemark.runtimes.registry import unknown_device
 
 GRAPHS = 8
 """Shapes with a CUDA graph, which holds memory of its own; others run kernel by kernel."""

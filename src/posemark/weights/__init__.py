@@ -4,6 +4,7 @@ The network is touched by `fetch` alone (download.py), by way of posemark.downlo
 """
 
 from posemark.core.digests import sha256_of
+from posemark.weights.best import at_hand, own_tags
 from posemark.weights.cache import (
     BEST,
     NONE,
@@ -17,7 +18,6 @@ from posemark.weights.cache import (
     resolve,
     row_of,
 )
-from posemark.weights.choice import at_hand, own_tags
 from posemark.weights.download import fetch, offered_terms, sound, terms_of, wanted_of
 from posemark.weights.fitting import load_fitting, load_into
 from posemark.weights.reading import SUFFIXES

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from posemark.core.digests import sha256_of
 from posemark.core.errors import CheckpointError, UsageError
-from posemark.core.grouping import Rescorer
 from posemark.core.names import WEIGHTS_LIST, nearest
 from posemark.core.places import make_folder, user_cache, with_home
 from posemark.core.spec import ModelSpec, Weights
+from posemark.core.whole_image import Rescorer
 from posemark.weights.fitting import Convert, Tensors, load_fitting
 from posemark.weights.reading import SUFFIXES
 

@@ -1,0 +1,254 @@
+"""`posemark get`: data and checkpoints from the web, said before, verified after."""
+
+from collections.abc import Iterable, Iterator
+from textwrap import fill
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from posemark.cli import download_progress, terminal
+from posemark.core.counting import counted
+from posemark.core.errors import PoseMarkError
+
+if TYPE_CHECKING:
+    from posemark.get.wanted_files import Item
+
+What = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="WHAT...",
+        help="coco-val2017, person-boxes, MODEL, MODEL.TAG, a suite (seed, all; light: files of "
+        "cards), a letter of the blog post, or a card.",
+    ),
+]
+AcceptLicence = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Accept non-commercial terms, such as openpose; once."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be fetched, and stop.")]
+
+
+def get(what: What, accept_licence: AcceptLicence = None, dry_run: DryRun = False) -> None:
+    """Fetch data and checkpoints, verified, to where `run` finds them; by hand what has to be.
+
+    What is here already is not fetched again, and what was stopped goes on where it was.
+
+    Examples:
+
+        posemark get seed --dry-run
+
+        posemark get coco-val2017 person-boxes
+
+        posemark get hrnet-w32-256x192.official
+
+        posemark get openpose-body25 --accept-licence openpose
+    """
+    from posemark.downloads import notes
+    from posemark.get.wanted_files import items_of
+
+    items = items_of(what)
+    offered = {i.terms: i.licence for i in items if i.terms and i.licence}
+    terms = {name: text for name, text in offered.items() if notes.has_terms(text)}
+    notes.accept_named(accept_licence or [], terms)
+    _take_dropped(dry_run)
+    here = [item for item in items if item.here()]
+    missing = [item for item in items if item not in here]
+    ready = [item for item in missing if item.wanted.urls and item.allowed]
+    _announce(here, ready, missing)
+    if dry_run:
+        return
+    failed = _fetch_all(ready)
+    _conclude(ready, failed, missing)
+
+
+def _take_dropped(dry_run: bool) -> None:
+    """Import what people put into the drop folder, as far as its digest says what it is."""
+    from posemark.get.wanted_files import all_items, drop_folder, dropped
+
+    if not drop_folder().is_dir():
+        return
+    for path, item in dropped(all_items()):
+        if item is None:
+            terminal.say(
+                f"{path}: no file of this SHA-256 is registered. If it is a checkpoint: posemark "
+                f"weights import {path}",
+                err=True,
+            )
+        elif dry_run or not item.allowed:
+            terminal.say(f"{path} is {item.name}" + ("" if item.allowed else _terms(item)))
+        else:
+            try:
+                item.settle(path)
+                terminal.say(f"{path.name} from the drop folder is {item.name}: taken from there")
+            except (PoseMarkError, OSError) as error:
+                terminal.say(f"{path}: it is {item.name}, but not taken: {error}", err=True)
+
+
+def _terms(item: "Item") -> str:
+    return f", under the licence {item.licence}: add --accept-licence {item.terms}"
+
+
+# --- before ---------------------------------------------------------------------------------------
+
+
+def _announce(here: "list[Item]", ready: "list[Item]", missing: "list[Item]") -> None:
+    """What is here, what will be fetched, what waits for its licence, what people have to get."""
+    if here:
+        terminal.say(f"here: {', '.join(item.name for item in here)}")
+    if ready:
+        _print_ready(ready)
+    waiting = [item for item in missing if item.wanted.urls and not item.allowed]
+    for item in waiting:
+        terminal.say(f"\nnot fetched: {item.name}{_terms(item)} if that fits your use")
+    _print_by_hand([item for item in missing if not item.wanted.urls])
+
+
+def _print_ready(items: "list[Item]") -> None:
+    from rich.table import Table
+
+    from posemark.core.places import data_folder, user_cache
+    from posemark.downloads import doubt
+    from posemark.downloads.wanted import host_of
+
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    longest = max(len(item.name) for item in items)
+    table.add_column("to fetch", overflow="fold", min_width=min(longest, _NAME))
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("from", no_wrap=True)
+    table.add_column("licence", overflow="fold")
+    for item in items:
+        host = ".".join(host_of(item.wanted.urls[0]).split(".")[-2:])
+        table.add_row(item.name, _size(item), host, item.licence or "unknown")
+    console = terminal.console()
+    console.print(table)
+    lines = [f"\n{counted(len(items), 'file')}, {_total(items)}, into {user_cache()}"]
+    if data_folder() != user_cache() / "data":
+        lines[0] += f"; data into {data_folder()}"
+    doubts = {host_of(u): doubt(u) for i in items for u in i.wanted.urls if doubt(u)}
+    lines += [f"{host} is in doubt: {why}" for host, why in doubts.items()]
+    terminal.say("\n".join([*lines, *_pins(items)]))
+
+
+_NAME = 31
+"""Characters of a name that are not folded at 80 columns."""
+
+
+def _pins(items: "list[Item]") -> Iterator[str]:
+    """Which files are not pinned by a whole SHA-256."""
+    names: dict[str, list[str]] = {}
+    for item in items:
+        if not item.wanted.whole_digest:
+            names.setdefault(item.wanted.pin, []).append(item.name)
+    if names:
+        yield "not pinned by a whole SHA-256, so held to what is fetched first:"
+    for pin, those in names.items():
+        yield fill(", ".join(those), 78, initial_indent=f"  {pin}: ", subsequent_indent="    ")
+
+
+def _size(item: "Item") -> str:
+    if item.size is None:
+        return "unknown"
+    return ("~" if item.estimated else "") + f"{item.size / 1e6:,.1f} MB"
+
+
+def _total(items: "list[Item]") -> str:
+    """~: some sizes are estimated from the networks' parameters, or not known."""
+    total = sum(item.size or 0 for item in items)
+    rough = any(item.estimated or item.size is None for item in items)
+    text = f"{total / 1e9:,.2f} GB" if total >= 1e9 else f"{total / 1e6:,.1f} MB"
+    return f"about {text}" if rough else text
+
+
+_IMPORT = "posemark weights import FILE|FOLDER..., which recognises them"
+
+
+def _print_by_hand(items: "list[Item]") -> None:
+    """The exact names and addresses, and where to put the files."""
+    from posemark.get.wanted_files import drop_folder
+
+    if not items:
+        return
+    terminal.say("\nby hand, as no stable address is known:")
+    for item in items:
+        terminal.say(f"  {item.name}: {item.file or '(name not known)'}\n    {item.page}")
+    pinned = [item for item in items if item.wanted.whole_digest]
+    if pinned:
+        terminal.say(
+            f"Put {', '.join(item.file for item in pinned)} into\n  {drop_folder()}\nand give the "
+            "same command again."
+        )
+    if len(pinned) < len(items):
+        terminal.say(f"Checkpoints: {_IMPORT}")
+
+
+# --- fetching -------------------------------------------------------------------------------------
+
+
+def _fetch_all(items: "list[Item]") -> dict[str, PoseMarkError]:
+    """Fetch one after the other; what fails keeps none of the others.
+
+    Returns:
+        By name of what failed: why.
+    """
+    failed: dict[str, PoseMarkError] = {}
+    dead: dict[str, str] = {}
+    with download_progress.shown() as watcher:
+        for item in items:
+            try:
+                item.fetch(watcher, dead)
+                watcher.said(f"{item.name}: here")
+            except PoseMarkError as error:
+                failed[item.name] = error
+    _say_failed(failed, dead)
+    return failed
+
+
+def _say_failed(failed: dict[str, PoseMarkError], dead: dict[str, str]) -> None:
+    """Why each failed; of hosts that cannot be reached once for all of their files."""
+    from posemark.downloads.wanted import DOUBTS, host_of
+
+    lost: dict[str, list[str]] = {}
+    for name, error in failed.items():
+        hosts = {host_of(url) for url in getattr(error, "reasons", {})}
+        if len(hosts) == 1 and hosts <= set(dead):
+            lost.setdefault(hosts.pop(), []).append(name)
+        else:
+            terminal.say(f"\nnot fetched: {error}", err=True)
+    for host, names in lost.items():
+        doubt = f" ({DOUBTS[host]})" if host in DOUBTS else ""
+        files = fill(", ".join(names), 78, initial_indent="  ", subsequent_indent="  ")
+        terminal.say(f"\nnot fetched from {host}: {dead[host]}{doubt}:\n{files}", err=True)
+
+
+def _conclude(ready: "list[Item]", failed: dict[str, PoseMarkError], missing: "list[Item]") -> None:
+    """Say what is not here, and end with an error if it could have been expected to be.
+
+    Addresses in doubt may lead to nothing: that is an error only for what was named itself.
+    """
+    from posemark.core.places import make_folder
+    from posemark.get.wanted_files import drop_folder
+
+    if missing:
+        make_folder(drop_folder())
+    lost = [item for item in ready if item.name in failed]
+    if lost:
+        terminal.say("\nfiles that could not be fetched, should you find them elsewhere:")
+        for item in lost:
+            page = f"\n    {item.page}" if item.page.startswith("https://") else ""
+            terminal.say(f"  {item.name}: {item.file}{page}")
+        terminal.say(
+            f"Those with a whole SHA-256 go into {drop_folder()};\nother checkpoints: {_IMPORT}"
+        )
+    if any(_counts(item) for item in lost) or _refused(missing):
+        raise typer.Exit(2)
+    if len(ready) - len(failed) == len(missing):
+        terminal.say("everything is here")
+
+
+def _counts(item: "Item") -> bool:
+    return item.named or not item.in_doubt
+
+
+def _refused(missing: "Iterable[Item]") -> bool:
+    """Whether something that was asked for by name waits for its licence."""
+    return any(item.named and item.wanted.urls and not item.allowed for item in missing)

@@ -1,0 +1,356 @@
+"""`posemark tune`: the fastest setting of an entry, step by step."""
+
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from posemark.cli import best_weights, expected_time, run, run_options, terminal
+from posemark.cli.console import Reports, fresh_folder, print_indented, progress_bar
+from posemark.cli.interrupt import said_on_stop
+from posemark.measure.clock import now_ns
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from posemark.measure.speed_interval import Interval
+    from posemark.run.measurement import Step
+    from posemark.run.plan import Job, Options
+    from posemark.tune.search import Cost, Ladder, Rung
+    from posemark.tune.search_space import Subject
+
+
+EntryName = Annotated[
+    str,
+    typer.Argument(
+        metavar="ENTRY",
+        help="One entry: MODEL, MODEL.TAG, MODEL@detected, MODEL@multi, a letter, or a card.toml.",
+    ),
+]
+Runtimes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,NAME...",
+        help="Runtimes to try; the first one that runs is where the search starts. Default: all.",
+    ),
+]
+MaxLoss = Annotated[
+    float,
+    typer.Option(
+        "--max-ap-loss",
+        min=0,
+        metavar="POINTS",
+        help="AP points that all steps together may lose against float32 on the same frames.",
+    ),
+]
+Calibrate = Annotated[
+    str | None,
+    typer.Option(metavar="DATA", help="Try int8, with ranges from this data: sample or coco:DIR."),
+]
+Seconds = Annotated[
+    float, typer.Option(min=3, help="Seconds a side of each duel; slow networks take longer.")
+]
+Frames = Annotated[int, typer.Option(min=1, help="Frames that the accuracy rests on, at most.")]
+Save = Annotated[str, typer.Option(metavar="NAME", help="The name under which the best is kept.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the records. Default: runs/tune-DATE.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
+
+
+def tune(
+    entry: EntryName,
+    data: run_options.Data = "sample",
+    boxes: run_options.BoxesOption = None,
+    weights: run_options.WeightsOption = None,
+    flip: run_options.Flip = False,
+    device: run_options.Device = "cpu",
+    runtimes: Runtimes = None,
+    max_ap_loss: MaxLoss = 0.1,
+    calibrate: Calibrate = None,
+    budget: Seconds = 4.0,
+    frames: Frames = 200,
+    save: Save = "best",
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Find the fastest setting of an entry that keeps its accuracy.
+
+    Runtimes, precisions, layout, threads, batching and cheaper decoders are tried one after the
+    other. Each is measured in turns with the best so far, block by block, a process each, on the
+    same frames, and kept if the whole 95% interval of its gain lies above 2% and all steps
+    together lose at most --max-ap-loss. Without trained weights or truth nobody knows the AP:
+    lower precisions are kept and marked, and the OKS says how alike the poses are.
+
+    The best is kept as a setting of this entry, for `posemark run ENTRY --setting NAME` and
+    `posemark.load(ENTRY, setting=NAME)`.
+
+    Examples:
+
+        posemark tune hrnet-w32-256x192
+
+        posemark tune hrnet-w32-256x192.official --data coco:~/coco --max-ap-loss 0.5
+
+        posemark tune litehrnet-18-256x192 --runtimes torch,openvino --budget 8
+
+        posemark tune higherhrnet-w32-512 --calibrate coco:~/coco --save small
+    """
+    from posemark.core.places import CACHE_REMEDY, require_writable
+    from posemark.datasets import open_dataset
+    from posemark.measure.environment import usable_cores
+    from posemark.run.best_weights import default_weights
+    from posemark.run.calibration import notes as calibrate_notes
+    from posemark.run.plan import Options
+    from posemark.run.setting import require_name
+    from posemark.run.settings_folder import folder_of
+    from posemark.tune.duels import Bench
+    from posemark.tune.search import climb
+    from posemark.tune.search_space import most_steps
+
+    require_name(save)
+    wanted = _runtimes(runtimes)
+    used = weights or default_weights(data)
+    options = Options(data, usable_cores(), boxes, used, flip=flip, device=device)
+    (job,), chosen = best_weights.with_weights([_only(entry, options)], None)
+    job = _started(job, wanted)
+    subject = _subject(job, wanted, calibrate)
+    folder = out or fresh_folder("tune-")
+    require_writable(folder, "Choose another --out folder, or make room.")
+    stopped = f"stopped: no setting was kept. The records so far: {folder}"
+    with progress_bar(quiet=json) as bar, said_on_stop(stopped):
+        display = _Display(bar, most_steps(subject), quiet=json)
+        bench = Bench(job, open_dataset(data), folder, budget, frames, display)
+        require_writable(folder_of(bench.name), CACHE_REMEDY)
+        run.say_notes((*bench.notes, *calibrate_notes(calibrate)))
+        run.say_all(chosen)
+        ladder = climb(job.options, subject, bench, max_ap_loss, display.told)
+    if not json:
+        _print(ladder, bench.name)
+    path = _keep(ladder, bench.name, save)
+    if json:
+        _print_json(ladder, bench.name, path)
+    else:
+        terminal.say(f"\n{_command(entry, job, save)}\nsetting: {path}\nrecords: {folder}")
+
+
+def _started(job: "Job", runtimes: tuple[str, ...]) -> "Job":
+    """The job on the runtime where the search starts."""
+    from posemark.tune.duels import first_runnable
+
+    return replace(job, options=replace(job.options, runtime=first_runnable(job, runtimes)))
+
+
+def _subject(job: "Job", runtimes: tuple[str, ...], calibrate: str | None) -> "Subject":
+    from posemark.run.prepare import spec_of_entry
+    from posemark.tune.search_space import Subject
+
+    return Subject(spec_of_entry(job.entry), runtimes, calibrate, job.options.threads)
+
+
+def _runtimes(text: str | None) -> tuple[str, ...]:
+    from posemark.core.errors import UsageError
+    from posemark.runtimes.registry import RUNTIMES
+
+    names = tuple(name.strip() for name in text.split(",")) if text else RUNTIMES
+    unknown = [name for name in names if name not in RUNTIMES]
+    if unknown:
+        raise UsageError(
+            f"--runtimes: no runtime is called {unknown[0]!r}; there are {', '.join(RUNTIMES)}."
+        )
+    return names
+
+
+def _only(entry: str, options: "Options") -> "Job":
+    from posemark.core.errors import UsageError
+    from posemark.run.plan import plan
+
+    jobs = plan([entry], options)
+    if len(jobs) != 1:
+        named = ", ".join(job.entry.name for job in jobs[:8])
+        raise UsageError(
+            f"{entry!r} stands for {len(jobs)} entries, and one at a time is tuned: {named}."
+        )
+    return jobs[0]
+
+
+class _Display:
+    """What tuning shows: a bar over the duel that is on, a line for each step that is over.
+
+    most: steps that there are at most.
+    """
+
+    def __init__(self, progress: "Progress", most: int, quiet: bool) -> None:
+        self._progress, self._quiet, self._reports = progress, quiet, Reports(progress)
+        self._what, self._shares = "", [0.0, 0.0]
+        self._over, self._most, self._began_ns = 0, most, now_ns()
+        self._task = progress.add_task("", total=2.0, text="")
+
+    def about(self, what: str) -> None:
+        self._what, self._shares = what, [0.0, 0.0]
+        self._show("")
+
+    def opening(self, place: int) -> None:
+        self._show("building " + ("the step" if place else "the best so far"))
+
+    def ready(self, *_: object) -> None:
+        """How long a duel takes is no news: it has its budget."""
+
+    def step(self, place: int, step: "Step") -> None:
+        self._shares[place] = step.share
+        self._show("")
+
+    def over(self, place: int, path: Path) -> None:  # noqa: ARG002 (a run shows its record)
+        self._shares[place] = 1.0
+
+    def told(self, rung: "Rung") -> None:
+        """A step is over."""
+        self._over += 1
+        if not self._quiet:
+            said = _line(rung)
+            self._progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+    def _show(self, text: str) -> None:
+        text = ", ".join(filter(None, [text, self._standing()]))
+        self._progress.update(
+            self._task, completed=sum(self._shares), description=self._what, text=text
+        )
+        if not self._quiet:
+            self._reports.show(f"{self._what}: {text}")
+
+    def _standing(self) -> str:
+        """Which step it is, and how long the others will take if they take as long."""
+        at = f"step {self._over + 1} of at most {self._most}"
+        left = self._most - self._over
+        if not self._over or left <= 0:
+            return at
+        seconds = (now_ns() - self._began_ns) / 1e9 / self._over * left
+        return f"{at}, about {expected_time.in_words(seconds)} left"
+
+
+def _keep(ladder: "Ladder", entry: str, name: str) -> Path:
+    """Write the setting, with what it rests on as comments."""
+    from posemark.measure.clock import utc_now
+    from posemark.measure.environment import cpu_model, usable_cores
+    from posemark.run import setting
+
+    remarks = [
+        f"{entry}, {utc_now()[:10]}, on {cpu_model()}, {usable_cores()} cores",
+        *_summary(ladder),
+    ]
+    path = setting.folder_of(entry) / f"{name}{setting.SUFFIX}"
+    setting.write(path, setting.setting_of(ladder.best, usable_cores()), remarks)
+    return path
+
+
+def _summary(ladder: "Ladder") -> list[str]:
+    """The result in sentences."""
+    from posemark.run.setting import setting_of
+
+    start = f"{ladder.start.runtime} {ladder.start.precision}"
+    if ladder.best == ladder.start:
+        return [f"nothing was proven faster than {start} as it is"]
+    chosen = setting_of(ladder.best, ladder.start.threads).chosen.items()
+    best = ", ".join(f"{name} {value}" for name, value in chosen)
+    gain = _gain(ladder.total) or "a gain that could not be measured at the end"
+    lines = [f"{best}: {gain} against {start}, measured in turns"]
+    if ladder.cost:
+        lines.append(f"{_cost(ladder.cost)} against {start} on {ladder.cost.frames} frames")
+        lines += [_UNKNOWN.format(ladder.cost.unknown)] if ladder.cost.unknown else []
+    return lines
+
+
+_UNKNOWN = "accuracy unknown ({}): OKS compares the poses with those of float32, not with the truth"
+
+
+def _print_json(ladder: "Ladder", entry: str, path: Path) -> None:
+    import msgspec
+
+    from posemark.report import json_outputs
+
+    parts = msgspec.to_builtins(ladder)
+    terminal.say(json_outputs.printed(json_outputs.Tuning, entry=entry, setting=str(path), **parts))
+
+
+def _print(ladder: "Ladder", entry: str) -> None:
+    console = terminal.console()
+    console.print(_table(ladder, entry))
+    for rung in ladder.rungs:
+        if not rung.gain:
+            print_indented(console, f"{rung.step}: {_reason(rung)}")
+    console.print()
+    for line in _summary(ladder):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _table(ladder: "Ladder", entry: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=entry, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for title in COLUMNS:
+        right = title in (BEST, "AP or OKS", START)
+        heading = title.replace(" the ", "\nthe ")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=title != "why")
+    for rung in filter(lambda rung: rung.gain, ladder.rungs):
+        style = "bold green" if rung.kept else "dim"
+        table.add_row(*(Text(cell) for cell in _cells(rung)), style=style)
+    return table
+
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+BEST, START = "against the best so far", "against the start"
+"""What a speed-up is held against: two columns have one."""
+COLUMNS = ("", "step", BEST, "AP or OKS", START, "why")
+
+
+def _cells(rung: "Rung") -> list[str]:
+    """One a column."""
+    total = f"{TIMES}{rung.total:.2f}" if rung.kept else ""
+    cost = _cost(rung.cost) if rung.cost else ""
+    return ["✓" if rung.kept else "·", rung.step, _gain(rung.gain), cost, total, _reason(rung)]
+
+
+def _line(rung: "Rung") -> str:
+    """The same where no heading stands above."""
+    mark, step, gain, cost, total, why = _cells(rung)
+    said = [f"{gain} {BEST}" if gain else "", cost, f"{total} {START}" if total else "", why]
+    return f"{mark} {step}: {', '.join(filter(None, said))}"
+
+
+def _reason(rung: "Rung") -> str:
+    """The beginning is enough on a screen; --json has all.
+
+    It does not begin with the step again, where that is the name of a runtime.
+    """
+    own = re.escape(rung.step)
+    return re.sub(rf"^(the runtime )?{own} ", "", re.split(r"[.;:] ", rung.why)[0])
+
+
+def _gain(gain: "Interval | None") -> str:
+    return f"{TIMES}{gain.point:.2f} ({gain.low:.2f}\N{EN DASH}{gain.high:.2f})" if gain else ""
+
+
+def _cost(cost: "Cost") -> str:
+    """AP points where there are any: "-0.04 AP"; else the OKS: "OKS .993"."""
+    if cost.ap_loss is not None:
+        return f"{0.0 - round(cost.ap_loss, 2):+.2f} AP"
+    return "nobody found" if cost.oks is None else f"OKS {cost.oks:.3f}"
+
+
+def _command(entry: str, job: "Job", name: str) -> str:
+    """What runs the entry under its new setting."""
+    from posemark.run.best_weights import default_weights
+
+    options = job.options
+    given = (
+        ("--weights", options.weights, default_weights(options.data)),
+        ("--data", options.data, "sample"),
+        ("--boxes", options.boxes, None),
+    )
+    words = ["posemark", "run", entry]
+    words += [word for flag, value, usual in given if value != usual for word in (flag, value)]
+    words += ["--flip"] if options.flip else []
+    return shlex.join([*words, "--setting", name])

@@ -1,0 +1,112 @@
+"""The words around a chart that stands alone: title above, key and explanations below."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from posemark.report import chart_marks, common_settings, formats, pareto
+from posemark.report.chart_theme import Spec
+from posemark.report.result_row import Row
+
+LINE = 15  # pixels
+_CHARACTER = 5.6  # pixels at font size 11
+_COLUMNS = 3
+INTERVALS = "Thin lines through a mark: 95% intervals of its FPS and of its measured AP."
+
+Text = dict[str, Any]
+"""A text with its x in pixels from the left and its line, from 0."""
+
+
+def title(rows: list[Row]) -> Spec:
+    """Headline and, below it, settings and warnings."""
+    return {
+        "text": common_settings.headline(rows),
+        "subtitle": common_settings.settings(rows) + common_settings.warnings(rows),
+        "anchor": "start",
+        "frame": "bounds",
+        "fontSize": 17,
+        "subtitleFontSize": 12,
+        "subtitlePadding": 6,
+        "offset": 16,
+    }
+
+
+def texts(rows: list[Row], width: int, reasons: Sequence[str] = ()) -> list[Text]:
+    """Key of the letters in columns; below it what lines and hollow marks are, who is missing.
+
+    reasons: why other rows are not on these axes.
+    """
+    shown = common_settings.plotted(rows)
+    key = sorted({common_settings.named(row) for row in shown if row.letter})
+    lines = -(-len(key) // _COLUMNS)
+    made: list[Text] = [
+        {"text": text, "x": index // lines * width / _COLUMNS, "line": index % lines}
+        for index, text in enumerate(key)
+    ]
+    line = lines + 0.5 if key else 0
+    for sentence in [*_sentences(rows, shown), *reasons]:
+        for text in textwrap.wrap(sentence, int(width / _CHARACTER), break_on_hyphens=False):
+            made.append({"text": text, "x": 0, "line": line})
+            line += 1
+    return made
+
+
+def _sentences(rows: list[Row], shown: list[Row]) -> list[str]:
+    found = (
+        pareto.SENTENCE if shown else "",
+        _hollow(shown),
+        _in_strip(shown),
+        INTERVALS if any(row.fps_interval for row in shown) else "",
+        doubts(shown),
+        *unplotted_sentences(rows),
+    )
+    return [text for text in found if text]
+
+
+def doubts(rows: list[Row]) -> str:
+    """What dashed rings mean, with the verdicts that occur; "" where every speed is valid."""
+    kinds = common_settings.distinct(row.verdict.kind for row in rows if not chart_marks.valid(row))
+    return f"Dashed ring: the speed is not valid ({', '.join(kinds)})." if kinds else ""
+
+
+def _hollow(shown: list[Row]) -> str:
+    settings = common_settings.published_settings(
+        [row for row in shown if formats.measured_ap(row) is None]
+    )
+    return f"Hollow: AP as published ({settings}) beside the FPS of this run." if settings else ""
+
+
+def _in_strip(shown: list[Row]) -> str:
+    names = [row.letter or row.entry for row in shown if not formats.ap_known(row)]
+    told = f"Left of the AP axis, AP neither measured nor published: {', '.join(names)}."
+    return told if names else ""
+
+
+def unplotted_sentences(rows: list[Row]) -> list[str]:
+    """Which rows the AP-FPS chart leaves out, and why; one sentence a reason."""
+    shown = {row.entry for row in common_settings.plotted(rows)}
+    return [
+        f"Not plotted, {reason}: {', '.join(_left_out(row, shown) for row in found)}."
+        for reason, found in common_settings.unplotted(rows).items()
+    ]
+
+
+def _left_out(row: Row, shown: set[str]) -> str:
+    name = common_settings.named(row)
+    if row.entry in shown:
+        name += f" (weights {row.weights})"
+    return name.replace(" ", "\u00a0")  # no line break within
+
+
+def layer(found: list[Text], left: float, top: float) -> Spec:
+    """These texts as a layer, from a place in pixels on."""
+    values = [text | {"x": left + text["x"], "y": top + text["line"] * LINE} for text in found]
+    return {
+        "data": {"values": values},
+        "mark": {"type": "text", "align": "left", "fontSize": 11, "opacity": 0.8},
+        "encoding": {
+            "x": {"field": "x", "type": "quantitative", "scale": None},
+            "y": {"field": "y", "type": "quantitative", "scale": None},
+            "text": {"field": "text", "type": "nominal"},
+        },
+    }

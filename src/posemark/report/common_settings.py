@@ -1,0 +1,207 @@
+"""What a set of rows has in common, and what it mixes: the words around charts and tables."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from posemark.report import common_images, comparable, formats
+from posemark.report.formats import counted, flaws, people_per_frame, span
+from posemark.report.result_row import Row
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many rows have an AP of this run, a published one only, or none at all."""
+
+    measured: int
+    published: int
+    without: int
+
+
+def coverage(rows: list[Row]) -> Coverage:
+    """Count the rows by where their AP comes from."""
+    unmeasured = [row for row in rows if formats.measured_ap(row) is None]
+    published = sum(row.ap_published is not None for row in unmeasured)
+    return Coverage(len(rows) - len(unmeasured), published, len(unmeasured) - published)
+
+
+def headline(rows: list[Row]) -> str:
+    """A chart title that claims "the same run" only where that is so."""
+    have = coverage(rows)
+    if have.measured and not have.published:
+        return "Accuracy and speed of the same run"
+    if have.published and not have.measured:
+        return "Speed measured here, accuracy as published"
+    return "Accuracy and speed of 2D human pose models"
+
+
+def sentence(rows: list[Row]) -> str:
+    """One sentence: what is shown and where its figures come from."""
+    have = coverage(rows)
+    parts = [
+        (have.measured, "measured in the very same run for {}"),
+        (have.published, "taken from publications for {}"),
+        (have.without, "not known for {}"),
+    ]
+    sources = ", ".join(text.format(number) for number, text in parts if number)
+    shown = counted(len(rows), "entry", "entries")
+    return f"Speed (FPS) and accuracy (AP) of {shown}: the speed is measured; the AP is {sources}."
+
+
+def settings(rows: list[Row]) -> list[str]:
+    """Two lines at most: the machine, and what ran on it."""
+    people = [each for row in rows if (each := people_per_frame(row)) is not None]
+    machine = [*distinct(row.machine for row in rows), _threads(rows)]
+    run = [
+        *distinct(f"{row.runtime} {row.precision}".strip() for row in rows),
+        *distinct(row.data for row in rows),
+        _frames(rows),
+        f"{span(people)} people per frame" if people else "",
+    ]
+    return [line for line in (_line(machine), _line(run)) if line]
+
+
+def warnings(rows: list[Row]) -> list[str]:
+    """Sentences on figures that stand together here but cannot be compared, or not relied on."""
+    flips = len({row.flip for row in rows}) > 1
+    mixed = [*comparable.reasons(rows), *common_images.sentences(rows)]
+    mixed += [_FLIPS] if flips else []
+    broken = [f"{row.entry}: {', '.join(flaws(row))}." for row in rows if flaws(row)]
+    return [*mixed, *_doubtful(rows), *broken]
+
+
+_FLIPS = "Rows with and without flip test: it about doubles the inference time."
+
+
+def _doubtful(rows: list[Row]) -> Iterable[str]:
+    """A sentence for each verdict that is not valid, with the rows that have it."""
+    for kind, meaning in formats.VERDICTS.items():
+        names = distinct(row.letter or row.entry for row in rows if row.verdict.kind == kind)
+        if names and kind not in ("valid", "incomparable"):
+            yield f"Speed {kind}, {meaning}: {few(names)}."
+
+
+def published_settings(rows: list[Row]) -> str:
+    """The settings of the published AP of these rows; "" where there is none."""
+    published = [row.ap_published for row in rows if row.ap_published is not None]
+    return " | ".join(distinct(formats.published_settings(each) for each in published))
+
+
+def published_caption(rows: list[Row]) -> str:
+    """The footnote of every published AP in a table; "" where there is none."""
+    used = published_settings(rows)
+    return f"{formats.PUBLISHED_MARK} published, not measured here ({used})" if used else ""
+
+
+def short_published_caption(rows: list[Row]) -> str:
+    """The same for a terminal, where several settings would take many lines."""
+    used = short_published_settings(rows)
+    return f"{formats.PUBLISHED_MARK} published, not measured here ({used})" if used else ""
+
+
+def short_published_settings(rows: list[Row]) -> str:
+    """The settings of the published AP of these rows; where there are several, who names them."""
+    used = published_settings(rows)
+    several = "each at the settings of its publication, which the report page names"
+    return several if " | " in used else used
+
+
+def unscored_caption(rows: list[Row]) -> str:
+    """Why rows with trained weights have no AP; "" where all have one."""
+    reasons = distinct(row.unscored for row in rows)
+    return f"No AP on this data: {'; '.join(reasons)}." if reasons else ""
+
+
+def extrapolated_caption(rows: list[Row]) -> str:
+    """The footnote of every FPS at more people than a frame held; "" where there is none."""
+    told = any(
+        formats.extrapolated(row, people) and formats.fps_at(row, people)
+        for row in rows
+        for people in formats.PEOPLE
+    )
+    return f"{formats.EXTRAPOLATED_MARK} extrapolated: no frame held so many people" if told else ""
+
+
+def unplotted(rows: list[Row]) -> dict[str, list[Row]]:
+    """The rows that no AP-FPS chart can show, by the reason why."""
+    other_images = {id(row) for row in comparable.other_images(rows)}
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        reason = _absence(row, id(row) in other_images)
+        if reason:
+            found.setdefault(reason, []).append(row)
+    return found
+
+
+def _absence(row: Row, on_other_images: bool) -> str:
+    if not row.fps_pose:
+        return "no time measured"
+    return "AP over other images or sigmas than most" if on_other_images else ""
+
+
+def plotted(rows: list[Row]) -> list[Row]:
+    """The rows that an AP-FPS chart shows, those without any AP in its strip."""
+    left_out = {id(row) for found in unplotted(rows).values() for row in found}
+    return [row for row in rows if id(row) not in left_out]
+
+
+def by_approach(rows: list[Row]) -> dict[str, list[Row]]:
+    """The rows by approach where there are several; top-down first, as in the blog post."""
+    approaches = sorted({row.approach for row in rows}, reverse=True)
+    if len(approaches) < 2:
+        return {}
+    return {name: [row for row in rows if row.approach == name] for name in approaches}
+
+
+def hosts(rows: list[Row]) -> dict[str, str]:
+    """A short name for each machine of these rows; machines that would share one have numbers."""
+    short = {row.machine: row.host or row.machine for row in rows}
+    shared = Counter(short.values())
+    seen: Counter[str] = Counter()
+    for machine, name in short.items():
+        seen[name] += 1
+        short[machine] = f"{name} ({seen[name]})" if shared[name] > 1 else name
+    return short
+
+
+def several_machines(rows: list[Row]) -> bool:
+    """Whether a reader must see which row is whose."""
+    return len({row.machine for row in rows}) > 1
+
+
+def named(row: Row) -> str:
+    """The letter, where there is one, and the entry."""
+    return f"{row.letter} {row.entry}" if row.letter else row.entry
+
+
+def distinct(values: Iterable[str]) -> list[str]:
+    """The different non-empty values in order of appearance."""
+    return [value for value in dict.fromkeys(values) if value]
+
+
+def few(names: list[str]) -> str:
+    """Names in a sentence below a table whose rows say the same; the first of many."""
+    if len(names) <= _MOST_NAMES:
+        return ", ".join(names)
+    first = names[: _MOST_NAMES - 1]
+    return f"{', '.join(first)} and {len(names) - len(first)} more"
+
+
+_MOST_NAMES = 6
+
+
+def _threads(rows: list[Row]) -> str:
+    counts = distinct(str(row.threads) for row in rows if row.threads)
+    return f"{' / '.join(counts)} thread{'' if counts == ['1'] else 's'}" if counts else ""
+
+
+def _frames(rows: list[Row]) -> str:
+    """One count, or the span that a time budget leaves."""
+    counts = [row.frames for row in rows]
+    if len(set(counts)) == 1:
+        return counted(counts[0], "frame")
+    return f"{span(counts, '{:,}'.format)} frames per entry" if counts else ""
+
+
+def _line(parts: list[str]) -> str:
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,286 @@
+"""One entry's figures as other programs read them: `run --json`, `report -o x.json` and .csv.
+
+The names are those of the tables. Everything inside the program works on Row, which may change
+from release to release; this type is the public form, and docs/json.md is generated from it.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from posemark.report.json_descriptions import SCHEMA, about
+from posemark.report.result_row import Row
+
+
+class Bounds(msgspec.Struct, frozen=True, array_like=True):
+    """The two ends of a 95% interval: an array of two numbers, low and high."""
+
+    low: Annotated[float, about("The lower end.")]
+    high: Annotated[float, about("The upper end.")]
+
+
+class Stages(msgspec.Struct, frozen=True):
+    """Mean milliseconds per frame by stage; all zero where no frame was measured."""
+
+    decode: Annotated[float, about("Reading the image.", "ms")] = 0.0
+    detect: Annotated[float, about("Finding people; 0 with boxes that are given.", "ms")] = 0.0
+    preprocess: Annotated[float, about("Cropping, resizing, normalising.", "ms")] = 0.0
+    infer: Annotated[float, about("The network.", "ms")] = 0.0
+    postprocess: Annotated[float, about("From the network's output to key points.", "ms")] = 0.0
+
+
+class Accuracy(msgspec.Struct, frozen=True):
+    """COCO's key point metrics, 0 to 1. A size range without people is null."""
+
+    AP: Annotated[float | None, about("Mean over OKS thresholds 0.50 to 0.95.")]
+    AP50: Annotated[float | None, about("At OKS 0.50.")]
+    AP75: Annotated[float | None, about("At OKS 0.75.")]
+    APM: Annotated[float | None, about("People of medium size.")]
+    APL: Annotated[float | None, about("Large people.")]
+    AR: Annotated[float | None, about("Mean recall over the same thresholds.")]
+
+
+class PublishedAccuracy(msgspec.Struct, frozen=True):
+    """An AP that others published, and the settings that it was measured at."""
+
+    AP: Annotated[float, about("AP on COCO val2017, 0 to 1.")]
+    boxes: Annotated[str, about("Whose person boxes, or the scales of a bottom-up network.")]
+    flip: Annotated[bool, about("Whether with flip test.")]
+    source: Annotated[str, about("Where it was published.")]
+
+
+class Worth(msgspec.Struct, frozen=True):
+    """What a speed is worth, and why (docs/protocol.md)."""
+
+    kind: Annotated[
+        str,
+        about("`valid`, `noisy`, `throttled`, `drifting`, `contended` or `incomparable`."),
+    ]
+    evidence: Annotated[tuple[str, ...], about("Sentences with figures, the decisive one first.")]
+
+
+class Common(msgspec.Struct, frozen=True):
+    """AP over the images that all records of a run have."""
+
+    AP: Annotated[float, about("0 to 1.")]
+    interval: Annotated[Bounds | None, about("95% interval, images resampled.")]
+    images: Annotated[int, about("Their number.")]
+    key: Annotated[str, about("Hash of these images.")]
+
+
+class Reproduced(msgspec.Struct, frozen=True):
+    """How a measured AP stands to the published one."""
+
+    kind: Annotated[str, about("`within tolerance`, `differs` or `not comparable`.")]
+    why: Annotated[tuple[str, ...], about("What keeps the two from being compared.")]
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Percentiles of the time of a frame by nearest rank; null of too few frames.
+
+    They need 10 frames (p50, p90), 20 (p95) and 100 (p99), so that one lies beyond.
+    """
+
+    p50: Annotated[float | None, about("Half of the frames took no longer.", "ms")] = None
+    p90: Annotated[float | None, about("90% of the frames took no longer.", "ms")] = None
+    p95: Annotated[float | None, about("95% of the frames took no longer.", "ms")] = None
+    p99: Annotated[float | None, about("99% of the frames took no longer.", "ms")] = None
+
+
+class Result(msgspec.Struct, frozen=True):
+    """The figures of one entry."""
+
+    schema: Annotated[int, about("Version of this form.")]
+    entry: Annotated[str, about("Name of what was run: model, boxes or scales, settings.")]
+    letter: Annotated[str | None, about("Letter of the entry in the suite `seed`.")]
+    model: Annotated[str, about("Name of the model.")]
+    weights: Annotated[
+        str,
+        about("A tag, a file name, or `none`: weights by formula, only the speed is measured."),
+    ]
+    runtime: Annotated[str, about("What ran the network.")]
+    precision: Annotated[
+        str, about("Precision of the network's arithmetic: `fp32`, `bf16`, `int8` ...")
+    ]
+    boxes: Annotated[str, about("Where the person boxes come from.")]
+    frames: Annotated[int, about("Frames measured.")]
+    persons: Annotated[
+        int,
+        about(
+            "Boxes run through the network (top-down) or people found (bottom-up), all frames "
+            "together."
+        ),
+    ]
+    fps_pose: Annotated[
+        float | None, about("Frames over the time of preprocess, infer and postprocess.", "1/s")
+    ]
+    fps_pipeline: Annotated[float | None, about("Frames over the time of all stages.", "1/s")]
+    stage_ms: Annotated[Stages, about("Mean time per frame by stage.", "ms")]
+    ap: Annotated[
+        Accuracy | None,
+        about("From the poses of this very run; null without trained weights or without truth."),
+    ]
+    ap_published: Annotated[PublishedAccuracy | None, about("As published, not measured here.")]
+    codec_ceiling: Annotated[
+        float | None, about("AP of perfect network outputs through the decoder, 0 to 1.")
+    ]
+    family: Annotated[str, about("Family of the model.")]
+    approach: Annotated[str, about("`top-down` or `bottom-up`.")]
+    input_hw: Annotated[
+        tuple[int, int], about("Height and width of the network's input.", "px", joined="x")
+    ]
+    licence: Annotated[str, about("Licence of the code.")]
+    weights_licence: Annotated[str | None, about("Licence of the weights; null where unknown.")]
+    codec: Annotated[str, about("How key points are read from the network's output.")]
+    flip: Annotated[bool, about("Whether with flip test.")]
+    persons_mode: Annotated[str, about("`serial` or `batched`: how people are run.")]
+    min_score: Annotated[float, about("Boxes scored below this were left out.")]
+    data: Annotated[str, about("Name of the data set.")]
+    threads: Annotated[int, about("CPU threads.")]
+    parameters: Annotated[
+        int | None, about("Parameters of the network; null where nobody counted.")
+    ]
+    macs: Annotated[
+        int | None,
+        about("Multiply-accumulates of one forward pass; null where nobody counted.", "MAC"),
+    ]
+    failed_frames: Annotated[int, about("Frames that failed; not counted in `frames`.")]
+    dropped_boxes: Annotated[int, about("Boxes that could not be run.")]
+    complete: Annotated[bool, about("False where the run stopped early.")]
+    machine: Annotated[str, about("All that is known to tell the machine from others.")]
+    notes: Annotated[tuple[str, ...], about("Remarks on the data and on what went wrong.")]
+    scales: Annotated[tuple[float, ...], about("Scales of the input (bottom-up).")]
+    base_ms: Annotated[
+        float | None,
+        about(
+            "Pose time of a frame without people, by a line over the people of each frame; null "
+            "where the frames determine none.",
+            "ms",
+        ),
+    ]
+    ms_per_person: Annotated[float | None, about("Slope of the same line.", "ms")]
+    most_people: Annotated[
+        int, about("Most people in any frame of the run; the line is extrapolated beyond them.")
+    ]
+    fps_interval: Annotated[
+        Bounds | None, about("95% interval of `fps_pose`; null with too few blocks.", "1/s")
+    ]
+    blocks: Annotated[int, about("Blocks of frames that `fps_interval` rests on.")]
+    verdict: Annotated[Worth, about("What the speed is worth.")]
+    latency_ms: Annotated[
+        Latency,
+        about("Time of a frame, all stages; in paced mode from the camera's frame on.", "ms"),
+    ]
+    histogram: Annotated[
+        tuple[tuple[int, int], ...],
+        about(
+            "Frames by latency: (bin, frames), where bin n reaches from 0.1 x 10^(n/20) ms to "
+            "0.1 x 10^((n+1)/20) ms.",
+            csv=False,
+        ),
+    ]
+    timeline: Annotated[
+        tuple[tuple[float, float, float], ...],
+        about(
+            "(seconds since the first block, pose FPS, ms of the fixed workload), at most 60 "
+            "points.",
+            csv=False,
+        ),
+    ]
+    mode: Annotated[str, about("`burst`, `sustained` or `paced`.")]
+    paced_fps: Annotated[
+        float | None, about("Rate of the camera in paced mode, as asked for.", "1/s")
+    ]
+    dropped_share: Annotated[
+        float | None, about("Dropped share of the camera's frames in paced mode, 0 to 1.")
+    ]
+    camera_fps: Annotated[
+        float | None,
+        about(
+            "The fastest camera of which at most 1% of the frames would be dropped, replayed "
+            "from the times of the frames.",
+            "1/s",
+        ),
+    ]
+    peak_memory: Annotated[
+        int | None,
+        about("Peak memory of the entry's own process; null where it had none.", "bytes"),
+    ]
+    energy_mj: Annotated[
+        dict[str, float] | None,
+        about("Energy per frame, by counter; null where the platform has none.", "mJ"),
+    ]
+    weights_bytes: Annotated[int, about("Size of the checkpoint, or of the parameters.", "bytes")]
+    keypoint_accuracy: Annotated[
+        dict[str, float] | None, about("Mean OKS similarity by key point, 0 to 1.")
+    ]
+    ap_interval: Annotated[Bounds | None, about("95% interval of AP, images resampled.")]
+    ap_common: Annotated[
+        Common | None,
+        about(
+            "What is compared where entries of a run saw different images: AP over those that "
+            "all have; null where they have the same."
+        ),
+    ]
+    images: Annotated[str, about("Hash of the images that AP rests on.")]
+    fingerprint: Annotated[
+        dict[str, str],
+        about(
+            "What decides whether two results measure the same: data, boxes, sigmas, decoder, "
+            "weights, precision, protocol ..."
+        ),
+    ]
+    device: Annotated[str, about("`cpu`, or the accelerator and its name.")]
+    started: Annotated[str, about("Wall-clock time, ISO 8601, UTC.")]
+    reproduction: Annotated[
+        Reproduced | None,
+        about("The verdict on measured against published AP; null where one is not known."),
+    ]
+    expected: Annotated[
+        str,
+        about(
+            "Whether the published AP was reproduced, or why it says nothing about this run; "
+            "empty where none is published or nothing was measured."
+        ),
+    ]
+    of_peak: Annotated[
+        float | None,
+        about(
+            "Multiply-accumulates per second of the stage infer, over those that this machine "
+            "attains at the same precision and number of threads; null where one is unknown."
+        ),
+    ]
+    network: Annotated[str, about("Name of the network; models that share one infer alike.")]
+    network_frames: Annotated[
+        int,
+        about("Frames of all entries read together that share this inference; 0 where read alone."),
+    ]
+    line_spread: Annotated[
+        tuple[float, float, float] | None,
+        about(
+            "Square of the half 95% interval of the line's time at n people as a + b n + c n^2: "
+            "(a, b, c).",
+            "ms^2",
+            csv=False,
+        ),
+    ]
+    unscored: Annotated[
+        str, about("Why poses of trained weights have no AP; empty where they have one.")
+    ]
+    host: Annotated[str, about("Short name of the machine.")]
+
+
+_OF_ROW = {
+    "base_ms": "intercept_ms",
+    "camera_fps": "sustainable_fps",
+    "of_peak": "share",
+    "paced_fps": "camera_fps",
+}
+"""Where a field of Row has a name of its own inside the program."""
+
+
+def result_of(row: Row) -> Result:
+    """The public form of a row."""
+    names = (name for name in Result.__struct_fields__ if name != "schema")
+    fields: dict[str, Any] = {name: getattr(row, _OF_ROW.get(name, name)) for name in names}
+    return msgspec.convert({"schema": SCHEMA, **fields}, Result, from_attributes=True)

@@ -1,0 +1,97 @@
+"""What the card of a chosen entry says, in words."""
+
+from posemark.report import formats, utilisation
+from posemark.report.result_row import Row
+
+
+def facts(row: Row) -> list[tuple[str, str]]:
+    """(what, figure) in the order of the card; what is not known is left out."""
+    found = (
+        ("pose FPS", _fps(row)),
+        ("pipeline FPS", formats.three_digits(row.fps_pipeline)),
+        ("a frame takes", formats.cost(row)),
+        ("of peak", _share(row)),
+        ("latency", _latency(row)),
+        ("camera FPS", _camera(row)),
+        ("AP", _ap(row)),
+        ("published AP", _published(row)),
+        ("checked", row.expected),
+        ("ceiling", formats.points(row.codec_ceiling)),
+        ("peak memory", formats.size_of(row.peak_memory)),
+        ("energy a frame", formats.energy(row)),
+        ("weights", _weights(row)),
+        ("input", formats.size(row)),
+        ("ran as", _ran(row)),
+        ("on", row.machine),
+        ("people", _people(row)),
+        ("licence", formats.licences(row)),
+        ("remarks", "; ".join([*formats.flaws(row), *row.notes])),
+    )
+    return [(what, text) for what, text in found if text and text != formats.DASH]
+
+
+def _fps(row: Row) -> str:
+    if row.fps_interval is None:
+        return formats.three_digits(row.fps_pose)
+    low, high = map(formats.three_digits, row.fps_interval)
+    over = formats.counted(row.blocks, "block")
+    return f"{formats.fps(row)} ({low} to {high}; 95% over {over})"
+
+
+def _ap(row: Row) -> str:
+    words = formats.points(formats.measured_ap(row))
+    if words == formats.DASH:
+        return f"none: {row.unscored}" if row.unscored else ""
+    if row.ap_interval:
+        low, high = map(formats.points, row.ap_interval)
+        words += f" ({low} to {high}, 95% over images)"
+    return "; ".join(filter(None, (words, formats.run_settings(row), formats.common(row))))
+
+
+def _published(row: Row) -> str:
+    published = row.ap_published
+    if published is None:
+        return ""
+    settings = formats.published_settings(published)
+    return f"{formats.points(published.AP)} ({settings}; {published.source})"
+
+
+def _latency(row: Row) -> str:
+    if not row.latency_ms:
+        return ""
+    told = (f"{name} {formats.three_digits(ms)}" for name, ms in row.latency_ms.items())
+    return f"{' · '.join(told)} ms"
+
+
+def _share(row: Row) -> str:
+    if row.share is None:
+        return ""
+    reached = formats.short_percent(row.share)
+    return f"{reached} of the machine's {row.precision} rate: {utilisation.hint(row.share)}"
+
+
+def _camera(row: Row) -> str:
+    """The fastest that would do, replayed from the run; and the one of the run, if it had one."""
+    found: list[str] = []
+    if row.sustainable_fps is not None:
+        found.append(f"{formats.three_digits(row.sustainable_fps)} at most")
+    if row.camera_fps is not None:
+        dropped = formats.percent(row.dropped_share)
+        found.append(f"from a camera of {row.camera_fps:g} FPS, {dropped} dropped")
+    return "; ".join(found)
+
+
+def _weights(row: Row) -> str:
+    size = formats.size_of(row.weights_bytes) if row.weights_bytes else ""
+    return ", ".join(filter(None, (row.weights, size)))
+
+
+def _ran(row: Row) -> str:
+    return " ".join(filter(None, (row.runtime, row.precision, row.device, formats.mode(row))))
+
+
+def _people(row: Row) -> str:
+    mean = formats.three_digits(formats.people_per_frame(row))
+    frames = formats.counted(row.frames, "frame")
+    most = f", {row.most_people} at most" if row.most_people else ""
+    return f"{mean} a frame over {frames}{most}"

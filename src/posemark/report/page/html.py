@@ -1,0 +1,248 @@
+"""The report as one HTML file that loads nothing: charts, table and what the numbers mean."""
+
+import base64
+import hashlib
+import json
+import re
+from html import escape
+from importlib import resources
+from typing import Any
+
+from posemark.report import (
+    chart_captions,
+    chart_theme,
+    charts,
+    common_settings,
+    formats,
+    latency,
+    pareto,
+    rendering,
+    reproduced,
+    speed_strip,
+    tables,
+    terms,
+)
+from posemark.report.page import controls, entries, facts, templates
+from posemark.report.recommend import answer
+from posemark.report.result_row import STAGES, Row
+
+SCRIPTS = (
+    "state.js",
+    "plot.js",
+    "charts.js",
+    "chosen.js",
+    "table.js",
+    "rules.js",
+    "answer.js",
+    "start.js",
+)
+
+
+def html(rows: list[Row], title: str) -> str:
+    """The whole page. It draws its charts in the browser, without any network access."""
+    own = "\n".join(_file(name) for name in SCRIPTS)
+    scripts = {"bundle": _inline(rendering.javascript()), "script": _inline(own)}
+    parts = {
+        "title": escape(title),
+        "style": _file("style.css"),
+        "sentence": escape(common_settings.sentence(rows)),
+        "settings": _paragraphs(common_settings.settings(rows), "soft"),
+        "warnings": _warnings(common_settings.warnings(rows)),
+        "key": _key(rows),
+        "doubts": escape(chart_captions.doubts(rows)),
+        "intervals": escape(chart_captions.INTERVALS),
+        "fronts": escape(pareto.SENTENCE),
+        "controls": controls.controls(rows, log=templates.log_by_default(rows)),
+        "views": "" if common_settings.by_approach(common_settings.plotted(rows)) else "hidden",
+        "footnote": escape(_footnote(rows)),
+        "card_terms": _definitions(terms.legend(_facts(rows))),
+        "table_terms": _definitions(terms.legend(column.title for column in _columns(rows))),
+        "percentiles": escape(latency.needs()),
+        "table": _table(rows),
+        "reproduced": _reproduced(rows),
+        "verdicts": _definitions(formats.VERDICTS),
+        "report": _json(_report(rows)),
+        "policy": _policy(*scripts.values()),
+    }
+    # One pass: text that comes from rows is never searched for placeholders.
+    return re.sub(r"\{\{(\w+)\}\}", lambda name: (parts | scripts)[name[1]], _file("template.html"))
+
+
+def _file(name: str) -> str:
+    return (resources.files("posemark.report.page") / name).read_text(encoding="utf-8")
+
+
+def _report(rows: list[Row]) -> dict[str, Any]:
+    """All that the page's script works on."""
+    return {
+        "charts": templates.templates(rows),
+        "entries": entries.entries(rows, charts.colours(rows)),
+        "filters": [each.name for each in entries.used(rows)],
+        "fronts": list(pareto.DASHES),
+        "strip": speed_strip.data(),
+        "stages": STAGES,
+        "edges": {used: latency.edges_ms(used) for row in rows for used, _ in row.histogram},
+        "terms": terms.TERMS,
+        "palette": chart_theme.CHOSEN,
+        "font": chart_theme.FONT,
+        "wishes": answer.page_data(rows),
+        "answer_notes": answer.page_notes(rows),
+    }
+
+
+def _json(value: Any) -> str:
+    """JSON that cannot end the script element around it."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _inline(script: str) -> str:
+    """A script as it may stand between its tags; line ends as the browser will hash them."""
+    return script.replace("\r\n", "\n").replace("</script", "<\\/script")
+
+
+def _policy(*scripts: str) -> str:
+    """A content security policy: only these very scripts run, and nothing is loaded."""
+    digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
+    hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {hashes}; "
+        "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _paragraphs(lines: list[str], kind: str) -> str:
+    return "\n".join(f'<p class="{kind}">{escape(line)}</p>' for line in lines)
+
+
+def _footnote(rows: list[Row]) -> str:
+    """What the marks beside figures mean."""
+    notes = (
+        common_settings.published_caption(rows),
+        common_settings.unscored_caption(rows),
+        common_settings.extrapolated_caption(rows),
+    )
+    return "; ".join(note for note in notes if note)
+
+
+_FEW_WARNINGS = 2
+
+
+def _warnings(lines: list[str]) -> str:
+    """Some of them at once; many behind a line that says how many, so that charts come first."""
+    if len(lines) <= _FEW_WARNINGS:
+        return _paragraphs(lines, "warning")
+    count = formats.counted(len(lines), "thing")
+    return (
+        f'<details class="warning"><summary>{count} to know before comparing</summary>'
+        f"{_paragraphs(lines, 'soft')}</details>"
+    )
+
+
+def _definitions(words: dict[str, str]) -> str:
+    return "; ".join(f"<b>{escape(word)}</b>: {escape(text)}" for word, text in words.items())
+
+
+def _key(rows: list[Row]) -> str:
+    """Letters and names of the marks; each is a button that chooses its entry."""
+    told = zip(rows, entries.names(rows), strict=True)
+    items = (
+        f'<li data-entry="{at}"><button type="button" aria-pressed="false">{_lettered(row, name)}'
+        "</button></li>"
+        for at, (row, name) in enumerate(told)
+    )
+    return f'<ul class="key">{"".join(items)}</ul>' if rows else ""
+
+
+def _lettered(row: Row, name: str) -> str:
+    if not row.letter:
+        return escape(name)
+    return f"<b>{escape(row.letter)}</b> {escape(name.removeprefix(row.letter).strip())}"
+
+
+def _facts(rows: list[Row]) -> set[str]:
+    """What the cards of entries tell of."""
+    return {what for row in rows for what, _ in facts.facts(row)}
+
+
+def _columns(rows: list[Row]) -> list[tables.Column]:
+    return [column for column in tables.COLUMNS if not column.empty(rows)]
+
+
+def _table(rows: list[Row]) -> str:
+    brief = tables.brief(rows)
+    columns = {column: column in brief for column in _columns(rows)}
+    headings = "".join(_heading(column, main) for column, main in columns.items())
+    body = "\n".join(_line(at, row, columns) for at, row in enumerate(rows))
+    return f"<table>\n<thead><tr>{headings}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+
+
+def _reproduced(rows: list[Row]) -> str:
+    """The section on measured against published AP; "" where nothing was measured."""
+    found = reproduced.comparisons(rows)
+    if not found:
+        return ""
+    classes = [' class="number"' * (title in reproduced.NUMERIC) for title in reproduced.TITLES]
+    titles = zip(classes, reproduced.TITLES, strict=True)
+    heads = "".join(f'<th scope="col"{own}>{escape(title)}</th>' for own, title in titles)
+    lines = (zip(classes, each.cells, strict=True) for each in found)
+    body = "\n".join(
+        f"<tr>{''.join(f'<td{own}>{escape(cell)}</td>' for own, cell in line)}</tr>"
+        for line in lines
+    )
+    return (
+        "<section>\n<h2>Measured against published</h2>\n"
+        f'<p class="soft">{escape(reproduced.CAPTION)} All entries, whatever the filters.</p>\n'
+        '<div class="scroll" id="reproduced" tabindex="0" role="region" '
+        'aria-label="Table of measured against published AP">\n'
+        f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n"
+        "</div>\n</section>\n"
+    )
+
+
+def _line(at: int, row: Row, columns: dict[tables.Column, bool]) -> str:
+    cells = "".join(_cell(column, row, main) for column, main in columns.items())
+    return f'<tr data-entry="{at}">{cells}</tr>'
+
+
+_BY_PEOPLE = (column for column in tables.COLUMNS if column.title.startswith("FPS, "))
+_PEOPLE = {column.title: people for column, people in zip(_BY_PEOPLE, formats.PEOPLE, strict=True)}
+
+
+_LONG = ("weights", "boxes", "evidence", "remarks", "machine", "published AP: settings")
+"""Columns whose texts may be long, and so take several lines."""
+
+
+def _heading(column: tables.Column, main: bool) -> str:
+    meaning = terms.TERMS.get(column.title)
+    hover = f' title="{escape(meaning)}"' if meaning else ""
+    button = f'<button type="button"{hover}>{escape(column.title)}</button>'
+    return f'<th scope="col"{_classes(column, main)}>{button}</th>'
+
+
+def _cell(column: tables.Column, row: Row, main: bool) -> str:
+    """One cell; data-value carries what sorting compares, unrounded."""
+    value = column.value(row)
+    data = escape("" if value is None else str(value))
+    shown = escape(column.text(row))
+    if column.title == "entry":
+        broken = shown.replace("@", "<wbr>@")
+        button = f'<button type="button" aria-pressed="false">{broken}</button>'
+        return f'<th scope="row" data-value="{data}">{button}</th>'
+    return f'<td{_classes(column, main)} data-value="{data}">{shown}</td>'
+
+
+def _classes(column: tables.Column, main: bool) -> str:
+    """Numbers stand at the right; at first and on paper only the main columns are there.
+
+    The FPS with so many people appear when the reader chooses that many.
+    """
+    people = _PEOPLE.get(column.title)
+    names = [
+        ("entry", column.title == "entry"),
+        ("long", column.title in _LONG),
+        ("number", column.numeric),
+        ("more", not main),
+        (f"people-{people}", people is not None),
+    ]
+    used = " ".join(name for name, applies in names if applies)
+    return f' class="{used}"' if used else ""

@@ -1,0 +1,68 @@
+"""The charts of the page: specifications that its script fills with the entries that are shown."""
+
+from copy import deepcopy
+from typing import Any
+
+from posemark.report import (
+    axis_scales,
+    chart_layers,
+    chart_places,
+    chart_theme,
+    charts,
+    common_settings,
+)
+from posemark.report.chart_theme import Spec
+from posemark.report.page import panels
+from posemark.report.result_row import Row
+
+WIDE, NARROW = "ap_fps", "ap_fps_narrow"
+
+
+def templates(rows: list[Row]) -> dict[str, Spec]:
+    """Every chart by its name in the page, without data."""
+    return {
+        WIDE: _ap_fps(rows, charts.WIDE),
+        NARROW: _ap_fps(rows, charts.NARROW),
+        **panels.all_panels(charts.colours(rows)),
+    }
+
+
+def _ap_fps(rows: list[Row], layout: chart_places.Layout) -> Spec:
+    """The AP-FPS chart without marks, names or axes: these depend on what the reader chooses."""
+    spec = charts.empty_spec(rows, layout)
+    named = dict(zip(chart_layers.LAYERS, spec.pop("layer"), strict=True))
+    del named["names"]  # the page places names among the marks that are shown
+    named["fronts"]["data"] = {"name": "fronts"}
+    named["strip"]["data"] = {"name": "strip"}
+    named["points"]["mark"]["cursor"] = "pointer"
+    for name in ("rings", "points", "fps_bars"):
+        named[name]["encoding"] |= _paler()
+    behind = {name: named.pop(name) for name in ("strip", "fronts")}
+    layers = {**behind, "chosen": _chosen(named["points"]), **named}
+    return spec | {
+        "config": chart_theme.PAGE,
+        "padding": 4,
+        "data": {"name": "points"},
+        "layer": [{"name": name} | layer for name, layer in layers.items()],
+    }
+
+
+def _paler() -> Spec:
+    """Marks whose FPS is extrapolated."""
+    return {"opacity": {"condition": {"test": "datum.beyond", "value": 0.55}, "value": 1}}
+
+
+def _chosen(points: Spec) -> Spec:
+    """A ring in ink around the entries that the reader compares."""
+    where: dict[str, Any] = {name: deepcopy(points["encoding"][name]) for name in ("x", "y")}
+    ring = {"shape": "circle", "size": 420, "fillOpacity": 0, "strokeWidth": 2.5}
+    return {
+        "transform": [{"filter": "datum.chosen"}],
+        "mark": {"type": "point", "stroke": "currentColor", "opacity": 1} | ring,
+        "encoding": where,
+    }
+
+
+def log_by_default(rows: list[Row]) -> bool:
+    """Whether the FPS of these rows lie so far apart that the page begins with log axes."""
+    return axis_scales.fps_axis([row.fps_pose or 0.0 for row in common_settings.plotted(rows)]).log

@@ -1,0 +1,90 @@
+"""Evidence that rows of one network share: how fast it infers rests on the frames of all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from posemark.measure.shared_costs import Part, fps_interval, line_of, spread_of
+from posemark.records import files, schema
+from posemark.report.result_row import Row
+
+
+@dataclass(frozen=True)
+class Derived:
+    """The figures of one record, and what those of others depend on.
+
+    parts: of its frames' time, for those who share them. images: those that were measured.
+    """
+
+    row: Row
+    parts: tuple[Part, ...]
+    path: Path
+    images: frozenset[int]
+
+
+def parts_of(record: files.Record) -> tuple[Part, ...]:
+    """The time of a frame over its people: inference first, then what is the entry's own."""
+    measured = ([f for f in block.frames if f.error is None] for block in record.blocks)
+    blocks = [frames for frames in measured if frames]
+    top_down = record.header.approach != "bottom-up"
+    return tuple(
+        Part.of([[(f.boxes, milliseconds(f, stages)) for f in block] for block in blocks], sloped)
+        for stages, sloped in (
+            (("infer",), top_down),
+            (("preprocess",), top_down),
+            (("postprocess",), True),
+        )
+    )
+
+
+def with_shared_evidence(found: Sequence[Derived]) -> list[Row]:
+    """Rows in the order given, whose inference rests on all frames of their common network."""
+    return [_with_evidence_of(each, found) for each in found]
+
+
+def _with_evidence_of(own: Derived, found: Sequence[Derived]) -> Row:
+    row, (infer, *rest) = own.row, own.parts
+    others = [
+        other
+        for other in found
+        if other is not own and _shares(other.row, row) and other.row.verdict.kind in _LENDING
+    ]
+    parts = [infer.joined([other.parts[0] for other in others]), *rest]
+    line = line_of(parts) if others and row.frames else None
+    spread = spread_of(parts, row.blocks)
+    twins = [row, *(other.row for other in others if other.row.boxes == row.boxes)]
+    return replace(
+        row,
+        network_frames=row.frames + sum(other.row.frames for other in others),
+        line_spread=spread,
+        shared_fps=fps_interval(line, spread, _crowd(twins)) if line and spread else None,
+        intercept_ms=line.base if line else row.intercept_ms,
+        ms_per_person=line.per_person if line else row.ms_per_person,
+    )
+
+
+def _crowd(rows: Sequence[Row]) -> float:
+    """Mean people of a frame, over all frames of these rows."""
+    return sum(row.persons for row in rows) / sum(row.frames for row in rows)
+
+
+_LENDING = ("valid", "noisy")
+"""Verdicts of rows whose inference may count for others: the machine was as it should be."""
+
+
+def _shares(one: Row, other: Row) -> bool:
+    """Whether both infer equally fast: one network, run in the same way on the same machine."""
+    return _inference(one) == _inference(other)
+
+
+def _inference(row: Row) -> tuple[object, ...]:
+    what = (row.network, row.input_hw, row.approach, row.scales, row.flip, row.persons_mode)
+    how = (row.runtime, row.precision, row.device, row.threads, row.mode, row.camera_fps)
+    data = row.data if row.approach == "bottom-up" else ""
+    same = (row.machine, row.fingerprint.get("protocol", ""), row.fingerprint.get("card", ""))
+    return *what, *how, *same, *row.inference, data
+
+
+def milliseconds(frame: schema.FrameLine, stages: Sequence[str]) -> float:
+    """What these stages of a frame took together."""
+    return sum(frame.stages[stage] for stage in stages) / 1e6

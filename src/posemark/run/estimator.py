@@ -1,0 +1,156 @@
+"""A model in an application: image in, poses out, by the same code and settings as a run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from posemark.core.errors import UsageError
+from posemark.core.frame import Boxes, Floats, Poses
+from posemark.core.spec import ModelSpec
+from posemark.datasets.sample import Sample
+from posemark.geometry.boxes import croppable
+from posemark.measure.environment import usable_cores
+from posemark.pipelines import Pipeline
+from posemark.run.best_weights import with_best
+from posemark.run.build import build_pipeline
+from posemark.run.plan import Job, Options, plan
+from posemark.run.prepare import prepare_job
+from posemark.run.setting import with_setting
+from posemark.weights import BEST, NONE
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """A network ready to run, between the pre- and post-processing of its family.
+
+    spec: of the model. runtime, precision, device: what it really runs on.
+    """
+
+    spec: ModelSpec
+    pipeline: Pipeline
+
+    @property
+    def runtime(self) -> str:
+        """What runs the network."""
+        return self.pipeline.session.runtime
+
+    @property
+    def precision(self) -> str:
+        """The precision of its arithmetic."""
+        return self.pipeline.session.precision
+
+    @property
+    def device(self) -> str:
+        """The device, in the runtime's own words."""
+        return self.pipeline.session.device
+
+    def __call__(
+        self,
+        image_bgr: NDArray[np.uint8],
+        boxes_xywh: ArrayLike | None = None,
+        box_scores: ArrayLike | None = None,
+    ) -> Poses:
+        """The people of an image, in its pixels; (0, 0) is the centre of the top-left one.
+
+        Args:
+            image_bgr: (H, W, 3) uint8 in BGR order, as OpenCV reads it.
+            boxes_xywh: (N, 4) person boxes x, y, w, h in pixels; for top-down models only,
+                and all of them are used as they are.
+            box_scores: (N,) in 0..1, which poses' scores are multiplied by; 1 by default.
+
+        Returns:
+            Poses, of a top-down model the best first and without those that repeat a better
+            one: at most N, and not in the order of the boxes.
+
+        Raises:
+            UsageError: for an image or boxes of another shape or type, boxes that are missing,
+                have no size or lie outside the image, or boxes for a bottom-up model.
+        """
+        _require_image(image_bgr)
+        if self.spec.approach == "bottom-up":
+            boxes = _no_boxes(self.spec, boxes_xywh)
+        else:
+            boxes = _boxes(self.spec, image_bgr, boxes_xywh, box_scores)
+        return self.pipeline.poses(image_bgr, boxes)
+
+
+def load(name: str, weights: str | None = None, setting: str | None = None) -> Estimator:
+    """An estimator for one entry; see posemark.load."""
+    options = Options("sample", usable_cores(), weights=weights or NONE)  # nothing is read of it
+    jobs = plan([name], options)
+    if len(jobs) != 1:
+        named = ", ".join(job.entry.name for job in jobs[:8])
+        raise UsageError(f"{name!r} stands for several entries; load one: {named}.")
+    (job,) = with_best(jobs)
+    _require_weights(job, weights)
+    job = with_setting(job, setting) if setting else job
+    prepared = prepare_job(job, Sample(), [])
+    return Estimator(prepared.spec, build_pipeline(prepared))
+
+
+def _require_weights(job: Job, weights: str | None) -> None:
+    if job.entry.card:  # its file holds them
+        return
+    if weights != NONE and job.options.weights == NONE:
+        model = job.entry.model
+        why = "finds none here" if weights == BEST else "names no weights"
+        raise UsageError(
+            f"load({model!r}) {why}, and an untrained network finds nobody. Name an imported tag "
+            f"('{model}.TAG') or weights='best', give weights='FILE', or weights='none' if only "
+            "its speed matters."
+        )
+
+
+def _require_image(image: Any) -> None:
+    """What comes from outside is anything."""
+    shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", type(image).__name__)
+    right = shape is not None and len(shape) == 3 and shape[2] == 3 and 0 not in shape
+    if not right or dtype != np.uint8:
+        raise UsageError(
+            f"expected an image (H, W, 3) of uint8 in BGR order, got shape {shape} of {dtype}. "
+            "Bytes of a file are decoded with cv2.imdecode first."
+        )
+
+
+def _no_boxes(spec: ModelSpec, boxes_xywh: ArrayLike | None) -> Boxes:
+    if boxes_xywh is not None:
+        raise UsageError(
+            f"{spec.name} is bottom-up: it finds the people itself, in the whole image. Leave "
+            "boxes_xywh out."
+        )
+    return Boxes(np.zeros((0, 4)), np.zeros(0))
+
+
+def _boxes(
+    spec: ModelSpec,
+    image: NDArray[np.uint8],
+    boxes_xywh: ArrayLike | None,
+    box_scores: ArrayLike | None,
+) -> Boxes:
+    if boxes_xywh is None:
+        raise UsageError(
+            f"{spec.name} is top-down: it needs the boxes of the people, boxes_xywh (N, 4). Run a "
+            "person detector first, or load a bottom-up model."
+        )
+    boxes = np.asarray(boxes_xywh, np.float64)
+    boxes = boxes if boxes.size else boxes.reshape(0, 4)  # a detector's empty list
+    scores = np.ones(boxes.shape[:1]) if box_scores is None else np.asarray(box_scores, np.float64)
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.shape != boxes.shape[:1]:
+        raise UsageError(
+            f"expected boxes_xywh (N, 4) and box_scores (N,), got shapes {boxes.shape} and "
+            f"{scores.shape}."
+        )
+    _require_croppable(boxes, image)
+    return Boxes(boxes, scores)
+
+
+def _require_croppable(boxes: Floats, image: NDArray[np.uint8]) -> None:
+    height, width = image.shape[:2]
+    wrong = np.flatnonzero(~(croppable(boxes, (width, height)) & np.isfinite(boxes).all(1)))
+    if len(wrong):
+        raise UsageError(
+            f"box {wrong[0]}, {boxes[wrong[0]].tolist()}, has no size or lies outside the image "
+            f"of {width}x{height} pixels. Boxes are x, y, w, h in pixels; leave such ones out."
+        )

@@ -1,0 +1,377 @@
+"""Measuring one job into its record, block by block, so that several can take turns."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from posemark.core.errors import DataError, FrameError
+from posemark.core.frame import Frame
+from posemark.datasets.boxes import BoxSource, open_boxes
+from posemark.geometry.conventions import HRNET
+from posemark.machine.sentinel import Sentinel
+from posemark.measure.camera import Camera
+from posemark.measure.clock import now_ns
+from posemark.measure.loop import BLOCK_SECONDS, FEWEST_FRAMES, run_block, time_of, warm_up
+from posemark.measure.paired_frames import pose_ns
+from posemark.measure.speed_interval import pose_interval
+from posemark.measure.watch import Watch
+from posemark.pipelines import Pipeline
+from posemark.records import files, schema, truth
+from posemark.run.build import build_pipeline
+from posemark.run.calibration import spread
+from posemark.run.codec_ceiling import Perfect
+from posemark.run.frame_order import Feed
+from posemark.run.header import make_header, require_same_run, with_device
+from posemark.run.prepare import Prepared
+from posemark.run.record_lines import block_line, frame_line
+from posemark.score.coco import truth_json
+
+WARM_UP_BOXES = 2
+"""People in the warm-up frame: enough to reach every code path, few enough to be quick."""
+
+USUAL_FRAMES = 50
+"""Frames, evenly over the data, whose people say what the usual frame will take."""
+
+FEWEST_PRECISE = 10
+"""Blocks before a run may call itself precise enough to stop: fewer are too easily lucky."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress after a frame.
+
+    done: frames so far. share: of the whole run, 0..1. seconds_left: as in Standing.
+    """
+
+    done: int
+    share: float
+    line: schema.FrameLine
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an entry stands between two blocks.
+
+    blocks, frames: measured so far, those of a resumed record included. frame_seconds: that the
+    next frame is expected to take; guessed from the warm-up until frames have been measured.
+    over: it has reached its own end. seconds_left: until that end, as far as is known; None for
+    a run without one. perfect_seconds: that the perfect outputs not yet decoded will take.
+    """
+
+    blocks: int = 0
+    frames: int = 0
+    frame_seconds: float = 0.0
+    over: bool = False
+    seconds_left: float | None = None
+    perfect_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """How a job is run beside others; changes no figure's meaning.
+
+    own_process: nothing else ran in this process. turns: entries that take turns. ceiling: what
+    the machine attains, for the record. perfect_seconds: that perfect outputs for the codec
+    ceiling may take before the first block, the rest is for perfect(); None: all; 0: none at all.
+    fewest_blocks: that a budget leaves at least.
+    """
+
+    own_process: bool = True
+    turns: int = 1
+    ceiling: dict[str, float] | None = None
+    perfect_seconds: float | None = None
+    fewest_blocks: int = 1
+
+
+ALONE = Circumstances()
+
+
+def existing_record(prepared: Prepared, out: Path, resume: bool) -> files.Record | None:
+    """The record that this job would go on with; None if it would start anew.
+
+    Raises:
+        RecordError: if there is one and resume is off, it is of another run, or another process
+            writes it.
+    """
+    path = record_path(prepared, out)
+    if not files.begun(path):
+        return None
+    if not resume:
+        raise files.never_overwritten(path)
+    files.require_unused(path)
+    record = files.read(path)
+    require_same_run(record, make_header(prepared, ALONE.own_process, ALONE.turns))
+    return record
+
+
+def record_path(prepared: Prepared, out: Path) -> Path:
+    """Where the record of a job lies."""
+    return out / f"{prepared.key}{files.SUFFIX}"
+
+
+class Measurement:
+    """A job being measured into out/KEY.jsonl; with resume it goes on where it stopped.
+
+    Use: open() once, block() until it says that the run is over, close(). Frames that failed
+    before are tried again. A resumed run has its whole budget again. Where several entries share
+    one time, perfect() decodes in between what open() had no time for, and end() ends it.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        out: Path,
+        resume: bool,
+        on_step: Callable[[Step], None],
+        circumstances: Circumstances = ALONE,
+    ) -> None:
+        self._prepared, self._options, self._on_step = prepared, prepared.job.options, on_step
+        self._record = existing_record(prepared, out, resume)
+        self._perfect_seconds = circumstances.perfect_seconds
+        self._fewest_blocks = circumstances.fewest_blocks
+        own_process, turns = circumstances.own_process, circumstances.turns
+        self._header = make_header(prepared, own_process, turns, circumstances.ceiling)
+        self._out, self.path = out, record_path(prepared, out)
+        self._frames = prepared.frames[: self._options.limit]
+        self._left = self._unfinished()
+        self._total = len(self._frames) * self._options.repeat
+        self._before = self._total - len(self._left)
+        self._done, self._spent_ns, self._expected_seconds = 0, 0, 0.0
+        self._block_began_ns: int | None = None
+        self._failures: list[str] = []
+        self._timed = _timed(self._record)
+        self._writer: files.Writer | None = None
+
+    def _unfinished(self) -> list[Frame]:
+        """The frames still to be measured, round after round."""
+        if self._repeats:
+            return self._frames
+        have = Counter(f.image_id for f in self._record.good) if self._record else Counter[int]()
+        rounds = range(self._options.repeat)
+        return [f for number in rounds for f in self._frames if have[f.image_id] <= number]
+
+    @property
+    def _repeats(self) -> bool:
+        return self._options.mode != "burst"
+
+    def open(self) -> None:
+        """Build the network, begin the record, decode perfect outputs, warm up."""
+        truth.write(truth_json(self._prepared.frames), self._out / self._header.truth)
+        if self._left:
+            self._header = with_device(self._header, self._pipeline.session.device)
+        self._writer = self._open_record()
+        if self._left:
+            self.perfect(self._perfect_seconds)
+            self._expected_seconds = _warm_up(self._pipeline, self._prepared.boxes, self._left)
+
+    def _open_record(self) -> files.Writer:
+        if not self._record:
+            return files.Writer.create(self.path, self._header)
+        writer = files.Writer.append(self._record)
+        if self._left:
+            writer.write(schema.Resumed(self._header.environment, self._header.started))
+        return writer
+
+    @cached_property
+    def _pipeline(self) -> Pipeline:
+        return build_pipeline(self._prepared)
+
+    @cached_property
+    def _feed(self) -> Feed:
+        fps = self._options.camera_fps
+        return Feed(self._left, self._repeats, Camera(fps) if fps else None)
+
+    @cached_property
+    def _sentinel(self) -> Sentinel:
+        sentinel = Sentinel(self._options.threads)
+        sentinel()
+        return sentinel
+
+    @cached_property
+    def _watch(self) -> Watch:
+        return Watch()
+
+    @cached_property
+    def _perfect(self) -> Perfect:
+        have = {line.image_id for line in self._record.perfect} if self._record else set[int]()
+        convention = self._prepared.spec.convention or HRNET
+        source = open_boxes("gt", convention, 0, self._prepared.dataset.name, self._frames)
+        wanted = [] if self._perfect_seconds == 0 or not self._left else self._frames
+        return Perfect(((f, source.of(f)) for f in wanted), have, self._pipeline.perfect)
+
+    def perfect(self, seconds: float | None) -> None:
+        """Decode perfect outputs for so long, one at least; None: to the end."""
+        writer = self._opened
+        for line in self._perfect.go_on(seconds):
+            writer.write(line)
+
+    @property
+    def _opened(self) -> files.Writer:
+        if not self._writer:
+            raise RuntimeError("block() before open()")
+        return self._writer
+
+    def block(self) -> bool:
+        """Run frames for about half a second, one at least; False once the run is over.
+
+        Raises:
+            DataError: if every single frame failed.
+        """
+        writer = self._opened
+        if self._left:
+            self._run_block(writer)
+        reason = self._over()
+        if reason and (self._left or not (self._record and self._record.complete)):
+            writer.write(schema.End(reason))
+        return not reason
+
+    def end(self, reason: str) -> None:
+        """End it before its own end. reason: as in schema.End."""
+        self._opened.write(schema.End(reason))
+
+    @property
+    def standing(self) -> Standing:
+        """What others need to know to share a time with it."""
+        timed = [block for block in self._timed if block]
+        return Standing(
+            blocks=len(timed),
+            frames=sum(map(len, timed)),
+            frame_seconds=self._frame_seconds,
+            over=bool(self._over()),
+            seconds_left=self._seconds_left,
+            perfect_seconds=self._perfect.seconds_left if self._writer else 0.0,
+        )
+
+    def half_width(self) -> float | None:
+        """Of the interval of its pose FPS, as a share; None while there is none."""
+        interval = pose_interval(self._timed)
+        return interval.half_width if interval else None
+
+    @property
+    def _used_seconds(self) -> float:
+        """In blocks of this process, up to now."""
+        began_ns = self._block_began_ns
+        running_ns = 0 if began_ns is None else now_ns() - began_ns
+        return (self._spent_ns + running_ns) / 1e9
+
+    @property
+    def _frame_seconds(self) -> float:
+        return self._used_seconds / self._done if self._done else self._expected_seconds
+
+    @property
+    def _seconds_left(self) -> float | None:
+        budget, ends = self._options.budget, list[float]()
+        if not self._repeats:
+            ends.append((len(self._left) - self._done) * self._frame_seconds)
+        if budget:
+            ends.append(max(0.0, budget - self._used_seconds))
+        return min(ends, default=None)
+
+    def _run_block(self, writer: files.Writer) -> None:
+        sentinel_ns, frames = time_of(self._sentinel), self._done
+        began_ns = self._block_began_ns = now_ns()
+        self._watch.start()
+        self._timed.append([])
+        for frame, work, timed in run_block(
+            self._feed, self._prepare, self._pipeline.process, self._block_seconds
+        ):
+            line = frame_line(frame, work, timed, self._pipeline, self._feed.shot)
+            self._feed.handled(timed.frame_ns)
+            writer.write(line)
+            self._watch.sample()
+            self._count(line)
+        readings = self._watch.stop()
+        self._spent_ns += readings.wall_ns
+        self._block_began_ns = None
+        writer.write(block_line(self._done - frames, began_ns, sentinel_ns, readings))
+
+    def _prepare(self, frame: Frame) -> Any:
+        return self._pipeline.prepare(frame, self._prepared.boxes.of(frame))
+
+    @property
+    def _block_seconds(self) -> float:
+        return min(BLOCK_SECONDS, self._options.budget or BLOCK_SECONDS)
+
+    def _count(self, line: schema.FrameLine) -> None:
+        self._done += 1
+        if line.error is not None:
+            self._failures.append(line.error)
+        else:
+            self._timed[-1].append((line.load, pose_ns(line)))
+        self._on_step(Step(self._before + self._done, self._share(), line, self._seconds_left))
+        if not self._before and len(self._failures) == len(self._frames) == self._done:
+            raise DataError(
+                f"every one of {len(self._frames)} frames failed. The last: {self._failures[-1]}"
+            )
+
+    def _share(self) -> float:
+        done = 0.0 if self._repeats else (self._before + self._done) / self._total
+        budget = self._options.budget
+        return min(1.0, max(done, self._used_seconds / budget if budget else 0.0))
+
+    def _over(self) -> str:
+        """Why the run is over; "" while it is not."""
+        budget = self._options.budget
+        if not self._left or self._feed.over:
+            return "limit" if self._options.limit else "all frames"
+        enough = self._done >= FEWEST_FRAMES and len(self._timed) >= self._fewest_blocks
+        if budget and self._spent_ns >= budget * 1e9 and enough:
+            return "budget"
+        return "precision" if self._precise() else ""
+
+    def _precise(self) -> bool:
+        until = self._options.until
+        if until is None or len(self._timed) < FEWEST_PRECISE:
+            return False
+        interval = pose_interval(self._timed)
+        return interval is not None and interval.half_width <= until
+
+    def close(self) -> None:
+        """Close the record and give the network's memory back."""
+        if self._writer:
+            self._writer.close()
+        self.__dict__.pop("_pipeline", None)
+
+
+def _timed(record: files.Record | None) -> list[list[tuple[int, int]]]:
+    """Load and pose nanoseconds of the measured frames of a record, by block."""
+    blocks = record.blocks if record else []
+    return [[(f.load, pose_ns(f)) for f in block.frames if f.error is None] for block in blocks]
+
+
+def _warm_up(pipeline: Pipeline, source: BoxSource, frames: list[Frame]) -> float:
+    """On the first frame that has boxes and can be read; others will be reported in turn.
+
+    Returns:
+        Seconds that the usual frame is expected to take; 0.0 if no frame could be used.
+    """
+    for frame in frames:
+        boxes = source.of(frame)
+        if not len(boxes) and source.kind != "none":
+            continue
+        few = replace(
+            boxes,
+            boxes_xywh=boxes.boxes_xywh[:WARM_UP_BOXES],
+            scores=boxes.scores[:WARM_UP_BOXES],
+        )
+        began_ns = now_ns()
+        try:
+            work = pipeline.prepare(frame, few)
+            prepared_ns = now_ns() - began_ns
+            taken_ns = warm_up(work, pipeline.process)
+        except FrameError:
+            continue
+        return (prepared_ns + taken_ns * usual_people(source, frames) / max(1, len(few))) / 1e9
+    return 0.0
+
+
+def usual_people(source: BoxSource, frames: list[Frame]) -> float:
+    """Boxes of a frame on average; one for a model that sees whole images."""
+    if source.kind == "none":
+        return 1.0
+    return fmean(len(source.of(frame)) for frame in spread(frames, USUAL_FRAMES))

@@ -1,0 +1,233 @@
+"""Where steps of tuning are measured: duels in turns, and accuracy outside the clock."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from posemark.core.errors import FrameError, PoseMarkError, UsageError
+from posemark.core.frame import Frame, Poses
+from posemark.datasets import Dataset
+from posemark.geometry.crop import decode_bgr
+from posemark.measure.clock import Budget
+from posemark.measure.contention import contended
+from posemark.measure.paired_frames import gain
+from posemark.measure.speed_interval import Interval
+from posemark.records import files
+from posemark.records.files import Record
+from posemark.run.build import build_pipeline
+from posemark.run.calibration import spread
+from posemark.run.interleave import Lane, Watcher, take_turns
+from posemark.run.measurement import Circumstances, Standing
+from posemark.run.plan import Job, Options
+from posemark.run.prepare import Prepared, prepare_job, spec_of_entry, tag_of
+from posemark.run.worker import Isolated
+from posemark.runtimes.registry import require
+from posemark.score.agreement import agreement
+from posemark.score.coco import evaluate, results_of, truth_json
+from posemark.tune.search import Cost, StepError
+
+FEWEST_BLOCKS = 8
+"""Of either side in a duel, whatever the budget: an interval needs blocks, and networks that are
+slow, or that their runtime compiles anew for another batch, would have few."""
+
+ATTEMPTS = 3
+"""At a duel while other programs use the machine: both sides suffer, but not by the same factor."""
+
+ACCURACY_SECONDS = 60.0
+"""The reference takes no further frame for the accuracy after this."""
+
+Lanes = Callable[..., Lane]
+T = TypeVar("T")
+
+
+class _Trial:
+    """A lane whose errors are a matter of the step that is tried, not of the run."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane, self.path = lane, lane.path
+
+    @property
+    def standing(self) -> Standing:
+        """As the lane's."""
+        return self._lane.standing
+
+    def open(self) -> None:
+        """As the lane's."""
+        _or_failed(self._lane.open)
+
+    def block(self) -> bool:
+        """As the lane's."""
+        return _or_failed(self._lane.block)
+
+    def close(self) -> None:
+        """As the lane's."""
+        self._lane.close()
+
+
+def _or_failed(act: Callable[[], T]) -> T:
+    try:
+        return act()
+    except PoseMarkError as error:
+        raise StepError(str(error)) from error
+
+
+class Audience(Watcher, Protocol):
+    """Hears besides what is about to be done, in words."""
+
+    def about(self, what: str) -> None:
+        """Called before a duel and before a look at the accuracy."""
+        ...
+
+
+@dataclass
+class Bench:
+    """Measures settings of one entry on this machine; see tune.Bench.
+
+    reference: the job that all costs are against. budget: seconds a side of a duel. frames: for
+    the accuracy, at most. out: folder; every duel has one of its own in it.
+    """
+
+    reference: Job
+    dataset: Dataset
+    out: Path
+    budget: float
+    frames: int
+    watcher: Audience
+    lane: Lanes = Isolated
+    _duels: int = field(default=0, init=False)
+
+    def refusal(self, options: Options) -> str:
+        """Why options cannot be run here, as far as that is known before trying."""
+        try:
+            artefact = self._reference_prepared.spec.artefact
+            require(options.target, options.calibrate is not None, artefact)
+        except UsageError as error:
+            return str(error)
+        return ""
+
+    def duel(self, name: str, best: Options, tried: Options) -> Interval | None:
+        """How many times faster tried is: both run block by block in turns, a process each."""
+        for _ in range(ATTEMPTS):
+            base, new = self._records(name, best, tried)
+            if not (contended(base) or contended(new)):
+                return gain(base, new)
+        raise StepError(f"undecided: other programs used the machine in all {ATTEMPTS} attempts")
+
+    def _records(self, name: str, best: Options, tried: Options) -> tuple[Record, Record]:
+        self._duels += 1
+        self.watcher.about(name)
+        folder = self.out / f"{self._duels:02d} {name}".replace(" ", "-").replace(":", "")
+        lanes = self._lane(best, folder / "best", 0), self._trial(tried, folder / "tried")
+        take_turns(lanes, 0, self.watcher)
+        return files.read(lanes[0].path), files.read(lanes[1].path)
+
+    def _trial(self, options: Options, folder: Path) -> "_Trial":
+        try:
+            return _Trial(self._lane(options, folder, 1))
+        except PoseMarkError as error:
+            raise StepError(str(error)) from error
+
+    def _lane(self, options: Options, folder: Path, place: int) -> Lane:
+        prepared = self._prepared(replace(options, budget=self.budget))
+        circumstances = Circumstances(turns=2, perfect_seconds=0, fewest_blocks=FEWEST_BLOCKS)
+        return self.lane(prepared, folder, False, partial(self.watcher.step, place), circumstances)
+
+    @property
+    def name(self) -> str:
+        """The entry with its weights, under which its settings are kept."""
+        prepared = self._reference_prepared
+        return self.reference.name(tag_of(prepared.spec, prepared.checkpoint))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out of the data or filled in."""
+        return self._reference_prepared.data_notes
+
+    @cached_property
+    def _reference_prepared(self) -> Prepared:
+        return self._prepared(self.reference.options)
+
+    def _prepared(self, options: Options) -> Prepared:
+        return prepare_job(replace(self.reference, options=options), self.dataset, self._all)
+
+    @cached_property
+    def _all(self) -> list[Frame]:
+        return self.dataset.frames()
+
+    def cost(self, tried: Options) -> Cost:
+        """What tried loses against the reference, on the same frames, outside the clock."""
+        self.watcher.about("accuracy")
+        frames, ours = self._reference_poses
+        found = _or_failed(lambda: list(_poses(self._prepared(tried), frames)))
+        theirs = [poses for _, poses in found]
+        sigmas = self._reference_prepared.spec.skeleton.sigmas
+        oks = agreement(zip(ours, theirs, strict=True), sigmas)
+        if self.unjudged:
+            return Cost(len(frames), oks, unknown=self.unjudged)
+        before, after = (_ap(frames, poses, sigmas) for poses in (ours, theirs))
+        return Cost(len(frames), oks, 100 * (before - after))
+
+    @cached_property
+    def _reference_poses(self) -> tuple[list[Frame], list[Poses]]:
+        """As many frames as fit into ACCURACY_SECONDS, and the poses of the reference on them."""
+        budget = Budget(ACCURACY_SECONDS)
+        chosen = spread(self._annotated or self._all, self.frames)
+        found: list[tuple[Frame, Poses]] = []
+        for pair in _poses(self._reference_prepared, chosen):
+            found.append(pair)
+            if budget.used_up():
+                break
+        return [frame for frame, _ in found], [poses for _, poses in found]
+
+    @cached_property
+    def _annotated(self) -> list[Frame]:
+        """The frames with people to be found."""
+        return [f for f in self._all if (f.truth.keypoints_xyv[..., 2] > 0).any()]
+
+    @cached_property
+    def unjudged(self) -> str:
+        """Why there is no AP; "" if there is."""
+        if self._reference_prepared.checkpoint is None:
+            return "no trained weights"
+        if not self.dataset.photographs:
+            return "drawn scenes have no meaningful AP"
+        return "" if self._annotated else "no annotated people"
+
+
+def first_runnable(job: Job, runtimes: Sequence[str]) -> str:
+    """The job's own runtime or, if it is not among these, the first that runs it.
+
+    Raises:
+        UsageError: if none does.
+    """
+    own, spec = job.options.target, spec_of_entry(job.entry)
+    refusals: list[str] = []
+    for name in sorted(runtimes, key=lambda name: name != own.runtime):
+        try:
+            require(replace(own, runtime=name), artefact=spec.artefact)
+        except UsageError as error:
+            refusals.append(str(error))
+        else:
+            return name
+    raise UsageError(f"none of these runtimes can be used: {' '.join(refusals)}")
+
+
+def _poses(prepared: Prepared, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Poses]]:
+    """What the network itself finds in each frame that can be read."""
+    pipeline = build_pipeline(prepared)
+    for frame in frames:
+        try:
+            image = decode_bgr(frame.read(), frame.size_wh, frame.name)
+        except FrameError:  # the duels' records say which and why
+            continue
+        yield frame, pipeline.poses(image, prepared.boxes.of(frame))
+
+
+def _ap(frames: list[Frame], poses: list[Poses], sigmas: tuple[float, ...]) -> float:
+    results = [
+        one for f, own in zip(frames, poses, strict=True) for one in results_of(f.image_id, own)
+    ]
+    figures = evaluate(truth_json(frames), results, [f.image_id for f in frames], sigmas)
+    return (figures["AP"] or 0.0) if figures else 0.0

@@ -1,0 +1,159 @@
+"""posemark.load: the poses that `run` would write, and honest errors."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+import posemark
+from posemark.core.errors import CheckpointError, UsageError
+from posemark.datasets.boxes import open_boxes
+from posemark.datasets.sample import Sample
+from posemark.models import spec_of
+from posemark.records import files
+from posemark.run.plan import Options, plan
+from posemark.run.prepare import prepare_job
+from posemark.run.setting import Setting, folder_of, write
+from runs import run_one
+
+SMALL = "naive-litehrnet-18-256x192"
+BOTTOM_UP = "openpose-coco"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return Sample(6).frames()
+
+
+@pytest.fixture(scope="module")
+def small():
+    return posemark.load(SMALL, weights="none")
+
+
+def image_of(frame):
+    return cv2.imdecode(np.frombuffer(frame.read(), np.uint8), cv2.IMREAD_COLOR)
+
+
+def saved(tmp_path, model):
+    """A checkpoint as training would have left it, so that a run keeps the network's poses."""
+    from safetensors.torch import save_file
+
+    from posemark.nn import formula
+
+    network = spec_of(model).build()
+    formula.initialise(network)
+    path = tmp_path / "trained.safetensors"
+    save_file(network.state_dict(), path)
+    return path
+
+
+def test_the_poses_are_those_that_a_run_writes(tmp_path, frames):
+    path = saved(tmp_path, SMALL)
+    options = Options("sample", 1, weights=str(path))
+    (job,) = plan([f"{SMALL}@gt"], options)
+    record = files.read(run_one(prepare_job(job, Sample(6), frames), tmp_path / "run")[0])
+    estimator = posemark.load(SMALL, weights=str(path))
+    boxes = open_boxes("gt", spec_of(SMALL).convention, 0, "sample", frames)
+    counts = []
+    for frame, line in zip(frames, record.frames, strict=True):
+        poses = estimator(image_of(frame), boxes.of(frame).boxes_xywh)
+        written = np.reshape(line.poses.keypoints, (-1, 17, 3))
+        np.testing.assert_allclose(poses.keypoints_xy, written[..., :2], atol=1e-3)
+        np.testing.assert_allclose(poses.keypoint_scores, written[..., 2], atol=2e-5)
+        np.testing.assert_allclose(poses.scores, line.poses.scores, atol=2e-5)
+        counts.append(len(poses))
+    assert max(counts) > 1
+    assert 0 in counts, "a frame without people is one too"
+
+
+def test_detected_boxes_give_their_scores_to_the_poses(small, frames):
+    image, box = image_of(frames[0]), [[20, 30, 100, 200]]
+    full, half = small(image, box), small(image, box, [0.5])
+    assert half.scores == pytest.approx(full.scores / 2)
+
+
+def test_a_setting_is_what_runs(tmp_path, small):
+    assert (small.runtime, small.precision, small.device) == ("torch", "fp32", "cpu")
+    write(folder_of(f"{SMALL}@gt") / "best.toml", Setting(precision="bf16", codec="argmax"), [])
+    tuned = posemark.load(SMALL, weights="none", setting="best")
+    assert (tuned.precision, tuned.pipeline.codec.name) == ("bf16", "argmax")
+
+
+def test_bottom_up_models_need_no_boxes_and_take_none(frames, monkeypatch):
+    estimator = posemark.load(BOTTOM_UP, weights="none")
+    seen = []
+    session = estimator.pipeline.session
+    monkeypatch.setattr(session, "infer", lambda batch: seen.append(batch.shape) or maps(batch))
+
+    def maps(batch):
+        _, _, height, width = batch.shape
+        shapes = spec_maps(height // 8, width // 8)
+        return {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+
+    poses = estimator(image_of(frames[0]))
+    assert (len(seen), len(poses)) == (1, 0)
+    with pytest.raises(UsageError, match="is bottom-up"):
+        estimator(image_of(frames[0]), [[0, 0, 9, 9]])
+
+
+def spec_maps(height, width):
+    """Outputs of OpenPose's network."""
+    frame = Sample(1).frames()[0]
+    codec = spec_of(BOTTOM_UP).grouping
+    (scaled,) = spec_of(BOTTOM_UP).sizing.inputs(frame.size_wh, (1.0,))
+    outputs = codec.encode(frame.truth, scaled, False)
+    return {name: (*each.shape[:2], height, width) for name, each in outputs.items()}
+
+
+@pytest.mark.parametrize(
+    ("image", "boxes", "words"),
+    [
+        (None, [], "got shape None of NoneType"),
+        (np.zeros((4, 4), np.uint8), [], "(4, 4)"),
+        (np.zeros((4, 4, 3), np.float32), [], "float32"),
+        (np.zeros((0, 4, 3), np.uint8), [], "(0, 4, 3)"),
+        (np.zeros((9, 9, 3), np.uint8), None, "needs the boxes"),
+        (np.zeros((9, 9, 3), np.uint8), [1, 2, 3, 4], "got shapes (4,)"),
+        (np.zeros((9, 9, 3), np.uint8), 3, "got shapes ()"),
+        (np.zeros((9, 9, 3), np.uint8), [[0, 0, 5, 5], [20, 0, 5, 5]], "box 1, [20.0"),
+        (np.zeros((9, 9, 3), np.uint8), [[0, 0, np.nan, 5]], "box 0"),
+    ],
+)
+def test_what_cannot_be_is_said(small, image, boxes, words):
+    with pytest.raises(UsageError) as error:
+        small(image, boxes)
+    assert words in str(error.value)
+
+
+def test_no_boxes_are_no_poses(small):
+    assert len(small(np.zeros((9, 9, 3), np.uint8), [])) == 0
+
+
+def test_untrained_weights_must_be_asked_for(tmp_path):
+    with pytest.raises(UsageError, match="weights='none' if only its"):
+        posemark.load(SMALL)
+    with pytest.raises(CheckpointError):
+        posemark.load(f"{SMALL}.mine")
+    with pytest.raises(UsageError, match="stands for several entries"):
+        posemark.load("lite*", weights="none")
+
+
+def test_importing_the_package_stays_light():
+    code = "import posemark, sys; posemark.load; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_several_crops_in_a_forward_give_the_same(small, frames):
+    batched = replace(small, pipeline=replace(small.pipeline, most=4))
+    image = image_of(frames[0])
+    boxes = [[20 * i, 30, 100, 200] for i in range(5)]
+    one, several = small(image, boxes), batched(image, boxes)
+    np.testing.assert_allclose(one.keypoints_xy, several.keypoints_xy, atol=1e-3)

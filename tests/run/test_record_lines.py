@@ -1,0 +1,56 @@
+"""What the run loop saw, as lines: poses that are kept are numbers."""
+
+from types import SimpleNamespace
+
+import msgspec
+import numpy as np
+import pytest
+
+from posemark.core.frame import Poses
+from posemark.measure.clock import STAGES
+from posemark.measure.loop import Timed
+from posemark.records import schema
+from posemark.run.record_lines import frame_line
+
+WORK = SimpleNamespace(boxes=SimpleNamespace(dropped=0))
+FRAME = SimpleNamespace(image_id=7)
+
+
+def line(poses, trained=True):
+    pipeline = SimpleNamespace(
+        trained=trained, people=lambda work, found: len(found), pixels=lambda work: 0
+    )
+    timed = Timed(dict.fromkeys(STAGES, 1), 5, poses)
+    return frame_line(FRAME, WORK, timed, pipeline, None)
+
+
+def poses(x=1.0, score=0.5, person=0.5):
+    points, scores = np.ones((2, 17, 2)), np.full((2, 17), 0.5)
+    points[1, 3, 0], scores[1, 3] = x, score
+    return Poses(points, scores, np.array([0.9, person]))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e10])
+@pytest.mark.parametrize("place", ["x", "score", "person"])
+def test_a_network_whose_output_is_no_number_costs_the_frame_and_the_reason_is_said(place, value):
+    made = line(poses(**{place: value}))
+    assert made.error.startswith("the network's output is not finite")
+    assert made.poses is None
+    assert made.stages == {}
+
+
+def test_poses_that_are_numbers_are_kept_however_far():
+    made = line(poses(x=-schema.FARTHEST))
+    assert made.error is None
+    assert made.poses.keypoints[1][9] == -schema.FARTHEST
+
+
+def test_without_trained_weights_only_the_time_is_kept():
+    made = line(poses(x=np.nan), trained=False)
+    assert (made.error, made.poses, made.frame_ns) == (None, None, 5)
+
+
+@pytest.mark.parametrize("x", [0.5, -1e9, 1e9, 123.4567])
+def test_what_is_kept_can_be_read_again(x):
+    text = msgspec.json.encode(line(poses(x=x)))
+    assert msgspec.json.decode(text, type=schema.Line) == line(poses(x=x))

@@ -1,0 +1,113 @@
+"""Settings: written, found, read, and put on a job."""
+
+from dataclasses import replace
+
+import pytest
+
+from posemark.core.errors import UsageError
+from posemark.run import setting
+from posemark.run.plan import Options, plan
+from posemark.run.setting import Setting, folder_of, read, setting_of, with_setting, write
+
+ENTRY = "naive-litehrnet-18-256x192@gt"
+USUAL = Options("sample", 4)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "cache"))
+
+
+def job(**changes):
+    return plan([ENTRY], replace(USUAL, **changes))[0]
+
+
+def kept(name="best", **chosen):
+    path = folder_of(ENTRY) / f"{name}.toml"
+    write(path, Setting(**chosen), ["a remark"])
+    return path
+
+
+def test_a_setting_is_what_differs_from_the_defaults_and_comes_back_as_it_was():
+    options = replace(
+        USUAL, runtime="openvino", precision="int8", calibrate='coco:a "b"\\c', threads=2,
+        persons="batched", max_batch=4, limit=7,
+    )  # fmt: skip
+    path = folder_of(ENTRY) / "best.toml"
+    write(path, setting_of(options, 4), ["made for a test", "second line"])
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# made for a test\n# second line\nruntime = ")
+    assert with_setting(job(), "best").options == replace(options, limit=None)
+    assert setting_of(USUAL, 4) == Setting()
+
+
+def test_a_setting_is_named_or_a_file_and_leaves_the_rest_alone():
+    path = kept(threads=1, codec="argmax")
+    for text in ("best", str(path)):
+        found = with_setting(job(flip=True, precision="bf16"), text).options
+        assert (found.threads, found.codec, found.flip, found.precision) == (
+            *(1, "argmax", True, "bf16"),
+        )
+
+
+def test_an_explicit_option_may_say_the_same_but_not_contradict():
+    path = kept(max_batch=4, persons="batched")
+    agreed = job(max_batch=4, persons="batched")
+    assert with_setting(agreed, "best", {"max_batch", "persons"}) == agreed
+    with pytest.raises(UsageError) as error:
+        with_setting(job(max_batch=2, persons="batched"), "best", {"max_batch"})
+    assert str(error.value).startswith(
+        f"--max-batch 2 contradicts the setting {path}, which has max_batch = 4."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("thread = 2", ["unknown field `thread`", "runtime, precision"]),
+        ("threads = 0", [">= 1", "$.threads"]),
+        ('threads = "two"', ["`str`", "$.threads"]),
+        ('precision = "fp8"', ["fp8", "$.precision"]),
+        ('runtime = "magic"', ["runtime = 'magic'", "torch or torch-compile"]),
+        ('layout = "rows"', ["layout = 'rows'", "channels-last"]),
+        ("threads =", ["this is no setting"]),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said_with_file_and_key(tmp_path, text, words):
+    path = tmp_path / "my.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError) as error:
+        read(path)
+    assert all(word in str(error.value) for word in (str(path), *words)), error.value
+
+
+def test_a_setting_that_is_not_here_is_told_with_those_that_are(tmp_path):
+    with pytest.raises(UsageError, match=rf"kept for {ENTRY}. It has none so far. `posemark tune"):
+        with_setting(job(), "best")
+    kept("small")
+    kept("quick")
+    with pytest.raises(UsageError, match="It has quick, small."):
+        with_setting(job(), "best")
+    with pytest.raises(UsageError, match=r"none.toml: no such setting"):
+        with_setting(job(), str(tmp_path / "none.toml"))
+
+
+def test_names_that_could_leave_the_folder_are_refused():
+    setting.require_name("my-best_2")
+    for name in ("../best", "", "a b", "best.toml"):
+        with pytest.raises(UsageError, match="cannot name a setting"):
+            setting.require_name(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("max_batch = 4", 'max_batch is about persons = "batched"'),
+        ('calibrate = "sample"\nprecision = "bf16"', 'calibrate is about precision = "int8"'),
+    ],
+)
+def test_keys_that_belong_together_come_together(text, message, tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        read(path)
