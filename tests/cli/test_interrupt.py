@@ -84,9 +84,9 @@ def test_a_stop_while_the_server_of_processes_loads_its_libraries_is_none_of_its
     code = """
 import os, signal, time
 from multiprocessing import forkserver
-from posemark.run import worker
-worker._PRELOADED = ["slow"]
-context = worker.process_context()
+from posemark.machine import processes
+processes._PRELOADED = ["slow"]
+context = processes.process_context()
 server = forkserver._forkserver._forkserver_pid
 time.sleep(1)
 os.kill(server, signal.SIGINT)

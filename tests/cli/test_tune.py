@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from posemark import cli
-from posemark.cli import console, tune
+from posemark.cli import console
 from posemark.core.errors import UsageError
 from posemark.datasets.sample import Sample
 from posemark.measure.speed_interval import Interval

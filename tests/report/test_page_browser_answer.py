@@ -137,7 +137,7 @@ def test_the_page_decides_as_the_program_does(browser, page):
     chance = random.Random(11)
     cases = [(random_rows(chance), random_wishes(chance)) for _ in range(400)]
     asked = [
-        {"rows": recommend.page_data(rows), "wanted": as_in_the_page(wishes)}
+        {"rows": decision.page_data(rows), "wanted": as_in_the_page(wishes)}
         for rows, wishes in cases
     ]
     answers = [decision.recommend(rows, wishes) for rows, wishes in cases]

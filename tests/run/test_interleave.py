@@ -180,11 +180,11 @@ def test_a_server_that_dies_before_it_starts_a_worker_is_explained(tmp_path):
 import sys
 sys.path[:0] = [{str(Path(__file__).parent)!r}]
 from posemark.core.errors import RunError
-from posemark.run import worker
-import test_rounds
-worker._PRELOADED = ["dying"]
-(job,) = test_rounds.prepared(test_rounds.MODEL)
-lane = test_rounds.worker(job, __import__("pathlib").Path({str(tmp_path / "out")!r}))
+from posemark.machine import processes
+import test_interleave
+processes._PRELOADED = ["dying"]
+(job,) = test_interleave.prepared(test_interleave.MODEL)
+lane = test_interleave.isolated(job, __import__("pathlib").Path({str(tmp_path / "out")!r}))
 try:
     lane.open()
 except RunError as error:
@@ -210,9 +210,9 @@ def test_threads_of_a_worker_wait_passively(tmp_path):
 import sys
 from pathlib import Path
 sys.path[:0] = [{str(Path(__file__).parent)!r}]
-import test_rounds
-(job,) = test_rounds.prepared(test_rounds.MODEL)
-lane = test_rounds.worker(job, Path({str(tmp_path)!r}))
+import test_interleave
+(job,) = test_interleave.prepared(test_interleave.MODEL)
+lane = test_interleave.isolated(job, Path({str(tmp_path)!r}))
 lane.open()
 print(Path(f"/proc/{{lane._process.pid}}/environ").read_text())
 lane.close()

@@ -13,12 +13,12 @@ from posemark.artefacts import fingerprint
 from posemark.core.errors import DataError, RunError
 from posemark.core.places import user_cache, write_whole
 from posemark.machine import kernels as work
+from posemark.machine.processes import process_context
 from posemark.machine.rates import Rate, fastest, rates
 from posemark.measure.clock import utc_now
 from posemark.measure.contention import MOST_TAKEN, TAKEN, shares
 from posemark.measure.environment import environment, free_memory, last_level_cache
 from posemark.measure.watch import Watch
-from posemark.run.worker import process_context
 
 VERSION = 1
 """Of the way to measure; files of another one are not used."""

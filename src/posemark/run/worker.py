@@ -4,13 +4,10 @@ A server process that has the libraries loaded forks one worker an entry; a work
 block whenever it is told to, and sleeps while others have their turn.
 """
 
-import multiprocessing
 import signal
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -18,12 +15,10 @@ from typing import Any
 from posemark.core.errors import PoseMarkError, RunError
 from posemark.core.frame import Frame
 from posemark.datasets import open_dataset
-from posemark.measure.environment import wait_passively
+from posemark.machine.processes import process_context
 from posemark.run.measurement import Circumstances, Measurement, Standing, Step, record_path
 from posemark.run.plan import Job
 from posemark.run.prepare import Prepared, prepare_job
-
-_PRELOADED = ["torch", "cv2", "posemark.run.worker"]
 
 
 @dataclass(frozen=True)
@@ -38,33 +33,6 @@ class _Task:
     out: Path
     resume: bool
     circumstances: Circumstances
-
-
-def process_context() -> Any:
-    """How processes start: forked from a server that has the libraries loaded."""
-    wait_passively()  # the server reads it when it loads torch
-    # "spawn" where there is no fork server (Windows): slower, the same otherwise.
-    has_server = "forkserver" in multiprocessing.get_all_start_methods()
-    context: Any = multiprocessing.get_context("forkserver" if has_server else "spawn")
-    if has_server:
-        context.set_forkserver_preload(_PRELOADED)
-        _start_server()
-    return context
-
-
-def _start_server() -> None:
-    """With Ctrl-C held off: it protects itself only once it has loaded the libraries.
-
-    A mask of signals is handed down to it. What cannot be started is explained where the first
-    process is asked for.
-    """
-    with suppress(OSError):
-        resource_tracker.ensure_running()  # which the server starts, and which lifts the mask
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            forkserver.ensure_running()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Isolated:

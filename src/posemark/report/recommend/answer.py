@@ -39,8 +39,8 @@ The rules, in this order (the page's script follows the same ones on the fields 
    ran on, with the largest gain of another setting
    (report/faster_settings.py).
 
-The rows are found in report/recommend/candidates.py (1, 2), judged in report/recommend/rules.py (3 to 5), and the
-words are in report/recommend/reasons.py.
+The rows are found in candidates.py (1, 2), judged in rules.py (3 to 5), and the words are in
+reasons.py.
 """
 
 from collections.abc import Iterator, Sequence
