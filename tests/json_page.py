@@ -21,9 +21,9 @@ INTRODUCTION = f"""# JSON
 <!-- Generated from src/posemark/report by `make docs`. Do not edit. -->
 
 What PoseMark prints with `--json`. Every object says the version of its form in `schema`, here
-{json_descriptions.SCHEMA}. The version rises when a field changes its name, type or meaning, or goes;
-new fields leave it, so readers should ignore fields that they do not know. Shares and AP lie between
-0 and 1, whatever the tables print. Records (`*.jsonl`) are another format.
+{json_descriptions.SCHEMA}. The version rises when a field changes its name, type or meaning, or
+goes; new fields leave it, so readers should ignore fields that they do not know. Shares and AP lie
+between 0 and 1, whatever the tables print. Records (`*.jsonl`) are another format.
 
 CSV has the fields of [Result](#result) as columns, nested ones as `stage_ms.infer`,
 `fps_interval.low`; those marked "not in CSV" are left out.
