@@ -46,7 +46,6 @@ class ComparedAP:
     """A measured AP (0..1), and the images that it rests on.
 
     interval, draws: as ap_interval and ap_draws of a row. images: their number. key: their hash.
-    folder: of the records that have these images in common.
     """
 
     AP: float
@@ -54,7 +53,6 @@ class ComparedAP:
     draws: tuple[float, ...]
     images: int
     key: str
-    folder: str = ""
 
 
 @dataclass(frozen=True)

@@ -364,8 +364,7 @@ def _common_ap(record: files.Record, truths: Truths, images: frozenset[int]) -> 
     if judged is None or ap is None:
         return None
     draws, key = resampled_aps(judged), _short_hash(sorted(images))
-    folder = str(record.path.parent)
-    return ComparedAP(ap, ap_interval(draws), draws, len(images), key, folder)
+    return ComparedAP(ap, ap_interval(draws), draws, len(images), key)
 
 
 def _judged(
