@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from posemark import cli
 from posemark.cli import console
+from posemark.cli import tune as tuning
 from posemark.core.errors import UsageError
 from posemark.datasets.sample import Sample
 from posemark.measure.speed_interval import Interval
@@ -114,7 +115,7 @@ def test_the_columns_tell_one_factor_from_the_other(asked):
 
 def display(monkeypatch, most):
     monkeypatch.setattr(console, "PLAIN_SECONDS", 0.0)
-    return search._Display(console.progress_bar(quiet=False), most, quiet=False)
+    return tuning._Display(console.progress_bar(quiet=False), most, quiet=False)
 
 
 def test_without_a_terminal_lines_say_which_step_it_is_and_the_time_left(capsys, monkeypatch):
