@@ -138,7 +138,7 @@ def test_mistakes(runs, tmp_path):
         say(base, new, "--gate", "1%")
     with pytest.raises(UsageError, match=r"give a name in \.md"):
         say(base, new, "-o", tmp_path / "table.html")
-    with pytest.raises(RecordError, match="nothing is there"):
+    with pytest.raises(RecordError, match="no such file or folder"):
         say(base, tmp_path / "nothing")
     with pytest.raises(UsageError, match=r"--gate: expected a percentage such as 2%, got 'much'\."):
         say(base, new, "--gate", "much")
