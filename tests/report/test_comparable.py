@@ -169,7 +169,7 @@ def test_warnings_tell_reasons_flips_doubts_and_flaws_in_this_order(rows):
     machines, flips, contended, broken = common_settings.warnings(rows)
     assert machines.startswith("Speeds of several machines")
     assert flips.startswith("Rows with and without flip test")
-    assert contended == "Speed contended, other work took the machine's time: b."
+    assert contended == "Speed contended, other programs used the machine's time: b."
     assert broken.endswith("the run stopped early.")
 
 
