@@ -1,11 +1,10 @@
-// What the answer panel says, in the words of report/recommend/reasons.py, and how it stands there.
+// The answer panel: its words, which are those of report/recommend/reasons.py, and its layout.
 
 const DASH = "–";
 const NO_TIME = "no time measured";
 const NO_LINE =
-  "its time over people is not known: too few frames, or as many people in all of them";
-const NO_MEMORY =
-  "memory not measured, for want of a process of its own: run without --no-isolate";
+  "its time over people is unknown: too few frames, or the same number of people in all";
+const NO_MEMORY = "peak memory unknown, as the run used --no-isolate: run again without it";
 const NOTHING_DECIDED = "nothing is decided yet";
 const ON_TRUTH = "on ground-truth boxes: an app needs a detector on top";
 const DOUBTED = "speed not valid: measure these again before you choose";
