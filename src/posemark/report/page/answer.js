@@ -63,12 +63,12 @@ function beatenWords(each, by) {
 
 // Why a row fits, phrase by phrase.
 function reasons({ each, by }, wanted) {
-  const told = offers(each, wanted);
+  const words = offers(each, wanted);
   const asked = ["ap", "fps", "licence", "memory"].filter(
     (rule) => rule === "ap" || rule === "fps" || rule in lessOne(wanted),
   );
   const beaten = by ? [beatenWords(each, by)] : [];
-  return [...beaten, ...asked.map((rule) => told[rule]), ...each.row.cautions];
+  return [...beaten, ...asked.map((rule) => words[rule]), ...each.row.cautions];
 }
 
 // ---- the panel ----
@@ -96,8 +96,8 @@ function verdictOn({ fitting, judged }) {
   return element("p", words, "verdict-line");
 }
 
-// By falling AP; what another beats has a dash in place of its rank. Rows whose speed is not valid
-// stand apart, behind a line where there are others, and so do those on annotated boxes.
+// Rows by falling AP; a row that another beats has a dash in place of its rank. Rows whose speed is
+// not valid are folded away where there are others. Rows on annotated boxes have a list of their own.
 function fittingLists({ fitting }, wanted) {
   const [valid, doubted] = [false, true].map((kind) =>
     fitting.filter(({ each }) => each.row.doubted === kind),
@@ -171,11 +171,11 @@ function near({ nearest: found }, wanted) {
   });
 }
 
-// What each wish keeps out of the shortlist.
+// The rows that each wish keeps out of the shortlist.
 function costs({ gains, shortlist }) {
-  const told = Object.entries(gains).filter(([, gained]) => gained.length);
+  const costly = Object.entries(gains).filter(([, gained]) => gained.length);
   const start = shortlist.length ? "Without the wish for" : "It would take giving up the wish for";
-  return told.map(([rule, gained]) => {
+  return costly.map(([rule, gained]) => {
     const names = listed(gained.map((each) => each.row.entry));
     return element("p", `${start} ${RULE_TITLES[rule]}: ${names}.`, "soft");
   });
