@@ -95,7 +95,7 @@ def groups(rows: list[Row]) -> list[Group]:
     by_size = sorted(found.items(), key=lambda item: -len(item[1]))
     columns = list(zip(*found, strict=True))
     shown = [len(set(values)) > 1 or len(found) == 1 for values in columns]
-    names = list(map(told_apart, columns))
+    names = list(map(distinct_texts, columns))
     titles = {key: [own[value] for own, value in zip(names, key, strict=True)] for key in found}
     return [Group(" · ".join(compress(titles[key], shown)), own) for key, own in by_size]
 
@@ -135,7 +135,7 @@ def _images(row: Row) -> str:
     return f"{formats.counted(count, 'image')} of {row.data}"
 
 
-def told_apart(values: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+def distinct_texts(values: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """Return how each value is printed, so that different values never look the same.
 
     Args:
@@ -160,7 +160,7 @@ def _sentence(condition: _Condition, rows: list[Row]) -> str:
     if len(by_value) < 2:
         return ""
     printed = {value: (condition.words(own[0]), value[1]) for value, own in by_value.items()}
-    names = told_apart(printed.values())
+    names = distinct_texts(printed.values())
     largest = sorted(by_value.items(), key=lambda item: -len(item[1]))
     parts = [
         f"{names[printed[value]] or 'unknown'}: {_names(own)}"

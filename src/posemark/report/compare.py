@@ -213,7 +213,7 @@ def _boxes_of(row: Row) -> tuple[str, str]:
 
 
 def _other_boxes(rows: tuple[Row, Row]) -> str:
-    names = comparable.told_apart(map(_boxes_of, rows))
+    names = comparable.distinct_texts(map(_boxes_of, rows))
     sides = (f"{names[_boxes_of(row)]}: {side}" for row, side in zip(rows, _SIDES, strict=True))
     return f"Speeds on several sets of boxes are not compared. {'; '.join(sides)}."
 

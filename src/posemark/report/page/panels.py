@@ -60,17 +60,6 @@ def cost(colours: dict[str, str]) -> Spec:
     """
     x = _value("people", {"title": "people in the frame", "format": "d"})
     y = _value("ms", {"title": "ms per frame", "format": ",~f"})
-    opacity = {"condition": {"test": "datum.quiet", "value": 0.22}, "value": 0.95}
-    thick = {"param": "hover", "empty": False, "value": 4}
-    size = {"condition": [thick, {"test": "datum.picked", "value": 3}], "value": 1.8}
-    looks = {"title": None, "orient": "top", "symbolType": "stroke", "symbolStrokeWidth": 3}
-    colour = {
-        "field": "family",
-        "type": "nominal",
-        "scale": {"domain": list(colours), "range": list(colours.values())},
-        "legend": looks,
-    }
-    dash = {"domain": ["seen", "beyond"], "range": [[1, 0], [4, 4]]}
     lines = {"x": x, "y": y, "detail": [{"field": "id"}, {"field": "part"}]}
     return {
         "height": 400,
@@ -85,13 +74,7 @@ def cost(colours: dict[str, str]) -> Spec:
                 "name": "lines",
                 "data": {"name": "lines"},
                 "mark": {"type": "line", "clip": True},
-                "encoding": lines
-                | {
-                    "stroke": colour,
-                    "strokeDash": {"field": "part", "scale": dash, "legend": None},
-                    "opacity": opacity,
-                    "strokeWidth": size,
-                },
+                "encoding": lines | _line_looks(colours),
             },
             {
                 "name": "hovered",
@@ -107,6 +90,27 @@ def cost(colours: dict[str, str]) -> Spec:
                 "encoding": {"x": x, "y": y},
             },
         ],
+    }
+
+
+def _line_looks(colours: dict[str, str]) -> Spec:
+    """Encoding of colour, dash, opacity and width of the lines of the chart of cost."""
+    thick = {"param": "hover", "empty": False, "value": 4}
+    dash = {"domain": ["seen", "beyond"], "range": [[1, 0], [4, 4]]}
+    looks = {"title": None, "orient": "top", "symbolType": "stroke", "symbolStrokeWidth": 3}
+    return {
+        "stroke": {
+            "field": "family",
+            "type": "nominal",
+            "scale": {"domain": list(colours), "range": list(colours.values())},
+            "legend": looks,
+        },
+        "strokeDash": {"field": "part", "scale": dash, "legend": None},
+        "opacity": {"condition": {"test": "datum.quiet", "value": 0.22}, "value": 0.95},
+        "strokeWidth": {
+            "condition": [thick, {"test": "datum.picked", "value": 3}],
+            "value": 1.8,
+        },
     }
 
 
