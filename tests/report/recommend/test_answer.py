@@ -169,7 +169,7 @@ def test_published_ap_counts_where_none_was_measured_and_the_answer_says_so():
 
 
 def test_ap_over_other_images_is_no_ap():
-    rows = [FAST, MIDDLE, replace(BEST, images="fewer", frames=120)]
+    rows = [FAST, MIDDLE, replace(BEST, images="fewer", frames=240, ap_images=120)]
     assert shortlist(rows) == ["middle", "fast"]
     assert why(rows, "ap") == {
         "best": "its AP is over other images or sigmas than most (120 images)"

@@ -96,7 +96,8 @@ def _stranger(row: Row, groups: list[comparable.Group]) -> str:
 def _measured_ap(row: Row, others: list[Row]) -> tuple[float | None, str]:
     """The AP, or why there is none. others: rows whose AP is over other images than most APs."""
     if row in others:
-        return None, f"its AP is over other images or sigmas than most ({row.frames:,} images)"
+        images = formats.counted(row.compared.images if row.compared else 0, "image")
+        return None, f"its AP is over other images or sigmas than most ({images})"
     published = row.ap_published
     known = f" (published {formats.points(published.AP)})" if published else ""
     ap = row.compared.AP if row.compared else None
