@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from posemark.report import chart_marks, common_settings, formats, pareto
 from posemark.report.chart_theme import Spec
@@ -13,8 +13,13 @@ _CHARACTER = 5.6  # pixels at font size 11
 _COLUMNS = 3
 INTERVALS = "Thin lines through a mark: 95% intervals of its FPS and of its measured AP."
 
-Text = dict[str, Any]
-"""A text, its x in pixels from the left, and the number of its line, from 0."""
+
+class Text(TypedDict):
+    """A text, its x in pixels from the left, and the number of its line, from 0."""
+
+    text: str
+    x: float
+    line: float
 
 
 def title(rows: list[Row]) -> Spec:
@@ -111,7 +116,10 @@ def layer(found: list[Text], left: float, top: float) -> Spec:
         left: x of their left edge in pixels.
         top: y of their first line in pixels.
     """
-    values = [text | {"x": left + text["x"], "y": top + text["line"] * LINE} for text in found]
+    values = [
+        {"text": each["text"], "x": left + each["x"], "y": top + each["line"] * LINE}
+        for each in found
+    ]
     return {
         "data": {"values": values},
         "mark": {"type": "text", "align": "left", "fontSize": 11, "opacity": 0.8},

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import msgspec
 
@@ -232,7 +231,7 @@ def _differences(base: Header, new: Header) -> list[str]:
 
 def _facts(header: Header) -> dict[str, str]:
     environment = header.facts
-    facts: dict[str, Any] = {
+    facts: dict[str, object] = {
         **msgspec.to_builtins(header.settings),
         "decoder": header.decoder,
         "weights": _named(header.weights),

@@ -3,8 +3,6 @@
 The page's script (page/charts.js) does the same for the entries that a reader chooses.
 """
 
-from typing import Any
-
 LABEL = "AP unknown"
 FILL = "AP unknown (left of the axis)"
 """The legend's text for the fill of its marks."""
@@ -16,7 +14,7 @@ _LANES = (13.0, 31.0, 49.0)  # pixels from the left edge
 _APART = 15.0  # pixels from centre to centre at which marks do not touch
 
 
-def data() -> dict[str, Any]:
+def data() -> dict[str, str | float | tuple[float, ...]]:
     """Return what the page's script needs to draw the strip."""
     return {"label": LABEL, "fill": FILL, "width": WIDTH, "lanes": _LANES, "apart": _APART}
 

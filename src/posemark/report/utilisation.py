@@ -1,7 +1,5 @@
 """Utilisation: the share of the machine's attainable arithmetic that a network reaches."""
 
-from typing import Any
-
 from posemark.records import schema
 
 FEW, MANY, ALL = 0.25, 0.7, 1.05
@@ -37,8 +35,7 @@ def _macs(header: schema.Header, frames: list[schema.FrameLine]) -> float | None
     The count of one forward pass is taken for each crop (top-down), or scaled with the pixels of
     the input (bottom-up).
     """
-    macs: Any = header.macs  # None for a network whose operations were not counted
-    if not macs:
+    if not header.macs:  # None for a network whose operations were not counted
         return None
     forwards = 2 if header.settings.flip else 1
     if header.approach == "bottom-up":
@@ -46,7 +43,7 @@ def _macs(header: schema.Header, frames: list[schema.FrameLine]) -> float | None
         inputs = sum(frame.pixels for frame in frames) / (height * width)
     else:
         inputs = sum(frame.boxes for frame in frames)
-    return float(macs) * forwards * inputs
+    return float(header.macs) * forwards * inputs
 
 
 def hint(share: float) -> str:

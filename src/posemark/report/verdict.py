@@ -144,12 +144,12 @@ def _comparability(run: _Run) -> Iterable[_Finding]:
             yield _Finding("incomparable", f"resumed in another environment: {changes}", bad=True)
 
 
-def _without_ceiling(environment: dict[str, Any]) -> dict[str, Any]:
+def _without_ceiling(environment: dict[str, object]) -> dict[str, object]:
     """An environment without the measured peak of the machine, which differs at every start."""
     return {name: value for name, value in environment.items() if name != "ceiling"}
 
 
-def _differences(before: dict[str, Any], after: dict[str, Any]) -> str:
+def _differences(before: dict[str, object], after: dict[str, object]) -> str:
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     return "; ".join(f"{name} was {before.get(name)}, is {after.get(name)}" for name in names)
 

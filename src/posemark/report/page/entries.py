@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from posemark.report import (
     chart_marks,
@@ -53,7 +52,7 @@ def used(rows: list[Row]) -> list[Filter]:
     return [each for each in FILTERS if len(each.values(rows)) > 1]
 
 
-def entries(rows: list[Row], colours: dict[str, str]) -> list[dict[str, Any]]:
+def entries(rows: list[Row], colours: dict[str, str]) -> list[dict[str, object]]:
     """Return the data of every row, in the order given.
 
     Args:
@@ -87,7 +86,7 @@ def _absent(group: list[Row]) -> Iterable[tuple[str, Row]]:
     return ((why, row) for why, found in common_settings.unplotted(group).items() for row in found)
 
 
-def _figures(row: Row) -> dict[str, Any]:
+def _figures(row: Row) -> dict[str, object]:
     return {
         "approach": row.approach,
         "front": pareto.kind(row),
@@ -109,7 +108,7 @@ def _figures(row: Row) -> dict[str, Any]:
     }
 
 
-def _at(row: Row, people: int) -> dict[str, Any] | None:
+def _at(row: Row, people: int) -> dict[str, object] | None:
     fps = formats.fps_at(row, people)
     if fps is None:
         return None
@@ -118,7 +117,7 @@ def _at(row: Row, people: int) -> dict[str, Any] | None:
     return {"fps": fps, "beyond": beyond, "text": words + (", extrapolated" if beyond else "")}
 
 
-def _line(row: Row) -> dict[str, Any] | None:
+def _line(row: Row) -> dict[str, object] | None:
     if row.intercept_ms is None or row.ms_per_person is None:
         return None
     return {

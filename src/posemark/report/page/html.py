@@ -6,7 +6,6 @@ import json
 import re
 from html import escape
 from importlib import resources
-from typing import Any
 
 from posemark.report import (
     chart_captions,
@@ -72,7 +71,7 @@ def _file(name: str) -> str:
     return (resources.files("posemark.report.page") / name).read_text(encoding="utf-8")
 
 
-def _report(rows: list[Row]) -> dict[str, Any]:
+def _report(rows: list[Row]) -> dict[str, object]:
     """The data of the page's script."""
     return {
         "charts": templates.templates(rows),
@@ -90,7 +89,7 @@ def _report(rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     """JSON that cannot end the script element around it."""
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 

@@ -4,8 +4,6 @@ The page's script fills in the shown or chosen entries: data sets by name, the w
 domains of the axes. The docstrings list the fields of these data sets.
 """
 
-from typing import Any
-
 from posemark.report import chart_theme
 from posemark.report.chart_theme import Spec
 from posemark.report.result_row import STAGES
@@ -363,7 +361,7 @@ def sizes() -> Spec:
 _ROWS: Spec = {"step": _BAND, "for": "offset"}
 
 
-def _accuracy(field: str) -> dict[str, Any]:
+def _accuracy(field: str) -> Spec:
     """Encoding with one row per value of the field, and within it one line per entry."""
     row = {
         "field": field,
@@ -376,7 +374,7 @@ def _accuracy(field: str) -> dict[str, Any]:
     return {"y": row, "yOffset": {"field": "name", "sort": None}, "x": x, "color": _chosen()}
 
 
-def _dots(field: str, where: dict[str, Any]) -> Spec:
+def _dots(field: str, where: Spec) -> Spec:
     shapes = {
         "domain": ["left", "right", ""],
         "range": ["triangle-left", "triangle-right", "circle"],

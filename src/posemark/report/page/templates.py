@@ -1,7 +1,6 @@
 """The charts of the page: specifications that its script fills with the shown entries."""
 
 from copy import deepcopy
-from typing import Any
 
 from posemark.report import (
     axis_scales,
@@ -54,7 +53,7 @@ def _paler() -> Spec:
 
 def _chosen(points: Spec) -> Spec:
     """A ring in the text colour around the entries that the reader compares."""
-    where: dict[str, Any] = {name: deepcopy(points["encoding"][name]) for name in ("x", "y")}
+    where: Spec = {name: deepcopy(points["encoding"][name]) for name in ("x", "y")}
     ring = {"shape": "circle", "size": 420, "fillOpacity": 0, "strokeWidth": 2.5}
     return {
         "transform": [{"filter": "datum.chosen"}],

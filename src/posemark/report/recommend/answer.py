@@ -47,7 +47,6 @@ words.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
 
 from posemark.report import common_settings, faster_settings, formats, licences, missing_evidence
 from posemark.report.common_images import sentences
@@ -190,7 +189,7 @@ def recommend(rows: list[Row], wishes: Wishes) -> Answer:
     )
 
 
-def page_data(rows: list[Row]) -> list[dict[str, Any]]:
+def page_data(rows: list[Row]) -> list[dict[str, object]]:
     """Return what the rules need of each row, in plain values, for the page's script.
 
     Returns:
@@ -207,7 +206,7 @@ def page_notes(rows: list[Row]) -> list[str]:
     return _ap_notes(candidates(rows)) if rows else []
 
 
-def _plain(each: Candidate, best: Candidate) -> dict[str, Any]:
+def _plain(each: Candidate, best: Candidate) -> dict[str, object]:
     row, lost = each.row, loss(best, each)
     return {
         "entry": each.name,
