@@ -301,7 +301,7 @@ def test_the_page_gets_plain_values_of_every_row():
     assert (first["base"], first["slope"]) == (own.intercept_ms, own.ms_per_person)
     assert (first["licence"], first["on_truth"]) == ("unknown", False)
     assert data[1]["on_truth"]
-    assert data[-1]["stranger"].startswith("measured under other conditions")
+    assert data[-1]["not_comparable"].startswith("measured under other conditions")
     assert (data[-2]["ap"], data[-2]["ap_why"]) == (None, "no AP measured here (published 90.0)")
     assert page_data([bottom_up(0)])[0]["licence_why"].startswith("code licence MIT")
 

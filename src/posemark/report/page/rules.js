@@ -30,7 +30,7 @@ function fpsFor(row, people) {
 }
 
 function bestOf(rows, own) {
-  const known = rows.filter((row) => !row.stranger && row.ap !== null);
+  const known = rows.filter((row) => !row.not_comparable && row.ap !== null);
   const peers = known.filter((row) => row.on_truth === own.on_truth);
   return peers.reduce((best, row) => (best === null || row.ap > best.ap ? row : best), null) ?? own;
 }
@@ -40,7 +40,7 @@ function judge(rows, wanted) {
     const best = bestOf(rows, row);
     const lost = 100 * ((best.ap ?? 0) - (row.ap ?? 0));
     const judged = { row, lost, fps: fpsFor(row, wanted.people), open: {} };
-    if (row.stranger) return { ...judged, broken: { comparable: row.stranger } };
+    if (row.not_comparable) return { ...judged, broken: { comparable: row.not_comparable } };
     const open = known({ fps: openSpeed(judged, wanted), ap: openAccuracy(judged, wanted) });
     const broken = known({
       fps: fpsBreaks(judged, wanted),

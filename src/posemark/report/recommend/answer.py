@@ -210,7 +210,7 @@ def _plain(each: Candidate, best: Candidate) -> dict[str, object]:
     row, lost = each.row, loss(best, each)
     return {
         "entry": each.name,
-        "stranger": each.stranger,
+        "not_comparable": each.not_comparable,
         "ap": each.ap,
         "ap_source": each.ap_source,
         "ap_why": each.ap_why,
@@ -339,12 +339,12 @@ def _too_slow(judged: Sequence[Judged]) -> bool:
 
 
 def _faster(field: Sequence[Candidate]) -> tuple[str, ...]:
-    group = [each.row for each in field if not each.stranger]
+    group = [each.row for each in field if not each.not_comparable]
     return faster_settings.sentences(group, [row for row in group if _sound(row)])
 
 
 def _notes(field: Sequence[Candidate], wishes: Wishes) -> list[str]:
-    group = [each.row for each in field if not each.stranger]
+    group = [each.row for each in field if not each.not_comparable]
     people = [each for row in group if (each := formats.people_per_frame(row)) is not None]
     notes = _ap_notes(field)
     if wishes.people is None and people:
@@ -354,10 +354,10 @@ def _notes(field: Sequence[Candidate], wishes: Wishes) -> list[str]:
 
 
 def _ap_notes(field: Sequence[Candidate]) -> list[str]:
-    group = [each.row for each in field if not each.stranger]
+    group = [each.row for each in field if not each.not_comparable]
     if not group:
         return ["No result here can be compared with another, so none can be recommended."]
-    known = [each for each in field if each.ap is not None and not each.stranger]
+    known = [each for each in field if each.ap is not None and not each.not_comparable]
     bests = [each for each in known if best_of(known, each) is each]
     bests.sort(key=lambda each: each.on_truth)
     named = (f"{formats.points(each.ap)} ({each.name})" for each in bests)

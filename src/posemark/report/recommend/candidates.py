@@ -19,7 +19,7 @@ class Candidate:
     Attributes:
         row: the row.
         name: its unique name among all rows.
-        stranger: why it is not in the group that is judged; "" if it is.
+        not_comparable: why it is not in the group that is judged; "" if it is.
         ap_source: measured or published.
         ap: 0..1; None for the reason in ap_why.
         ap_why: why there is no AP; "" where there is one.
@@ -28,7 +28,7 @@ class Candidate:
 
     row: Row
     name: str
-    stranger: str
+    not_comparable: str
     ap_source: str
     ap: float | None
     ap_why: str
@@ -79,14 +79,14 @@ def candidates(rows: list[Row]) -> list[Candidate]:
     source, known = (MEASURED, _measured_ap) if some else (PUBLISHED, _published_ap)
     return [
         Candidate(
-            *(row, name, _stranger(row, groups), source, *known(row, others)),
+            *(row, name, _not_comparable(row, groups), source, *known(row, others)),
             licences.of_row(row),
         )
         for row, name in zip(rows, entries.names(rows), strict=True)
     ]
 
 
-def _stranger(row: Row, groups: list[comparable.Group]) -> str:
+def _not_comparable(row: Row, groups: list[comparable.Group]) -> str:
     if row.verdict.kind == "incomparable":
         return ": ".join(("incomparable", *row.verdict.evidence[:1]))
     own = next(group for group in groups if row in group.rows)
@@ -114,7 +114,7 @@ def best_of(field: Sequence[Candidate], own: Candidate) -> Candidate:
 
     It is the candidate itself where no row of the group has an AP.
     """
-    known = [each for each in field if each.ap is not None and not each.stranger]
+    known = [each for each in field if each.ap is not None and not each.not_comparable]
     peers = [each for each in known if each.on_truth == own.on_truth]
     return max(peers, key=lambda each: each.ap or 0.0, default=own)
 

@@ -29,8 +29,8 @@ def _judged(each: Candidate, best: Candidate, wishes: Wishes) -> Judged:
     row, people = each.row, wishes.people
     fps = row.fps_pose if people is None else formats.fps_at(row, people)
     judged = Judged(each, best, fps, loss(best, each))
-    if each.stranger:
-        return replace(judged, broken={COMPARABLE: each.stranger})
+    if each.not_comparable:
+        return replace(judged, broken={COMPARABLE: each.not_comparable})
     undecided = _whys({FPS: _open_speed(judged, wishes), AP: _open_accuracy(judged, wishes)})
     broken = _whys(
         {
