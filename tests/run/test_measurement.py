@@ -18,7 +18,8 @@ from posemark.measure import loop
 from posemark.measure.clock import STAGES
 from posemark.models import spec_of
 from posemark.records import files
-from posemark.report.results import POSE_STAGES, load_rows
+from posemark.report.result_row import POSE_STAGES
+from posemark.report.results import load_rows
 from posemark.run import measurement
 from posemark.run.plan import Options, plan
 from posemark.run.prepare import prepare_job
