@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
-    from posemark.run.estimator import Estimator
+    from posemark.estimator import Estimator
 
 __version__ = "0.1.0"
 
@@ -31,9 +31,9 @@ def load(name: str, weights: str | None = None, setting: str | None = None) -> "
             where no weights are named.
         posemark.core.errors.CheckpointError: for weights that are not here or do not fit.
     """
-    from posemark.run import estimator
+    from posemark.run.load import load
 
-    return estimator.load(name, weights, setting)
+    return load(name, weights, setting)
 
 
 def network(name: str) -> "nn.Module":

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from posemark.core.errors import FrameError
 from posemark.core.frame import Poses
+from posemark.core.skeleton import COCO_17
 from posemark.measure import clock as clock_module
 from posemark.measure.clock import STAGES, Budget, StageClock, utc_now
 from posemark.measure.loop import WARM_UP_ROUNDS, WARM_UP_SECONDS, run_block, time_of, warm_up
 
 SECOND = 1_000_000_000
-NOBODY = Poses(np.zeros((0, 17, 2)), np.zeros((0, 17)), np.zeros(0))
+NOBODY = Poses(np.zeros((0, 17, 2)), np.zeros((0, 17)), np.zeros(0), COCO_17)
 
 nanoseconds = st.integers(0, 10**12)
 laps = st.lists(st.tuples(st.sampled_from(STAGES), nanoseconds), max_size=20)
@@ -151,7 +152,7 @@ def test_every_frame_comes_back_with_its_work_its_times_and_its_poses(hands):
     for _, _, timed in seen:
         assert timed.stages == dict.fromkeys(STAGES, 0) | {"decode": 3, "infer": 20}
         assert timed.frame_ns == 27
-        assert timed.poses is NOBODY
+        assert timed.found is NOBODY
         assert timed.error is None
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from posemark.core.frame import Poses
+from posemark.core.skeleton import COCO_17
 from posemark.measure.clock import STAGES
 from posemark.measure.loop import Timed
 from posemark.records import schema
@@ -27,7 +28,7 @@ def line(poses, trained=True):
 def poses(x=1.0, score=0.5, person=0.5):
     points, scores = np.ones((2, 17, 2)), np.full((2, 17), 0.5)
     points[1, 3, 0], scores[1, 3] = x, score
-    return Poses(points, scores, np.array([0.9, person]))
+    return Poses(points, scores, np.array([0.9, person]), COCO_17)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e10])

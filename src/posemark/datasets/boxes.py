@@ -11,11 +11,12 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from posemark.core.convention import Convention
 from posemark.core.counting import counted
 from posemark.core.errors import DataError, UsageError
-from posemark.core.frame import Boxes, Floats, Frame
+from posemark.core.frame import NOBODY, Boxes, Floats, Frame
 from posemark.core.places import with_home
-from posemark.core.spec import BoxKind, Convention
+from posemark.core.spec import BoxKind
 from posemark.datasets import simulated
 from posemark.datasets._json_lists import (
     Entries,
@@ -92,7 +93,7 @@ def open_boxes(
 
 
 def _no_boxes(_: Frame) -> Boxes:
-    return Boxes(np.zeros((0, 4)), np.zeros(0))
+    return NOBODY
 
 
 def _at_least(source: BoxSource, min_score: float) -> BoxSource:

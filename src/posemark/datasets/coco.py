@@ -21,6 +21,7 @@ from msgspec import Meta
 from posemark.core.counting import counted
 from posemark.core.errors import DataError, FrameError
 from posemark.core.frame import Frame, Truth
+from posemark.core.skeleton import COCO_17
 from posemark.datasets._json_lists import (
     Entries,
     MisfitError,
@@ -302,6 +303,7 @@ def _truth(people: list[_Person]) -> Truth:
         np.array([p.bbox for p in people], np.float64).reshape(len(people), 4),
         np.array([_area(p) for p in people], np.float64),
         np.array([bool(p.iscrowd) for p in people], bool),
+        COCO_17,
     )
 
 

@@ -157,9 +157,7 @@ def _card_entries(path: Path) -> list[Entry]:
 
 
 def _variants(spec: ModelSpec) -> list[Entry]:
-    if spec.approach == "top-down":
-        return [Entry(spec.name, boxes) for boxes in ("detected", "gt")]
-    return [Entry(spec.name, "none", None, scales) for scales in spec.scale_sets]
+    return [Entry(spec.name, boxes, None, scales) for boxes, scales in spec.method.runs]
 
 
 def plan(names: Iterable[str], options: Options) -> list[Job]:

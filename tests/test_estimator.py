@@ -84,7 +84,7 @@ def test_a_setting_is_what_runs(tmp_path, small):
     assert (small.runtime, small.precision, small.device) == ("torch", "fp32", "cpu")
     write(folder_of(f"{SMALL}@gt") / "best.toml", Setting(precision="bf16", codec="argmax"), [])
     tuned = posemark.load(SMALL, weights="none", setting="best")
-    assert (tuned.precision, tuned.pipeline.codec.name) == ("bf16", "argmax")
+    assert (tuned.precision, tuned.spec.codec.name) == ("bf16", "argmax")
 
 
 def test_bottom_up_models_need_no_boxes_and_take_none(frames, monkeypatch):
@@ -107,8 +107,8 @@ def test_bottom_up_models_need_no_boxes_and_take_none(frames, monkeypatch):
 def spec_maps(height, width):
     """Outputs of OpenPose's network."""
     frame = Sample(1).frames()[0]
-    codec = spec_of(BOTTOM_UP).grouping
-    (scaled,) = spec_of(BOTTOM_UP).sizing.inputs(frame.size_wh, (1.0,))
+    codec = spec_of(BOTTOM_UP).codec
+    (scaled,) = spec_of(BOTTOM_UP).method.sizing.inputs(frame.size_wh, (1.0,))
     outputs = codec.encode(frame.truth, scaled, False)
     return {name: (*each.shape[:2], height, width) for name, each in outputs.items()}
 
