@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import posemark
+from posemark.core import errors
 from posemark.core.errors import CheckpointError, UsageError
 from posemark.datasets.boxes import open_boxes
 from posemark.datasets.sample import Sample
@@ -157,3 +158,20 @@ def test_several_crops_in_a_forward_give_the_same(small, frames):
     boxes = [[20 * i, 30, 100, 200] for i in range(5)]
     one, several = small(image, boxes), batched(image, boxes)
     np.testing.assert_allclose(one.keypoints_xy, several.keypoints_xy, atol=1e-3)
+
+
+def test_the_package_exports_what_an_application_names():
+    exported = {name: getattr(posemark, name) for name in posemark.__all__}
+    assert exported["Estimator"] is type(posemark.load(SMALL, weights="none"))
+    assert exported["Poses"].__module__ == exported["Boxes"].__module__ == "posemark.core.frame"
+    tree = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert tree - {"Mapping"} <= exported.keys(), "every error of the tree"
+    assert set(dir(posemark)) >= {"load", "network"}
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        posemark.nothing  # noqa: B018
+
+
+def test_poses_know_their_skeleton(small, frames):
+    poses = small(image_of(frames[0]), [[20, 30, 100, 200]])
+    assert isinstance(poses.skeleton, posemark.Skeleton)
+    assert len(poses.skeleton.sigmas) == poses.keypoints_xy.shape[1]

@@ -181,7 +181,7 @@ def test_what_a_file_cannot_do_is_refused_before_anything_runs(options, says, pa
 
 def test_a_flip_test_of_coordinates_is_refused(path):
     card = made_cards.card(path.parent, replace={'"heatmap"': '"coordinates"'})
-    with pytest.raises(UsageError, match="--flip averages maps, and tiny gives coordinates"):
+    with pytest.raises(UsageError, match="--flip cannot be used with tiny: it gives coordinates"):
         prepared(str(card), flip=True)
 
 

@@ -85,7 +85,7 @@ def test_mmpose0_decode_and_flip():
             golden["maxvals_unbiased"], golden["maxvals_noflip"]
         ):
             source = merged
-        cells, scores = Heatmap(refine).decode(source, MMPOSE0.missing_xy)
+        cells, scores = Heatmap(refine).peaks(source, MMPOSE0.missing_xy)
         np.testing.assert_allclose(scores, golden[f"maxvals_{name}"][..., 0], rtol=0, atol=1e-6)
         points = affine.apply(back, cells)
         np.testing.assert_allclose(points, golden[f"preds_{name}"], rtol=0, atol=5e-3)
@@ -133,7 +133,7 @@ def random_maps(seed, count=3, height=64, width=48):
     """Blobs over noise, some maps all negative, some peaks on borders, some ties."""
     rng = np.random.Generator(np.random.PCG64(seed))
     centres = rng.uniform(-2, [width + 1, height + 1], (count, 17, 2))
-    maps = Heatmap().encode(
+    maps = Heatmap().gaussians(
         centres.clip(0, [width - 1, height - 1]), np.ones((count, 17), bool), (width, height)
     )
     maps = maps + rng.normal(0, 0.02, maps.shape).astype(np.float32)
@@ -176,14 +176,14 @@ def test_decode_of_encode_is_within_half_a_cell_and_dark_far_closer(x, y, sigma)
 
 def test_quarter_is_closer_than_argmax_on_average():
     truth = np.random.default_rng(0).uniform(5, 40, (20, 17, 2))
-    maps = Heatmap().encode(truth, np.ones((20, 17), bool), (48, 64))
+    maps = Heatmap().gaussians(truth, np.ones((20, 17), bool), (48, 64))
     errors = [np.abs(Heatmap(r).peaks(maps, 0)[0] - truth).mean() for r in ("argmax", "quarter")]
     assert errors[1] < 0.6 * errors[0]
 
 
 def test_invisible_and_outside_points_encode_to_nothing_and_decode_to_missing():
     points = np.array([[[10.0, 10.0], [-3.0, 5.0], [20.0, 70.0]]])
-    maps = Heatmap().encode(points, np.array([[False, True, True]]), (48, 64))
+    maps = Heatmap().gaussians(points, np.array([[False, True, True]]), (48, 64))
     assert not maps.any()
     cells, scores = Heatmap().peaks(maps, -1.0)
     assert (cells == -1).all()
@@ -192,7 +192,7 @@ def test_invisible_and_outside_points_encode_to_nothing_and_decode_to_missing():
 
 def test_nobody_decodes_to_nothing():
     for refine in ("argmax", "quarter", "dark"):
-        cells, scores = Heatmap(refine).decode(np.zeros((0, 17, 64, 48), np.float32), 0)
+        cells, scores = Heatmap(refine).peaks(np.zeros((0, 17, 64, 48), np.float32), 0)
         assert cells.shape == (0, 17, 2)
         assert scores.shape == (0, 17)
 
@@ -206,4 +206,4 @@ def test_blur_kernel_is_opencvs(size):
 @pytest.mark.parametrize("text", ["", "darks", "dark:", "dark:4", "dark:x", "quarter:3", "dark:33"])
 def test_unknown_codec_is_explained(text):
     with pytest.raises(UsageError, match="argmax, quarter, or dark:K"):
-        heatmap.parse(text, Heatmap())
+        Heatmap().variant(text)

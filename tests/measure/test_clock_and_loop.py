@@ -183,7 +183,7 @@ def test_a_frame_that_cannot_be_prepared_is_handed_out_and_the_run_goes_on(hands
     machine.fails_in_prepare[2] = FrameError("2.jpg: cut off")
     (_, _, one), (frame, work, failed), (_, _, three) = machine.run([1, 2, 3])
     assert (frame, work) == (2, None)
-    assert (failed.stages, failed.frame_ns, failed.poses) == ({}, 0, None)
+    assert (failed.stages, failed.frame_ns, failed.found) == ({}, 0, None)
     assert failed.error == "2.jpg: cut off"
     assert machine.processed == [1, 3]
     assert one == three
@@ -194,7 +194,7 @@ def test_a_frame_that_fails_under_the_clock_measured_nothing_and_the_run_goes_on
     machine.fails_in_process[1] = FrameError("1.jpg: no image")
     (frame, work, failed), (_, _, good) = machine.run([1, 2])
     assert (frame, work) == (1, "work 1")
-    assert (failed.stages, failed.frame_ns, failed.poses) == ({}, 0, None)
+    assert (failed.stages, failed.frame_ns, failed.found) == ({}, 0, None)
     assert failed.error == "1.jpg: no image"
     assert good.error is None
     assert good.frame_ns == 8, "nothing of the failed frame is booked to the next"

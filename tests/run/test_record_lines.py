@@ -10,19 +10,19 @@ from posemark.core.frame import Poses
 from posemark.core.skeleton import COCO_17
 from posemark.measure.clock import STAGES
 from posemark.measure.loop import Timed
+from posemark.pipelines import Found
 from posemark.records import schema
 from posemark.run.record_lines import frame_line
 
-WORK = SimpleNamespace(boxes=SimpleNamespace(dropped=0))
 FRAME = SimpleNamespace(image_id=7)
 
 
 def line(poses, trained=True):
-    pipeline = SimpleNamespace(
-        trained=trained, people=lambda work, found: len(found), pixels=lambda work: 0
-    )
-    timed = Timed(dict.fromkeys(STAGES, 1), 5, poses)
-    return frame_line(FRAME, WORK, timed, pipeline, None)
+    pipeline = SimpleNamespace(trained=trained, pixels=lambda work: 0)
+    timed = Timed(dict.fromkeys(STAGES, 1), 5, Found(poses, load=2, dropped=1))
+    made = frame_line(FRAME, object(), timed, pipeline, None)
+    assert made.error or (made.boxes, made.dropped) == (2, 1)
+    return made
 
 
 def poses(x=1.0, score=0.5, person=0.5):

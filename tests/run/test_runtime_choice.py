@@ -9,6 +9,7 @@ from posemark.core.errors import DataError, UsageError
 from posemark.core.spec import Entry
 from posemark.datasets.sample import Sample
 from posemark.models import spec_of
+from posemark.pipelines.build import network_inputs
 from posemark.records import files
 from posemark.run import calibration
 from posemark.run.build import build_estimator
@@ -60,7 +61,7 @@ def test_maps_are_those_of_eager_torch_on_every_crop():
     for asked in ({}, {"runtime": "openvino"}, {"layout": "channels-last"}):
         job = prepared(**asked)
         line = build_estimator(job).pipeline
-        batch = calibration.topdown.network_input(line.spec, picture(frame), job.boxes.of(frame))
+        (batch,) = network_inputs(line.spec, picture(frame), job.boxes.of(frame))
         maps.append(line.session.infer(batch)["heatmaps"])
     scale = np.abs(maps[0]).max()
     for ours in maps[1:]:

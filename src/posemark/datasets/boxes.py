@@ -17,7 +17,7 @@ from posemark.core.errors import DataError, UsageError
 from posemark.core.frame import NOBODY, Boxes, Floats, Frame
 from posemark.core.places import with_home
 from posemark.core.spec import BoxKind
-from posemark.datasets import simulated
+from posemark.datasets import kind_of, simulated
 from posemark.datasets._json_lists import (
     Entries,
     MisfitError,
@@ -72,7 +72,7 @@ def open_boxes(
         return BoxSource("none", "none", "none", _no_boxes)
     if text == "gt":
         return BoxSource("gt", "gt", "gt", lambda frame: _gt_boxes(frame, convention))
-    if text == "simulated" and data == "sample":
+    if text == "simulated" and _is_drawn(data):
         source = BoxSource("simulated", "detected", simulated.VERSION, simulated.simulated_boxes)
     elif text == "simulated":
         raise UsageError(
@@ -90,6 +90,11 @@ def open_boxes(
             "detections in the COCO results format."
         )
     return _at_least(source, min_score)
+
+
+def _is_drawn(data: str) -> bool:
+    kind = kind_of(data)
+    return kind is not None and kind.own_boxes == "simulated"
 
 
 def _no_boxes(_: Frame) -> Boxes:

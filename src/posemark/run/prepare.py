@@ -118,7 +118,10 @@ def _read_as_asked(spec: ModelSpec, job: Job) -> ModelSpec:
             f"--codec {wanted} cannot read the outputs of {spec.name}, a {spec.approach} model "
             "with a decoder of its own. Leave it out."
         )
-    return replace(spec, method=spec.method.read_as(wanted))
+    try:
+        return replace(spec, method=spec.method.read_as(wanted))
+    except UsageError as error:
+        raise UsageError(f"{spec.name}: {error}") from error
 
 
 def _require_skeleton(spec: ModelSpec, dataset: Dataset, frames: list[Frame]) -> None:
