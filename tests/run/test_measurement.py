@@ -604,8 +604,8 @@ def test_mistakes_are_found_before_anything_is_measured(error, changes, tmp_path
 def test_openpose_takes_either_of_its_own_builds_and_no_heatmap_decoder():
     own = prepared(name="openpose-body25")
     cpu = prepared(name="openpose-body25", codec="paf:cpu")
-    assert (own.decoder, own.codec.build) == ("paf:gpu", "gpu")
-    assert (cpu.decoder, cpu.codec.build) == ("paf:cpu", "cpu")
+    assert (own.decoder, own.spec.codec.build) == ("paf:gpu", "gpu")
+    assert (cpu.decoder, cpu.spec.codec.build) == ("paf:cpu", "cpu")
     assert cpu.key == "openpose-body25@single+pafcpu"
     with pytest.raises(UsageError, match=r"openpose-body25.*Expected paf:gpu or paf:cpu"):
         prepared(name="openpose-body25", codec="quarter")
