@@ -1,4 +1,4 @@
-"""L2: where frames come from, and where person boxes come from."""
+"""L2: data sets of frames, and sources of person boxes."""
 
 from typing import Protocol
 
@@ -8,11 +8,14 @@ from posemark.core.places import with_home
 
 
 class Dataset(Protocol):
-    """Frames in a fixed order. fingerprint changes whenever the annotations do.
+    """A data set: frames in a fixed order, with annotations.
 
-    notes: what was left out of the annotations or filled in, one sentence each.
-    photographs: whether the frames are photographs. Trained networks know photographs, so AP
-    over drawn frames would say nothing about a model and is never reported.
+    Attributes:
+        name: the name in records and reports.
+        fingerprint: a hash that changes whenever the annotations do.
+        notes: one sentence for each thing that was left out of the annotations or filled in.
+        photographs: whether the frames are photographs. Networks are trained on photographs, so
+            AP over drawings would say nothing about a model and is never reported.
     """
 
     @property
@@ -31,11 +34,14 @@ class Dataset(Protocol):
 
 
 def open_dataset(text: str) -> Dataset:
-    """The data set that --data names: "sample", "coco:DIR", or "coco" for what `get` brought.
+    """Open the data set that --data names.
+
+    Args:
+        text: "sample", "coco:DIR", or "coco" for the data that `posemark get` has fetched.
 
     Raises:
-        UsageError: for anything else.
-        DataError: for "coco" where it has not been fetched.
+        UsageError: if the text names no data set.
+        DataError: if "coco" has not been fetched.
     """
     from posemark.datasets.coco import Coco
     from posemark.datasets.published_data import coco_there
@@ -50,6 +56,6 @@ def open_dataset(text: str) -> Dataset:
         return Coco(with_home(folder))
     raise UsageError(
         f"--data {text!r} is no data set. Expected sample (built-in scenes) or coco:DIR, where "
-        "DIR holds annotations/person_keypoints_val2017.json and val2017/; coco alone is what "
-        "`posemark get coco-val2017` brought."
+        "DIR holds annotations/person_keypoints_val2017.json and val2017/, or coco for the data "
+        "that `posemark get coco-val2017` has fetched."
     )
