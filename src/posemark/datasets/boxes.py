@@ -74,7 +74,8 @@ def open_boxes(
 
     Raises:
         UsageError: if the source is unknown, or simulated boxes are asked for on photographs.
-        DataError: if the file of detections is damaged or belongs to another data set.
+        DataError: if the file of detections is missing or damaged, or belongs to another data
+            set.
     """
     kind, _, file = text.partition(":")
     if convention is None:
@@ -240,7 +241,7 @@ def _notes(
         yield f"{_boxes(rows)} of {images} that the data set does not list: left out"
     if mostly:
         total = _boxes(len(boxes))
-        yield f"{beyond} of {total} beyond the edge of the image by more than 5 % of its side"
+        yield f"{beyond} of {total} beyond the edge of the image by more than 5% of its side"
     usable = sum(int(croppable(rows[:, :4], sizes[i]).sum()) for i, rows in known.items())
     if usable < len(boxes):
         yield f"{_boxes(len(boxes) - usable)} without size or outside the image: left out"

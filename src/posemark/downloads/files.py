@@ -75,6 +75,7 @@ def download(
 
     Raises:
         DownloadError: if no address gives the file, it cannot be written, or the disk is full.
+        UsageError: if the folder cannot be made.
     """
     make_folder(target.parent)
     with alone(target, watcher):
@@ -95,6 +96,7 @@ def alone(target: Path, watcher: Watcher = SILENT) -> Generator[None]:
 
     Raises:
         DownloadError: if no lock can be made in the folder.
+        UsageError: if the folder cannot be made.
     """
     make_folder(target.parent)
     lock = filelock.FileLock(_beside(target, ".lock"))

@@ -55,7 +55,7 @@ class Camera:
         return Shot(self._last, self._now_ns - taken_ns, self._last - last - 1)
 
     def take(self) -> int:
-        """Advance as `shot` does, and return the exposure time of the frame in nanoseconds."""
+        """Advance as `shot` does, and return when the frame was exposed, in nanoseconds."""
         newest = int(self._now_ns * self._fps / 1e9)
         self._last = max(self._last + 1, newest)
         taken_ns = round(self._last * 1e9 / self._fps)

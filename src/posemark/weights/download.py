@@ -29,7 +29,7 @@ def fetch(
     Raises:
         CheckpointError: if the tag has no address, or the file is for another network.
         DownloadError: if the download fails, or gives a file other than the registered one.
-        UsageError: if the licence has to be accepted first.
+        UsageError: if the licence has to be accepted first, or the cache cannot be written.
     """
     from posemark.downloads.files import alone, download
 
