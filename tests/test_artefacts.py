@@ -82,18 +82,18 @@ def flip_a_bit(folder):
 
 
 DAMAGE = {
-    "a flipped bit": (flip_a_bit, "parts/model.bin is not as it was made"),
+    "a flipped bit": (flip_a_bit, "parts/model.bin has changed since it was made"),
     "a missing file": (
         lambda folder: (folder / "model.xml").unlink(),
-        "model.xml is not as it was made",
+        "model.xml has changed since it was made",
     ),
     "a file cut short": (
         lambda folder: os.truncate(folder / "parts" / "model.bin", 9),
-        "parts/model.bin is not as it was made",
+        "parts/model.bin has changed since it was made",
     ),
     "other facts": (
         lambda folder: (folder / "facts.json").write_text("null"),
-        "facts.json is not as it was made",
+        "facts.json has changed since it was made",
     ),
     "no sums": (lambda folder: (folder / SUMS).unlink(), f"its {SUMS} cannot be read"),
     "empty sums": (lambda folder: (folder / SUMS).write_text(""), f"its {SUMS} is empty"),
@@ -103,7 +103,7 @@ DAMAGE = {
     ),
     "sums of nothing": (
         lambda folder: (folder / SUMS).write_text("x\n"),
-        f"{SUMS} is not as it was made",
+        f"{SUMS} has changed since it was made",
     ),
 }
 
@@ -136,7 +136,7 @@ def test_the_warning_reaches_stderr_without_any_set_up(tmp_path):
         f"Store(Path({str(tmp_path)!r})).get('net', {{}}, lambda f: (f / 'x').touch())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr.startswith(f"{folder}: parts/model.bin is not as it was made.")
+    assert done.stderr.startswith(f"{folder}: parts/model.bin has changed since it was made.")
     assert done.stdout == ""
 
 

@@ -122,7 +122,7 @@ def test_garbage_never_crashes(content):
     [
         (b"", "no layer with weights"),
         (field(1, b"only a name"), "no layer with weights"),
-        (varint(100 << 3 | 2) + varint(1 << 60), "bytes are announced where 0 are left"),
+        (varint(100 << 3 | 2) + varint(1 << 60), "bytes where 0 are left"),
         (b"\xff" * 20, "longer than 64 bits"),
         (b"\x0b", "unknown kind 3"),
         (field(100, 7), "a layer in it is a bare number"),

@@ -80,7 +80,7 @@ def test_every_network_of_the_zoo_is_recognised_by_what_a_file_holds(spec, tmp_p
         assert all(f" {name}" in found for name in expected)
         assert "posemark weights import FILE --as" in found
     else:
-        assert "its digest is that of none of the registered checkpoints" in found
+        assert "digest of this file differs from those of the registered checkpoints" in found
 
 
 def test_a_file_of_a_rescorer_is_kept_for_every_model_that_has_it(tmp_path):
@@ -94,14 +94,16 @@ def test_weights_of_another_program_are_named_with_what_comes_nearest(tmp_path):
     state["keypoint_head.final_layer.weight"] = torch.zeros(133, 30, 1, 1)
     torch.save({"state_dict": state}, tmp_path / "w.pth")
     (why,) = names(tmp_path / "w.pth")
-    assert "w.pth: these weights fit no network that PoseMark has. In it: state_dict (a" in why
-    assert f"{LITE} comes nearest: 1 of another shape: keypoint_head.final_layer.weight" in why
+    assert (
+        "w.pth: these weights fit no network that PoseMark has. The file holds: state_dict" in why
+    )
+    assert f"{LITE} comes nearest: 1 with another shape: keypoint_head.final_layer.weight" in why
 
 
 def test_weights_that_resemble_nothing_are_not_compared_with_anything(tmp_path):
     torch.save({"lin.weight": torch.zeros(1, 64)}, tmp_path / "lpips.pth")
     (why,) = names(tmp_path / "lpips.pth")
-    assert "In it: lin.weight (a tensor). If they belong to another program" in why
+    assert "The file holds: lin.weight (a tensor). If they belong to another program" in why
     assert "nearest" not in why
 
 
@@ -133,7 +135,7 @@ def test_models_of_one_network_are_told_apart_by_the_name_of_the_file(file, mode
 @pytest.mark.parametrize("file", ["hrnet_w32.pth", "darker.pth", "w32.pth"])
 def test_a_name_that_tells_nothing_is_not_guessed_from(file, tmp_path):
     (why,) = names(saved(tmp_path / file, HRNET))
-    assert f"{file}: it fits several:" in why
+    assert f"{file}: it fits several checkpoints:" in why
     assert f"{DARK}.official, {FPD}.official" in why
     assert weights.cached(spec_of(FPD), "official") is None
 

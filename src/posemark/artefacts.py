@@ -1,9 +1,8 @@
-"""Files that are costly to make and depend on nothing but what they are named after.
+"""Stores files that are costly to make, under a hash of everything that they depend on.
 
-An exported network, a quantised one, a compiled one: kept in a folder under a hash of all
-that went into them, so that the second run finds what the first one made. Beside each lie the
-SHA-256 sums of its files, and every opening holds the files to them: a network with some flipped
-bits still runs, and finds other poses.
+Such artefacts are exported, quantised or compiled networks: the second run finds what the first
+one has made. The SHA-256 sums of its files are stored in each artefact and compared whenever it
+is opened, because a network with a few flipped bits still runs, and finds other poses.
 """
 
 import hashlib
@@ -20,34 +19,41 @@ from posemark.core.errors import ExportError, UsageError
 from posemark.core.places import make_folder
 
 DIGITS = 16
-"""Of the hash in a name: 64 bits, ample for the artefacts of one machine."""
+"""Hex digits of the hash in a name; 64 bits are ample for the artefacts of one machine."""
 
 SUMS = "SHA256SUMS"
-"""The file with the sums, in the form of the program sha256sum, which can check it, too."""
+"""The file with the sums, in the format of the program sha256sum."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of artefacts. It is made when the first one is, and may be deleted any time."""
+    """A folder of artefacts.
+
+    The folder is made together with its first artefact, and can be deleted at any time.
+    """
 
     folder: Path
 
     def get(self, kind: str, facts: Mapping[str, object], make: Callable[[Path], object]) -> Path:
-        """The folder of the artefact that these facts describe; made if it is not here.
+        """Return the folder of an artefact, and make the artefact if it does not exist yet.
 
-        kind: the beginning of its name, for people. facts: everything it depends on, as JSON
-        can tell it. make: fills an empty folder. A folder appears under its name only when
-        make has returned, by one renaming: whoever is killed leaves no half of it, and of
-        two processes that make the same one, one comes first and both use that.
+        A new artefact is made in a temporary folder, which is renamed when `make` has returned.
+        Thus a killed process leaves no incomplete artefact, and if two processes make the same
+        artefact, both use the one that is renamed first.
 
-        An artefact whose files are not those that were made is made anew, which is logged as a
-        warning: Python prints it on stderr where no handler says otherwise.
+        A damaged artefact is made anew, with a warning in the log; Python prints it on stderr
+        unless a handler is set.
+
+        Args:
+            kind: the beginning of the artefact's name, for readers.
+            facts: everything the artefact depends on, as values that JSON can represent.
+            make: fills an empty folder with the artefact's files.
 
         Raises:
-            UsageError: if the folder cannot be made, or the artefact not be written, as on a full
-                disk.
+            UsageError: if the folder cannot be made, or the artefact cannot be written, for
+                example because the disk is full.
             ExportError: if a damaged artefact cannot be replaced.
         """
         target = self.folder / f"{kind}-{fingerprint(facts)}"
@@ -80,7 +86,7 @@ class Store:
 
 
 def _fill(folder: Path, facts: Mapping[str, object], make: Callable[[Path], object]) -> None:
-    """Make an artefact, and its facts and sums beside it, in an empty folder."""
+    """Make an artefact in an empty folder, and store its facts and sums with it."""
     try:
         make(folder)
         note = json.dumps(facts, sort_keys=True, indent=1)
@@ -90,12 +96,12 @@ def _fill(folder: Path, facts: Mapping[str, object], make: Callable[[Path], obje
         store = folder.parent.parent
         raise UsageError(
             f"{store}: an artefact could not be made and kept in this folder ({error}). Make "
-            "room there, or name another one in the variable POSEMARK_CACHE."
+            "room there, or name another folder in the variable POSEMARK_CACHE."
         ) from error
 
 
 def fingerprint(facts: Mapping[str, object]) -> str:
-    """DIGITS hex digits that stand for these facts, in whatever order they are given."""
+    """Return DIGITS hex digits of a hash of facts, which does not depend on their order."""
     text = json.dumps(facts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
@@ -104,13 +110,13 @@ def fingerprint(facts: Mapping[str, object]) -> str:
 
 
 def _sums(folder: Path) -> str:
-    """One line for every file: its SHA-256 and its name."""
+    """Return one line per file with its SHA-256 and its name."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return "".join(f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
 
 
 def _damage(folder: Path) -> str:
-    """What is wrong with the files of an artefact, in words; "" if nothing is."""
+    """Return what is wrong with the files of an artefact, in words; "" if nothing is."""
     try:
         noted = (folder / SUMS).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -123,23 +129,23 @@ def _damage(folder: Path) -> str:
         try:
             if name and sha256_of(folder / name) == expected:
                 continue
-        except (OSError, ValueError):  # missing, or no name of a file at all
+        except (OSError, ValueError):  # the file is missing, or the name is invalid
             pass
-        return f"{name or SUMS} is not as it was made"
+        return f"{name or SUMS} has changed since it was made"
     return ""
 
 
 @contextmanager
 def _scratch(folder: Path, target: Path, damage: str) -> Generator[Path, None, None]:
-    """An empty folder beside the artefacts, removed at the end."""
+    """Make an empty folder beside the artefacts, and remove it at the end."""
     try:
         scratch = tempfile.TemporaryDirectory(prefix=".making-", dir=folder)
     except OSError as error:
         if damage:
             raise _cannot_replace(target, damage, error) from error
         raise UsageError(
-            f"{folder}: nothing can be written into this folder, where an artefact was to be "
-            f"kept ({error.strerror}). Make it writable, or name another one in the variable "
+            f"{folder}: this folder is not writable, so no artefact can be kept "
+            f"({error.strerror}). Make it writable, or name another folder in the variable "
             "POSEMARK_CACHE."
         ) from error
     with scratch as name:
@@ -147,7 +153,7 @@ def _scratch(folder: Path, target: Path, damage: str) -> Generator[Path, None, N
 
 
 def _put_aside(target: Path, damaged: Path, damage: str) -> None:
-    """Make room for a new artefact, unless another process has replaced the old one."""
+    """Move a damaged artefact away, unless another process has replaced it meanwhile."""
     if not _damage(target):
         return
     try:
@@ -160,5 +166,5 @@ def _put_aside(target: Path, damaged: Path, damage: str) -> None:
 def _cannot_replace(target: Path, damage: str, error: OSError) -> ExportError:
     return ExportError(
         f"{target}: {damage}. The artefact is damaged, and it cannot be replaced "
-        f"({error.strerror}): delete the artefact {target}, then it is made anew."
+        f"({error.strerror}): delete the artefact {target}, and run again to make it anew."
     )

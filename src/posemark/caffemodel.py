@@ -1,16 +1,16 @@
-"""Reader of .caffemodel files: the weights of networks that were trained with Caffe.
+"""Reads .caffemodel files: the weights of networks that were trained with Caffe.
 
-A .caffemodel is one protobuf message, NetParameter. Of the few fields that hold weights we
-know the numbers, so no protobuf library and no Caffe is needed:
+A .caffemodel is one protobuf message, NetParameter. Only a few of its fields hold weights, and
+their numbers are listed here, so neither a protobuf library nor Caffe is needed:
 
     NetParameter    100 layer (new format), 2 layers (V1 format)
     layer (new)     1 name, 7 blobs
     layer (V1)      4 name, 6 blobs
     blob            7 shape (its field 1: dim), or 1 to 4 num, channels, height, width; 5 data
 
-A file is untrusted input. Every length is checked against what is really there, nothing
-is allocated by a declared size, nesting is fixed and the number of fields is limited, so
-that time and memory stay in proportion to the weights in the file.
+A file is untrusted input. Every length is compared with the bytes that exist, memory is never
+allocated by a declared size, nesting is fixed and the number of fields is limited. Time and
+memory thus stay in proportion to the weights in the file.
 """
 
 import math
@@ -25,13 +25,16 @@ from numpy.typing import NDArray
 from posemark.core.errors import CheckpointError
 
 Arrays = dict[str, NDArray[np.float32]]
+"""Arrays by name: `<layer>.weight` and `<layer>.bias`."""
 
 
 def read(path: Path) -> Arrays:
-    """The weights in a .caffemodel by name: `<layer>.weight` and `<layer>.bias`.
+    """Read the weights in a .caffemodel file.
 
-    Convolutions hold both, (outputs, inputs, kernel, kernel) and (outputs,), in the layout
-    of torch; a PReLU holds only a weight, its slopes (channels,).
+    Returns:
+        Arrays named `<layer>.weight` and `<layer>.bias`. A convolution has both, of shapes
+        (outputs, inputs, kernel, kernel) and (outputs,), in the layout of torch. A PReLU has
+        only a weight, its slopes (channels,).
 
     Raises:
         CheckpointError: if the file cannot be read, is truncated or damaged, or holds no weights.
@@ -46,7 +49,11 @@ def read(path: Path) -> Arrays:
 
 
 def parse(data: bytes) -> Arrays:
-    """The same for the content of a file; raises ValueError with the reason alone."""
+    """Read the weights in the content of a .caffemodel file, as `read` does for a path.
+
+    Raises:
+        ValueError: if the content is damaged or holds no weights; the message is the reason.
+    """
     arrays: Arrays = {}
     fields = _Fields()
     for format_, layer in _layers(memoryview(data), fields):
@@ -56,12 +63,12 @@ def parse(data: bytes) -> Arrays:
                 raise _DamagedError(f"it holds two layers called {name!r}")
             arrays[key] = blob.reshape(-1) if key.endswith(".bias") else blob
     if not arrays:
-        raise _DamagedError("no layer with weights is in it")
+        raise _DamagedError("it holds no layer with weights")
     return arrays
 
 
 def _keys(layer: str, blobs: int) -> list[str]:
-    """Names of a layer's blobs; more than two belong to layers that no network here has."""
+    """Return names for a layer's blobs; no network here has layers with more than two."""
     named = [f"{layer}.weight", f"{layer}.bias"]
     return (named + [f"{layer}.blob{i}" for i in range(2, blobs)])[:blobs]
 
@@ -70,13 +77,13 @@ def _keys(layer: str, blobs: int) -> list[str]:
 
 
 class _Format(NamedTuple):
-    """Field numbers of one of the two layer messages."""
+    """The field numbers of name and blobs in one of the two layer messages."""
 
     name: int
     blobs: int
 
 
-# By their field number in NetParameter.
+# The formats of a layer by its field number in NetParameter.
 _FORMATS = {100: _Format(name=1, blobs=7), 2: _Format(name=4, blobs=6)}
 
 _SHAPE, _DATA = 7, 5
@@ -93,7 +100,8 @@ def _layers(net: memoryview, fields: "_Fields") -> Iterator[tuple[_Format, memor
 def _layer(
     layer: memoryview, format_: _Format, fields: "_Fields"
 ) -> tuple[str, list[NDArray[np.float32]]]:
-    name, blobs = b"", []
+    name = b""
+    blobs: list[NDArray[np.float32]] = []
     for number, value in fields.of(layer):
         if number == format_.name:
             name = bytes(_message(value, "a layer's name"))
@@ -106,7 +114,7 @@ def _layer(
 
 
 def _blob(blob: memoryview, fields: "_Fields") -> NDArray[np.float32]:
-    """An array in the shape that the blob states, which must fit its numbers."""
+    """Return the numbers of a blob in its declared shape, which must match their count."""
     shape: list[int] | None = None
     legacy: dict[int, int] = {}
     parts: list[memoryview] = []
@@ -126,7 +134,7 @@ def _blob(blob: memoryview, fields: "_Fields") -> NDArray[np.float32]:
 
 
 def _dimensions(shape: memoryview, fields: "_Fields") -> list[int]:
-    """The dim numbers of a shape message, packed or one by one."""
+    """Return the dim numbers of a shape message, whether they are packed or not."""
     sizes: list[int] = []
     for number, value in fields.of(shape):
         if number == 1:
@@ -137,7 +145,7 @@ def _dimensions(shape: memoryview, fields: "_Fields") -> list[int]:
 
 
 def _legacy_shape(sizes: dict[int, int]) -> list[int]:
-    """num, channels, height, width; a vector was stored as (1, 1, 1, n)."""
+    """Return (num, channels, height, width), or (n,) for a vector stored as (1, 1, 1, n)."""
     shape = [sizes.get(number, 1) for number in _LEGACY_SIZES]
     return shape[3:] if shape[:3] == [1, 1, 1] else shape
 
@@ -155,39 +163,39 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
 
 _MOST_FIELDS = 1 << 16
-"""Of all messages that are read. OpenPose's networks have some thousands; each costs up to 20
-microseconds, and what it holds some hundred bytes."""
+"""Most fields of all messages together. OpenPose's networks have a few thousand; reading one
+takes up to 20 microseconds and a few hundred bytes of memory."""
 
 _TAGGED = np.dtype([("tag", "u1"), ("value", "<u4")])
 
 
 class _DamagedError(ValueError):
-    """What is wrong with the bytes, to complete "expected a Caffe model, but ..."."""
+    """The bytes are damaged; the message completes "expected a Caffe model, but ..."."""
 
 
 class _Fields:
-    """The fields of the messages of a file, in all no more than a network has use for."""
+    """Reads the fields of messages, and ends with an error after _MOST_FIELDS of them."""
 
     def __init__(self) -> None:
         self._left = _MOST_FIELDS
 
     def of(self, message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-        """As _fields.
+        """Yield the fields of a message, as _fields does.
 
         Raises:
-            _DamagedError: also behind the last field that a file may have.
+            _DamagedError: if the message is damaged, or the file has too many fields.
         """
         for field in _fields(message):
             self._left -= 1
             if self._left < 0:
-                raise _DamagedError(f"more than {_MOST_FIELDS:,} fields are in it")
+                raise _DamagedError(f"it has more than {_MOST_FIELDS:,} fields")
             yield field
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """(field number, value) one after the other: an int, or the bytes of anything else.
+    """Yield (field number, value); the value is an int, or the bytes of any other kind.
 
-    Unpacked 4-byte numbers (one tag each) come as one value for each unbroken run.
+    Consecutive unpacked 4-byte numbers, which have a tag each, are joined to one value.
     """
     at = 0
     while at < len(message):
@@ -208,17 +216,17 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         elif kind in _FIXED_SIZES:
             size = _FIXED_SIZES[kind]
         else:
-            raise _DamagedError(f"a field of unknown kind {kind} is in it")
+            raise _DamagedError(f"a field in it has the unknown kind {kind}")
         if size > len(message) - at:
-            raise _DamagedError(f"{size} bytes are announced where {len(message) - at} are left")
+            raise _DamagedError(f"it announces {size} bytes where {len(message) - at} are left")
         yield number, message[at : at + size]
         at += size
 
 
 def _fixed32_run(message: memoryview, at: int) -> NDArray[np.uint32]:
-    """The numbers from `at` on that carry the same one-byte tag and stand side by side.
+    """Return the consecutive 4-byte numbers from `at` on that have the same one-byte tag.
 
-    Looks ahead in growing steps, so that the work stays in proportion to the run.
+    The search looks ahead in growing steps, so that the work stays in proportion to the run.
     """
     available = (len(message) - at) // 5
     if available == 0:
@@ -235,7 +243,7 @@ def _fixed32_run(message: memoryview, at: int) -> NDArray[np.uint32]:
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A variable-length integer of at most 64 bits, and where it ends."""
+    """Return a variable-length integer of at most 64 bits, and the index behind it."""
     value = 0
     for index in range(10):
         if at + index >= len(message):

@@ -721,7 +721,9 @@ def test_an_unknown_entry_suggests_the_nearest(mistake):
 
 def test_a_missing_coco_folder_shows_the_layout(mistake):
     text = mistake("run", SMALL, "--data", "coco:/nowhere")
-    assert "/nowhere/annotations/person_keypoints_val2017.json: no annotations there" in text
+    assert (
+        "/nowhere/annotations/person_keypoints_val2017.json: the annotations cannot be read" in text
+    )
 
 
 @pytest.mark.parametrize(

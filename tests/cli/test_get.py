@@ -418,7 +418,7 @@ def test_the_doctor_tells_what_is_wrong(registry, monkeypatch):
     assert lines["coco-val2017.annotations"][2:4] == ["no", "unknown"]
     assert "the server answers 404 Not Found (its owner changed)" in err
     assert "person-boxes: https://localhost" in err
-    assert "a web page stands there" in err
+    assert "a web page in place of the file" in err
 
 
 def test_a_host_that_is_not_there_is_asked_once(registry, monkeypatch):

@@ -245,7 +245,7 @@ def test_shares_of_the_image_are_refused(file_boxes):
 def test_boxes_that_mostly_overshoot_are_noted(file_boxes):
     wide = [(100, 100, 700, 50)] * 4 + PEOPLE[:1]
     (note,) = file_boxes([detection(box=box) for box in wide]).notes
-    assert note == "4 of 5 boxes beyond the edge of the image by a twentieth of it and more"
+    assert note == "4 of 5 boxes beyond the edge of the image by more than 5% of its side"
 
 
 def test_what_is_left_out_is_noted(file_boxes):

@@ -294,7 +294,7 @@ def test_more_pixels_than_the_limit_are_a_frame_error_even_if_annotated(folder):
 
 def test_missing_annotations_show_the_expected_layout(tmp_path):
     for use in (Coco.frames, lambda dataset: dataset.fingerprint):
-        with pytest.raises(DataError, match=rf"{ANNOTATIONS}: no annotations.*{IMAGES}/.*sample"):
+        with pytest.raises(DataError, match=rf"{ANNOTATIONS}: the ann.*{IMAGES}/.*sample"):
             use(Coco(tmp_path / "nowhere"))
 
 
@@ -459,7 +459,7 @@ def test_nobody_among_annotations_is_refused(folder):
         folder,
         [image(1)],
         [person(1, category_id=0)],
-        "no annotation of category 1, person, among 1",
+        r"no annotation of category 1 \(person\) among 1",
     )
 
 
@@ -490,7 +490,7 @@ def test_people_of_area_0_are_noted(folder):
 def test_people_who_all_have_area_0_are_refused(folder):
     nobody = person(1, keypoints=[0] * 51)
     both = [person(1, area=0), person(2, area=0), nobody]
-    remedy = r"Leave 'area' out to have it taken as 0\.53 of the box's\.$"
+    remedy = r"Leave 'area' out; it is taken as 0\.53 of the box's area then\.$"
     refused(folder, [image(1), image(2)], both, rf"2 people .* all have area 0.*\. {remedy}")
     _, notes = noted(folder, [nobody])
     assert notes == ()

@@ -191,7 +191,7 @@ def test_macs_are_told_apart_by_what_their_system_says(tmp_path, monkeypatch):
     words = {"hw.model": "Mac15,3", "machdep.cpu.brand_string": "Apple M3"}
     monkeypatch.setattr(module.platform, "system", lambda: "Darwin")
     monkeypatch.setattr(module.platform, "mac_ver", lambda: ("14.5", ("", "", ""), "arm64"))
-    monkeypatch.setattr(module, "_said", lambda command: words[command[-1]])
+    monkeypatch.setattr(module, "_output", lambda command: words[command[-1]])
     monkeypatch.setattr(module, "CPU_INFO", tmp_path / "none")
     assert (board(tmp_path), cpu_model()) == ("Mac15,3", "Apple M3")
     assert module.operating_system() == "macOS 14.5"

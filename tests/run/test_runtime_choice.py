@@ -118,7 +118,7 @@ def test_what_was_left_out_of_the_data_to_calibrate_with_is_noted(tmp_path, monk
 
 def test_data_to_calibrate_with_that_cannot_be_read_is_refused_before_anything_is_built(tmp_path):
     asked = {"runtime": "openvino", "precision": "int8", "calibrate": f"coco:{tmp_path}"}
-    with pytest.raises(DataError, match="no annotations there"):
+    with pytest.raises(DataError, match="the annotations cannot be read"):
         prepared(**asked)
 
 

@@ -1,4 +1,4 @@
-"""L2: where frames come from, and where person boxes come from."""
+"""L2: data sets of frames, and sources of person boxes."""
 
 import importlib
 import pkgutil
@@ -12,11 +12,14 @@ from posemark.core.frame import Frame
 
 
 class Dataset(Protocol):
-    """Frames in a fixed order. fingerprint changes whenever the annotations do.
+    """A data set: frames in a fixed order, with annotations.
 
-    notes: what was left out of the annotations or filled in, one sentence each.
-    photographs: whether the frames are photographs. Trained networks know photographs, so AP
-    over drawn frames would say nothing about a model and is never reported.
+    Attributes:
+        name: the name in records and reports.
+        fingerprint: a hash that changes whenever the annotations do.
+        notes: one sentence for each thing that was left out of the annotations or filled in.
+        photographs: whether the frames are photographs. Networks are trained on photographs, so
+            AP over drawings would say nothing about a model and is never reported.
     """
 
     @property
@@ -69,11 +72,14 @@ def kind_of(text: str) -> DataKind | None:
 
 
 def open_dataset(text: str) -> Dataset:
-    """The data set that --data names: "sample", "coco:DIR", or "coco" for what `get` brought.
+    """Open the data set that --data names.
+
+    Args:
+        text: "sample", "coco:DIR", or "coco" for the data that `posemark get` has fetched.
 
     Raises:
-        UsageError: for anything else.
-        DataError: for "coco" where it has not been fetched.
+        UsageError: if the text names no data set.
+        DataError: if "coco" has not been fetched.
     """
     kind, (name, _, place) = kind_of(text), text.partition(":")
     if kind is None or (text != name and not place):

@@ -1,9 +1,9 @@
-"""An articulated person: joint angles to 3-D joints to what a camera sees of them.
+"""Models an articulated person: from joint angles to 3-D joints to a camera's view of them.
 
-Body frame: x to the person's left, y up, z forward, pelvis at the origin, unit = the height
-of a standing adult. View frame: x right, y down, z towards the camera; a figure starts in
-body heights and `placed` brings it to image pixels. Proportions follow the mean adult
-(Winter: Biomechanics and Motor Control of Human Movement, table 4.1).
+Body frame: x to the person's left, y up, z forward, pelvis at the origin; the unit is the height
+of a standing adult. View frame: x right, y down, z towards the camera; a new figure has the same
+unit, and `placed` converts it to image pixels. Proportions follow the mean adult (Winter:
+Biomechanics and Motor Control of Human Movement, table 4.1).
 """
 
 import math
@@ -20,15 +20,22 @@ from posemark.datasets._seeded import between, pick
 Vector = NDArray[np.float64]
 Range = tuple[float, float]  # degrees
 
-HIDDEN, VISIBLE = 1, 2
+HIDDEN, VISIBLE = 1, 2  # COCO's visibility flags
 _SIDES = (("left", 1.0), ("right", -1.0))
-_CLEARLY = 0.105  # body heights in depth from which a joint is behind a part, not inside
-_PERSPECTIVE = 0.12  # growth of what is one body height nearer
+_CLEARLY = 0.105  # depth, in body heights, from which a joint is behind a part and not inside it
+_PERSPECTIVE = 0.12  # relative growth of a part that is one body height nearer
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A body part: the hull of two balls around two named points, radii in body heights."""
+    """A body part: the convex hull of two balls.
+
+    Attributes:
+        start: the name of the centre of the first ball.
+        end: the name of the centre of the second ball.
+        radii: the radii of both, in body heights.
+        cloth: the name of the texture.
+    """
 
     start: str
     end: str
@@ -68,9 +75,14 @@ SPINE = TRUNK[-1]
 class Figure:
     """One person as the camera sees them, in view coordinates.
 
-    joints: (17, 3) COCO key points. visibility: (17,) COCO's flag as far as the own body
-    decides it. starts, ends: (M, 3) axes of PARTS, radii: (M, 2) at both. skull: (3,) centre
-    of the head; head_axes: (3, 3), its columns are the head's left, up and forward.
+    Attributes:
+        joints: (17, 3) COCO key points.
+        visibility: (17,) COCO's flag, considering only the person's own body.
+        starts: (M, 3) first ends of the axes of PARTS.
+        ends: (M, 3) second ends of the axes of PARTS.
+        radii: (M, 2) radii at both ends.
+        skull: (3,) centre of the head.
+        head_axes: (3, 3) its columns are the head's left, up and forward directions.
     """
 
     joints: Floats
@@ -83,11 +95,11 @@ class Figure:
 
     @property
     def scale(self) -> float:
-        """Radius of the head at the crown, the unit for details of the face."""
+        """Return the radius of the head at the crown, the unit for details of the face."""
         return float(self.radii[HEAD, 1])
 
     def placed(self, scale: float, shift_xy: tuple[float, float]) -> "Figure":
-        """The figure made `scale` times as large, then moved."""
+        """Return the figure scaled by `scale`, then moved by `shift_xy`."""
         shift = np.array([*shift_xy, 0.0])
         return replace(
             self,
@@ -99,20 +111,20 @@ class Figure:
         )
 
     def balls(self) -> tuple[Floats, Floats]:
-        """Centres (N, 2) and radii (N,) of balls along all parts, enough for the outline."""
+        """Return (N, 2) centres and (N,) radii of balls along all parts, dense for an outline."""
         t = np.linspace(0, 1, 8)[:, None, None]
         centres = self.starts[:, :2] * (1 - t) + self.ends[:, :2] * t
         radii = self.radii[:, 0] * (1 - t[..., 0]) + self.radii[:, 1] * t[..., 0]
         return centres.reshape(-1, 2), radii.reshape(-1)
 
     def covers(self, points_xy: Floats) -> NDArray[np.bool_]:
-        """(M, N): whether part m covers point n."""
+        """Return (M, N) whether part m covers point n of (N, 2) points."""
         return _coverage(points_xy, self.starts, self.ends, self.radii)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class _Posture:
-    """Ranges of joint angles. Legs: thigh forward, knee. Arms: forward, outward, elbow."""
+    """Ranges of joint angles: (thigh forward, knee) per leg, (forward, outward, elbow) per arm."""
 
     weight: float
     lean: Range
@@ -153,7 +165,7 @@ _POSTURES = (
     ),
 )
 
-# Facing: share, range of the turn in degrees (0 looks into the camera).
+# Facing: share, and range of the turn in degrees (0 faces the camera).
 _FACINGS = ((0.40, (-40, 40)), (0.20, (40, 90)), (0.20, (-90, -40)), (0.20, (110, 250)))
 
 # The face on a head of radius 1: x left, y up, z forward.
@@ -167,7 +179,7 @@ _FACE = {
 
 
 def sample_figure(rng: Generator) -> Figure:
-    """A person in a plausible posture, seen from anywhere around, in body heights."""
+    """Draw a person in a plausible posture, seen from any side, in body heights."""
     posture = _POSTURES[pick(rng.random(), [p.weight for p in _POSTURES])]
     child = rng.random() < 0.15
     head = 1.3 if child else 1.0
@@ -197,7 +209,7 @@ def _legs(posture: _Posture, rng: Generator) -> dict[str, Vector]:
 
 
 def _trunk(posture: _Posture, rng: Generator) -> dict[str, Vector]:
-    """Chest, neck and arms, as if the trunk stood upright."""
+    """Return chest, neck and arms of an upright trunk."""
     nodes = {"chest": np.array([0, 0.20, 0]), "neck": np.array([0, 0.315, 0])}
     for (side, sign), angles in zip(_leading(rng), posture.arms, strict=True):
         forward, outward, elbow = (between(rng, bounds) for bounds in angles)
@@ -218,7 +230,7 @@ def _head(neck: Vector, upper: Vector, axes: Vector, radius: float) -> dict[str,
 
 
 def _camera(rng: Generator) -> Vector:
-    """Rotation of the body frame before the camera: turn, pitch, roll."""
+    """Draw the rotation from the body frame to the camera: turn, pitch, roll."""
     turn = _FACINGS[pick(rng.random(), [share for share, _ in _FACINGS])][1]
     pitch, roll = between(rng, (-4, 18)), between(rng, (-7, 7))
     return _about_z(roll) @ _about_x(pitch) @ _about_y(between(rng, turn))
@@ -244,13 +256,13 @@ def _projected(point: Vector) -> Vector:
 def _behind_own_body(
     joints: Floats, starts: Floats, ends: Floats, radii: Floats
 ) -> NDArray[np.bool_]:
-    """(17,): joints that a part covers from clearly nearer (so not by their own flesh)."""
+    """Return (17,) whether a part that is clearly nearer covers a joint."""
     covered, front_z = _coverage(joints[:, :2], starts, ends, radii)
-    return (covered & (front_z > joints[:, 2] + _CLEARLY)).any(axis=0)
+    return np.asarray((covered & (front_z > joints[:, 2] + _CLEARLY)).any(axis=0))
 
 
 def _turned_away(head_axes: Floats) -> NDArray[np.int64]:
-    """Indices of the face points on the far side of the head: nobody could label them."""
+    """Return the indices of the face points on the far side of the head, which stay unlabelled."""
     toward = np.array([head_axes[2] @ np.array(at) for at in _FACE.values()])
     limits = np.array([0.0, 0.15, 0.15, -0.25, -0.25])  # ears show at the rim of the head
     return np.flatnonzero(toward < limits)
@@ -259,7 +271,7 @@ def _turned_away(head_axes: Floats) -> NDArray[np.int64]:
 def _coverage(
     points_xy: Floats, starts: Floats, ends: Floats, radii: Floats
 ) -> tuple[NDArray[np.bool_], Floats]:
-    """(M, N): whether part m covers point n, and the depth (z) of its front there."""
+    """Return (M, N) whether part m covers point n, and (M, N) the depth z of its front there."""
     axis_x, axis_y, axis_z = (ends - starts).T[..., None]
     from_x = points_xy[:, 0] - starts[:, :1]
     from_y = points_xy[:, 1] - starts[:, 1:2]
@@ -271,18 +283,18 @@ def _coverage(
 
 
 def _leading(rng: Generator) -> tuple[tuple[str, float], ...]:
-    """Both sides, the leading one first."""
+    """Return both sides, the leading one first."""
     return _SIDES if rng.random() < 0.5 else _SIDES[::-1]
 
 
 def _chain(*bones: tuple[float, Vector]) -> Vector:
-    """(N + 1, 3): where bones of given length and direction lead, from the origin."""
+    """Return (N + 1, 3) the ends of a chain of bones (length, direction) from the origin."""
     steps = [length * direction for length, direction in bones]
     return np.cumsum([np.zeros(3), *steps], axis=0)
 
 
 def _hanging(forward: float, outward: float) -> Vector:
-    """Direction of a limb: down, swung forward, then to the person's left (degrees)."""
+    """Return the direction of a limb that hangs down, swung forward, then left (degrees)."""
     a, b = math.radians(forward), math.radians(outward)
     return np.array([math.sin(b), -math.cos(a) * math.cos(b), math.sin(a) * math.cos(b)])
 
@@ -296,18 +308,18 @@ def _turned(rotation: Vector, nodes: dict[str, Vector]) -> dict[str, Vector]:
 
 
 def _about_x(degrees: float) -> Vector:
-    """Nodding: what is up turns forward."""
+    """Return a rotation about x (nodding), which turns up to forward."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 
 
 def _about_y(degrees: float) -> Vector:
-    """Turning: what is forward turns to the person's left."""
+    """Return a rotation about y (turning), which turns forward to the person's left."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 
 
 def _about_z(degrees: float) -> Vector:
-    """Tilting sideways."""
+    """Return a rotation about z (tilting sideways)."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])

@@ -1,4 +1,4 @@
-"""JSON files of many entries, decoded into declared types, with the entry at fault named."""
+"""Decodes JSON files of many entries into declared types; errors name the entry at fault."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,20 +10,21 @@ import msgspec
 T = TypeVar("T")
 
 MOST_BYTES = 1 << 29
-"""Of one JSON file (512 MiB). COCO's largest, the key points of train2017, has 240 MB."""
+"""Most bytes of a JSON file. COCO's largest, the key points of train2017, has 240 MB."""
 
 _BOM = b"\xef\xbb\xbf"
 _NOT_FINITE = (b"NaN", b"Infinity", b"-Infinity")
 
 
 class NotJsonError(ValueError):
-    """The content is no JSON; the message says where and why."""
+    """The content is not JSON; the message says where and why."""
 
 
 class MisfitError(ValueError):
     """The content is JSON of another form; the message says what does not fit.
 
-    remedy: a sentence on what to do, where more is known than that the file is to be corrected.
+    Attributes:
+        remedy: a sentence that says what to do.
     """
 
     def __init__(self, message: str, remedy: str = "Correct it, or use the original file.") -> None:
@@ -32,11 +33,11 @@ class MisfitError(ValueError):
 
 
 def content_of(path: Path) -> bytes:
-    """The bytes of a regular file of at most MOST_BYTES.
+    """Read a regular file of at most MOST_BYTES.
 
     Raises:
-        OSError: as the system gives it.
-        MisfitError: for anything that is no regular file, and for larger ones: nothing is read.
+        OSError: if the system cannot read it.
+        MisfitError: if it is no regular file, or larger; nothing is read then.
     """
     facts = path.stat()
     if not path.is_file():
@@ -47,11 +48,11 @@ def content_of(path: Path) -> bytes:
 
 
 def decoded(content: bytes, form: type[T]) -> T:
-    """JSON (UTF-8, with or without a byte order mark) as the declared type.
+    """Decode JSON (UTF-8, with or without a byte order mark) into a declared type.
 
     Raises:
-        NotJsonError: if it cannot be parsed.
-        MisfitError: if it is of another form.
+        NotJsonError: if the content cannot be parsed.
+        MisfitError: if the content has another form.
     """
     content = content.removeprefix(_BOM)
     try:
@@ -65,24 +66,27 @@ def decoded(content: bytes, form: type[T]) -> T:
 
 
 Entries = Mapping[int, msgspec.Raw]
-"""Entries of a list by their index in the file."""
+"""Undecoded entries of a list, by their index in the file."""
 
 
 def indexed(entries: Sequence[msgspec.Raw]) -> dict[int, msgspec.Raw]:
-    """All entries of a list by their index."""
+    """Return all entries of a list by their index."""
     return dict(enumerate(entries))
 
 
 def decoded_entries(entries: Entries, place: str, form: type[T]) -> dict[int, T]:
-    """Every entry as the declared type, by its index.
+    """Decode every entry of a list into a declared type.
 
     Args:
-        entries: as they stand in the file.
-        place: what the list is called in the file, for the message.
+        entries: the undecoded entries.
+        place: the name of the list in the file, for errors.
         form: a msgspec Struct.
 
+    Returns:
+        The decoded entries by their index.
+
     Raises:
-        MisfitError: naming the first entry that is of another form.
+        MisfitError: if an entry has another form; the message names the first one.
     """
     decoder, found = msgspec.json.Decoder(form), dict[int, T]()
     for index, entry in entries.items():
@@ -94,25 +98,25 @@ def decoded_entries(entries: Entries, place: str, form: type[T]) -> dict[int, T]
 
 
 def misfit(place: str, index: int, entry: msgspec.Raw, problem: str) -> MisfitError:
-    """The error that names an entry, shows its beginning and says what does not fit."""
+    """Return an error that names an entry, shows its beginning and says what does not fit."""
     return MisfitError(f"{place}[{index}] is {shown(entry)}: {problem}")
 
 
 def shown(entry: msgspec.Raw | bytes, most: int = 160) -> str:
-    """The beginning of an entry, for a message."""
+    """Return the beginning of an entry, at most `most` characters, for a message."""
     text = bytes(entry)[: most + 1].decode(errors="replace")
     return text if len(text) <= most else f"{text[:most]}..."
 
 
 def whole(value: float | str) -> int | None:
-    """A number without a fraction, also where it is written as 640.0 or "640"; else None."""
+    """Return a whole number, also if it is written as 640.0 or "640"; None for any other value."""
     if isinstance(value, str):
         return int(value) if re.fullmatch(r"[0-9]{1,15}", value) else None
     return int(value) if value == int(value) and abs(value) < 2**53 else None
 
 
 def _where(content: bytes, problem: str) -> str:
-    """The parser's words and, for numbers that are not finite, what stands there."""
+    """Return the parser's message, or for a number that is not finite, the text around it."""
     found = re.search(r"\(byte (\d+)\)", problem)
     at = int(found[1]) if found else 0
     for name in _NOT_FINITE if found else ():

@@ -8,17 +8,21 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from posemark.core.frame import Floats
-from posemark.datasets._backdrop import Colour, Picture, clouds, colour_near
+from posemark.datasets._backdrop import Colour, Picture, as_picture, clouds, colour_near
 from posemark.datasets._figure import HEAD, PARTS, SPINE, TRUNK, Figure
 from posemark.datasets._seeded import between
 
 _SKINS: tuple[Colour, ...] = ((150, 180, 230), (120, 160, 215), (85, 125, 180), (55, 80, 125))
-_HAIRS: tuple[Colour, ...] = ((25, 25, 30), (35, 50, 75), (60, 95, 135), (110, 165, 200))
-_HAIRS += ((150, 150, 155), (30, 60, 120))
-_FABRICS: tuple[Colour, ...] = ((60, 55, 50), (120, 75, 45), (225, 225, 225), (60, 60, 175))
-_FABRICS += ((70, 130, 70), (90, 170, 215), (150, 120, 110), (130, 60, 100), (45, 110, 190))
+_HAIRS: tuple[Colour, ...] = (
+    *((25, 25, 30), (35, 50, 75), (60, 95, 135), (110, 165, 200)),
+    *((150, 150, 155), (30, 60, 120)),
+)
+_FABRICS: tuple[Colour, ...] = (
+    *((60, 55, 50), (120, 75, 45), (225, 225, 225), (60, 60, 175)),
+    *((70, 130, 70), (90, 170, 215), (150, 120, 110), (130, 60, 100), (45, 110, 190)),
+)
 _TROUSERS: tuple[Colour, ...] = ((95, 65, 45), (45, 42, 40), (100, 130, 155), (120, 118, 115))
-# Depths in head radii that lay the shirt over the trousers and the arms over the shirt.
+# Additional depths in head radii, which put the shirt over the trousers and arms over the shirt.
 _LIFTS = {"top": 1.1, "sleeve": 1.6, "forearm": 1.6, "hand": 1.6}
 _SUBPIXEL = 4  # fractional bits of the coordinates that OpenCV's polygon filler takes
 _TURN = np.linspace(0, 2 * np.pi, 16, endpoint=False)
@@ -26,14 +30,14 @@ _CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 
 
 def _sphere(count: int) -> Floats:
-    """(N, 3) points spread over the unit sphere (a Fibonacci spiral)."""
+    """Return (N, 3) points spread over the unit sphere (a Fibonacci spiral)."""
     height = 1 - 2 * (np.arange(count) + 0.5) / count
     turn = np.arange(count) * np.pi * (3 - 5**0.5)
     ring = np.sqrt(1 - height**2)
     return np.stack([ring * np.cos(turn), height, ring * np.sin(turn)], axis=1)
 
 
-# Hair on a head of radius 1 (left, up, forward): above a sloping line; and the nape.
+# Points of the hair on a head of radius 1 (left, up, forward): above a sloping line; at the nape.
 _BALL = _sphere(240)
 _TOP_HAIR = _BALL[_BALL[:, 1] > 0.36 + 0.42 * _BALL[:, 2]] * 1.06 + (0, 0.12, -0.05)
 _BACK_HAIR = _BALL[(_BALL[:, 2] < 0.05) & (_BALL[:, 1] > -0.6)] * 1.04 + (0, 0.08, -0.08)
@@ -41,7 +45,7 @@ _BACK_HAIR = _BALL[(_BALL[:, 2] < 0.05) & (_BALL[:, 1] > -0.6)] * 1.04 + (0, 0.0
 
 @dataclass(frozen=True, slots=True)
 class _Wardrobe:
-    """Textures by the cloth name of a part; colours of the skin and the hair."""
+    """Textures by the name of the cloth, and colours of skin, hair and eyes."""
 
     textures: dict[str, Picture]
     skin: Colour
@@ -50,24 +54,25 @@ class _Wardrobe:
 
 
 def paint_figure(canvas: Picture, figure: Figure, rng: Generator) -> None:
-    """Draw the figure (placed in pixels) over the canvas (H, W, 3), in place."""
+    """Draw a figure, given in pixels, over the canvas (H, W, 3), in place."""
     wardrobe = _dress(figure, rng)
-    for part in np.argsort(_fronts(figure), kind="stable"):
+    order: list[int] = np.argsort(_fronts(figure), kind="stable").tolist()
+    for part in order:
         if part == SPINE:
             _paint_trunk(canvas, figure, wardrobe.textures["top"])
         elif PARTS[part].cloth != "top":
-            _paint_part(canvas, figure, int(part), wardrobe.textures[PARTS[part].cloth])
+            _paint_part(canvas, figure, part, wardrobe.textures[PARTS[part].cloth])
     _paint_head(canvas, figure, wardrobe)
 
 
 def _fronts(figure: Figure) -> Floats:
-    """(M - 1,) depth by which parts below the head are ordered; cloth lies over cloth."""
+    """Return (M - 1,) depths by which the parts below the head are ordered for drawing."""
     lift = np.array([_LIFTS.get(part.cloth, 0.0) for part in PARTS]) * figure.scale
     return (np.maximum(figure.starts[:, 2], figure.ends[:, 2]) + lift)[:HEAD]
 
 
 def _paint_trunk(canvas: Picture, figure: Figure, texture: Picture) -> None:
-    """One piece around all parts of the trunk, down to just above the hips."""
+    """Draw one piece of cloth around all parts of the trunk, down to just above the hips."""
     starts, ends = figure.starts[TRUNK, :2], figure.ends[TRUNK, :2]
     hems = 0.12 * starts + 0.88 * ends
     centres = np.concatenate([starts, hems])[:, None]
@@ -108,7 +113,7 @@ def _choice(colours: tuple[Colour, ...], rng: Generator) -> Colour:
 def _cloth(
     size_hw: tuple[int, int], colour: Colour, folds: float, light: float, rng: Generator
 ) -> Picture:
-    """(H, W, 3) the skin of a cylinder along H: pattern, folds and shading across W."""
+    """Return (H, W, 3) the surface of a cylinder along H, with folds and shading across W."""
     _, width = size_hw
     across = np.linspace(-1, 1, width, dtype=np.float32)
     shade = 0.5 + 0.55 * np.sqrt(np.clip(1 - (0.85 * across - 0.3 * light) ** 2, 0, 1))
@@ -116,11 +121,11 @@ def _cloth(
     tone = (crease * shade)[..., None] * np.array(colour, np.float32)
     if folds > 0.3:  # cloth, not skin or hair
         tone *= _pattern(size_hw, rng)[..., None]
-    return cv2.convertScaleAbs(tone)
+    return as_picture(cv2.convertScaleAbs(tone))
 
 
 def _pattern(size_hw: tuple[int, int], rng: Generator) -> NDArray[np.float32]:
-    """(H, W) brightness of a plain, striped or checked fabric."""
+    """Return (H, W) the brightness of a plain, striped or checked fabric."""
     height, width = size_hw
     pitch, depth = between(rng, (4, 14)), between(rng, (0.1, 0.5))
     rows = (np.arange(height) * 40 / height % pitch < pitch / 2)[:, None]
@@ -149,7 +154,7 @@ def _paint_part(canvas: Picture, figure: Figure, part: int, texture: Picture) ->
 
 
 def _paint_head(canvas: Picture, figure: Figure, wardrobe: _Wardrobe) -> None:
-    """Back of the hair behind a face, before the back of a head; eyes and mouth last."""
+    """Draw the head: hair at the back is drawn before a face, and after the back of a head."""
     facing = bool(figure.head_axes[2, 2] > 0)
     if facing:
         _paint_hair(canvas, figure, _BACK_HAIR, wardrobe)
@@ -204,7 +209,7 @@ def _paint_face(canvas: Picture, figure: Figure, wardrobe: _Wardrobe) -> None:
 def _spot(
     canvas: Picture, at: Floats, half: tuple[float, float], radius: float, colour: Colour
 ) -> None:
-    """An ellipse with half axes in head radii; nothing where it is below a pixel."""
+    """Draw an ellipse with half axes in head radii, unless it is smaller than a pixel."""
     if min(half) * radius < 0.3:
         return
     one = 1 << _SUBPIXEL
@@ -219,7 +224,7 @@ def _dark(colour: Colour, factor: float) -> Colour:
 
 
 def _hull(points_xy: Floats) -> Floats:
-    return cv2.convexHull(points_xy.astype(np.float32))[:, 0]
+    return np.asarray(cv2.convexHull(points_xy.astype(np.float32))[:, 0], np.float32)
 
 
 def _fill(
@@ -229,10 +234,10 @@ def _fill(
     axis: tuple[Floats, Floats],
     size: tuple[float, float],
 ) -> None:
-    """Fill a convex outline with a texture laid along an axis.
+    """Fill a convex outline with a texture that follows an axis.
 
-    axis: the point where the texture's first row lies, and the unit direction of its rows.
-    size: length along the axis, half the width across it, in pixels.
+    axis: the point of the texture's first row, and the unit direction in which its rows follow.
+    size: the length along the axis, and half the width across it, in pixels.
     """
     height, width = canvas.shape[:2]
     x0, y0 = np.clip(np.floor(outline_xy.min(0)) - 1, 0, (width, height)).astype(int)

@@ -1,4 +1,4 @@
-"""Where person boxes come from: annotations, a file of detections, a simulated detector."""
+"""Provides person boxes from annotations, a file of detections, or a simulated detector."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,19 +34,23 @@ from posemark.geometry.boxes import clean_gt_boxes, croppable
 
 _PERSON = 1
 _BEYOND = 1.05
-"""Of the image's side: detectors may overshoot its edge a little."""
+"""How far a box may reach, as a share of the image's side; detectors exceed the edge a little."""
 _SHARE = 2.0
-"""Boxes of which no number is larger hold nobody in pixels, and everybody in shares."""
+"""If no number of any box is larger, the boxes are not in pixels but in shares of the image."""
 _FEWEST_JUDGED = 5
-"""Boxes from which the form of the whole file is judged."""
+"""Least number of boxes for a judgement on the form of the file."""
 
 
 @dataclass(frozen=True)
 class BoxSource:
-    """Boxes for any frame.
+    """A source of person boxes for any frame.
 
-    label: what the record says. kind: gt, detected or none. notes: what was left out of the
-    file or is odd about it, one sentence each.
+    Attributes:
+        label: the name in the record.
+        kind: gt, detected or none.
+        fingerprint: a hash or a version that changes whenever the boxes do.
+        of: returns the boxes of a frame, in image pixels.
+        notes: one sentence for each thing that was left out of the file or is odd about it.
     """
 
     label: str
@@ -59,13 +63,20 @@ class BoxSource:
 def open_boxes(
     text: str, convention: Convention | None, min_score: float, data: str, frames: Iterable[Frame]
 ) -> BoxSource:
-    """The box source that --boxes names: gt, simulated, papers or file:F; none for bottom-up.
+    """Open the box source that --boxes names.
 
-    Boxes scored below min_score are left out (annotated ones score 1).
+    Args:
+        text: gt, simulated, papers or file:F.
+        convention: the box convention of a top-down model; None for a bottom-up model, which
+            uses no boxes.
+        min_score: the least score of detected boxes; annotated boxes have no score and stay.
+        data: the name of the data set, as given to --data.
+        frames: the frames of the data set.
 
     Raises:
-        UsageError: for an unknown source, or simulated boxes on real data.
-        DataError: for a detections file that is broken or of another data set.
+        UsageError: if the source is unknown, or simulated boxes are asked for on photographs.
+        DataError: if the file of detections is missing or damaged, or belongs to another data
+            set.
     """
     kind, _, file = text.partition(":")
     if convention is None:
@@ -76,8 +87,8 @@ def open_boxes(
         source = BoxSource("simulated", "detected", simulated.VERSION, simulated.simulated_boxes)
     elif text == "simulated":
         raise UsageError(
-            "--boxes simulated exists for --data sample only: on real images it would pass for "
-            "a detector. Use --boxes file:detections.json (COCO results format) or gt."
+            "--boxes simulated exists for --data sample only: on real images it would be mistaken "
+            "for a detector. Use --boxes file:detections.json (COCO results format) or gt."
         )
     elif text == "papers":
         source = replace(_file_source(boxes_there(), frames), label="papers")
@@ -86,8 +97,8 @@ def open_boxes(
     else:
         raise UsageError(
             f"--boxes {text!r} is no box source. Expected gt, simulated (for --data sample), "
-            "papers (what `posemark get person-boxes` brought) or file:F, where F holds "
-            "detections in the COCO results format."
+            "papers (the file that `posemark get person-boxes` has fetched) or file:F, where F "
+            "holds detections in the COCO results format."
         )
     return _at_least(source, min_score)
 
@@ -111,12 +122,12 @@ def _at_least(source: BoxSource, min_score: float) -> BoxSource:
 
 
 def _gt_boxes(frame: Frame, convention: Convention) -> Boxes:
-    """Boxes of annotated people with at least one labelled key point, as officially."""
+    """Return the boxes of people with a labelled key point, cleaned as in the official code."""
     truth = frame.truth
     posed = (truth.keypoints_xyv[..., 2] > 0).any(1) & ~truth.is_crowd
     annotated, areas = truth.boxes_xywh[posed], truth.areas[posed]
     boxes, usable = clean_gt_boxes(annotated, areas, frame.size_wh, convention)
-    return Boxes(boxes[usable], np.ones(usable.sum()), int((~usable).sum()))
+    return Boxes(boxes[usable], np.ones(int(usable.sum())), int((~usable).sum()))
 
 
 def _file_source(path: Path, frames: Iterable[Frame]) -> BoxSource:
@@ -126,7 +137,7 @@ def _file_source(path: Path, frames: Iterable[Frame]) -> BoxSource:
     if sizes.keys().isdisjoint(found.by_image):
         raise DataError(
             f"{path}: none of its images ({len(found.by_image)}) is in the data set, so these "
-            "detections belong to another one. Give the file made on these very images."
+            "detections belong to another data set. Give a file that was made on these images."
         )
     known = {i: rows for i, rows in found.by_image.items() if i in sizes}
     notes = (*found.notes, *_notes(path, found.by_image, known, sizes))
@@ -153,13 +164,13 @@ def _read(path: Path) -> bytes:
 
 
 class _Kind(msgspec.Struct):
-    """What decides whether a row is read at all."""
+    """The category of a row, which decides whether the row is read."""
 
     category_id: int | float
 
 
 class _Detection(msgspec.Struct):
-    """A person. A score may exceed 1 by the rounding of float32."""
+    """A detected person. A score may exceed 1 by the rounding of float32."""
 
     image_id: int | float
     bbox: Annotated[list[Annotated[float, Meta(ge=-1e6, le=1e6)]], Meta(min_length=4, max_length=4)]
@@ -167,7 +178,7 @@ class _Detection(msgspec.Struct):
 
 
 class _Found(NamedTuple):
-    """by_image: (N, 5) x, y, w, h, score for every image id, in file order."""
+    """The boxes of a file: by_image holds (N, 5) x, y, w, h, score per image id, in file order."""
 
     by_image: dict[int, Floats]
     notes: tuple[str, ...]
@@ -175,13 +186,13 @@ class _Found(NamedTuple):
 
 @lru_cache(maxsize=1)  # the entries of a suite share one file
 def _detections(path: Path, content: bytes) -> _Found:
-    """The boxes of category 1 (person)."""
+    """Read the boxes of category 1 (person)."""
     try:
         every = indexed(decoded(content, list[msgspec.Raw]))
         kinds = decoded_entries(every, "detections", _Kind)
         mine = {index: raw for index, raw in every.items() if kinds[index].category_id == _PERSON}
         if not mine:
-            raise MisfitError(f"no box of category {_PERSON}, person, among {len(every)}")
+            raise MisfitError(f"no box of category {_PERSON} (person) among {len(every)}")
         people = decoded_entries(mine, "detections", _Detection)
         _require_whole(mine, people)
     except (NotJsonError, MisfitError) as error:
@@ -215,10 +226,10 @@ def _notes(
     known: Mapping[int, Floats],
     sizes: Mapping[int, tuple[int, int]],
 ) -> Iterator[str]:
-    """What is odd about the boxes as a whole.
+    """Yield sentences on what is odd about the boxes as a whole.
 
     Raises:
-        DataError: if they cannot be x, y, width, height in pixels.
+        DataError: if the boxes cannot be x, y, width, height in pixels.
     """
     boxes = np.concatenate(list(known.values()))[:, :4]
     images_wh = np.concatenate([np.tile(sizes[i], (len(r), 1)) for i, r in known.items()])
@@ -236,7 +247,7 @@ def _notes(
         yield f"{_boxes(rows)} of {images} that the data set does not list: left out"
     if mostly:
         total = _boxes(len(boxes))
-        yield f"{beyond} of {total} beyond the edge of the image by a twentieth of it and more"
+        yield f"{beyond} of {total} beyond the edge of the image by more than 5% of its side"
     usable = sum(int(croppable(rows[:, :4], sizes[i]).sum()) for i, rows in known.items())
     if usable < len(boxes):
         yield f"{_boxes(len(boxes) - usable)} without size or outside the image: left out"
@@ -244,8 +255,8 @@ def _notes(
 
 def _form_help(path: Path, what: str) -> str:
     return (
-        f"{path}: expected boxes as x, y, width, height in pixels, but found {what}, it seems. "
-        "Convert them, and export the file again."
+        f"{path}: expected boxes as x, y, width, height in pixels, but the file seems to hold "
+        f"others: {what}. Convert the boxes, and export the file again."
     )
 
 
@@ -253,5 +264,5 @@ def _format_help(path: Path, what: str) -> str:
     return (
         f"{path}: expected COCO results, a JSON list of "
         '{"image_id": 139, "category_id": 1, "bbox": [x, y, w, h], "score": 0.9}, '
-        f"but found {what}. Export the detections again in that form."
+        f"but the file does not fit: {what}. Export the detections again in that form."
     )

@@ -1,14 +1,14 @@
-"""COCO key-point data in the standard layout.
+"""Reads COCO key-point data in the standard layout.
 
-DIR/annotations/person_keypoints_val2017.json and DIR/val2017/*.jpg, as distributed on
-cocodataset.org (annotations CC BY 4.0). The file is held to declared types when it is loaded:
-what cannot be meant is refused there, naming the entry, and what is read in spite of a gap is
-noted.
+It consists of DIR/annotations/person_keypoints_val2017.json and DIR/val2017/*.jpg, as
+distributed on cocodataset.org (annotations CC BY 4.0). The annotations are checked against
+declared types when they are loaded: an entry that makes no sense is refused and named, and a gap
+that can be filled is noted.
 """
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
@@ -41,13 +41,13 @@ ANNOTATIONS = "annotations/person_keypoints_val2017.json"
 IMAGES = "val2017"
 
 AREA_OF_BOX = 0.53
-"""Area of a person without `area`, as a share of the box: the rule of xtcocotools.
+"""Area of a person without `area`, as a share of the box area: the rule of xtcocotools.
 
-Of COCO's own people it is 0.51 on average.
+The average of COCO's own people is 0.51.
 """
 
 MOST_IMAGE_BYTES = 1 << 28
-"""Of one image file (256 MiB)."""
+"""Most bytes of an image file (256 MiB)."""
 
 _KEYPOINTS = 17
 _SIDE = 1_000_000
@@ -76,7 +76,7 @@ class _Image(msgspec.Struct):
 
 
 class _Kind(msgspec.Struct):
-    """What decides whether an annotation is a person's; all else is read of people only."""
+    """The category of an annotation, which decides whether the rest of it is read."""
 
     category_id: int | float = _PERSON
 
@@ -97,36 +97,39 @@ class _Loaded(NamedTuple):
 
 @dataclass(frozen=True)
 class Coco:
-    """The images and people under one folder.
+    """The images and people in one folder.
 
-    Raises, on first use:
-        DataError: if the annotations are missing, no JSON, or not COCO key points.
+    The annotations are read on first use. DataError is raised then if they are missing, are not
+    JSON, or are not COCO key points.
+
+    Attributes:
+        folder: the folder DIR of the layout.
     """
 
     folder: Path
 
     @property
     def name(self) -> str:
-        """What the record calls it."""
+        """Return the name in records and reports."""
         return "coco"
 
     @property
     def fingerprint(self) -> str:
-        """First 16 hex digits of the annotation file's SHA-256."""
+        """Return the first 16 hex digits of the annotation file's SHA-256."""
         return hashlib.sha256(self._content).hexdigest()[:16]
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out or filled in, one sentence each."""
+        """Return one sentence for each thing that was left out or filled in."""
         return self._loaded.notes
 
     @property
     def photographs(self) -> bool:
-        """Whether AP says something about a model."""
+        """Return that the frames are photographs, so that AP describes a model."""
         return True
 
     def frames(self) -> list[Frame]:
-        """Every image by ascending id, people or not; nothing is decoded here."""
+        """Return every image by ascending id, with or without people; none is decoded here."""
         return list(self._loaded.frames)
 
     @cached_property
@@ -137,9 +140,9 @@ class Coco:
         except (OSError, MisfitError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise DataError(
-                f"{path}: no annotations there ({reason}). Expected COCO's layout: {ANNOTATIONS} "
-                f"and {IMAGES}/*.jpg under the folder given as coco:DIR. Download both from "
-                "cocodataset.org, or use --data sample."
+                f"{path}: the annotations cannot be read ({reason}). Expected COCO's layout: "
+                f"{ANNOTATIONS} and {IMAGES}/*.jpg in the folder given as coco:DIR. Download both "
+                "from cocodataset.org, or use --data sample."
             ) from error
 
     @cached_property
@@ -150,7 +153,7 @@ class Coco:
             return _loaded(parsed, self.folder / IMAGES)
         except MisfitError as error:
             raise DataError(
-                f"{path}: expected COCO person key points (17 a person), but an entry does not "
+                f"{path}: expected COCO person key points (17 per person), but an entry does not "
                 f"fit: {error}. {error.remedy}"
             ) from error
 
@@ -189,10 +192,10 @@ def _loaded(parsed: _File, folder: Path) -> _Loaded:
 
 
 def _images(entries: Sequence[msgspec.Raw]) -> dict[int, _Image]:
-    """Images by their ids.
+    """Return the images by their ids.
 
     Raises:
-        MisfitError: naming an image that is listed twice, leaves the folder or has no id or size.
+        MisfitError: if an image is listed twice, is outside the folder, or has no id or size.
     """
     found: dict[int, _Image] = {}
     for index, image in decoded_entries(indexed(entries), "images", _Image).items():
@@ -206,11 +209,11 @@ def _images(entries: Sequence[msgspec.Raw]) -> dict[int, _Image]:
 
 
 def _problem(image: _Image, before: dict[int, _Image]) -> str:
-    """Why an image cannot be used; "" if it can."""
+    """Return why an image cannot be used; "" if it can."""
     if isinstance(image.id, str) or whole(image.id) is None:
         return f"its id must be a whole number, not {image.id!r}"
     if _id(image.id) in before:
-        return f"id {_id(image.id)} is listed twice, and its frame would count twice"
+        return f"id {_id(image.id)} is listed twice, so its frame would count twice"
     if not all(1 <= (whole(side) or 0) <= _SIDE for side in (image.width, image.height)):
         return f"width and height must be whole numbers from 1 to {_SIDE}"
     parts = PurePosixPath(image.file_name).parts
@@ -225,7 +228,7 @@ def _size_wh(image: _Image) -> tuple[int, int]:
 
 
 def _id(value: Number) -> int:
-    """An id as the whole number that it was found to be."""
+    """Convert an id, which was checked before, to an integer."""
     return int(value)
 
 
@@ -233,18 +236,18 @@ def _id(value: Number) -> int:
 
 
 def _people(parsed: _File) -> tuple[list[_Person], int]:
-    """People, and how many annotations are of other categories.
+    """Return the people, and the number of annotations of other categories.
 
     Raises:
-        MisfitError: naming an entry that is no person's, or listed twice; if there are no people
-            among annotations.
+        MisfitError: if an entry does not describe a person or is listed twice, or if there are
+            annotations but no people.
     """
     person, place = _person_category(parsed.categories or []), "annotations"
     every = indexed(parsed.annotations)
     kinds = decoded_entries(every, place, _Kind)
     mine = {index: raw for index, raw in every.items() if kinds[index].category_id == person}
     if kinds and not mine:
-        raise MisfitError(f"no annotation of category {person}, person, among {len(kinds)}")
+        raise MisfitError(f"no annotation of category {person} (person) among {len(kinds)}")
     people = decoded_entries(mine, place, _Person)
     for index, one in people.items():
         if not set(one.keypoints[2::3]) <= {0, 1, 2}:
@@ -256,14 +259,14 @@ def _people(parsed: _File) -> tuple[list[_Person], int]:
 
 
 def _person_category(categories: list[_Category]) -> float:
-    """The category called person; the only one; else 1, as in COCO."""
+    """Return the id of the category named person, else of the only category, else COCO's 1."""
     named = [c.id for c in categories if c.name.lower() == "person"]
     only = [c.id for c in categories] if len(categories) == 1 else []
     return (*named, *only, _PERSON)[0]
 
 
 def _require_once(entries: Entries) -> None:
-    """The same entry twice would be two people in one place, of whom one is always missed."""
+    """Refuse an entry that is listed twice: one of the two people could never be matched."""
     first: dict[bytes, int] = {}
     for index, entry in entries.items():
         before = first.setdefault(bytes(entry), index)
@@ -272,18 +275,18 @@ def _require_once(entries: Entries) -> None:
 
 
 def _require_areas(people: Iterable[_Person]) -> None:
-    """With area 0 throughout nobody has a box or can be matched: nothing would be measured."""
+    """Refuse areas that are all 0: no box could be cropped, and no pose could be matched."""
     posed = _posed(people)
     if posed and all(person.area == 0 for person in posed):
         whom = counted(len(posed), "person with key points has", "people with key points all have")
         raise MisfitError(
             f"{whom} area 0, so that no box can be cropped and no pose can be matched",
-            f"Leave 'area' out to have it taken as {AREA_OF_BOX} of the box's.",
+            f"Leave 'area' out; it is taken as {AREA_OF_BOX} of the box's area then.",
         )
 
 
 def _posed(people: Iterable[_Person]) -> list[_Person]:
-    """Those with labelled key points who are no crowd."""
+    """Return the people with labelled key points, without crowds."""
     return [person for person in people if any(person.keypoints[2::3]) and not person.iscrowd]
 
 
@@ -321,9 +324,9 @@ def _area(person: _Person) -> float:
 def _notes(
     images: Iterable[_Image], people: list[_Person], others: int, annotations: int
 ) -> Iterator[str]:
-    """Sentences on what was left out or filled in."""
-    ids = Counter(p.id for p in people if p.id is not None)
-    files = Counter(image.file_name for image in images)
+    """Return sentences on what was left out or filled in."""
+    ids = [p.id for p in people if p.id is not None]
+    files = [image.file_name for image in images]
     areas, flags = [p.area for p in people], [p.iscrowd for p in people]
     found = (
         (others, "annotation", "annotations", f" of {annotations} of another category: left out"),
@@ -343,9 +346,9 @@ def _notes(
 _WITHOUT = ("person has", "people have")
 
 
-def _repeated(found: Mapping[Hashable, int]) -> int:
-    """How many have what one before them has."""
-    return sum(found.values()) - len(found)
+def _repeated(values: Sequence[Hashable]) -> int:
+    """Return how many of the values have occurred before."""
+    return len(values) - len(set(values))
 
 
 # -------------------------------------------------------------------------------- bytes
@@ -357,7 +360,7 @@ def _read(path: Path) -> bytes:
         if not path.is_file() or facts.st_size > MOST_IMAGE_BYTES:
             raise FrameError(
                 f"{path}: expected a regular file of at most {MOST_IMAGE_BYTES} bytes, got "
-                f"{facts.st_size} bytes or a folder or device. Put the image there."
+                f"{facts.st_size} bytes, or a folder or device. Replace it with the image."
             )
         content = path.read_bytes()
     except (OSError, ValueError) as error:
@@ -378,8 +381,8 @@ def _open(place: str) -> Coco:
 
 KIND = DataKind(
     "coco",
-    "coco:DIR, where DIR holds annotations/person_keypoints_val2017.json and val2017/; coco alone "
-    "is what `posemark get coco-val2017` brought",
+    "coco:DIR, where DIR holds annotations/person_keypoints_val2017.json and val2017/, or coco for "
+    "the data that `posemark get coco-val2017` has fetched",
     _open,
     "papers",
 )

@@ -1,7 +1,7 @@
-"""COCO val2017 and the person boxes of the papers: where they come from and where they lie.
+"""Fetches COCO val2017 and the person boxes of the papers, and finds them on this machine.
 
-The layout under the data folder is the one that official repositories expect:
-coco/annotations, coco/val2017, coco/person_detection_results.
+The layout of the data folder is the one that official repositories expect: coco/annotations,
+coco/val2017, coco/person_detection_results.
 """
 
 import re
@@ -17,14 +17,21 @@ from posemark.datasets.coco import ANNOTATIONS, IMAGES
 from posemark.downloads import SILENT, Wanted, Watcher
 
 BOXES = "person_detection_results/COCO_val2017_detections_AP_H_56_person.json"
+"""The path of the papers' person boxes in the folder of COCO."""
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of data to be fetched.
+    """A file of data that can be fetched.
 
-    file: its name. members, count: of an archive, which of its files are taken, as a pattern, and
-    how many these are. page: for people with a browser.
+    Attributes:
+        wanted: its addresses and digests.
+        file: its file name.
+        licence: its licence; None if unknown.
+        page: an address for a browser.
+        members: the members to take if it is an archive, as a regular expression of their
+            names; "" for a file that is no archive.
+        count: the number of these members.
     """
 
     wanted: Wanted
@@ -36,7 +43,7 @@ class DataFile:
 
 
 COCO = "https://s3.amazonaws.com/images.cocodataset.org/"
-"""images.cocodataset.org itself has no certificate for its name; this form of it has."""
+"""The https address of images.cocodataset.org, which has no certificate for its own name."""
 
 VAL2017_IMAGES = DataFile(
     Wanted(
@@ -84,45 +91,45 @@ DATA: dict[str, tuple[DataFile, ...]] = {
     "coco-val2017": (VAL2017_IMAGES, VAL2017_ANNOTATIONS),
     "person-boxes": (PERSON_BOXES,),
 }
-"""What `posemark get` knows of data, by the name it is asked for."""
+"""The data that `posemark get` can fetch, by the name that the user gives."""
 
 
 def coco_folder() -> Path:
-    """Where COCO lies."""
+    """Return the folder in which COCO is stored."""
     return data_folder() / "coco"
 
 
 def coco_there() -> Path:
-    """The folder of COCO, which is there.
+    """Return the folder of COCO.
 
     Raises:
-        DataError: if its annotations are not.
+        DataError: if the folder has no annotations.
     """
     if not (coco_folder() / ANNOTATIONS).is_file():
         raise DataError(
-            f"{coco_folder()}: COCO val2017 is not there. `posemark get coco-val2017` fetches it "
-            "(1.1 GB); if you have it elsewhere, name its folder: --data coco:DIR."
+            f"{coco_folder()}: COCO val2017 is not in this folder. `posemark get coco-val2017` "
+            "fetches it (1.1 GB); if you have it elsewhere, name its folder: --data coco:DIR."
         )
     return coco_folder()
 
 
 def boxes_there() -> Path:
-    """The file of the papers' person boxes, which is there.
+    """Return the file of the papers' person boxes.
 
     Raises:
-        DataError: if it is not.
+        DataError: if the file does not exist.
     """
     path = coco_folder() / BOXES
     if not path.is_file():
         raise DataError(
-            f"{path}: the papers' person boxes are not there. `posemark get person-boxes` fetches "
-            "them; if you have them elsewhere, name the file: --boxes file:F."
+            f"{path}: this file with the papers' person boxes does not exist. `posemark get "
+            "person-boxes` fetches it; if you have it elsewhere, name the file: --boxes file:F."
         )
     return path
 
 
 def is_here(data: DataFile) -> bool:
-    """Whether nothing of it is to be fetched."""
+    """Return whether a file of data is complete on this machine."""
     folder = coco_folder()
     if data.members:
         return _count(data, folder) >= data.count
@@ -131,22 +138,22 @@ def is_here(data: DataFile) -> bool:
 
 
 def _count(data: DataFile, folder: Path) -> int:
-    """How many of an archive's files lie where they belong."""
+    """Return how many of the wanted members of an archive are at their destination."""
     inside = folder / data.members.partition("/")[0]
     names = (f"{inside.name}/{path.name}" for path in inside.glob("*") if path.stat().st_size)
     return sum(re.fullmatch(data.members, name) is not None for name in names)
 
 
 def fetch(data: DataFile, watcher: Watcher = SILENT, dead: dict[str, str] | None = None) -> None:
-    """Download a file of data and put it, or what is needed of it, where it belongs.
+    """Download a file of data, and move it or its wanted members to their destination.
 
     Args:
         data: the file.
-        watcher: is told how it goes.
-        dead: hosts that cannot be reached (downloads.files.download).
+        watcher: receives the progress.
+        dead: hosts that cannot be reached, by name, with the reason (downloads.files.download).
 
     Raises:
-        DownloadError: if that fails.
+        DownloadError: if the download or the unpacking fails.
     """
     from posemark.downloads import archives
     from posemark.downloads.files import alone, download
@@ -161,10 +168,15 @@ def fetch(data: DataFile, watcher: Watcher = SILENT, dead: dict[str, str] | None
 
 
 def settle(data: DataFile, arrived: Path, watcher: Watcher = SILENT) -> None:
-    """Put a file that has been verified where it belongs; it is gone from where it was.
+    """Move a verified file, or its wanted members, to its destination.
+
+    Args:
+        data: the file.
+        arrived: its present path; the file is removed from there.
+        watcher: receives the progress.
 
     Raises:
-        DownloadError: if it is damaged, or nothing can be written.
+        DownloadError: if the file is damaged, or the destination cannot be written.
     """
     from posemark.downloads import archives
     from posemark.downloads.files import unwritable

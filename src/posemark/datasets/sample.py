@@ -1,20 +1,20 @@
-"""The built-in data set `sample`: drawn scenes, shaped like COCO val2017, with exact truth.
+"""Provides the built-in data set `sample`: drawn scenes like COCO val2017, with exact truth.
 
-For trying a device, a runtime or a pipeline without a download: image sizes, people per
-frame, their sizes, and how much of them shows follow COCO, so that time measured here is
-near the time measured there. The people are drawings: accuracy on them says nothing about
-accuracy on photographs.
+It serves to try a device, a runtime or a pipeline without a download. Image sizes, people per
+frame, their sizes and their visible parts follow COCO, so that the times measured here are close
+to those on COCO. The people are drawings: accuracy on them says nothing about accuracy on
+photographs.
 
-The truth of frame `index` is a pure function of the index, the same on every machine: it
-comes from raw random bits and is rounded to 0.01 px, which hides the last-bit differences
-of sine and cosine between mathematics libraries. The pixels come from OpenCV and may
-differ slightly between its versions.
+The truth of frame `index` is a pure function of the index and equal on every machine: it is
+derived from raw random bits and rounded to 0.01 px, which hides differences in the last bit of
+sine and cosine between mathematics libraries. The pixels come from OpenCV and may differ
+slightly between its versions.
 
-People per frame follow a low-discrepancy sequence through COCO's histogram, because a run
-under a time budget sees only the first frames: with offset 0.006, chosen among 1000 for
-it, the mean of the first n frames is within 0.6 of COCO's 1.27 for n >= 8, within 0.3 for
-n >= 32 and within 0.1 for n >= 200 (tested up to 5000). The sequence is thus more regular
-than a random draw of COCO frames: it must not be used to estimate sampling errors.
+The number of people per frame follows a low-discrepancy sequence through COCO's histogram,
+because a run with a time budget only sees the first frames. With the offset 0.006, the best of
+1000, the mean of the first n frames is within 0.6 of COCO's 1.27 for n >= 8, within 0.3 for
+n >= 32 and within 0.1 for n >= 200 (tested up to 5000). The sequence is thus more regular than a
+random draw of COCO frames and must not be used to estimate sampling errors.
 """
 
 import hashlib
@@ -33,6 +33,7 @@ from posemark.datasets._scene import Scene, compose, truth_of
 from posemark.datasets._seeded import BRONZE, GOLDEN, generator, kronecker, pick
 
 VERSION = "sample-1"
+"""The version of the scenes; part of the fingerprint."""
 _JPEG_QUALITY = 95
 
 # COCO val2017, person key-point annotations: frames with 0, 1, ... 12, and 13 or more
@@ -48,32 +49,36 @@ _SIZES_WH = (
 
 @dataclass(frozen=True)
 class Sample:
-    """`size` frames of drawn people; frame i is the same for every size."""
+    """A data set of drawn people.
+
+    Attributes:
+        size: the number of frames; frame i does not depend on it.
+    """
 
     size: int = 500
 
     @property
     def name(self) -> str:
-        """What reports call the data."""
+        """Return the name in records and reports."""
         return "sample"
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that change with the scenes and their number."""
+        """Return 16 hex digits that change with the scenes and their number."""
         return hashlib.sha256(f"{VERSION}:{self.size}".encode()).hexdigest()[:16]
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """None: the scenes are whole."""
+        """Return no notes, as nothing is left out of the scenes."""
         return ()
 
     @property
     def photographs(self) -> bool:
-        """Whether AP says something about a model: not on drawings."""
+        """Return that the frames are no photographs, so that AP says nothing about a model."""
         return False
 
     def frames(self) -> list[Frame]:
-        """All frames; nothing is drawn before `Frame.read`."""
+        """Return all frames; each one is drawn when its `read` is called."""
         return [_frame(index) for index in range(1, self.size + 1)]
 
 
@@ -88,7 +93,7 @@ def _frame(index: int) -> Frame:
     )
 
 
-@lru_cache(maxsize=512)  # composed for the truth, wanted again for drawing
+@lru_cache(maxsize=512)  # needed for the truth, and again for drawing
 def _scene(index: int) -> Scene:
     count = pick(kronecker(index, GOLDEN, 0.006), _FRAMES_BY_PEOPLE)
     size = pick(kronecker(index, BRONZE, 0.5), [images for _, _, images in _SIZES_WH])

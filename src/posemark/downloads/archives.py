@@ -1,4 +1,4 @@
-"""Taking members out of a zip file, which is used up by that."""
+"""Moves members out of a zip file; the zip file shrinks meanwhile and is removed at the end."""
 
 import shutil
 import stat
@@ -14,37 +14,38 @@ from posemark.downloads.wanted import SILENT, Watcher
 
 _MOST_MEMBERS = 500_000
 _MOST_BYTES = 64 << 30
-"""The most that is taken out of one archive."""
+"""Most bytes of all members of one archive."""
 _OFFSET = 8
-"""Bytes that tell where the kept table begins in the archive."""
+"""Bytes at the beginning of a kept table that hold its offset in the archive."""
 
 
 def begun(archive: Path) -> bool:
-    """Whether an archive is partly used up: it is to be gone on with, not fetched anew."""
+    """Return whether an archive is partly unpacked: `take` resumes it without a new download."""
     return archive.is_file() and _table_of(archive).is_file()
 
 
 def take(
     archive: Path, wanted: Callable[[str], bool], folder: Path, watcher: Watcher = SILENT
 ) -> int:
-    """Move members out of an archive into a folder, under their names; the archive is gone then.
+    """Move members out of an archive into a folder, under their own names, and remove the archive.
 
-    Members are taken from the last to the first, and the archive is cut off behind each: archive
-    and files together never need more room than the archive and one member. Its table of
-    contents is kept beside it meanwhile, so that whoever is stopped can go on.
+    Members are taken from the last to the first, and the archive is truncated after each one.
+    Thus archive and files together never need more space than the archive and one member. A
+    copy of the table of contents is kept beside the archive meanwhile, so that an interrupted
+    call can be resumed.
 
     Args:
         archive: a zip file whose digest has been verified.
-        wanted: tells by the name of a member whether it is taken.
-        folder: where they go; what is there already and is the same stays.
-        watcher: is told of every member.
+        wanted: returns whether a member of this name is taken.
+        folder: the destination; a file that is there already with the same content stays.
+        watcher: receives the progress after each member.
 
     Returns:
-        How many members were wanted.
+        The number of members that were wanted.
 
     Raises:
-        DownloadError: if the archive is damaged, a member would leave the folder, or nothing can
-            be written.
+        DownloadError: if the archive is damaged, a member would leave the folder, or a file
+            cannot be written.
     """
     try:
         _make_readable(archive)
@@ -62,13 +63,13 @@ def take(
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         _remove(archive)
         raise DownloadError(
-            f"{archive}: this archive is damaged ({error}), and was removed. Fetch it again with "
-            "the same command."
+            f"{archive}: this archive is damaged ({error}), and was removed. Run the same command "
+            "again to download it anew."
         ) from error
     except OSError as error:
         raise DownloadError(
             f"{folder}: the files of {archive.name} cannot be written there ({error.strerror}). "
-            "What is left of the archive is kept: make room, and give the same command again."
+            "The rest of the archive is kept: make room, and run the same command again."
         ) from error
     _remove(archive)
     return len(chosen)
@@ -83,10 +84,10 @@ def _remove(archive: Path) -> None:
 
 
 def _sound(archive: Path, opened: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
-    """The members that are files.
+    """Yield the members that are files.
 
     Raises:
-        DownloadError: if the archive is not made to be unpacked.
+        DownloadError: if the archive is too large, or a member cannot be unpacked safely.
     """
     members, seen = opened.infolist(), set[str]()
     total = sum(info.file_size for info in members)
@@ -96,11 +97,11 @@ def _sound(archive: Path, opened: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
             f"this archive, got {len(members):,} and {total:,}. It is not unpacked."
         )
     for info in members:
-        problem = "it stands there twice" if info.filename in seen else _problem(info)
+        problem = "its name occurs twice" if info.filename in seen else _problem(info)
         if problem:
             raise DownloadError(
                 f"{archive}: a file in this archive cannot be unpacked: {info.filename[:200]!r}, "
-                f"as {problem}. Nothing of it is unpacked; it is not the archive it should be."
+                f"because {problem}. Nothing is unpacked: this is not the expected archive."
             )
         seen.add(info.filename)
         if not info.is_dir():
@@ -108,7 +109,7 @@ def _sound(archive: Path, opened: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
 
 
 def _problem(info: zipfile.ZipInfo) -> str:
-    """Why a member is not to be unpacked; "" if it is."""
+    """Return why a member cannot be unpacked safely; "" if it can."""
     name = info.orig_filename
     parts = PurePosixPath(name).parts
     if not parts or name.startswith("/") or ".." in parts or ":" in parts[0] or "\\" in name:
@@ -121,14 +122,14 @@ def _problem(info: zipfile.ZipInfo) -> str:
 
 
 def _require_room(folder: Path, chosen: list[zipfile.ZipInfo]) -> None:
-    """For the largest member, and for what all grow by."""
+    """Require space for the largest member and for what all members grow by when unpacked."""
     folder.mkdir(parents=True, exist_ok=True)
     grown = sum(info.file_size - info.compress_size for info in chosen)
     require_room(folder, max(0, grown) + max((info.file_size for info in chosen), default=0))
 
 
 def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path) -> None:
-    """Write a member under its name once it is whole; zipfile holds it to its checksum."""
+    """Write a member to a draft, then rename it; zipfile verifies the checksum meanwhile."""
     target = folder / info.filename
     if _is_there(target, info):
         return
@@ -148,7 +149,7 @@ def _is_there(target: Path, info: zipfile.ZipInfo) -> bool:
     return zlib.crc32(target.read_bytes()) == info.CRC
 
 
-# --- an archive that is partly used up ------------------------------------------------------------
+# --- an archive that is partly unpacked -----------------------------------------------------------
 
 
 def _table_of(archive: Path) -> Path:
@@ -156,14 +157,14 @@ def _table_of(archive: Path) -> Path:
 
 
 def _keep_table(archive: Path, start: int) -> None:
-    """Keep the end of the archive, which says where its members lie."""
+    """Copy the end of the archive, which holds the offsets of its members, to a file beside it."""
     with archive.open("rb") as file:
         file.seek(start)
         write_whole(_table_of(archive), start.to_bytes(_OFFSET, "big") + file.read())
 
 
 def _make_readable(archive: Path) -> None:
-    """Put the table back where it was; what is missing before it takes no room on the disk."""
+    """Put the table back at its offset; the gap before it takes no space in a sparse file."""
     if not begun(archive):
         return
     kept = _table_of(archive).read_bytes()

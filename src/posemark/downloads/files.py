@@ -1,8 +1,8 @@
-"""How a file arrives: resumed where it stopped, from the next mirror, verified, then named.
+"""Downloads a file: resumes it, tries the next mirror, verifies it, then renames it.
 
-While it comes it lies beside its place as NAME.part, with a note of where it is from: whoever is
-stopped or killed goes on there the next time. NAME.lock keeps two processes from fetching the
-same file at once; the second waits, and finds it.
+During the download the file is stored beside its destination as NAME.part, with a note of its
+address, so that an interrupted download is resumed the next time. NAME.lock keeps two processes
+from downloading the same file at once: the second waits, and then finds the file.
 """
 
 import shutil
@@ -25,19 +25,23 @@ from posemark.downloads.wanted import MOST_BYTES, SILENT, Wanted, Watcher, doubt
 from posemark.downloads.web import BrokenError, RangeError, RefusedError
 
 SPARE_BYTES = 64 << 20
-"""Left free on the disk."""
+"""Bytes that a download leaves free on the disk."""
 
 _PROGRESS = 1 << 20
-"""Bytes that make an attempt count as one that got on."""
+"""Bytes after which an attempt counts as progress, so that the count of failures restarts."""
 _LONGEST_PAUSE = 60.0
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a server is waited for.
+    """Limits after which a server is given up.
 
-    attempts: in a row that do not get on. pause: seconds after the first of them; it doubles.
-    silence: seconds without a byte. least_rate: bytes a second over `window` seconds.
+    Attributes:
+        attempts: the number of failures in a row, without progress between them.
+        pause: seconds to wait after the first failure; doubled after each further one.
+        silence: seconds without a byte.
+        least_rate: bytes per second that must arrive over `window` seconds.
+        window: seconds over which the rate is taken.
     """
 
     attempts: int = 5
@@ -56,20 +60,22 @@ def download(
     watcher: Watcher = SILENT,
     dead: dict[str, str] | None = None,
 ) -> str:
-    """Fetch a file, unless it is there already.
+    """Download a file, unless it is at its destination already.
 
     Args:
-        wanted: which one.
-        target: where it is to lie; its folder is made.
-        watcher: is told how it goes.
-        dead: hosts that could not be reached, by name, and why: they are not asked, and those
-            that are found dead are added. Share it between downloads of one command.
+        wanted: the file.
+        target: its destination; the folder is made if needed.
+        watcher: receives the progress.
+        dead: hosts that could not be reached, by name, with the reason. They are not asked
+            again, and hosts that fail in this call are added. Share it between the downloads of
+            one command.
 
     Returns:
         The SHA-256 of the file.
 
     Raises:
-        DownloadError: if no address gives the file, or there is no room for it.
+        DownloadError: if no address gives the file, it cannot be written, or the disk is full.
+        UsageError: if the folder cannot be made.
     """
     make_folder(target.parent)
     with alone(target, watcher):
@@ -77,15 +83,20 @@ def download(
             digest = sha256_of(target)
             if not misfit(wanted, target, digest):
                 return digest
-        return _Arrival(wanted, target, watcher, {} if dead is None else dead).run()
+        return _Transfer(wanted, target, watcher, {} if dead is None else dead).run()
 
 
 @contextmanager
 def alone(target: Path, watcher: Watcher = SILENT) -> Generator[None]:
-    """Whatever concerns a file that is being fetched is done by one process at a time.
+    """Hold the lock of a file that is being downloaded; other processes wait for it.
+
+    Args:
+        target: the file; the lock is stored beside it.
+        watcher: is informed if another process holds the lock.
 
     Raises:
-        DownloadError: if the folder takes no lock.
+        DownloadError: if no lock can be made in the folder.
+        UsageError: if the folder cannot be made.
     """
     make_folder(target.parent)
     lock = filelock.FileLock(_beside(target, ".lock"))
@@ -93,7 +104,7 @@ def alone(target: Path, watcher: Watcher = SILENT) -> Generator[None]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
-            watcher.said(f"{target.name}: another process is fetching it. Waiting for that one.")
+            watcher.said(f"{target.name}: another process is fetching it. Waiting until it ends.")
             lock.acquire()
     except (OSError, NotImplementedError) as error:
         raise unwritable(target, error) from error
@@ -104,24 +115,31 @@ def alone(target: Path, watcher: Watcher = SILENT) -> Generator[None]:
 
 
 def require_room(folder: Path, needed: int) -> None:
-    """Refuse what would fill the disk.
+    """Refuse a download that would fill the disk.
+
+    Args:
+        folder: the destination.
+        needed: bytes to be written.
 
     Raises:
-        DownloadError: if there is less room than that and SPARE_BYTES.
+        DownloadError: if fewer than needed + SPARE_BYTES bytes are free.
     """
     free = shutil.disk_usage(folder).free
     if free < needed + SPARE_BYTES:
         raise DownloadError(
             f"{folder}: {needed / 1e6:,.0f} MB are needed there, and {free / 1e6:,.0f} MB are free "
-            f"({SPARE_BYTES / 1e6:.0f} MB are left alone). Make room, or name folders on another "
-            "disk: POSEMARK_CACHE for weights, POSEMARK_DATA for data."
+            f"({SPARE_BYTES / 1e6:.0f} MB of them must stay free). Make room, or name folders on "
+            "another disk: POSEMARK_CACHE for weights, POSEMARK_DATA for data."
         )
 
 
 def misfit(wanted: Wanted, path: Path, digest: str) -> str:
-    """Why a file is not the one that is meant; "" if it is, as far as that is known.
+    """Return why a file is not the wanted one; "" if nothing that is registered contradicts it.
 
-    digest: the SHA-256 of the file.
+    Args:
+        wanted: the registered file.
+        path: the file on this machine.
+        digest: its SHA-256.
     """
     size = path.stat().st_size
     if wanted.size is not None and size != wanted.size:
@@ -135,8 +153,9 @@ def misfit(wanted: Wanted, path: Path, digest: str) -> str:
     first = first_digest(wanted.name)
     if first not in (None, digest):
         return (
-            f"it is another file than at its first fetch: SHA-256 {digest}, then {first}. If you "
-            f"know that its authors have replaced it, delete the note {digest_note(wanted.name)}"
+            f"it is another file than at its first fetch: expected SHA-256 {first}, got {digest}. "
+            "If you know that its authors have replaced it, delete the note "
+            f"{digest_note(wanted.name)}"
         )
     return ""
 
@@ -150,7 +169,7 @@ def _beside(target: Path, suffix: str) -> Path:
 
 
 def unwritable(path: Path, error: Exception) -> DownloadError:
-    """What is raised where nothing can be written."""
+    """Return the error for a path that cannot be written."""
     reason = getattr(error, "strerror", None) or str(error)
     return DownloadError(f"{path}: nothing can be written there ({reason}). {CACHE_REMEDY}")
 
@@ -159,7 +178,7 @@ def unwritable(path: Path, error: Exception) -> DownloadError:
 
 
 class _Note(msgspec.Struct, frozen=True):
-    """What is known of a file in part: its address, its version, and how long the whole one is."""
+    """The note beside a partly downloaded file: its address, its version, bytes of the whole."""
 
     url: str
     tag: str
@@ -167,8 +186,11 @@ class _Note(msgspec.Struct, frozen=True):
 
 
 @dataclass
-class _Arrival:
-    """A file on its way. resumed: whether what is here came in more than one piece."""
+class _Transfer:
+    """The download of one file.
+
+    resumed: whether the bytes on the disk come from more than one request.
+    """
 
     wanted: Wanted
     target: Path
@@ -187,17 +209,17 @@ class _Arrival:
 
     @property
     def size(self) -> int:
-        """Bytes that are here."""
+        """Bytes on the disk so far."""
         try:
             return self.part.stat().st_size
         except OSError:
             return 0
 
     def run(self) -> str:
-        """Try the addresses in turn.
+        """Try the addresses in turn; return the SHA-256 of the file.
 
         Raises:
-            DownloadError: if none gives the file.
+            DownloadError: if no address gives the file.
         """
         if self.wanted.size is not None:
             require_room(self.target.parent, max(0, self.wanted.size - self.size))
@@ -226,15 +248,15 @@ class _Arrival:
         ]
         kept = ""
         if self.size:
-            kept = f" {self.size:,} bytes are kept, and the same command goes on from there."
+            kept = f" {self.size:,} bytes are kept; the same command resumes the download."
         tried = ". ".join(each) or "no address is known"
         return DownloadError(f"{self.wanted.name}: the download failed. {tried}.{kept}", reasons)
 
     def _verified(self, asking: requests.Session, url: str) -> str:
-        """The digest of the file from this address, which is the right one.
+        """Download the file from an address, verify it, and return its SHA-256.
 
-        A file that came in pieces may be wrong although the address is right: that is tried once
-        more, from the beginning.
+        A file that was resumed may be wrong although the address is right, so it is downloaded
+        once more from its beginning.
         """
         host = host_of(url)
         if host in self.dead:
@@ -250,7 +272,7 @@ class _Arrival:
             if not once_more:
                 raise RefusedError(problem)
             name = self.wanted.name
-            self.watcher.said(f"{name}: the pieces do not fit. Once more from the beginning.")
+            self.watcher.said(f"{name}: the resumed file is wrong. Starting over.")
         return digest
 
     def _drop(self) -> None:
@@ -261,7 +283,7 @@ class _Arrival:
     # --- attempts ---
 
     def _whole(self, asking: requests.Session, url: str) -> None:
-        """Get on until all of it is here."""
+        """Request the missing bytes until the file is complete."""
         failed, longest = 0, self.size
         while True:
             try:
@@ -282,23 +304,23 @@ class _Arrival:
             time.sleep(pause)
 
     def _attempt(self, asking: requests.Session, url: str) -> None:
-        """Ask once, for what is missing."""
+        """Request the missing bytes once."""
         note = self._note_of_part(url)
         if note is None:
             self._drop()
         start, tag = (self.size, note.tag if note.url == url else "") if note else (0, "")
         total = self.wanted.size or (note.total if note else None)
-        if start and start == total:  # all of it came, and was not looked at any more
+        if start and start == total:  # complete, but interrupted before it was verified
             self.resumed = True
             return
         with web.asked(asking, url, start, tag, self.patience.silence) as reply:
             if reply.start not in (0, start):
-                raise RangeError("the server sends another part than was asked for")
+                raise RangeError("the server sends another part of the file than was requested")
             if note and reply.start and note.total != reply.total:
-                raise RangeError("the file there is another one by now")
+                raise RangeError("the file on the server has changed meanwhile")
             self._require_fitting(reply)
             require_room(self.target.parent, (reply.total or 0) - reply.start)
-            if not reply.start:  # before the note: it is never of another version than the part
+            if not reply.start:  # before the new note, so that it never describes an old part
                 self._drop()
             note = _Note(url, reply.tag, reply.total)
             write_whole(self.note, msgspec.json.encode(note))
@@ -308,9 +330,10 @@ class _Arrival:
             raise BrokenError(web.CUT_OFF)
 
     def _note_of_part(self, url: str) -> _Note | None:
-        """Where what is here came from, if it can be gone on with from an address.
+        """Return the note of the part on the disk, if `url` can resume it.
 
-        From another one, or without a mark of the version, only where the digest will tell.
+        From another address, or without a version, it is resumed only if the registered digest
+        will reveal a wrong file.
         """
         try:
             note = msgspec.json.decode(self.note.read_bytes(), type=_Note)
@@ -322,19 +345,20 @@ class _Arrival:
         return note if same or (self.wanted.whole_digest and note.total) else None
 
     def _require_fitting(self, reply: web.Reply) -> None:
-        """Refuse what cannot be the file before any of it comes."""
+        """Refuse a reply whose announced length is wrong, before anything is read."""
         total, size = reply.total, self.wanted.size
         if total is None and size is None and self.wanted.pin == "unpinned":
             raise RefusedError(
-                "the server does not say how long the file is, so that a cut one would pass"
+                "the server does not say how long the file is, so that a truncated file would "
+                "be accepted"
             )
         if None not in (total, size) and total != size:
-            raise RefusedError(f"it is another file: expected {size:,} bytes, there are {total:,}")
+            raise RefusedError(f"it is another file: expected {size:,} bytes, got {total:,}")
         if size is None and (total or 0) > MOST_BYTES:
             raise RefusedError(f"it is longer than {MOST_BYTES:,} bytes")
 
     def _write(self, reply: web.Reply) -> None:
-        """Append, or begin anew where the server does."""
+        """Append the reply to the part, or overwrite the part if the server starts over."""
         self.resumed = reply.start > 0
         count = reply.start
         most = self.wanted.size or reply.total or MOST_BYTES
@@ -342,7 +366,7 @@ class _Arrival:
         with self.part.open("ab" if count else "wb") as file:
             while chunk := reply.read():
                 if not count and web.is_page(chunk):
-                    raise RefusedError("a web page stands there under the file's name")
+                    raise RefusedError(web.WEB_PAGE)
                 count += len(chunk)
                 if count > most:
                     raise RefusedError(f"it is longer than {most:,} bytes")
@@ -352,17 +376,17 @@ class _Arrival:
 
 
 class _Pace:
-    """Ends a connection that only trickles. It times nothing that is reported."""
+    """Ends a connection that is too slow. Its times are never reported."""
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self._since, self._count = time.monotonic(), 0
 
     def require(self, count: int) -> None:
-        """So many bytes have come.
+        """Count the bytes that have arrived.
 
         Raises:
-            BrokenError: if it is too few in this window.
+            BrokenError: if too few have arrived in this window.
         """
         self._count += count
         passed = time.monotonic() - self._since

@@ -1,6 +1,6 @@
-"""What is remembered of downloads: first digests of files without a registered one, licences.
+"""Keeps notes on downloads: first digests of files without a registered one, accepted licences.
 
-Small files in PoseMark's own folder, each written whole or not at all.
+They are small files in PoseMark's own folder; each is written completely or not at all.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,12 +17,12 @@ from posemark.core.spec import SHA256_DIGITS
 
 
 def digest_note(name: str) -> Path:
-    """Where the digest of the first fetch is kept, in the form of the program sha256sum."""
+    """Return the path of the digest of a file's first fetch, in the format of sha256sum."""
     return user_cache() / "digests" / f"{name}.sha256"
 
 
 def first_digest(name: str) -> str | None:
-    """The SHA-256 that a file had when it was first fetched; None before that."""
+    """Return the SHA-256 that a file had when it was first fetched, or None before that."""
     try:
         digest = digest_note(name).read_text(encoding="utf-8").split(maxsplit=1)[0]
     except (OSError, UnicodeDecodeError, IndexError):
@@ -32,10 +32,15 @@ def first_digest(name: str) -> str | None:
 
 
 def keep_digest(name: str, digest: str, file: str) -> None:
-    """Write down what a file is, so that later fetches are held to it; an older note stays.
+    """Note the digest of a first fetch, which later fetches must match; an older note stays.
+
+    Args:
+        name: the name of the file in messages and notes.
+        digest: its SHA-256.
+        file: its file name, as sha256sum prints it.
 
     Raises:
-        UsageError: if it cannot be written.
+        UsageError: if the note cannot be written.
     """
     if first_digest(name) is None:
         _write(digest_note(name), f"{digest}  {file}\n".encode())
@@ -45,44 +50,45 @@ def keep_digest(name: str, digest: str, file: str) -> None:
 
 
 def has_terms(licence: str | None) -> bool:
-    """Whether a licence has to be accepted by name before anything under it is fetched."""
+    """Return whether a licence has to be accepted before a file under it is fetched."""
     return classify(licence) == NON_COMMERCIAL
 
 
 def is_accepted(name: str, licence: str | None) -> bool:
-    """Whether the user has accepted these very terms.
+    """Return whether the user has accepted a licence, or need not accept it.
 
-    name: what they are accepted under, such as "openpose". licence: their text; where it has
-    changed since, they are to be accepted anew.
+    Args:
+        name: the name under which it is accepted, such as "openpose".
+        licence: its text; if the text has changed since, it must be accepted again.
     """
     return not has_terms(licence) or _accepted().get(name) == licence
 
 
 def accept(name: str, licence: str) -> None:
-    """Remember that the user has accepted terms.
+    """Remember that the user has accepted a licence.
 
     Raises:
-        UsageError: if that cannot be written down.
+        UsageError: if the note cannot be written.
     """
     _write(_licence_note(), msgspec.json.encode({**_accepted(), name: licence}))
 
 
 def accept_named(names: Iterable[str], offered: Mapping[str, str]) -> None:
-    """Accept terms by name.
+    """Accept licences by name.
 
     Args:
-        names: what the user has accepted.
-        offered: the terms that there are, by the names they are accepted under.
+        names: the names that the user has given.
+        offered: the texts of the licences of what is to be fetched, by name.
 
     Raises:
-        UsageError: for a name that no terms have.
+        UsageError: if a name is not among those offered, or a note cannot be written.
     """
     for name in names:
         if name not in offered:
-            known = f"Expected {' or '.join(offered)}." if offered else "None has to be accepted."
+            known = f"Expected {' or '.join(offered)}." if offered else "No licence is asked for."
             raise UsageError(
-                f"--accept-licence {name}: of what is to be fetched nothing is under terms of "
-                f"this name. {known}"
+                f"--accept-licence {name}: no file to be fetched has a licence of this name. "
+                f"{known}"
             )
         accept(name, offered[name])
 

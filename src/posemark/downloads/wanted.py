@@ -1,4 +1,4 @@
-"""Which file is meant, where it may lie, and who is told how its download goes."""
+"""Describes a file to download: its name, addresses and digests, and a watcher of its progress."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,18 +7,22 @@ from urllib.parse import urlsplit
 from posemark.core.spec import SHA256_DIGITS, Pin, pin_of
 
 MOST_BYTES = 4 << 30
-"""The most that a file may have whose size is not registered."""
+"""Most bytes of a file whose size is not registered."""
 
 DOUBTS = {"download.openmmlab.com": "its domain expired on 2026-06-06"}
-"""Hosts of which it is not known whether they are what they were, and why."""
+"""Hosts that may no longer belong to their former owners, with the reason for the doubt."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file of the registry.
+    """A registered file that can be downloaded.
 
-    name: what it is called in messages and notes: "hrnet-w32-256x192.official", never a path.
-    urls: addresses in the order to be tried. size: in bytes. sha256: in full, or its beginning.
+    Attributes:
+        name: its name in messages and notes, such as "hrnet-w32-256x192.official"; never a path.
+        urls: its addresses, in the order in which they are tried.
+        size: in bytes; None if unknown.
+        sha256: the digest in hex, in full or its beginning; None if unknown.
+        md5: the digest in hex; None if unknown.
     """
 
     name: str
@@ -29,31 +33,35 @@ class Wanted:
 
     @property
     def pin(self) -> Pin:
-        """How firmly it is said which file it is."""
+        """Return how firmly the registered digests identify the file."""
         return pin_of(self.sha256, self.md5)
 
     @property
     def whole_digest(self) -> bool:
-        """Whether nothing but this very file can pass for it."""
+        """Return whether the full SHA-256 is registered, so that no other file is accepted."""
         return len(self.sha256 or "") == SHA256_DIGITS
 
 
 class Watcher(Protocol):
-    """Who is told how a download goes."""
+    """Receives the progress of a download."""
 
     def began(self, name: str, url: str, done: int, total: int | None) -> None:
-        """An address answers, or an archive ("" as its address) is being unpacked.
+        """Report that an address has answered, or that unpacking begins.
 
-        done: bytes that are here already.
+        Args:
+            name: the name of the file.
+            url: the address; "" if an archive is being unpacked.
+            done: bytes that are on this machine already.
+            total: bytes of the whole file; None if unknown.
         """
         ...
 
     def moved(self, count: int) -> None:
-        """So many bytes have come, or been unpacked."""
+        """Report that `count` more bytes were received or unpacked."""
         ...
 
     def said(self, sentence: str) -> None:
-        """Something that a person would like to know: a retry, another mirror, a wait."""
+        """Report a sentence for the user: a retry, another mirror, a wait."""
         ...
 
 
@@ -72,10 +80,10 @@ SILENT: Watcher = _Silent()
 
 
 def host_of(url: str) -> str:
-    """The name of the host in an address."""
+    """Return the host name in an address."""
     return urlsplit(url).hostname or ""
 
 
 def doubt(url: str) -> str:
-    """Why an address may lead to nothing, or to somebody else; "" where no reason is known."""
+    """Return why the host of an address is in doubt; "" if it is not."""
     return DOUBTS.get(host_of(url), "")

@@ -1,8 +1,8 @@
-"""Asking an address: https and nothing else, whatever it redirects to.
+"""Requests files from addresses, over https only, also after redirects.
 
-requests brings proxies (HTTPS_PROXY, NO_PROXY), certificates (REQUESTS_CA_BUNDLE for those of a
-company) and redirects. What comes out are two kinds of failure: those after which the same
-address may still give the file, and those after which it will not.
+The library requests handles proxies (HTTPS_PROXY, NO_PROXY), certificates (REQUESTS_CA_BUNDLE
+for those of a company) and redirects. Failures are of two kinds: after a BrokenError the same
+address may still give the file, after a RefusedError it will not.
 """
 
 import contextlib
@@ -26,16 +26,21 @@ _MOST_REDIRECTS = 10
 _CONNECT_SECONDS = 15.0
 _CHUNK = 1 << 18
 _PAUSE = {408, 425, 429, 500, 502, 503, 504}
-"""Answers after which the same question may be answered otherwise."""
+"""Status codes after which the same request may succeed later."""
 _PAGE = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 
 
 CUT_OFF = "the connection ended before the end of the file"
+WEB_PAGE = "the address gives a web page in place of the file"
 
 
 class WebError(Exception):
-    """Why there is no file. host: it is the host that cannot be reached, not the address alone."""
+    """An address does not give its file; the message says why.
+
+    Attributes:
+        host: whether the whole host cannot be reached, not this address alone.
+    """
 
     def __init__(self, reason: str, host: bool = False) -> None:
         super().__init__(reason)
@@ -43,11 +48,15 @@ class WebError(Exception):
 
 
 class RefusedError(WebError):
-    """The address does not give the file, however often it is asked."""
+    """The address does not give the file, and further requests would not help."""
 
 
 class BrokenError(WebError):
-    """It went wrong this time. seconds: how long the server asks to wait."""
+    """The request failed this time and may succeed later.
+
+    Attributes:
+        seconds: how long the server asks the client to wait; 0 if it does not.
+    """
 
     def __init__(self, reason: str, host: bool = False, seconds: float = 0.0) -> None:
         super().__init__(reason, host)
@@ -55,17 +64,17 @@ class BrokenError(WebError):
 
 
 class RangeError(BrokenError):
-    """The server cannot go on from where we are: the file has to come from its beginning."""
+    """The server cannot resume from the first missing byte: the download must start over."""
 
 
 class _Session(requests.Session):
-    """A session that leaves https for nothing: every request, redirected ones too, passes here."""
+    """A session for https only: every request, also a redirected one, calls get_adapter."""
 
     def get_adapter(self, url: str) -> BaseAdapter:
-        """What sends a request.
+        """Return the adapter that sends a request.
 
         Raises:
-            RefusedError: unless it is to https.
+            RefusedError: if the address is not https.
         """
         if not url.lower().startswith(_SCHEME):
             raise RefusedError(f"it leads to {url[:200]!r}, and only https addresses are fetched")
@@ -73,20 +82,22 @@ class _Session(requests.Session):
 
 
 def session() -> requests.Session:
-    """What asks addresses: close it, or use it as a context."""
+    """Make a session for `asked` and `look`; the caller closes it or uses it in `with`."""
     made = _Session()
     made.max_redirects = _MOST_REDIRECTS
-    # Not compressed: digests, sizes and ranges are those of the file itself.
+    # Without compression, so that digests, sizes and ranges are those of the file itself.
     made.headers.update({"User-Agent": "posemark", "Accept-Encoding": "identity"})
     return made
 
 
 @dataclass
 class Reply:
-    """A file as it comes.
+    """A file that is being received.
 
-    start: the byte that it begins with. total: of the whole file, None where the server does not
-    say. tag: what tells this version of the file from another one, "" if nothing does.
+    Attributes:
+        start: the offset of its first byte in the whole file.
+        total: bytes of the whole file; None if the server does not say.
+        tag: identifies this version of the file (ETag or date); "" if the server sends neither.
     """
 
     start: int
@@ -95,10 +106,10 @@ class Reply:
     _raw: urllib3.BaseHTTPResponse
 
     def read(self) -> bytes:
-        """What has come by now, at least a byte; empty at the end.
+        """Read the bytes that have arrived, at least one; b"" at the end of the file.
 
         Raises:
-            BrokenError: if the connection breaks or nothing comes for long.
+            BrokenError: if the connection breaks or stays silent for too long.
         """
         with _explained():
             return self._raw.read1(_CHUNK, decode_content=False)
@@ -108,17 +119,19 @@ class Reply:
 def asked(
     asking: requests.Session, url: str, start: int, tag: str, silence: float
 ) -> Generator[Reply]:
-    """An address, asked for a file from a byte on.
+    """Request a file, or the rest of it, from an address.
 
     Args:
-        asking: a session().
+        asking: a session, from session().
         url: the address.
-        start: the first byte that is wanted; the reply may begin at 0 all the same.
-        tag: only of this version of the file; of another one all is wanted. "" is any.
+        start: the offset of the first wanted byte; the server may begin at 0 nevertheless.
+        tag: the version that was received in part; the server sends another version from its
+            beginning. "" for any version.
         silence: seconds without a byte after which the connection counts as broken.
 
     Raises:
-        RefusedError, BrokenError: if there is no such reply.
+        RefusedError: if the address does not give the file.
+        BrokenError: if the request failed this time.
     """
     headers = {"Range": f"bytes={start}-"} if start else {}
     if start and tag:
@@ -134,10 +147,10 @@ def asked(
 def _response(
     asking: requests.Session, url: str, headers: dict[str, str], silence: float
 ) -> requests.Response:
-    """The beginning of a reply, in twice the time that a silence may last.
+    """Return a response once its headers are here, within twice the time of `silence`.
 
-    It is asked for in a thread of its own: a server that sends its headers byte by byte is never
-    silent, and would be waited for without end.
+    The request runs in a thread of its own, because the timeouts of requests do not end a server
+    that sends its headers byte by byte.
     """
     found: queue.SimpleQueue[requests.Response | BaseException] = queue.SimpleQueue()
     given_up = threading.Event()
@@ -147,7 +160,7 @@ def _response(
             response = asking.get(
                 url, headers=headers, stream=True, timeout=(min(silence, _CONNECT_SECONDS), silence)
             )
-        except BaseException as error:  # it is raised where it is waited for
+        except BaseException as error:  # raised again in the thread that waits
             found.put(error)
             return
         if given_up.is_set():
@@ -170,7 +183,7 @@ def _require_answer(response: requests.Response) -> None:
     status = response.status_code
     if status in (http.HTTPStatus.OK, http.HTTPStatus.PARTIAL_CONTENT):
         return
-    text = f"the server answers {_named(status)}"
+    text = f"the server answers {_status_words(status)}"
     if status == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         raise RangeError(text)
     if status in _PAUSE:
@@ -178,7 +191,7 @@ def _require_answer(response: requests.Response) -> None:
     raise RefusedError(text)
 
 
-def _named(status: int) -> str:
+def _status_words(status: int) -> str:
     try:
         return f"{status} {http.HTTPStatus(status).phrase}"
     except ValueError:
@@ -186,7 +199,7 @@ def _named(status: int) -> str:
 
 
 def _seconds(text: str) -> float:
-    """What Retry-After asks for, where it is a plain number."""
+    """Return the seconds of a Retry-After header; 0 if it is not a plain number."""
     return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0
 
 
@@ -195,20 +208,20 @@ def _require_file(response: requests.Response) -> None:
     if coding not in ("", "identity"):
         raise RefusedError(f"the server sends it as {coding[:40]!r}, which was not asked for")
     if response.headers.get("Content-Type", "").lower().startswith("text/html"):
-        raise RefusedError("a web page stands there under the file's name")
+        raise RefusedError(WEB_PAGE)
 
 
 def is_page(beginning: bytes) -> bool:
-    """Whether a file begins as web pages do."""
+    """Return whether the beginning of a file is that of a web page (HTML)."""
     return _PAGE.match(beginning) is not None
 
 
 def _extent(response: requests.Response) -> tuple[int, int | None]:
-    """The first byte of a reply, and how many the whole file has."""
+    """Return the offset of the first byte of a response, and the bytes of the whole file."""
     if response.status_code == http.HTTPStatus.PARTIAL_CONTENT:
         found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if not found:
-            raise RangeError("the server sends a part without saying which")
+            raise RangeError("the server sends a part of the file without saying which")
         return int(found[1]), int(found[3])
     length = response.headers.get("Content-Length")
     if length is None:
@@ -219,7 +232,7 @@ def _extent(response: requests.Response) -> tuple[int, int | None]:
 
 
 def _tag(response: requests.Response) -> str:
-    """A strong ETag, else the date of the file: what If-Range takes."""
+    """Return a strong ETag, or else the date of the file; If-Range accepts both."""
     tag = response.headers.get("ETag", "")
     if tag.startswith('"') and tag.isprintable():
         return tag
@@ -227,14 +240,19 @@ def _tag(response: requests.Response) -> str:
     return date if date.isprintable() else ""
 
 
-# --- asking whether it is there -------------------------------------------------------------------
+# --- asking whether a file exists -----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What an address says of its file. size: in bytes, if it tells. reason: why it is not there.
+    """The result of asking an address for its file.
 
-    host_failed: the host could not be reached at all, so that others on it cannot either.
+    Attributes:
+        there: whether the address gives the file.
+        size: in bytes; None if the server does not say.
+        reason: why the address does not give the file; "" if it does.
+        host_failed: whether the host could not be reached at all, so that its other addresses
+            cannot be reached either.
     """
 
     there: bool
@@ -244,7 +262,7 @@ class Answer:
 
 
 def look(asking: requests.Session, url: str, silence: float = 15.0) -> Answer:
-    """Ask an address for one byte of its file."""
+    """Ask an address for one byte of its file; silence: seconds after which it counts as lost."""
     try:
         one = {"Range": "bytes=0-0"}
         with contextlib.closing(_response(asking, url, one, silence)) as response:
@@ -260,9 +278,9 @@ def look(asking: requests.Session, url: str, silence: float = 15.0) -> Answer:
 
 @contextmanager
 def _explained() -> Generator[None]:
-    """What the libraries raise, as a failure of one of the two kinds, in words.
+    """Convert the errors of the libraries to RefusedError or BrokenError.
 
-    ValueError: of what is no address.
+    ValueError is raised for a text that is not an address.
     """
     try:
         yield
@@ -278,24 +296,24 @@ def _kind(error: Exception) -> WebError:
             return found
     if isinstance(error, requests.TooManyRedirects):
         return RefusedError(f"it leads on more than {_MOST_REDIRECTS} times")
-    if type(error) is OSError:  # of the library itself: REQUESTS_CA_BUNDLE names no file
+    if type(error) is OSError:  # requests raises it if REQUESTS_CA_BUNDLE names no file
         return RefusedError(str(error)[:300], host=True)
     if isinstance(error, ValueError):
-        return RefusedError(f"it is no address that can be asked ({_short(error)})")
+        return RefusedError(f"this is not a valid address ({_short(error)})")
     return BrokenError(_short(causes[-1]), host)
 
 
 def _of_cause(cause: BaseException, host: bool) -> WebError | None:
-    """What one exception of a chain says by itself."""
+    """Convert one exception of a chain; None if it does not say enough by itself."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return RefusedError(
             f"its certificate is not valid ({cause.verify_message}). Behind a proxy with a "
-            "certificate of its own, name that in the variable REQUESTS_CA_BUNDLE",
+            "certificate of its own, name its file in the variable REQUESTS_CA_BUNDLE",
             host=True,
         )
     if isinstance(cause, socket.gaierror):
-        lost = BrokenError if cause.errno == socket.EAI_AGAIN else RefusedError
-        return lost(f"its host is not found ({cause.strerror})", host=True)
+        kind = BrokenError if cause.errno == socket.EAI_AGAIN else RefusedError
+        return kind(f"its host is not found ({cause.strerror})", host=True)
     if isinstance(cause, TimeoutError | urllib3.exceptions.ReadTimeoutError):
         return BrokenError("no answer in time", host)
     if isinstance(cause, http.client.IncompleteRead):
@@ -311,7 +329,7 @@ _NO_CONNECTION = (
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and those that it came from, the first cause last."""
+    """Yield an exception and its causes; the original cause comes last."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -1,4 +1,4 @@
-"""L4: time. Knows frames and stages by name, no model and no image."""
+"""L4: measures time. Knows frames and the names of stages, but no model and no image."""
 
 PROTOCOL = 2
-"""Version of docs/protocol.md; results of different versions are not compared."""
+"""The version of docs/protocol.md; results of different versions are not compared."""

@@ -1,7 +1,7 @@
-"""A camera that waits for nobody: its newest frame is taken, those in between are lost.
+"""Simulates a camera that does not wait: the newest frame is taken, older ones are dropped.
 
-The camera's own clock moves with the frames' times and with waiting, not with what the harness
-does between frames; so a run and a replay of its frame times follow the same rule exactly.
+The camera's own clock advances by the frames' times and by waiting, not by the work of the
+harness between frames. A run and a replay of its frame times thus follow exactly the same rule.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,15 +10,21 @@ from dataclasses import dataclass
 from posemark.measure.clock import rest
 
 MOST_DROPPED = 0.01
-"""A rate is sustained if at most this share of the camera's frames is dropped."""
+"""A rate counts as sustained if at most this share (0..1) of the camera's frames is dropped."""
 
 _STEPS = 14
-"""Halvings in the search of a rate: far finer than frame times repeat."""
+"""Bisection steps in the search of a rate; far more precise than frame times are repeatable."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A frame of the camera. index: from 0. wait_ns: since it was taken. skipped: lost before."""
+    """A frame of the camera.
+
+    Attributes:
+        index: the number of the frame, from 0.
+        wait_ns: nanoseconds since its exposure.
+        skipped: the number of frames dropped right before it.
+    """
 
     index: int
     wait_ns: int
@@ -28,7 +34,9 @@ class Shot:
 class Camera:
     """Takes a frame every 1 / fps seconds and keeps only the newest.
 
-    rest: called with the nanoseconds until the next frame, where none is waiting.
+    Args:
+        fps: frames per second.
+        rest: called with the nanoseconds until the next frame, if no frame is waiting.
     """
 
     def __init__(self, fps: float, rest: Callable[[int], None] = rest) -> None:
@@ -37,17 +45,17 @@ class Camera:
 
     @property
     def taken(self) -> int:
-        """Frames so far, dropped ones included."""
+        """Return the number of frames so far, dropped ones included."""
         return self._last + 1
 
     def shot(self) -> Shot:
-        """The newest frame not yet handed out; waits for one where there is none."""
+        """Return the newest frame that was not yet returned; waits for the next if needed."""
         last = self._last
         taken_ns = self.take()
         return Shot(self._last, self._now_ns - taken_ns, self._last - last - 1)
 
     def take(self) -> int:
-        """The same for a replay, which asks nothing of the frame: when it was taken, in ns."""
+        """Advance as `shot` does, and return when the frame was exposed, in nanoseconds."""
         newest = int(self._now_ns * self._fps / 1e9)
         self._last = max(self._last + 1, newest)
         taken_ns = round(self._last * 1e9 / self._fps)
@@ -57,12 +65,17 @@ class Camera:
         return taken_ns
 
     def handled(self, frame_ns: int) -> None:
-        """The application was busy for so long."""
+        """Advance the clock by the nanoseconds for which the application was busy."""
         self._now_ns += frame_ns
 
 
 def dropped_share(frame_ns: Iterable[int], fps: float) -> float:
-    """Share of a camera's frames lost to an application that takes these times a frame."""
+    """Return the share (0..1) of a camera's frames that an application drops.
+
+    Args:
+        frame_ns: the application's nanoseconds for each frame that it handles.
+        fps: the camera's frames per second.
+    """
     camera, handled = Camera(fps, rest=lambda _: None), 0
     for nanoseconds in frame_ns:
         camera.take()
@@ -72,26 +85,30 @@ def dropped_share(frame_ns: Iterable[int], fps: float) -> float:
 
 
 def _sustained(frame_ns: Sequence[int], fps: float) -> bool:
-    """Whether dropped_share is at most MOST_DROPPED; an excess ends the replay at once."""
+    """Return whether dropped_share is at most MOST_DROPPED; the replay ends once it is not."""
     camera, frames = Camera(fps, rest=lambda _: None), len(frame_ns)
     for handled, nanoseconds in enumerate(frame_ns, 1):
         camera.take()
         camera.handled(nanoseconds)
-        at_least = camera.taken + frames - handled  # that the camera takes until the last one
+        at_least = camera.taken + frames - handled  # frames of the camera until the last one
         if 1 - frames / at_least > MOST_DROPPED:
             return False
     return True
 
 
 def sustainable_fps(frame_ns: Sequence[int]) -> float | None:
-    """The fastest camera of which at most MOST_DROPPED of the frames would be lost.
+    """Return the highest camera rate at which at most MOST_DROPPED of the frames are dropped.
 
-    None without frames, or where they took no time.
+    Args:
+        frame_ns: the application's nanoseconds for each frame.
+
+    Returns:
+        Frames per second; None without frames, or if they took no time.
     """
     if not frame_ns or not max(frame_ns):
         return None
-    low = 1e9 / max(frame_ns)  # nothing is lost at this rate
-    high = 2e9 * len(frame_ns) / sum(frame_ns)  # half of the frames are
+    low = 1e9 / max(frame_ns)  # no frame is dropped at this rate
+    high = 2e9 * len(frame_ns) / sum(frame_ns)  # half of the frames are dropped at this rate
     for _ in range(_STEPS):
         middle = (low * high) ** 0.5
         if _sustained(frame_ns, middle):

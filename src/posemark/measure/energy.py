@@ -1,7 +1,7 @@
-"""Energy counters: Intel and AMD processors (RAPL), NVIDIA GPUs (NVML), Jetson boards (INA3221).
+"""Reads energy counters: processors of Intel and AMD (RAPL), NVIDIA GPUs (NVML), Jetson (INA3221).
 
-Each is absent where the platform has none or does not let this user read it: RAPL's counters
-belong to root on most systems.
+A counter is left out if the platform has none or does not let this user read it; only root can
+read those of RAPL on most systems.
 """
 
 from collections.abc import Callable
@@ -12,31 +12,35 @@ from typing import Any, Protocol
 from posemark.measure.clock import now_ns
 
 WHOLE_BOARD = ("VDD_IN", "POM_5V_IN")
-"""The rails of Jetson modules that feed everything else."""
+"""The power rails of Jetson modules that supply all other rails."""
 
 _INA3221_CHANNELS = (1, 2, 3)
-"""Its further hwmon inputs are shunt voltages and sums, not rails."""
+"""The hwmon inputs that are rails; further inputs are shunt voltages and sums."""
 
 
 class Counter(Protocol):
-    """Energy by one sensor. Both methods raise OSError where the sensor fails."""
+    """The energy of one sensor. Both methods raise OSError if the sensor fails."""
 
     name: str
 
     def joules(self) -> float:
-        """Energy since this object was made; never falls."""
+        """Return the joules since this object was made; the value never decreases."""
         ...
 
     def sample(self) -> None:
-        """Look at a sensor that knows only its present power; others need no looking at."""
+        """Read the power now, if the sensor measures power only; else do nothing."""
         ...
 
 
 class EnergyCounter:
     """A sensor that counts energy itself.
 
-    read: the sensor's count. unit: joules of one count. span: the count returns to zero after
-    this value; read it at least once in that time (a minute or more, even at full power).
+    Args:
+        name: the name of the sensor.
+        read: returns the sensor's count.
+        unit: joules per count.
+        span: the count after which the sensor starts from zero again; joules() must be called
+            at least once in that time (a minute or more, even at full power). None if unknown.
     """
 
     def __init__(
@@ -47,25 +51,27 @@ class EnergyCounter:
         self._last, self._counted = read(), 0
 
     def joules(self) -> float:
-        """Energy since this object was made."""
+        """Return the joules since this object was made."""
         now = self._read()
         risen = now - self._last
         if risen < 0:
-            # Without a span the sensor was reset, by a driver: what it counted is not known.
+            # Without a span a driver has reset the sensor; its count before that is lost.
             risen = risen + self._span if self._span else 0
         self._last = now
         self._counted += risen
         return self._counted * self._unit
 
     def sample(self) -> None:
-        """Nothing to do: the sensor misses nothing."""
+        """Do nothing: the sensor counts continuously."""
 
 
 class PowerMeter:
-    """A sensor of power only. Its energy is the integral over the moments it was looked at.
+    """A sensor of power only; its energy is the integral over the samples (trapezoidal rule).
 
-    watts: the sensor; below zero is noise about zero. now: nanoseconds. Between two moments the
-    power is taken to be a line.
+    Args:
+        name: the name of the sensor.
+        watts: returns the present power; negative values are noise and count as zero.
+        now: returns the time in nanoseconds.
     """
 
     def __init__(
@@ -76,28 +82,28 @@ class PowerMeter:
         self._power, self._when, self._joules = max(0.0, watts()), now(), 0.0
 
     def joules(self) -> float:
-        """Energy since this object was made."""
+        """Return the joules since this object was made."""
         self.sample()
         return self._joules
 
     def sample(self) -> None:
-        """Add the energy since the last look."""
+        """Add the energy since the last sample."""
         power, when = max(0.0, self._watts()), self._now()
         self._joules += (power + self._power) / 2 * (when - self._when) / 1e9
         self._power, self._when = power, when
 
 
 def counters(root: Path = Path("/")) -> list[Counter]:
-    """Every energy counter that this user can read; root: of the file system."""
+    """Return every energy counter that this user can read; root: the root of the file system."""
     return [*_rapl(root), *_nvml(), *_ina3221(root)]
 
 
 def _rapl(root: Path) -> list[Counter]:
-    """One counter a processor package and one for the memory of each.
+    """Return one counter per processor package, and one per memory of a package.
 
-    A package counts its cores and its graphics, so those sub-zones would count twice. Memory
-    is a sub-zone by its place only: it lies outside the package and is not part of its count.
-    Other top zones (psys, the whole platform) contain the packages and are left out, too.
+    The count of a package includes its cores and its graphics, so their sub-zones are left out.
+    Memory is listed as a sub-zone, but its energy is not part of the package's count. Other top
+    zones (psys, the whole platform) include the packages and are left out, too.
     """
     zones = sorted((root / "sys/class/powercap").glob("intel-rapl:*"))
     return [found for zone in zones if (found := _rapl_zone(zone)) is not None]
@@ -118,9 +124,9 @@ def _rapl_zone(zone: Path) -> Counter | None:
 
 
 def _nvml() -> list[Counter]:
-    """One counter a GPU; needs the extra "nvidia" and a GPU of 2017 (Volta) or later."""
+    """Return one counter per GPU; needs the extra "nvidia" and a GPU from 2017 (Volta) on."""
     try:
-        import pynvml  # pyright: ignore[reportMissingImports]  # of the extra nvidia
+        import pynvml  # pyright: ignore[reportMissingImports]  # part of the extra nvidia
     except ImportError:
         return []
     nvml: Any = pynvml
@@ -147,7 +153,7 @@ def _gpu(nvml: Any, number: int, gpu: Any) -> Counter | None:
 
 
 def _ina3221(root: Path) -> list[Counter]:
-    """The whole board where a rail carries it, else the sum of the rails."""
+    """Return one meter: the rail of the whole board, or else the sum of all rails."""
     rails = _iio_rails(root) or _hwmon_rails(root)
     board = [name for name in WHOLE_BOARD if name in rails]
     chosen = board[:1] or list(rails)
@@ -159,7 +165,7 @@ def _ina3221(root: Path) -> list[Counter]:
 
 
 def _iio_rails(root: Path) -> dict[str, Callable[[], float]]:
-    """Watts by rail, by the driver of JetPack 4."""
+    """Return watts by rail, as the driver of JetPack 4 provides them."""
     folders = (root / "sys/bus/i2c/drivers").glob("ina3221*/*/iio:device*")
     inputs = (file for folder in sorted(folders) for file in folder.glob("in_power*_input"))
     rails: dict[str, Callable[[], float]] = {}
@@ -170,7 +176,7 @@ def _iio_rails(root: Path) -> dict[str, Callable[[], float]]:
 
 
 def _hwmon_rails(root: Path) -> dict[str, Callable[[], float]]:
-    """Watts by rail, by the driver of the Linux kernel (JetPack 5 and later)."""
+    """Return watts by rail, as the driver of the Linux kernel provides them (JetPack 5 on)."""
     rails: dict[str, Callable[[], float]] = {}
     for folder in sorted((root / "sys/class/hwmon").glob("hwmon*")):
         if not _is_ina3221(folder):

@@ -1,4 +1,4 @@
-"""The machine and the software that a figure was measured on."""
+"""Describes the machine and the software on which a figure is measured."""
 
 import os
 import platform
@@ -10,15 +10,15 @@ from typing import Any
 from posemark.core.errors import UsageError
 
 LABEL = "POSEMARK_MACHINE"
-"""The variable that names this machine for every command."""
+"""The environment variable with the user's name for this machine."""
 
 CPU_INFO = Path("/proc/cpuinfo")
-"""Where Linux describes the processor."""
+"""The file in which Linux describes the processor."""
 
 _LONGEST_LABEL = 60
-_NVIDIA_SECONDS = 10.0  # a driver that hangs must not hang a run
+_NVIDIA_SECONDS = 10.0  # a driver that hangs must not block a run
 
-# What boards and virtual machines say where the maker filled in nothing.
+# Names that boards and virtual machines report if the maker has entered none.
 _NO_NAME = frozenset(
     ("", "none", "unknown", "default string", "system product name", "not specified")
 )
@@ -36,38 +36,39 @@ LIBRARIES = (
     "ai-edge-litert",
     "litert-torch",
 )
-"""Of those that are not installed the version is None."""
+"""Packages whose versions are recorded; None for those that are not installed."""
 
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
-"""Variables by which the threads of OpenMP, torch's, are told how to wait for each other."""
+"""Variables that determine how the threads of OpenMP, and thus of torch, wait for each other."""
 
 
 def wait_passively() -> None:
     """Let the threads of OpenMP sleep while they wait, unless the user has chosen otherwise.
 
-    Left alone, a thread that is done with its share of an operator keeps its core busy until the
-    others are done. Where another process has taken one of the cores, it spins for whole time
-    slices of the scheduler, at every one of a network's hundreds of operators
-    (benchmarks/waiting.py). The variables are read once, when torch is loaded: call this before,
-    in the process that measures or in one that starts it.
+    By default a thread that has finished its part of an operator keeps its core busy until the
+    others have finished. If another process occupies one of the cores, the thread spins for
+    whole time slices of the scheduler, in each of a network's hundreds of operators
+    (benchmarks/waiting.py). The variables are read once, when torch is loaded, so this must be
+    called before, in the process that measures or in the one that starts it.
     """
     if not any(name in os.environ for name in WAITING):
         os.environ["OMP_WAIT_POLICY"] = "passive"
 
 
 def environment(label: str | None = None) -> dict[str, Any]:
-    """The machine, its operating system, Python and library versions.
-
-    cores: that this process may use; cpus: that the machine has. waiting: what is set of how the
-    threads of OpenMP wait.
+    """Describe the machine, its operating system, Python and the library versions.
 
     Args:
-        label: the user's own name for the machine; without one that of POSEMARK_MACHINE.
+        label: the user's name for the machine; None for that in POSEMARK_MACHINE.
+
+    Returns:
+        The environment of a record's header (records.schema.Environment and more); `waiting`
+        holds those of the variables WAITING that are set.
 
     Raises:
-        UsageError: if the name is no single line of at most 60 characters.
+        UsageError: if the name is not a single line of at most 60 characters.
     """
-    import psutil  # here, as every command imports this module, for wait_passively
+    import psutil  # not at the top, as every command imports this module for wait_passively
 
     return {
         "label": _label(label or os.environ.get(LABEL) or None),
@@ -91,17 +92,18 @@ def _memory_gib() -> float:
 
 
 def free_memory() -> int:
-    """Bytes that new work may take without pushing anything out."""
+    """Return the bytes of memory that are available without swapping."""
     import psutil
 
     return psutil.virtual_memory().available
 
 
 def usable_cores() -> int:
-    """Cores this process may run on; fewer than the machine has inside some containers.
+    """Return the number of cores that this process may use.
 
-    A quota of CPU time, as Docker's --cpus sets it, counts as so many cores, one at least: more
-    threads would be held back together once it is used up.
+    In some containers it is smaller than that of the machine. A quota of CPU time, as set by
+    Docker's --cpus, counts as a number of cores, at least one: with more threads than that, all
+    of them would be stopped together whenever the quota is used up.
     """
     has_affinity = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
@@ -112,10 +114,15 @@ def usable_cores() -> int:
 def cpu_quota(
     groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
 ) -> float | None:
-    """The least CPU time per second that a control group of this process allows; None: no limit.
+    """Return the least CPU quota of the control groups of this process and their parents.
 
-    groups: lines such as 0::/a/b (version 2) and 4:cpu,cpuacct:/a/b (version 1). Every group
-    above counts, too. Inside containers the path may be that of the host, which is not there.
+    Args:
+        groups: a file with lines such as 0::/a/b (version 2) and 4:cpu,cpuacct:/a/b (version 1).
+            In containers the paths may be those of the host, which do not exist inside.
+        root: the folder of the control groups.
+
+    Returns:
+        Seconds of CPU time per second; None without a limit.
     """
     try:
         lines = groups.read_text(encoding="utf-8").splitlines()
@@ -145,7 +152,7 @@ def _quota_1(folder: Path) -> float | None:
 
 
 def _share(*files: Path) -> float | None:
-    """Quota by period, both in microseconds; "max" and -1 stand for no limit."""
+    """Return quota / period, both in microseconds; None for "max" and -1, which set no limit."""
     try:
         quota, period = " ".join(file.read_text(encoding="ascii") for file in files).split()
         return float(quota) / float(period) if float(quota) > 0 else None
@@ -154,7 +161,14 @@ def _share(*files: Path) -> float | None:
 
 
 def last_level_cache(cpus: Path = Path("/sys/devices/system/cpu")) -> int | None:
-    """Bytes of all caches of the highest level together; None where Linux does not tell."""
+    """Return the bytes of all caches of the highest level together.
+
+    Args:
+        cpus: the folder in which Linux describes the processors.
+
+    Returns:
+        The bytes; None if the system does not report them.
+    """
     found: dict[int, dict[str, int]] = {}
     for each in cpus.glob("cpu[0-9]*/cache/index[0-9]*"):
         try:
@@ -172,22 +186,23 @@ def _label(text: str | None) -> str | None:
     if text is None or (text.isprintable() and 0 < len(text.strip()) <= _LONGEST_LABEL):
         return text and text.strip()
     raise UsageError(
-        f"The machine's name {text!r} is not used: expected one line of at most {_LONGEST_LABEL} "
-        f"characters. Give another with --machine NAME, or in the variable {LABEL}."
+        f"The machine cannot be named {text!r}: expected one line of at most {_LONGEST_LABEL} "
+        f"characters. Give another name with --machine NAME, or in the variable {LABEL}."
     )
 
 
 def board(root: Path = Path("/")) -> str | None:
-    """The name of the computer or its board; None where the system does not tell it.
+    """Return the name of the computer or its board; None if the system does not report it.
 
     Single-board computers have it in the device tree, PCs in their firmware, Macs as hw.model.
+    root: the root of the file system.
     """
-    told = _read(root / "proc/device-tree/model") or _firmware(root / "sys/class/dmi/id")
-    return told or _sysctl("hw.model")
+    name = _read(root / "proc/device-tree/model") or _firmware(root / "sys/class/dmi/id")
+    return name or _sysctl("hw.model")
 
 
 def _firmware(folder: Path) -> str | None:
-    """Maker and product, or maker and board where the product has no name."""
+    """Return maker and product, or maker and board if the product has no name."""
     maker = _read(folder / "sys_vendor") or ""
     for name in ("product_name", "board_name"):
         product = _read(folder / name)
@@ -197,7 +212,7 @@ def _firmware(folder: Path) -> str | None:
 
 
 def _read(path: Path) -> str | None:
-    """The one line of a file of the system; None where there is none, or it says nothing."""
+    """Return the words of a system file in one line; None if it is missing or says nothing."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -208,23 +223,23 @@ def _read(path: Path) -> str | None:
 
 
 def _sysctl(name: str) -> str | None:
-    """What macOS says under a name; None elsewhere."""
+    """Return the value of a system variable of macOS; None on other systems."""
     if platform.system() != "Darwin":
         return None
-    return _said(["/usr/sbin/sysctl", "-n", name])
+    return _output(["/usr/sbin/sysctl", "-n", name])
 
 
 @cache
 def gpus() -> tuple[str, ...]:
-    """Names of the NVIDIA GPUs; none where their driver's tool is missing or fails."""
-    told = _said(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"])
-    return tuple(line.strip() for line in (told or "").splitlines() if line.strip())
+    """Return the names of the NVIDIA GPUs; empty if nvidia-smi is missing or fails."""
+    names = _output(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]) or ""
+    return tuple(line.strip() for line in names.splitlines() if line.strip())
 
 
-def _said(command: list[str]) -> str | None:
-    """What a program of the system prints; None if it is missing, fails or hangs."""
+def _output(command: list[str]) -> str | None:
+    """Return what a program of the system prints; None if it is missing, fails or hangs."""
     try:
-        done = subprocess.run(  # noqa: S603 - fixed commands, nothing of a user in them
+        done = subprocess.run(  # noqa: S603 - the commands are fixed, without input of a user
             command, capture_output=True, check=True, text=True, timeout=_NVIDIA_SECONDS
         )
     except (OSError, ValueError, subprocess.SubprocessError):
@@ -233,18 +248,18 @@ def _said(command: list[str]) -> str | None:
 
 
 def operating_system() -> str:
-    """Name and version: "Ubuntu 24.04", "macOS 14.5"; the kernel's where nothing else is told."""
+    """Return name and version, such as "Ubuntu 24.04" or "macOS 14.5", or those of the kernel."""
     if platform.system() == "Darwin":
         return f"macOS {platform.mac_ver()[0]}"
     try:
-        told = platform.freedesktop_os_release()
+        release = platform.freedesktop_os_release()
     except OSError:
         return f"{platform.system()} {platform.release()}"
-    return f"{told['NAME']} {told.get('VERSION_ID', '')}".strip()
+    return f"{release['NAME']} {release.get('VERSION_ID', '')}".strip()
 
 
 def cpu_model() -> str:
-    """The processor's own name, where the system tells it."""
+    """Return the name of the processor, or its architecture if the system reports no name."""
     if CPU_INFO.is_file():
         for line in CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith(("model name", "Model")):

@@ -1,7 +1,7 @@
-"""The run loop: one frame after the other, as from a camera.
+"""The run loop: times one frame after the other, as from a camera.
 
-It is ignorant on purpose (as MLPerf's LoadGen): it gets frames and callables, times the one
-callable that counts, and hands everything it saw to the writer.
+As in MLPerf's LoadGen, the loop knows nothing about models: it receives frames and callables,
+times one of the callables, and yields every measurement.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,31 +18,34 @@ OutputT = TypeVar("OutputT", covariant=True)
 ResultT = TypeVar("ResultT")
 
 WARM_UP_ROUNDS = 3
+"""Warm-up passes, unless WARM_UP_SECONDS have passed before."""
+
 WARM_UP_SECONDS = 2.0
-"""No further warm-up pass begins after this: slow frames are warm after one."""
+"""No further warm-up pass begins after this time: one pass warms up a slow network."""
 
 FEWEST_FRAMES = 3
-"""A budget leaves at least this many frames: what people cost needs a line through them."""
+"""Frames that are measured at least, whatever the budget: the line over people needs them."""
 
 BLOCK_SECONDS = 0.5
-"""A block of frames: long enough that switching entries costs nothing, short enough that a
-budget of seconds has several."""
+"""Duration of a block of frames: long enough that switching between entries costs little, short
+enough that a budget of seconds has several blocks."""
 
 
 class Process(Protocol[InputT, OutputT]):
-    """The timed callable: work and lap(stage) in, a result out."""
+    """The timed callable: it takes the work and lap(stage), and returns a result."""
 
     def __call__(self, work: InputT, lap: Callable[[str], None], /) -> OutputT: ...
 
 
 @dataclass(frozen=True)
 class Timed(Generic[ResultT]):
-    """What one frame gave.
+    """The measurement of one frame.
 
     Attributes:
-        stages: nanoseconds by stage. frame_ns: nanoseconds of the frame as a whole.
+        stages: nanoseconds by stage.
+        frame_ns: nanoseconds from start to end.
         found: what the timed callable returned; None if the frame could not be used.
-        error: why it could not; nothing else is set then.
+        error: why the frame could not be used; the other fields are empty then.
     """
 
     stages: dict[str, int]
@@ -52,10 +55,10 @@ class Timed(Generic[ResultT]):
 
 
 def warm_up(work: WorkT, process: Process[WorkT, object]) -> int:
-    """Run a frame a few times unrecorded: caches, allocators and kernels settle.
+    """Run a frame a few times without recording, until caches, allocators and kernels are warm.
 
     Returns:
-        Nanoseconds of the shortest pass: roughly what such a frame will take.
+        Nanoseconds of the shortest pass, an estimate of the time of such a frame.
     """
     clock, enough = StageClock(), Budget(WARM_UP_SECONDS)
     taken_ns: list[int] = []
@@ -74,10 +77,19 @@ def run_block(
     process: Process[WorkT, ResultT],
     seconds: float,
 ) -> Iterator[tuple[FrameT, WorkT | None, Timed[ResultT]]]:
-    """Time frames one after the other; ends after the frame that uses up the seconds.
+    """Time frames one after the other, until the seconds are used up.
 
-    prepare runs outside the clock, process inside. A frame that raises FrameError is handed
-    out with its message, and the run goes on; the work is None if it could not be prepared.
+    A frame that raises FrameError is yielded with the message of the error, and the run
+    continues.
+
+    Args:
+        frames: the frames.
+        prepare: makes the work of a frame; it runs outside the clock.
+        process: the timed callable.
+        seconds: the block ends after the frame in which this time passes.
+
+    Yields:
+        The frame, its work (None if it could not be prepared) and its measurement.
     """
     clock, budget = StageClock(), Budget(seconds)
     for frame in frames:
@@ -95,7 +107,7 @@ def run_block(
 
 
 def time_of(workload: Callable[[], object]) -> int:
-    """Nanoseconds that one call takes."""
+    """Return the nanoseconds that one call takes."""
     begin = now_ns()
     workload()
     return now_ns() - begin

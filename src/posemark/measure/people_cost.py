@@ -1,4 +1,4 @@
-"""What people cost: the time of a frame as a straight line over its number of people."""
+"""Fits the time of a frame as a straight line over its number of people."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,25 @@ _FEWEST_FRAMES = 3
 
 @dataclass(frozen=True)
 class Line:
-    """Time of a frame = base + per_person x people, in the unit of the times it was fitted to."""
+    """The time of a frame: base + per_person x people, in the unit of the fitted times."""
 
     base: float
     per_person: float
 
 
 def fit(people: Sequence[int] | Floats, times: Sequence[float] | Floats) -> Line | None:
-    """The least-squares line through the frames of a run, frames without people among them.
+    """Fit the least-squares line to the frames of a run, including frames without people.
 
-    Neither part is below zero: people do not save time, and where noise says so the best line
-    under that condition is flat, or goes through nothing. None where frames are fewer than 3
-    or all hold equally many people: no line is determined.
+    Neither part is negative, as people do not save time. If noise suggests otherwise, the best
+    line under this condition is constant, or passes through the origin.
+
+    Args:
+        people: the number of people of each frame.
+        times: the time of each frame.
+
+    Returns:
+        The line; None if no line is determined, with fewer than 3 frames or if all frames have
+        equally many people.
     """
     x, y = np.asarray(people, np.float64), np.asarray(times, np.float64)
     if len(x) < _FEWEST_FRAMES or not np.ptp(x):

@@ -1,8 +1,8 @@
-"""What people cost, as a line through parts that rest on different frames, with its interval.
+"""Fits the cost of people as a sum of lines that rest on different frames, with its interval.
 
-Entries of one network infer equally fast, so their inference is one line through the frames of
-all of them; what an entry does before and after is a line of its own. How far the sum can be
-relied on is the jackknife over runs of neighbouring blocks: each is left out in turn.
+Entries of one network have equal inference times, so their inference is one line through the
+frames of all of them; the other stages of an entry are a line of its own. The interval of the
+sum comes from a jackknife over runs of neighbouring blocks, each of which is left out in turn.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,11 @@ from posemark.measure.speed_interval import FEWEST_BLOCKS, LEVEL, student_t
 
 @dataclass(frozen=True)
 class Part:
-    """Sums over runs of blocks: (R, 5) of 1, people, people^2, ms, people x ms.
+    """A part of the time of a frame, as sums over R runs of blocks.
 
-    sloped: whether its time follows the people; else it is averaged.
+    Attributes:
+        sums: (R, 5) sums of 1, people, people^2, ms and people x ms.
+        sloped: whether the time depends on the people; else it is averaged.
     """
 
     sums: Floats
@@ -28,24 +30,27 @@ class Part:
 
     @classmethod
     def of(cls, blocks: Sequence[Sequence[tuple[int, float]]], sloped: bool = True) -> "Part":
-        """From (people, ms) of every frame, by block, in the order they ran."""
+        """Make a part from (people, ms) of every frame, by block, in the order they ran."""
         sums = np.array([_sums(block) for block in blocks], np.float64).reshape(-1, 5)
         run = round(len(sums) ** (1 / 3)) or 1
         starts = range(0, len(sums), run)
         return cls(np.array([sums[at : at + run].sum(0) for at in starts]).reshape(-1, 5), sloped)
 
     def joined(self, others: Sequence["Part"]) -> "Part":
-        """With the runs of others behind its own."""
+        """Return a part with the runs of other parts appended to its own."""
         return Part(np.concatenate([self.sums, *(each.sums for each in others)]), self.sloped)
 
     def without_each(self, runs: int) -> Floats:
-        """(runs, 2): base and slope without each run of blocks; beyond its own, with all."""
+        """Return (runs, 2) base and slope with each run of blocks left out.
+
+        runs: the number of rows; rows beyond the part's own runs use all of its blocks.
+        """
         left = self.sums.sum(0) - self.sums
         full = np.repeat(self.sums.sum(0)[None], runs - len(left), 0)
         return self._lines(np.concatenate([left, full]))
 
     def line(self) -> Floats:
-        """(2,): base and slope; not finite where none is determined."""
+        """Return (2,) base and slope; not finite if no line is determined."""
         return self._lines(self.sums.sum(0)[None])[0]
 
     def _lines(self, sums: Floats) -> Floats:
@@ -61,9 +66,9 @@ def _sums(block: Sequence[tuple[int, float]]) -> list[float]:
 
 
 def line_of(parts: Sequence[Part]) -> Line | None:
-    """The sum of the parts' lines, of which neither number is below zero (measure.fit).
+    """Return the sum of the parts' lines, with neither number negative (people_cost.fit).
 
-    None where the frames of a part determine no line.
+    None if the frames of a part determine no line.
     """
     base, slope = (float(each) for each in np.sum([part.line() for part in parts], 0))
     if not np.isfinite(base + slope):
@@ -75,16 +80,21 @@ def line_of(parts: Sequence[Part]) -> Line | None:
 
 
 def spread_of(parts: Sequence[Part], blocks: int) -> tuple[float, float, float] | None:
-    """The squared half width, ms^2, of the 95 % interval at n people: (a, b, c) of a + bn + cn^2.
+    """Return the half width of the 95 % interval of the time of a frame, as a function of people.
 
-    blocks: of the entry itself. None with fewer than FEWEST_BLOCKS, or where no line is
-    determined without one of the runs.
+    Args:
+        parts: the parts of the time.
+        blocks: the number of blocks of the entry itself.
+
+    Returns:
+        (a, b, c) of the squared half width a + bn + cn^2 in ms^2 at n people. None with fewer
+        than FEWEST_BLOCKS blocks, or if no line is determined once a run is left out.
     """
     runs = max(len(part.sums) for part in parts)
     own = min(len(part.sums) for part in parts)
     if blocks < FEWEST_BLOCKS:
         return None
-    with np.errstate(invalid="ignore"):  # no line is infinity, and less another it is nothing
+    with np.errstate(invalid="ignore"):  # an undetermined line is infinite; inf - inf is nan
         off = np.sum([part.without_each(runs) - part.line() for part in parts], 0)
     if not np.isfinite(off).all():
         return None
@@ -95,9 +105,15 @@ def spread_of(parts: Sequence[Part], blocks: int) -> tuple[float, float, float] 
 def fps_interval(
     line: Line, spread: tuple[float, float, float], people: float
 ) -> tuple[float, float]:
-    """The ends of the 95 % interval of FPS with so many people; infinity where none is known.
+    """Return the ends of the 95 % interval of FPS for a number of people.
 
-    line: in ms. spread: as spread_of gives it.
+    Args:
+        line: the time of a frame in ms.
+        spread: the result of spread_of.
+        people: the number of people.
+
+    Returns:
+        The lower and the upper end; the upper end is infinite if the time may be zero.
     """
     a, b, c = spread
     takes = line.base + line.per_person * people

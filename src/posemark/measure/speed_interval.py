@@ -1,9 +1,9 @@
-"""How far a mean speed can be relied on: bootstrap intervals over blocks of frames.
+"""Computes intervals of a mean speed by a bootstrap over blocks of frames.
 
-Frames in a row share what the machine was doing, so they are no independent samples. Blocks of
-half a second nearly are, and what still links neighbours is kept by resampling runs of
-consecutive blocks (Künsch 1989, circular: Politis and Romano 1992). Nothing is trimmed: a stall
-was part of the run.
+Consecutive frames share the state of the machine, so they are not independent samples. Blocks of
+half a second nearly are, and the remaining dependence of neighbours is kept by resampling runs
+of consecutive blocks (Künsch 1989; circular: Politis and Romano 1992). Nothing is trimmed,
+because a stall was part of the run.
 """
 
 import math
@@ -17,13 +17,13 @@ from posemark.core.frame import Floats
 from posemark.measure.people_cost import Line, fit
 
 FEWEST_BLOCKS = 5
-"""Fewer blocks say too little about their own spread."""
+"""Least number of blocks for an interval; fewer say too little about their own spread."""
 
 FEWEST_LINE_FRAMES = 10
-"""The least frames behind a line of what people cost before it may answer a question."""
+"""Least number of frames behind a line over people before it may answer a question."""
 
 MOST_HALF_WIDTH = 0.05
-"""Of an interval of FPS that decides: entries 10 % apart can still be told from each other."""
+"""Largest relative half width of an interval of FPS that can distinguish entries 10 % apart."""
 
 LEVEL = 0.95
 _RESAMPLES = 2000
@@ -32,7 +32,7 @@ _SEED = 0  # the same blocks always give the same interval
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and the ends of its confidence interval."""
+    """An estimate and the ends of its confidence interval."""
 
     point: float
     low: float
@@ -40,16 +40,22 @@ class Interval:
 
     @property
     def half_width(self) -> float:
-        """The distance from the point to the farther end, as a share of the point."""
+        """Return the distance from the point to the farther end, as a share of the point."""
         return max(self.high - self.point, self.point - self.low) / self.point
 
 
 def ratio_interval(
     top: Sequence[float] | Floats, bottom: Sequence[float] | Floats, level: float = LEVEL
 ) -> Interval | None:
-    """The interval of sum(top) / sum(bottom) over B blocks, in the order they ran.
+    """Return the interval of sum(top) / sum(bottom) over B blocks, in the order they ran.
 
-    None with fewer than FEWEST_BLOCKS blocks, or where a sum is zero.
+    Args:
+        top: (B,) numerators.
+        bottom: (B,) denominators.
+        level: the confidence level (0..1).
+
+    Returns:
+        The interval; None with fewer than FEWEST_BLOCKS blocks, or if a sum is zero.
     """
     tops, bottoms = np.asarray(top, np.float64), np.asarray(bottom, np.float64)
     if len(tops) < FEWEST_BLOCKS or not (tops.sum() > 0 and bottoms.sum() > 0):
@@ -61,29 +67,29 @@ def ratio_interval(
 
 
 def _deviations(tops: Floats, bottoms: Floats, run: int) -> Floats:
-    """Logarithms of resampled over actual ratio; no end of the interval can be below zero."""
+    """Return log(resampled ratio / actual ratio); with logarithms no end can be negative."""
     starts = _starts(len(tops), run)
     some_tops, some_bottoms = (_runs(each, run)[starts].sum(1) for each in (tops, bottoms))
-    told = (some_tops > 0) & (some_bottoms > 0)  # blocks without people can cost no time at all
-    return np.log(some_tops[told] / some_bottoms[told] * (bottoms.sum() / tops.sum()))
+    valid = (some_tops > 0) & (some_bottoms > 0)  # blocks without people may take no time at all
+    return np.log(some_tops[valid] / some_bottoms[valid] * (bottoms.sum() / tops.sum()))
 
 
 def _starts(count: int, run: int) -> "np.ndarray[tuple[int, int], np.dtype[np.int64]]":
-    """Where the runs of each resample begin: (_RESAMPLES, runs)."""
+    """Return (_RESAMPLES, runs) the first block of each run in each resample."""
     return np.random.default_rng(_SEED).integers(0, count, (_RESAMPLES, round(count / run)))
 
 
 def _runs(blocks: Floats, run: int) -> Floats:
-    """The sum of the run of blocks that begins at each one; the last are followed by the first."""
+    """Return the sum of the run that begins at each block; the first follow the last (circular)."""
     return np.sum([np.roll(blocks, -step) for step in range(run)], axis=0)
 
 
 def _widening(count: int, run: int, level: float) -> float:
-    """What makes up for how few runs there are, so that few blocks do not look precise.
+    """Return the factor that corrects the interval for a small number of runs.
 
-    Runs vary less around their own mean than around the true one, by 1 - run / count; and the
-    spread itself is known from count / run runs only (Student's t). Resamples hold whole runs,
-    not exactly `count` blocks. Measured coverage: tests/measure/test_interval.py.
+    Runs vary less around their own mean than around the true mean, by 1 - run / count; and their
+    spread is estimated from count / run runs only (Student's t). Resamples consist of whole
+    runs, not of exactly `count` blocks. tests/measure/test_speed_interval.py measures coverage.
     """
     runs, tail = count / run, (1 + level) / 2
     spread = math.sqrt(round(runs) / (runs - 1))
@@ -91,9 +97,13 @@ def _widening(count: int, run: int, level: float) -> float:
 
 
 def student_t(probability: float, freedom: float) -> float:
-    """The quantile of Student's t, by Fisher's expansion (Abramowitz and Stegun 26.7.5).
+    """Return a quantile of Student's t, by Fisher's expansion (Abramowitz and Stegun 26.7.5).
 
-    Within 0.3 % from 4 degrees of freedom on, 3 % at 2.
+    The relative error is 3 % with 2 degrees of freedom and below 0.3 % from 4 on.
+
+    Args:
+        probability: 0..1.
+        freedom: degrees of freedom.
     """
     z = NormalDist().inv_cdf(probability)
     terms = (
@@ -105,14 +115,18 @@ def student_t(probability: float, freedom: float) -> float:
 
 
 def pose_interval(blocks: Sequence[Sequence[tuple[int, int]]]) -> Interval | None:
-    """The interval of the speed over these very frames, as a share of it: its point is 1.
+    """Return the interval of the speed over exactly these frames, relative to that speed.
 
-    blocks: (load, pose nanoseconds) of every measured frame, by block, in the order they ran;
-    the load is what a frame's time mostly follows, people or pixels. What is resampled is
-    expected over measured time (block_times), so the interval is that of the measurement, not
-    of the mix of frames in the data.
+    The ratio of expected to measured time (block_times) is resampled. The interval thus
+    describes the measurement, not the mix of frames in the data.
 
-    None with fewer than FEWEST_BLOCKS blocks, or where no time was measured.
+    Args:
+        blocks: (load, pose nanoseconds) of every measured frame, by block, in the order they
+            ran. The load is what the time of a frame mostly depends on: people or pixels.
+
+    Returns:
+        The interval, with its point at 1. None with fewer than FEWEST_BLOCKS blocks, or if no
+        time was measured.
     """
     expected, measured = block_times(blocks)
     relative = ratio_interval(expected, measured)
@@ -122,10 +136,13 @@ def pose_interval(blocks: Sequence[Sequence[tuple[int, int]]]) -> Interval | Non
 
 
 def block_times(blocks: Sequence[Sequence[tuple[int, int]]]) -> tuple[Floats, Floats]:
-    """Expected and measured nanoseconds of each block that has frames.
+    """Return expected and measured nanoseconds of each block that has frames.
 
-    blocks: as for pose_interval. Expected is what the line through all these frames says of
-    their load; where it is not determined, every frame is expected to take the same.
+    The expected time of a frame is the value at its load of the line through all these frames;
+    if no line is determined, all frames are expected to take equally long.
+
+    Args:
+        blocks: the argument of pose_interval.
     """
     used = [block for block in blocks if block]
     if not used:

@@ -1,7 +1,7 @@
-"""What the machine did while a block of frames ran.
+"""Reads the activity of the machine while a block of frames runs.
 
-A figure that the platform does not tell, or that a sensor fails to give, is None: a zero would
-say that nothing happened.
+A reading that the platform does not provide, or whose sensor fails, is None: a zero would mean
+that nothing happened.
 """
 
 import platform
@@ -19,20 +19,20 @@ from posemark.measure.clock import now_ns
 T = TypeVar("T")
 
 _FAILURES = (OSError, RuntimeError, ValueError, LookupError, AttributeError)
-"""Of a sensor: no such file, no permission, not made for this system, nonsense in a file."""
+"""Exceptions of a sensor that is missing, not permitted, not supported, or has invalid content."""
 
 _BUSY = ("user", "nice", "system", "irq", "softirq")
-"""What a core did for somebody; neither idle nor waiting for a disk. Guests are in user."""
+"""CPU times in which a core works: neither idle nor waiting for a disk. user includes guests."""
 
 _PLAUSIBLE_CELSIUS = (0.0, 150.0)
-"""A sensor that is not connected says -128, 0 or 255."""
+"""Limits of a valid temperature; a sensor that is not connected reports -128, 0 or 255."""
 
 
 @dataclass(frozen=True)
 class Readings:
-    """The figures of one block, as records.schema.BlockLine explains them.
+    """The readings of one block; records.schema.BlockLine explains them.
 
-    held_ns is a sum over cores, as the CPU times are: it can exceed wall_ns.
+    held_ns is a sum over cores, like the CPU times, so it can exceed wall_ns.
     """
 
     wall_ns: int
@@ -51,7 +51,7 @@ class Readings:
 
 @dataclass(frozen=True)
 class _Times:
-    """The clock and CPU times, read together at the very edge of a block."""
+    """The clock and CPU times, read together at the beginning or end of a block."""
 
     wall_ns: int
     own: resource.struct_rusage
@@ -69,8 +69,10 @@ class _Counts:
 class Watch:
     """Reads counters before and after a block: start(), the block, stop().
 
-    root: of the file system. counters: of energy; those of this machine by default.
-    now: nanoseconds.
+    Args:
+        root: the root of the file system.
+        counters: the energy counters; None for those of this machine.
+        now: returns monotonic nanoseconds.
     """
 
     def __init__(
@@ -80,23 +82,23 @@ class Watch:
         now: Callable[[], int] = now_ns,
     ) -> None:
         self._counters = energy.counters(root) if counters is None else counters
-        self._quotas = _told(lambda: list(_quotas(root))) or []
+        self._quotas = _reading(lambda: list(_quotas(root))) or []
         self._throttle_files = _throttle_files(root)
         self._now = now
         self.start()
 
     def start(self) -> None:
-        """Begin a block; times are read last, so that the reading is not part of it."""
+        """Begin a block; times are read last, so that reading the counters is not part of it."""
         self._counts = self._read_counts()
         self._times = self._read_times()
 
     def sample(self) -> None:
-        """Between frames: makes the energy of sensors that know only power more exact."""
+        """Sample power sensors between frames, which makes their energy more exact."""
         for counter in self._counters:
-            _told(counter.sample)
+            _reading(counter.sample)
 
     def stop(self) -> Readings:
-        """What happened since start(); times are read first."""
+        """Return the readings since start(); times are read first."""
         times, began = self._read_times(), self._times
         counts, before = self._read_counts(), self._counts
         own = _cpu_ns(times.own) - _cpu_ns(began.own)
@@ -109,8 +111,8 @@ class Watch:
             held_ns=_rise(before.held_ns, counts.held_ns),
             major_faults=times.own.ru_majflt - began.own.ru_majflt,
             preempted=times.own.ru_nivcsw - began.own.ru_nivcsw,
-            mhz=_told(_mhz),
-            celsius=_told(_celsius),
+            mhz=_reading(_mhz),
+            celsius=_reading(_celsius),
             throttles=_rise(before.throttles, counts.throttles),
             energy_j={
                 name: joules - before.joules[name]
@@ -121,19 +123,20 @@ class Watch:
         )
 
     def _read_times(self) -> _Times:
-        busy, stolen = _told(_machine_cpu_ns) or (None, None)
+        busy, stolen = _reading(_machine_cpu_ns) or (None, None)
         return _Times(self._now(), resource.getrusage(resource.RUSAGE_SELF), busy, stolen)
 
     def _read_counts(self) -> _Counts:
-        joules = {counter.name: _told(counter.joules) for counter in self._counters}
+        joules = {counter.name: _reading(counter.joules) for counter in self._counters}
         return _Counts(
-            _told(lambda: _sum(quota() for quota in self._quotas)),
-            _told(lambda: _sum(int(file.read_text()) for file in self._throttle_files)),
+            _reading(lambda: _sum(quota() for quota in self._quotas)),
+            _reading(lambda: _sum(int(file.read_text()) for file in self._throttle_files)),
             {name: known for name, known in joules.items() if known is not None},
         )
 
 
-def _told(sensor: Callable[[], T]) -> T | None:
+def _reading(sensor: Callable[[], T]) -> T | None:
+    """Return the reading of a sensor; None if the sensor fails."""
     try:
         return sensor()
     except _FAILURES:
@@ -145,7 +148,7 @@ def _rise(before: int | None, after: int | None) -> int | None:
 
 
 def _sum(counts: Iterator[int]) -> int | None:
-    """None of none: there is nothing that counts."""
+    """Return the sum; None without any counter, which is not the same as zero."""
     numbers = list(counts)
     return sum(numbers) if numbers else None
 
@@ -159,9 +162,9 @@ def _peak_rss(usage: resource.struct_rusage) -> int:
 
 
 def _machine_cpu_ns() -> tuple[int, int | None] | None:
-    """Of all cores since boot: busy, and stolen by the hypervisor. None if all is zero.
+    """Return the busy and the stolen time of all cores since boot; None if all times are zero.
 
-    Some sandboxes have a /proc/stat in which nothing ever happened.
+    Some sandboxes have a /proc/stat that only holds zeros. Time is stolen by a hypervisor.
     """
     times: Any = psutil.cpu_times()
     if not any(times):
@@ -184,15 +187,15 @@ def _celsius() -> float | None:
 
 
 def _quotas(root: Path) -> Iterator[Callable[[], int]]:
-    """For each cgroup that holds this process and could hold it back: the time it did, ns.
+    """Yield, for each cgroup of this process with CPU statistics, a reader of its held time, ns.
 
-    A quota may be set on any group around the process's own, each counts its own.
+    A quota may be set on the process's own group and on any of its parents; each has a counter.
     """
     for line in _lines(root / "proc/self/cgroup"):
         _, controllers, group = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        # Version 2 has no controllers here, and one tree; version 1 has a tree for each.
+        # Version 2 lists no controllers here and has one tree; version 1 has one tree for each.
         key, unit = ("throttled_time", 1) if controllers else ("throttled_usec", 1000)
         around = PurePosixPath(group)
         for level in (around, *around.parents):
@@ -213,13 +216,13 @@ class _Quota:
 
 
 def _lines(file: Path) -> list[str]:
-    return (_told(file.read_text) or "").splitlines()
+    return (_reading(file.read_text) or "").splitlines()
 
 
 def _throttle_files(root: Path) -> list[Path]:
-    """The thermal events of each core and each package (Intel), one file each.
+    """Return one file of thermal events per core and one per package (Intel).
 
-    Every logical CPU has both files: those of one core, or of one package, count alike.
+    Every logical CPU has both files; those of the same core, or package, have equal counts.
     """
     files: dict[tuple[str, ...], Path] = {}
     for cpu in sorted((root / "sys/devices/system/cpu").glob("cpu[0-9]*")):

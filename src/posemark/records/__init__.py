@@ -1,1 +1,1 @@
-"""L1: schema-versioned, append-only raw records. No statistics, no rendering."""
+"""L1: raw records of runs, append-only and with a schema version. No statistics, no rendering."""

@@ -1,4 +1,4 @@
-"""Writing and reading record files, so that a killed run loses at most the line it was in."""
+"""Writes and reads record files; a killed run loses at most the line that it was writing."""
 
 import fcntl
 from collections.abc import Iterator
@@ -23,12 +23,13 @@ from posemark.records.schema import (
 )
 
 SUFFIX = ".jsonl"
+"""The suffix of record files."""
 
 LONGEST_LINE = 64 * 2**20
-"""Bytes; a frame of a thousand people has a half."""
+"""Most bytes of a line; a frame with a thousand people has about half a megabyte."""
 
 UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
-"""What decoding raises for content that does not fit."""
+"""The exceptions that decoding raises for content that does not fit its schema."""
 
 _LINES = msgspec.json.Decoder(Line)
 _STAMPS = msgspec.json.Decoder(Stamp)
@@ -36,9 +37,11 @@ _STAMPS = msgspec.json.Decoder(Stamp)
 
 @dataclass(frozen=True)
 class Block:
-    """Frames that ran one after the other, and what the machine did meanwhile.
+    """Frames that ran one after the other, and the activity of the machine meanwhile.
 
-    readings: None for the block that a killed run was in.
+    Attributes:
+        frames: the frames in order, failed ones included.
+        readings: the block's line; None for the last block of a killed run.
     """
 
     frames: list[FrameLine]
@@ -47,10 +50,17 @@ class Block:
 
 @dataclass(frozen=True)
 class Record:
-    """A record file, read. complete: the run reached its own end.
+    """The content of a record file.
 
-    blocks: in the order they ran. resumed: the later processes that went on with the run.
-    whole_bytes, whole_lines: how much of the file is finished.
+    Attributes:
+        path: the file.
+        header: its first line.
+        blocks: the blocks in the order they ran.
+        perfect: the poses decoded from perfect network outputs.
+        resumed: the processes that resumed the run.
+        complete: whether the run ended by itself.
+        whole_bytes: the bytes of all complete lines.
+        whole_lines: the number of complete lines.
     """
 
     path: Path
@@ -64,30 +74,30 @@ class Record:
 
     @property
     def good(self) -> list[FrameLine]:
-        """Every measured frame, in order; an image may occur several times."""
+        """Return every measured frame, in order; an image may occur several times."""
         return [f for block in self.blocks for f in block.frames if f.error is None]
 
     @property
     def frames(self) -> list[FrameLine]:
-        """One line per image, in order of appearance: its last measurement, or last failure."""
+        """Return the last measurement, or else the last failure, of each image, in order."""
         lines = {f.image_id: f for block in self.blocks for f in block.frames}
         return list((lines | {f.image_id: f for f in self.good}).values())
 
     @property
     def failed(self) -> list[FrameLine]:
-        """The last failure of each image that was never measured."""
+        """Return the last failure of each image that was never measured."""
         return [f for f in self.frames if f.error is not None]
 
 
 def read(path: Path) -> Record:
-    """Every finished frame of a record; a torn last line is left out.
+    """Read a record; an incomplete last line is ignored.
 
-    What is read fits its schema and belongs together: one header, lines of this run only, each
-    block with its frames.
+    The content is checked: every line has its schema, there is one header, all lines are of
+    this run, and each block has its frames.
 
     Raises:
-        RecordError: if the file is missing, no record, or of another schema, or if lines of it
-            are damaged, lost or of another run.
+        RecordError: if the file is missing, is no record, or has another schema version, or if
+            lines are damaged, lost or of another run.
     """
     lines, whole_bytes = _lines(path)
     if not lines or not isinstance(lines[0], Header):
@@ -124,12 +134,12 @@ def _blocks(path: Path, lines: list[Line]) -> list[Block]:
 
 def _require_frames(path: Path, number: int, block: BlockLine, found: int) -> None:
     if block.frames != found:
-        what = f"a block of {block.frames} frames, but {found} stand before it: lines are lost"
+        what = f"a block of {block.frames} frames has {found} frames before it: lines are lost"
         raise RecordError(_changed(path, number, what))
 
 
 def _require_order(path: Path, lines: list[Line]) -> None:
-    """One header, nothing after the end but a run that goes on, blocks in the order of time."""
+    """Require one header, blocks in order of time, and only resumed runs after an end line."""
     ended, began_ns = False, 0
     for number, line in enumerate(lines[1:], 2):
         if isinstance(line, Header):
@@ -147,9 +157,9 @@ def _require_order(path: Path, lines: list[Line]) -> None:
 
 
 def _require_each_once(path: Path, header: Header, lines: list[Line]) -> None:
-    """Lines without a run of their own can only be told apart by what no run does twice.
+    """Find lines of another run in a record whose lines do not name their run.
 
-    A burst measures no image again that it has measured.
+    A burst measures each image once, so an image that is measured twice belongs to two runs.
     """
     if header.run or header.settings.mode != "burst":
         return
@@ -164,7 +174,7 @@ def _require_each_once(path: Path, header: Header, lines: list[Line]) -> None:
 
 
 def begun(path: Path) -> bool:
-    """Whether a record holds anything: it exists and was not killed within its header."""
+    """Return whether a record exists and has a complete header."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -176,30 +186,30 @@ def _has_line(file: IO[bytes]) -> bool:
 
 
 def never_overwritten(path: Path) -> RecordError:
-    """The refusal to begin a record where there is one."""
+    """Return the error for a new record whose file exists already."""
     return RecordError(
-        f"{path} exists already, and finished work is never overwritten. Add --resume to go on "
-        "with it, or choose another --out folder."
+        f"{path} exists already, and finished work is never overwritten. Add --resume to continue "
+        "this run, or choose another --out folder."
     )
 
 
 def require_unused(path: Path) -> None:
-    """Refuse a record that a run is writing at this moment.
+    """Refuse a record that another process is writing at this moment.
 
     Raises:
-        RecordError: if so.
+        RecordError: if one is.
     """
     with path.open("rb") as file:
         _lock(path, file)
 
 
 def _lock(path: Path, file: IO[bytes]) -> None:
-    """Hold a record for this process; the lock ends with the process, however that ends."""
+    """Lock a record for this process; the lock ends with the process, even if it is killed."""
     if not _locked(file):
         file.close()
         raise RecordError(
             f"{path}: another run is writing this record at this moment. Wait until it has "
-            "finished or stop it, then go on with --resume, or choose another --out folder."
+            "finished or stop it, then continue with --resume, or choose another --out folder."
         )
 
 
@@ -208,13 +218,13 @@ def _locked(file: IO[bytes]) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # a file system without locks: nobody can hold anything there
+    except OSError:  # the file system has no locks, so no process can hold one
         return True
     return True
 
 
 def _lines(path: Path) -> tuple[list[Line], int]:
-    """The finished lines and the bytes they take."""
+    """Return the complete lines and their bytes."""
     if not path.is_file():
         raise RecordError(_unreadable(path, _kind_of(path)))
     lines: list[Line] = []
@@ -232,7 +242,7 @@ def _lines(path: Path) -> tuple[list[Line], int]:
 
 
 def _texts(path: Path) -> Iterator[bytes]:
-    """The lines that end; a torn last one does not."""
+    """Yield the lines that end with a newline; an incomplete last line does not."""
     with path.open("rb") as file:
         while (text := file.readline(LONGEST_LINE)).endswith(b"\n"):
             yield text
@@ -264,7 +274,7 @@ def _checked(text: bytes) -> Line:
 
 
 def _require_stamp(path: Path, number: int, header: Line, text: bytes) -> None:
-    """Refuse a line that another run wrote, or that stands elsewhere than it was written."""
+    """Refuse a line of another run, or one whose number is not its place in the file."""
     expected = _stamp(header, number)
     try:
         stamp = _STAMPS.decode(text)
@@ -273,7 +283,7 @@ def _require_stamp(path: Path, number: int, header: Line, text: bytes) -> None:
     if stamp.run != expected.run:
         raise RecordError(_changed(path, number, "a line of another run"))
     if stamp.line != expected.line:
-        what = f"it was written as line {stamp.line}: lines are lost, doubled or out of order"
+        what = f"it was written as line {stamp.line}: lines are lost, repeated or out of order"
         raise RecordError(_changed(path, number, what))
 
 
@@ -283,20 +293,20 @@ def _stamp(header: Line, number: int) -> Stamp:
 
 
 def _require_schema(path: Path, first: bytes) -> None:
-    """Refuse a record whose header was written under another schema, even if it would fit."""
+    """Refuse a record with another schema version, even if its header could be decoded."""
     try:
         found = msgspec.json.decode(first, type=dict[str, object]).get("schema", SCHEMA)
     except UNREADABLE:
         return
     if found != SCHEMA:
         raise RecordError(
-            f"{path}: this record has schema {found!r:.40}, this PoseMark reads schema {SCHEMA}. "
-            "Use the version that wrote it, or run again."
+            f"{path}: this record has schema {found!r:.40}, but this PoseMark reads schema "
+            f"{SCHEMA}. Use the version that wrote it, or run again."
         )
 
 
 def in_short(error: Exception) -> str:
-    """What is wrong, though the value itself, which it may quote, be long."""
+    """Return the text of an error, cut if it is long because it quotes a long value."""
     text = str(error)
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."
 
@@ -319,9 +329,9 @@ def _changed(path: Path, number: int, what: str) -> str:
 
 
 class Writer:
-    """Appends lines to a record; each is handed to the system before the next frame.
+    """Appends lines to a record; each line is passed to the system before the next frame.
 
-    While it is open no other Writer can open the record.
+    While a Writer is open, no other Writer can open the same record.
     """
 
     def __init__(self, path: Path, file: IO[bytes], run: str, lines: int) -> None:
@@ -330,10 +340,10 @@ class Writer:
 
     @classmethod
     def create(cls, path: Path, header: Header) -> "Writer":
-        """Start a new record.
+        """Start a new record and write its header.
 
         Raises:
-            RecordError: if there is one already; nothing is overwritten.
+            RecordError: if the record exists already; nothing is overwritten.
             RunError: if it cannot be written.
         """
         try:
@@ -354,10 +364,11 @@ class Writer:
 
     @classmethod
     def append(cls, record: Record) -> "Writer":
-        """Go on with a record; the remains of a torn line, never a finished one, are cut.
+        """Continue a record; an incomplete last line is removed, complete lines never are.
 
         Raises:
-            RecordError: if another process writes it, or has written since it was read.
+            RecordError: if another process writes the record, or has written to it since it was
+                read.
             RunError: if it cannot be written.
         """
         path = record.path
@@ -371,18 +382,18 @@ class Writer:
             file.close()
             raise RecordError(
                 f"{path}: another run has written to this record in the meantime. Use --resume "
-                "again to go on from there."
+                "again to continue from there."
             )
         file.truncate(record.whole_bytes)
         file.seek(record.whole_bytes)
         return cls(path, file, record.header.run, record.whole_lines)
 
     def write(self, line: Line) -> None:
-        """Append one line; it is with the system when this returns.
+        """Append one line; the system has received it when this returns.
 
         Raises:
-            RecordError: if the line holds what could not be read back; nothing is written.
-            RunError: if the system refuses, as on a full disk.
+            RecordError: if the line could not be read back; nothing is written then.
+            RunError: if it cannot be written, for example because the disk is full.
         """
         fields: dict[str, Any] = msgspec.to_builtins(line)
         self._lines += 1
@@ -393,8 +404,8 @@ class Writer:
             _checked(text)
         except UNREADABLE as error:
             raise RecordError(
-                f"{self._path}: a line of this run cannot be kept, since it could not be read "
-                f"again ({in_short(error)}). This is a fault of PoseMark or of the model: please "
+                f"{self._path}: a line of this run cannot be kept, because it could not be read "
+                f"back ({in_short(error)}). This is a fault of PoseMark or of the model: please "
                 "report it."
             ) from error
         try:
@@ -409,12 +420,12 @@ class Writer:
         self.close()
 
     def close(self) -> None:
-        """Nothing can be written after this."""
+        """Close the file and release the record for other processes."""
         self._file.close()
 
 
 def _write_all(file: IO[bytes], content: bytes) -> None:
-    # Unbuffered, so that close() has nothing left to write; such a file may take a part only.
+    # The file is unbuffered, so that close() has nothing to write. A write may take a part only.
     rest = memoryview(content)
     while rest:
         rest = rest[file.write(rest) :]
@@ -423,6 +434,6 @@ def _write_all(file: IO[bytes], content: bytes) -> None:
 def _unwritable(path: Path, error: OSError) -> RunError:
     return RunError(
         f"{path}: the record cannot be written ({error.strerror}). Every finished frame is kept. "
-        "Make room or mend the permissions, then go on with --resume, or choose another --out "
-        "folder."
+        "Make room or correct the permissions, then continue with --resume, or choose another "
+        "--out folder."
     )

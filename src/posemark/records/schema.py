@@ -1,8 +1,8 @@
-"""The lines of a run record.
+"""Defines the lines of a run record.
 
 A record is one JSONL file per entry: a header, one line per frame, one line per block of frames
-with what the machine did meanwhile, and an end line once the run finished. Nothing derived is
-stored: figures are made from these lines each time.
+with the activity of the machine during the block, and an end line once the run has finished.
+Nothing derived is stored; figures are computed from these lines each time.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,13 +13,13 @@ from msgspec import Meta
 from posemark.core.stages import STAGES
 
 SCHEMA = 2
+"""The version of this format; a record of another version is refused."""
 
 FARTHEST = 1e9
-"""Pixels that a coordinate may be away from an image, and the most that a score may be: what is
-beyond is no pose but an overflow."""
+"""Largest absolute value of a coordinate (px) or a score; larger values come from an overflow."""
 
-# What a field may hold is declared here and held when a record is read, so that no arithmetic
-# behind it has to ask again. The limits only keep out what no run can have written.
+# The ranges of the fields are checked when a record is read, so that the code that computes with
+# them need not check again. They only exclude values that no run can have written.
 Count = Annotated[int, Meta(ge=0, le=10**9)]
 Positive = Annotated[int, Meta(ge=1, le=10**9)]
 Size = Annotated[int, Meta(ge=0, le=10**18)]
@@ -33,11 +33,21 @@ Coordinate = Annotated[float, Meta(ge=-FARTHEST, le=FARTHEST)]
 FileName = Annotated[str, Meta(pattern=r"^(?!\.{1,2}$)[^/\\\x00-\x1f]{1,255}$")]
 
 KEYPOINTS = 17
+"""Key points of a person (COCO's)."""
+
 Keypoints = Annotated[list[Coordinate], Meta(min_length=3 * KEYPOINTS, max_length=3 * KEYPOINTS)]
 
 
 class Published(msgspec.Struct, frozen=True):
-    """A published AP (0..1) on COCO val2017 and the settings it was measured at."""
+    """A published AP (0..1) on COCO val2017 with the settings of its measurement.
+
+    Attributes:
+        ap: AP (0..1).
+        boxes: the boxes used; begins with gt or detected, or with single or multi (scales) for
+            bottom-up models.
+        flip: whether the flip test was used.
+        source: where the figure was published.
+    """
 
     ap: Share
     boxes: Annotated[str, Meta(pattern=r"^\w")]
@@ -46,7 +56,7 @@ class Published(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Something a result depends on, by name and content hash."""
+    """An input that a result depends on, identified by its name and the hash of its content."""
 
     name: str
     sha256: str
@@ -54,16 +64,28 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Everything a user can choose that changes the figures.
+    """All choices of the user that change the figures.
 
-    convention: of a top-down model's boxes, "" for bottom-up. scales: of a bottom-up model's
-    input. mode: burst, sustained or paced; camera_fps: of the paced camera. runtime,
-    precision, device: what the network ran on; a session that is anything else never opens.
-    The runtime's own words for the device are in the environment, as ran_on. layout: of the
-    maps, where another than the runtime's own was asked for. calibrated_on: the data that
-    int8 ranges were chosen from. max_batch: crops in one forward at most. card: hash of the
-    card that describes an exported model; None for the zoo. repeat: how many times a burst goes
-    through its frames.
+    Attributes:
+        convention: the box convention of a top-down model; "" for bottom-up models.
+        codec: the name of the codec.
+        flip: whether the flip test was used.
+        persons: serial (one crop per forward pass) or batched (several crops of a frame).
+        min_score: the least score of the boxes that are used.
+        threads: the number of threads of the runtime.
+        runtime: the name of the runtime. A session with another runtime, precision or device is
+            never opened.
+        precision: the precision of the network.
+        scales: the scales of a bottom-up model's input.
+        mode: burst, sustained or paced.
+        camera_fps: the frames per second of the camera in paced mode; else None.
+        device: the device of the network. The runtime's own name for it is stored in the
+            environment as ran_on.
+        layout: the memory layout of feature maps; None for the runtime's own choice.
+        calibrated_on: the data from which int8 ranges were chosen; None without calibration.
+        max_batch: the most crops in one forward pass.
+        card: the hash of the card of an exported model; None for a model of the zoo.
+        repeat: how many times a burst runs through its frames.
     """
 
     convention: str
@@ -86,11 +108,16 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Given(msgspec.Struct, frozen=True):
-    """What was typed for inputs that the other fields tell by name and hash alone.
+    """The options as the user typed them, for inputs that other fields identify by hash only.
 
-    weights, boxes: of a checkpoint file and a detections file ("file:F"). calibrate: the data of
-    int8 ranges. card: of an exported model, unless PoseMark brings it. codec: another than the
-    model's own. Empty where there is none.
+    Each is empty if the option was not given.
+
+    Attributes:
+        weights: a checkpoint file.
+        boxes: a file of detections ("file:F").
+        calibrate: the data for int8 ranges.
+        card: the card of an exported model, unless it comes with PoseMark.
+        codec: a codec other than the model's own.
     """
 
     weights: str = ""
@@ -101,12 +128,24 @@ class Given(msgspec.Struct, frozen=True):
 
 
 class Environment(msgspec.Struct, frozen=True):
-    """The parts of a header's environment that reports rely on; it may hold more.
+    """The parts of a header's environment that reports use; the environment may hold more.
 
-    cores: that the process could use; cpus: that the machine has. ceiling: what the machine
-    attains, multiply-accumulates or bytes a second by name, and the threads used.
-    label: the user's name for the machine. board: of the computer, as its firmware says.
-    os: name and version; system: that of the kernel. What older records lack is empty.
+    Fields that older records lack have their default.
+
+    Attributes:
+        cpu: the name of the processor.
+        cores: the number of cores that the process could use.
+        cpus: the number of logical cores of the machine.
+        system: name and version of the kernel.
+        python: the version of Python.
+        libraries: versions by package; None if a package is not installed.
+        ceiling: the peak of the machine: multiply-accumulates or bytes per second by name, and
+            the number of threads used.
+        memory_gib: the main memory in GiB.
+        label: the user's name for the machine.
+        board: the name of the computer according to its firmware.
+        gpus: the names of the GPUs.
+        os: name and version of the operating system.
     """
 
     cpu: str
@@ -124,20 +163,47 @@ class Environment(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
-    """What was run. Two runs with equal identities measured the same thing.
+    """The first line of a record: what was run, with which inputs, on which machine.
 
-    parameters, macs: None where nobody counted them (of exported models).
-    weights_bytes: of the checkpoint; of the parameters as float32 where there is none.
-    sigmas: the key points' OKS tolerances, in their order. decoder: version of the decoder's
-    rules. truth: name of the file beside the record that holds the annotations scored against.
-    own_process: no other entry ran in this process, so its peak memory is this entry's.
-    turns: how many entries took turns, block by block. network: name of the network; models that
-    share it infer equally fast at the same input size. Empty in records before it was written.
-    run: an arbitrary name that every line of the run repeats, beside its number; empty in
-    records before it was written. photographs: whether the frames are; None in records before
-    it was written.
-    data_notes: what was left out of annotations and boxes or filled in, one sentence each.
-    given: what to type to run it again; empty in records before it was written.
+    Two runs with equal identities measured the same thing. Fields that older records lack have
+    their default.
+
+    Attributes:
+        entry: the name of the entry in its suite or on the command line.
+        letter: the letter of the configuration in the blog post; None if it has none.
+        model: the name of the model.
+        family: the family of the model.
+        approach: top-down or bottom-up.
+        input_hw: height and width of the network's input, in pixels.
+        licence: the licence of the model's code.
+        parameters: the number of parameters; None if unknown (exported models).
+        macs: multiply-accumulates of one forward pass; None if unknown (exported models).
+        weights: the checkpoint.
+        data: the data set.
+        boxes: the source of the person boxes.
+        box_kind: gt, detected or none.
+        settings: the choices of the user.
+        published: the published AP for the model; None if there is none.
+        environment: the machine and the software; `facts` gives the parts that reports use.
+        posemark: the version of PoseMark.
+        protocol: the version of the measurement protocol.
+        truth: the name of the file beside the record with the annotations to score against.
+        started: date and time of the start (UTC, ISO 8601).
+        weights_bytes: the size of the checkpoint, or of the parameters as float32 if there is
+            no checkpoint.
+        sigmas: the OKS sigmas, in the order of the key points.
+        decoder: the version of the decoder's rules.
+        own_process: whether no other entry ran in this process, so that the peak memory is that
+            of this entry.
+        turns: the number of entries that took turns, block by block.
+        schema: the version of this format.
+        network: the name of the network; models that share it have equal inference times at the
+            same input size.
+        run: an arbitrary name of the run that every line repeats, together with its number.
+        data_notes: one sentence for each thing that was left out of annotations and boxes, or
+            filled in.
+        photographs: whether the frames are photographs; None if unknown.
+        given: the options to type for the same run.
     """
 
     entry: str
@@ -174,25 +240,25 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
 
     @property
     def scores_ap(self) -> bool:
-        """Whether AP over the frames says something about a model: over photographs only."""
-        if self.photographs is None:  # the only drawn data set there was before this was written
+        """Return whether AP over the frames describes a model, which only photographs allow."""
+        if self.photographs is None:  # older records knew one data set of drawings
             return self.data.name != _DRAWN
         return self.photographs
 
     @property
     def facts(self) -> Environment:
-        """What the environment says in the words that reports rely on."""
+        """Return the parts of the environment that reports use."""
         return msgspec.convert(self.environment, Environment)
 
     def identity(self) -> dict[str, Any]:
-        """The part that must agree for a run to be resumed."""
+        """Return the fields that must agree for a run to be resumed."""
         fields = msgspec.to_builtins(self)
         return {k: v for k, v in fields.items() if k not in _CIRCUMSTANCES}
 
 
 _CIRCUMSTANCES = (
     *("environment", "started", "own_process", "turns", "network", "run", "data_notes"),
-    "photographs",  # follows from the data, which are part of the identity
+    "photographs",  # the data determine it, and they are part of the identity
     "given",  # a file may have moved; its hash is part of the identity
 )
 
@@ -200,29 +266,45 @@ _DRAWN = "sample"
 
 
 class People(msgspec.Struct, frozen=True, array_like=True):
-    """Poses of a frame. keypoints: per person x, y, score, 17 times; image pixels."""
+    """The poses of a frame.
+
+    Attributes:
+        scores: one score per person.
+        keypoints: per person 17 times x, y (image pixels) and score.
+    """
 
     scores: list[Coordinate]
     keypoints: list[Keypoints]
 
     def __post_init__(self) -> None:
-        """One score for each person."""
+        """Require one score per person.
+
+        Raises:
+            ValueError: if the numbers differ.
+        """
         if len(self.scores) != len(self.keypoints):
             raise ValueError(f"{len(self.scores)} scores of {len(self.keypoints)} people")
 
 
 class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit_defaults=True):
-    """One finished frame.
+    """One measurement of a frame, or its failure.
 
-    boxes: people handled: boxes run through the network (top-down), people found (bottom-up).
-    dropped: boxes that could not be cropped. pixels: of the network's inputs, all scales, where
-    they follow the size of the image (bottom-up).
-    stages: integer nanoseconds by stage. frame_ns: start to end, by the same clock.
-    poses: what the network found; None without trained weights. error: why this frame could
-    not be used; then nothing was measured, and a later line of the image holds.
-    wait_ns, skipped: in paced mode, from the camera's frame to its start here, and how many
-    newer-replaced frames of the camera were dropped just before this one.
-    An image may come several times (sustained, paced, repeat): each line is a measurement.
+    An image may occur several times (sustained, paced, repeat); each line is a measurement.
+
+    Attributes:
+        image_id: the id of the image in its data set.
+        boxes: the number of people: boxes run through the network (top-down), or people found
+            (bottom-up).
+        dropped: the number of boxes that could not be cropped.
+        stages: nanoseconds by stage.
+        frame_ns: nanoseconds from start to end of the frame, by the same clock.
+        poses: the poses found; None without trained weights.
+        error: why the frame could not be used; nothing was measured then, and a later line of
+            the same image replaces this one. None for a measurement.
+        wait_ns: in paced mode, nanoseconds from the camera's exposure to the start of the frame.
+        skipped: in paced mode, the number of camera frames dropped right before this one.
+        pixels: pixels of the network's inputs over all scales, if they follow the size of the
+            image (bottom-up); else 0.
     """
 
     image_id: Identifier
@@ -238,22 +320,32 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
 
     @property
     def load(self) -> int:
-        """What the time of a frame mostly follows: pixels where they vary, else people."""
+        """Return what the time of a frame mostly depends on: pixels if they vary, else people."""
         return self.pixels or self.boxes
 
 
 class BlockLine(msgspec.Struct, frozen=True, tag="block", tag_field="kind", omit_defaults=True):
-    """What the machine did while a block ran: the frames since the last line of this kind.
+    """The activity of the machine during a block: the frames since the last line of this kind.
 
-    frames: their number, failed ones included. began_ns: monotonic, since this machine's boot,
-    so that blocks of several entries can be put in order. wall_ns: of the whole block, work
-    outside the clock included. sentinel_ns: the fixed workload, run right before the block.
-    own_cpu_ns: CPU time of this process. other_cpu_ns: of all others on the machine.
-    stolen_ns: by the hypervisor. held_ns: that a CPU quota (cgroup) held this process back.
-    major_faults: pages read from disk. preempted: involuntary context switches.
-    mhz: mean clock of the cores. celsius: the hottest sensor. throttles: thermal throttle
-    events counted by the processor. energy_j: joules by counter. peak_rss: the most memory the
-    process ever held, bytes. None where the platform does not tell.
+    A reading that the platform does not provide is None.
+
+    Attributes:
+        frames: the number of frames, failed ones included.
+        began_ns: the monotonic start time, in nanoseconds since the machine's boot, so that the
+            blocks of several entries can be ordered.
+        wall_ns: the duration of the block, with the work outside the clock.
+        sentinel_ns: the time of the fixed workload that runs right before the block.
+        own_cpu_ns: the CPU time of this process.
+        other_cpu_ns: the CPU time of all other processes on the machine.
+        stolen_ns: the CPU time that the hypervisor took.
+        held_ns: the time for which a CPU quota (cgroup) held this process back.
+        major_faults: the number of page faults that read from a disk.
+        preempted: the number of involuntary context switches.
+        mhz: the mean clock frequency of the cores.
+        celsius: the temperature of the hottest sensor.
+        throttles: the number of thermal throttle events that the processor counted.
+        energy_j: joules by energy counter.
+        peak_rss: the largest resident memory of the process so far, in bytes.
     """
 
     frames: Count
@@ -274,33 +366,34 @@ class BlockLine(msgspec.Struct, frozen=True, tag="block", tag_field="kind", omit
 
 
 class PerfectLine(msgspec.Struct, frozen=True, tag="perfect", tag_field="kind"):
-    """What perfect outputs for the annotated boxes of one image decode to; not timed."""
+    """The poses decoded from perfect network outputs for one image's annotations; not timed."""
 
     image_id: Identifier
     people: People
 
 
 class Resumed(msgspec.Struct, frozen=True, tag="resumed", tag_field="kind"):
-    """A later process went on from here, in this environment."""
+    """A later process resumed the run from here, in this environment."""
 
     environment: dict[str, Any]
     started: str
 
 
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
-    """The run came to its end.
+    """The run ended by itself.
 
-    reason: all frames, limit, budget, precision, or
-    within: the time that all entries of the run shared was over.
+    Attributes:
+        reason: all frames, limit, budget or precision; or within, if the time that all entries
+            of the run shared was used up.
     """
 
     reason: str
 
 
 class Stamp(msgspec.Struct, frozen=True):
-    """Which run a line belongs to, and which line of it it is, from 1.
+    """The name of the run that a line belongs to, and its line number, from 1.
 
-    Written into every line beside its own fields. Empty in the lines of records without a run.
+    Both are written into every line beside its own fields; lines of older records lack them.
     """
 
     run: str = ""
@@ -311,11 +404,11 @@ Line = Header | FrameLine | BlockLine | PerfectLine | Resumed | End
 
 
 def require_whole(line: Line) -> None:
-    """What the types of a line cannot say of it.
+    """Check the conditions on a line that its types cannot express.
 
     Raises:
-        ValueError, msgspec.ValidationError: if the environment lacks what reports rely on, or a
-            measured frame lacks the time of a stage.
+        msgspec.ValidationError: if the environment lacks a part that reports use.
+        ValueError: if a measured frame lacks the time of a stage.
     """
     if isinstance(line, Header):
         msgspec.convert(line.environment, Environment)

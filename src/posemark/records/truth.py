@@ -1,4 +1,7 @@
-"""Annotations beside records, in COCO's format: a report needs nothing from elsewhere."""
+"""Reads and writes the annotations beside records, in COCO's format.
+
+With them a report needs no file from outside the run folder.
+"""
 
 import json
 from collections.abc import Sequence
@@ -14,16 +17,16 @@ from posemark.records.files import UNREADABLE, in_short
 from posemark.records.schema import KEYPOINTS, Coordinate, Identifier, Keypoints, Positive
 
 LARGEST = 2**30
-"""Bytes; the annotations of COCO's 118,000 training images are a fifth of it."""
+"""Most bytes of a truth file; COCO's 118,000 training images have a fifth of it."""
 
 Area = Annotated[float, Meta(ge=0, le=1e18)]
 LabelledPoints = Annotated[int, Meta(ge=0, le=KEYPOINTS)]
 Category = Literal[1]
-"""The only category of a truth file is the person."""
+"""The id of the person, the only category of a truth file."""
 
 
 class Image(msgspec.Struct, frozen=True):
-    """One image. width, height: pixels."""
+    """One image; width and height are in pixels."""
 
     id: Identifier
     file_name: str
@@ -32,10 +35,17 @@ class Image(msgspec.Struct, frozen=True):
 
 
 class Person(msgspec.Struct, frozen=True):
-    """One annotated person.
+    """One annotated person, in image pixels.
 
-    bbox: x, y, w, h and keypoints: x, y, visibility 17 times, in image pixels. area: px^2 of
-    the segment. num_keypoints: those with a visibility above 0.
+    Attributes:
+        id: the id of the annotation.
+        image_id: the id of the image.
+        category_id: always that of the person.
+        bbox: x, y, width, height.
+        area: the area of the segment, px^2.
+        iscrowd: 1 for a group of people, else 0.
+        keypoints: 17 times x, y, visibility (0, 1 or 2).
+        num_keypoints: the number of key points with a visibility above 0.
     """
 
     id: Identifier
@@ -48,14 +58,18 @@ class Person(msgspec.Struct, frozen=True):
     num_keypoints: LabelledPoints
 
     def __post_init__(self) -> None:
-        """The count must be that of the key points."""
+        """Require that num_keypoints is the number of labelled key points.
+
+        Raises:
+            ValueError: if it is not.
+        """
         labelled = sum(visibility > 0 for visibility in self.keypoints[2::3])
         if labelled != self.num_keypoints:
             raise ValueError(f"num_keypoints is {self.num_keypoints}, but {labelled} are labelled")
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """What is annotated. keypoints: their names, in order."""
+    """The category of the annotations; keypoints are the names of the key points, in order."""
 
     id: Category
     name: str
@@ -63,14 +77,18 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 class Truth(msgspec.Struct, frozen=True):
-    """A truth file: every image of the data, and everybody annotated in them."""
+    """A truth file: every image of the data set, and all people annotated in them."""
 
     images: list[Image]
     annotations: list[Person]
     categories: Annotated[list[Kind], Meta(min_length=1, max_length=1)]
 
     def __post_init__(self) -> None:
-        """Ids occur once, and people are in images of the file."""
+        """Require unique ids, and that every person is in an image of the file.
+
+        Raises:
+            ValueError: if this is not so.
+        """
         images = _unique("images", [image.id for image in self.images])
         _unique("annotations", [person.id for person in self.annotations])
         lost = next((p for p in self.annotations if p.image_id not in images), None)
@@ -86,14 +104,14 @@ def _unique(what: str, ids: Sequence[int]) -> set[int]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A truth file as COCO's tools take it.
+    """Read a truth file into the form that COCO's tools take.
 
     Raises:
-        RecordError: if it is no regular file, or holds something else.
+        RecordError: if the path is no regular file, or its content is not a truth file.
     """
     try:
         if not path.is_file():
-            raise RecordError(_unreadable(path, "no regular file is there"))
+            raise RecordError(_unreadable(path, "there is no regular file at this path"))
         if path.stat().st_size > LARGEST:
             raise RecordError(_unreadable(path, f"it has more than {LARGEST} bytes"))
         truth = msgspec.json.decode(path.read_bytes(), type=Truth)
@@ -106,11 +124,15 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write(truth: dict[str, Any], path: Path) -> None:
-    """Keep annotations beside records; those that are there and can be read stay.
+    """Write annotations beside records, unless there is a readable truth file already.
+
+    Args:
+        truth: the annotations in COCO's format (score.coco.truth_json).
+        path: the file.
 
     Raises:
-        RecordError: if they could not be read back; then nothing is written.
-        RunError: if the system refuses, as on a full disk.
+        RecordError: if the annotations could not be read back; nothing is written then.
+        RunError: if the file cannot be written, for example because the disk is full.
     """
     if _readable(path):
         return
@@ -119,15 +141,16 @@ def write(truth: dict[str, Any], path: Path) -> None:
         msgspec.json.decode(content, type=Truth)
     except UNREADABLE as error:
         raise RecordError(
-            f"{path}: the annotations of this data cannot be kept beside the records, since they "
-            f"hold what cannot be scored ({in_short(error)}). Mend the annotations, then run again."
+            f"{path}: the annotations of this data cannot be kept beside the records, because "
+            f"they contain values that cannot be scored ({in_short(error)}). Correct the "
+            "annotations, then run again."
         ) from error
     try:
         write_whole(path, content)
     except OSError as error:
         raise RunError(
             f"{path}: the annotations cannot be written beside the records ({error.strerror}). "
-            "Make room or mend the permissions, or choose another --out folder."
+            "Make room or correct the permissions, or choose another --out folder."
         ) from error
 
 
@@ -142,5 +165,5 @@ def _readable(path: Path) -> bool:
 def _unreadable(path: Path, why: str) -> str:
     return (
         f"{path}: the annotations that belong to these records cannot be read ({why}). Keep the "
-        "files of a run folder together, or run again: they are made anew."
+        "files of a run folder together, or run again to write them anew."
     )

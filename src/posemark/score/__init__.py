@@ -1,1 +1,1 @@
-"""L4: predictions and ground truth -> accuracy. Pure."""
+"""L4: computes accuracy from predictions and ground truth. Pure."""

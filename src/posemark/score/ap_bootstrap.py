@@ -1,4 +1,4 @@
-"""How much AP owes to the choice of images: a bootstrap over them."""
+"""Estimates by a bootstrap how much AP depends on the choice of images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +12,27 @@ from posemark.core.frame import Floats
 from posemark.score.coco import Judged
 
 FEWEST_IMAGES = 10
-"""Images with people. Fewer resampled say more about each other than about other images."""
+"""Least number of images with people; fewer images do not represent others."""
 
 _SEED = 0
 
 _NUMBERS = 2**18
-"""In an array over several resamples: two megabytes, which a processor's cache can hold."""
+"""Most numbers in an array over several resamples: 2 MB, which fits a processor's cache."""
 
 
 def resampled_aps(judged: Judged, resamples: int = 200) -> tuple[float, ...]:
-    """AP (0..1) over sets of images drawn with replacement, each with all people and detections.
+    """Compute AP over sets of images that are drawn with replacement.
 
-    Nothing below FEWEST_IMAGES images with people. The draws depend on the images and their
-    truth alone: evaluations of the same images are paired, number by number.
+    Each image comes with all of its people and detections. The draws depend only on the images
+    and their people, so the results of two evaluations of the same images are paired.
+
+    Args:
+        judged: the evaluation.
+        resamples: the number of sets to draw.
+
+    Returns:
+        AP (0..1) of each set that has people; empty with fewer than FEWEST_IMAGES images with
+        people.
     """
     if np.count_nonzero(judged.matches.counted) < FEWEST_IMAGES:
         return ()
@@ -35,20 +43,20 @@ def resampled_aps(judged: Judged, resamples: int = 200) -> tuple[float, ...]:
 
 @lru_cache(maxsize=1)
 def _draws(images: int, resamples: int) -> NDArray[np.intp]:
-    """(S, I) how often each image is drawn: the same for all rows of a report, so made once."""
+    """Return (S, I) how often each image is drawn; cached, as all rows of a report share it."""
     generator = np.random.default_rng(_SEED)
     return generator.multinomial(images, np.full(images, 1 / images), resamples)
 
 
 def ap_interval(aps: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
-    """Where AP (0..1) of as many images of this kind would lie: a percentile interval.
+    """Return the percentile interval of AP for another set of as many images of this kind.
 
     Args:
-        aps: resampled ones.
-        level: share of them between the ends.
+        aps: resampled APs (0..1).
+        level: the share of them between the ends.
 
     Returns:
-        Both ends; None where there are no resampled APs.
+        The lower and the upper end; None without resampled APs.
     """
     if not aps:
         return None
@@ -57,14 +65,15 @@ def ap_interval(aps: Sequence[float], level: float = 0.95) -> tuple[float, float
 
 
 def difference_interval(one: Sequence[float], other: Sequence[float]) -> tuple[float, float] | None:
-    """The same for the AP of one less that of another, paired over the images.
+    """Return the percentile interval of the difference of two APs, paired over the images.
 
     Args:
-        one: resampled APs.
-        other: those of the very same images.
+        one: resampled APs (0..1).
+        other: resampled APs of the same images, which are subtracted.
 
     Returns:
-        Both ends; None where either has no resampled APs, or they are not of the same draws.
+        The lower and the upper end; None if either has no resampled APs, or if their numbers
+        differ, so that they are not of the same draws.
     """
     if len(one) != len(other):
         return None
@@ -73,10 +82,13 @@ def difference_interval(one: Sequence[float], other: Sequence[float]) -> tuple[f
 
 @dataclass(frozen=True)
 class Curve:
-    """The detections of all images, best score first, ready to be counted many times.
+    """The detections of all I images, best score first, prepared for repeated counting.
 
-    image: (D,) index. people: (I,) to be found. recalls: (R,) the levels at which precision is
-    averaged. passes: one a threshold of similarity.
+    Attributes:
+        image: (D,) index of the image of each detection.
+        people: (I,) the number of people to be found in each image.
+        recalls: (R,) the recall levels at which precision is averaged.
+        passes: one Pass per OKS threshold.
     """
 
     image: NDArray[np.intp]
@@ -86,7 +98,7 @@ class Curve:
 
     @classmethod
     def of(cls, judged: Judged) -> "Curve":
-        """From the matches of an evaluation."""
+        """Make the curve from the matches of an evaluation."""
         matches = judged.matches
         order = np.argsort(-matches.detections.scores, kind="stable")
         ignored = matches.ignored[:, order]
@@ -99,9 +111,9 @@ class Curve:
         )
 
     def aps(self, times: NDArray[np.intp]) -> Floats:
-        """(S,) AP if each image i occurred times[s, i] times, by COCO's rule of accumulation.
+        """Return (S,) AP of S sets of images, by COCO's rule of accumulation.
 
-        times: (S, I); somebody is to be found in each of the S sets of images.
+        times: (S, I) how often each image occurs in each set; each set must have people.
         """
         most = (times @ np.bincount(self.image, minlength=times.shape[1])).max(initial=0)
         lanes = Lanes(np.uint16 if most < 2**16 else np.uint32)
@@ -110,12 +122,12 @@ class Curve:
         return np.concatenate([self._aps(block, lanes) for block in blocks] or [np.zeros(0)])
 
     def _aps(self, times: NDArray[np.intp], lanes: "Lanes") -> Floats:
-        shown = lanes.packed(times)[:, self.image]
-        so_far = np.cumsum(shown, axis=1)
+        occurrences = lanes.packed(times)[:, self.image]
+        so_far = np.cumsum(occurrences, axis=1)
         people = times @ self.people
         precisions: list[Floats] = []
         for each in self.passes:
-            counts = each.counts(shown, so_far)
+            counts = each.counts(occurrences, so_far)
             right, everything = (lanes.unpacked(packed, len(times)) for packed in counts)
             precisions.append(_precisions(right, everything, people, self.recalls))
         return np.stack(precisions, axis=1).reshape(len(times), -1).mean(axis=1)
@@ -123,41 +135,44 @@ class Curve:
 
 @dataclass(frozen=True)
 class Lanes:
-    """Several counts side by side in one integer of 64 bits, so that one addition adds them all.
+    """Packs several counts into one 64-bit integer, so that one addition adds all of them.
 
-    kind: unsigned, wide enough for every sum.
+    Attributes:
+        kind: an unsigned type that can hold every sum.
     """
 
     kind: type[np.unsignedinteger[Any]]
 
     @property
     def number(self) -> int:
-        """Counts in one integer."""
+        """Return the number of counts in one integer."""
         return 8 // np.dtype(self.kind).itemsize
 
     def packed(self, counts: NDArray[np.intp]) -> NDArray[np.uint64]:
-        """(S, N) -> (S / number, N); the last row is filled up with zeros."""
+        """Pack (S, N) counts into (ceil(S / number), N) integers; missing counts are zero."""
         rows = -(-len(counts) // self.number)
         filled = np.zeros((rows, self.number, counts.shape[1]), self.kind)
         filled.reshape(-1, counts.shape[1])[: len(counts)] = counts
         return np.ascontiguousarray(filled.swapaxes(1, 2)).view(np.uint64)[..., 0]
 
     def unpacked(self, packed: NDArray[np.uint64], rows: int) -> NDArray[Any]:
-        """The way back: (S / number, N) -> (S, N), S being the number of rows."""
+        """Unpack (ceil(S / number), N) integers into (S, N) counts; rows is S."""
         several = np.ascontiguousarray(packed)[..., None].view(self.kind)
         return several.swapaxes(1, 2).reshape(len(packed) * self.number, packed.shape[1])[:rows]
 
 
 @dataclass(frozen=True)
 class Pass:
-    """The detections under one threshold of similarity, by their places in the order of scores.
-
-    hits: (H,) those taken for a person that counts. ignored: (N,) those neither right nor wrong.
-    tops: (P,) the hits, as indices into hits, behind which the next detection that counts is
-    wrong or there is none. ignored_so_far: (P,) how many of ignored stand before each top.
+    """The detections at one OKS threshold, as indices into the order of scores.
 
     Precision rises from hit to hit and falls with every wrong detection, so it is nowhere higher
     than at the tops.
+
+    Attributes:
+        hits: (H,) detections that are matched to a person that counts.
+        ignored: (N,) detections that are neither right nor wrong.
+        tops: (P,) indices into hits: the last hits before a wrong detection or before the end.
+        ignored_so_far: (P,) the number of ignored detections before each top.
     """
 
     hits: NDArray[np.intp]
@@ -167,36 +182,40 @@ class Pass:
 
     @classmethod
     def of(cls, right: NDArray[np.bool_], ignored: NDArray[np.bool_]) -> "Pass":
-        """From what each of the D detections is."""
+        """Make a pass from (D,) flags: which detections are right, and which are ignored."""
         hits, neither = np.flatnonzero(right), np.flatnonzero(ignored)
         wrong_so_far = np.cumsum(~(right | ignored))[hits]
         tops = np.flatnonzero(np.diff(wrong_so_far, append=len(right) + 1))
         return cls(hits, neither, tops, np.searchsorted(neither, hits[tops]))
 
     def counts(
-        self, shown: NDArray[np.uint64], so_far: NDArray[np.uint64]
+        self, occurrences: NDArray[np.uint64], so_far: NDArray[np.uint64]
     ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """(S, P) each: the detections up to each top that are right, and that are right or wrong.
+        """Count the detections up to each top.
 
-        shown: (S, D) how often each detection occurs. so_far: (S, D) the sums of these up to and
-        with each.
+        Args:
+            occurrences: (S, D) how often each detection occurs in each set.
+            so_far: (S, D) the cumulative sums of occurrences, inclusive.
+
+        Returns:
+            (S, P) the number of right detections, and (S, P) that of right or wrong ones.
         """
-        right = np.cumsum(shown[:, self.hits], axis=1)[:, self.tops]
-        return right, so_far[:, self.hits[self.tops]] - self._ignored(shown)
+        right = np.cumsum(occurrences[:, self.hits], axis=1)[:, self.tops]
+        return right, so_far[:, self.hits[self.tops]] - self._ignored(occurrences)
 
-    def _ignored(self, shown: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """(S, P) how many of the detections up to each top are ignored."""
-        counts = np.zeros((len(shown), len(self.ignored) + 1), shown.dtype)
-        np.cumsum(shown[:, self.ignored], axis=1, out=counts[:, 1:])
+    def _ignored(self, occurrences: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Return (S, P) the number of ignored detections up to each top."""
+        counts = np.zeros((len(occurrences), len(self.ignored) + 1), occurrences.dtype)
+        np.cumsum(occurrences[:, self.ignored], axis=1, out=counts[:, 1:])
         return counts[:, self.ignored_so_far]
 
 
 def _precisions(
     right: NDArray[Any], everything: NDArray[Any], people: NDArray[np.intp], recalls: Floats
 ) -> Floats:
-    """(S, R) the best precision at or beyond each recall level; zero beyond the last hit.
+    """Return (S, R) the best precision at or beyond each recall level; zero beyond the last hit.
 
-    right, everything: (S, P) as Pass.counts gives them. people: (S,) to be found.
+    right, everything: (S, P) the results of Pass.counts. people: (S,) to be found.
     """
     precision = right / (everything + np.spacing(1))
     best = np.zeros((len(right), right.shape[1] + 1))

@@ -1,4 +1,4 @@
-"""COCO's key-point AP, by faster-coco-eval (pycocotools is the referee in the tests)."""
+"""Computes COCO's key-point AP with faster-coco-eval; the tests compare it with pycocotools."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,13 @@ from posemark.score.matching import (
 )
 
 Results = list[dict[str, Any]]
+"""Predictions in COCO's format."""
 
 _STATS = {"AP": 0, "AP50": 1, "AP75": 2, "APM": 3, "APL": 4, "AR": 5}
 
 
 def truth_json(frames: Iterable[Frame]) -> dict[str, Any]:
-    """The frames' annotations in COCO's format, all people included."""
+    """Return the annotations of frames in COCO's format, with all people."""
     frames = list(frames)
     annotations = [a for frame in frames for a in _annotations(frame)]
     return {
@@ -61,7 +62,7 @@ def _annotations(frame: Frame) -> list[dict[str, Any]]:
 
 
 def results_of(image_id: int, poses: Poses) -> Results:
-    """The poses found in one image in COCO's format."""
+    """Return the poses found in one image in COCO's format, in image pixels."""
     scored = np.concatenate([poses.keypoints_xy, poses.keypoint_scores[..., None]], -1)
     return [
         {"image_id": image_id, "category_id": 1, "keypoints": points.ravel().tolist(), "score": s}
@@ -71,11 +72,15 @@ def results_of(image_id: int, poses: Poses) -> Results:
 
 @dataclass(frozen=True)
 class Matches:
-    """Whom the detections were taken for, at each of T OKS thresholds; people of every size.
+    """The matches of detections with people of any size, at each of T OKS thresholds.
 
-    people, detections: of all images, by ascending image id. person: (T, D) index into people,
-    or -1. ignored: (T, D) neither right nor wrong. counted: (I,) how many people there were to
-    find in each image; crowds and people without key points are not.
+    Attributes:
+        people: the people of all images, by ascending image id.
+        detections: the detections in all images, by ascending image id.
+        person: (T, D) the matched person as an index into people, or -1.
+        ignored: (T, D) whether a detection is neither right nor wrong.
+        counted: (I,) the number of people to be found in each image, without crowds and people
+            without key points.
     """
 
     people: People
@@ -87,9 +92,13 @@ class Matches:
 
 @dataclass(frozen=True)
 class Judged:
-    """One evaluation. figures: AP, AP50, AP75, APM, APL, AR, as evaluate() says them.
+    """The result of one evaluation.
 
-    params: those of the COCOeval_faster that made them. keypoints: the names of the key points.
+    Attributes:
+        figures: AP, AP50, AP75, APM, APL and AR, as evaluate() returns them.
+        params: the parameters of the COCOeval_faster that computed them.
+        pairs: the OKS of all detections with the people of their images.
+        keypoints: the names of the key points.
     """
 
     figures: dict[str, float | None]
@@ -99,7 +108,7 @@ class Judged:
 
     @cached_property
     def matches(self) -> Matches:
-        """By COCO's rule; faster-coco-eval does not hand out its own."""
+        """Return the matches by COCO's rule; faster-coco-eval does not return its own."""
         people, detections = self.pairs.people, self.pairs.detections
         person = self.pairs.matched(self.params.iouThrs)
         too_large = detections.areas > self.params.areaRng[0][1]
@@ -114,18 +123,22 @@ def evaluate(
     image_ids: Iterable[int],
     sigmas: Sequence[float],
 ) -> dict[str, float | None] | None:
-    """AP, AP50, AP75, APM, APL, AR (0..1) over these images; None if they hold no truth.
-
-    A size range without any annotated person is None, where COCO's tools say -1.
+    """Compute COCO's figures of accuracy over a set of images.
 
     Args:
-        truth: annotations in COCO's format, with K key points a person.
-        results: COCO's format, one {"image_id", "category_id", "keypoints", "score"} a person.
-        image_ids: of the images that count.
-        sigmas: K OKS tolerances, in the order of the key points: a skeleton's own.
+        truth: annotations in COCO's format, with K key points per person.
+        results: predictions in COCO's format: one {"image_id", "category_id", "keypoints",
+            "score"} per person.
+        image_ids: the ids of the images that count.
+        sigmas: the K OKS sigmas of the skeleton, in the order of its key points.
+
+    Returns:
+        AP, AP50, AP75, APM, APL and AR (0..1) by name; None in place of a figure whose size
+        range has no annotated person (COCO's tools return -1 then). None if the images have no
+        annotated person at all.
 
     Raises:
-        ValueError: for another number of sigmas than of key points.
+        ValueError: if the numbers of sigmas and key points differ.
     """
     judged = judge(truth, results, image_ids, sigmas)
     return None if judged is None else judged.figures
@@ -137,7 +150,11 @@ def judge(
     image_ids: Iterable[int],
     sigmas: Sequence[float],
 ) -> Judged | None:
-    """As evaluate(), with what the other figures of accuracy are derived from."""
+    """Evaluate as evaluate() does, and also return what other figures are computed from.
+
+    Raises:
+        ValueError: if the numbers of sigmas and key points differ.
+    """
     points = len(truth["categories"][0]["keypoints"])
     if len(sigmas) != points:
         raise ValueError(f"{len(sigmas)} sigmas for {points} key points")
@@ -164,11 +181,11 @@ def _of_images(truth: dict[str, Any], image_ids: set[int]) -> dict[str, Any]:
 def _evaluated(
     truth: dict[str, Any], results: Results, sigmas: Sequence[float]
 ) -> tuple[Any, Pairs]:
-    """The finished COCOeval_faster, and the similarities that it rests on."""
+    """Return the finished COCOeval_faster, and the OKS values that it used."""
     from faster_coco_eval import COCO, COCOeval_faster
 
-    # It writes into images and people, but never into what they hold: copies of the entries
-    # keep ours as they are, for a small part of the time that deep ones take.
+    # It writes into the entries of images and annotations, but not into their values. Shallow
+    # copies of the entries thus protect the truth, and take far less time than deep copies.
     copied = {name: [{**each} for each in truth[name]] for name in ("images", "annotations")}
     people: Any = COCO({**truth, **copied})
     ids = sorted(image["id"] for image in truth["images"])
@@ -192,7 +209,7 @@ def _evaluated(
 
 
 def _without_keypoints(detections: Detections, ids: Sequence[int]) -> Results:
-    """What faster-coco-eval asks of a detection where the similarities are there already."""
+    """Return the fields of detections that faster-coco-eval needs if the OKS is given."""
     columns = (detections.image, detections.scores, detections.areas)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return [

@@ -1,7 +1,7 @@
-"""Who is whom in an evaluation: people and detections as arrays, how alike they are, the matches.
+"""Matches detections with people for all images at once: arrays, their OKS and the matches.
 
-COCO's rules, image by image, for all images at once and to the last bit as faster-coco-eval has
-them: that takes them one after the other, and hands out no matches.
+The rules are COCO's, and the results equal those of faster-coco-eval to the last bit. That
+library processes one image after the other, and does not return its matches.
 """
 
 from collections.abc import Sequence
@@ -18,16 +18,23 @@ Indices = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 
 _PAIRS = 2**14
-"""Pairs that are compared at a time, and images matched at a time: a few megabytes each."""
+"""Pairs that are compared at a time, which takes a few megabytes."""
+
 _IMAGES = 256
+"""Images that are matched at a time, which takes a few megabytes."""
 
 
 @dataclass(frozen=True)
 class People:
-    """P annotated people, by ascending image. image: (P,) index of the image.
+    """P annotated people, by ascending image.
 
-    keypoints_xyv: (P, K, 3). boxes_xywh: (P, 4). areas: (P,). crowd: (P,). ignored: (P,) those
-    that need not be found: crowds and people without key points.
+    Attributes:
+        image: (P,) index of the image.
+        keypoints_xyv: (P, K, 3) x, y (image pixels) and COCO's visibility.
+        boxes_xywh: (P, 4) image pixels.
+        areas: (P,) px^2 of the segments.
+        crowd: (P,) whether the annotation is a group of people.
+        ignored: (P,) whether the person need not be found: crowds and people without key points.
     """
 
     image: Indices
@@ -39,7 +46,13 @@ class People:
 
     @classmethod
     def of(cls, annotations: Sequence[dict[str, Any]], images: dict[int, int], k: int) -> "People":
-        """From COCO's format. images: index by id. k: key points of a person."""
+        """Convert annotations in COCO's format.
+
+        Args:
+            annotations: the people.
+            images: the index of each image by its id.
+            k: the number of key points of a person.
+        """
         unordered = np.array([images[a["image_id"]] for a in annotations], np.intp)
         order = np.argsort(unordered, kind="stable")
         people = [annotations[index] for index in map(int, order)]
@@ -56,10 +69,14 @@ class People:
 
 @dataclass(frozen=True)
 class Detections:
-    """D detections, by ascending image, best first in each. image: (D,) index of the image.
+    """D detections, by ascending image, and by descending score within each image.
 
-    keypoints_xy: (D, K, 2). scores: (D,). areas: (D,) px^2 of the boxes around the key points.
-    rank: (D,) from 0 for the best of each image.
+    Attributes:
+        image: (D,) index of the image.
+        keypoints_xy: (D, K, 2) image pixels.
+        scores: (D,) scores.
+        areas: (D,) px^2 of the boxes around the key points.
+        rank: (D,) place by score within the image, from 0.
     """
 
     image: Indices
@@ -70,18 +87,24 @@ class Detections:
 
     @classmethod
     def of(cls, results: Sequence[dict[str, Any]], images: dict[int, int], k: int) -> "Detections":
-        """From COCO's format. images: index by id. k: key points of a detection."""
+        """Convert predictions in COCO's format.
+
+        Args:
+            results: the predictions.
+            images: the index of each image by its id.
+            k: the number of key points of a detection.
+        """
         image = np.array([images[r["image_id"]] for r in results], np.intp)
         scores = _array([r["score"] for r in results])
         points = _array([r["keypoints"] for r in results], k, 3)[..., :2]
         width, height = np.moveaxis(points.max(1) - points.min(1), -1, 0)
-        order = np.lexsort((-scores, image))  # equal ones stay as they came
+        order = np.lexsort((-scores, image))  # stable: equal scores keep their order
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order)) - np.searchsorted(image[order], image[order])
         return cls(image, points, scores, width * height, rank)._taken(order)
 
     def best(self, most: int) -> "Detections":
-        """So many of each image."""
+        """Return the `most` best detections of each image."""
         return self._taken(np.flatnonzero(self.rank < most))
 
     def _taken(self, which: Indices) -> "Detections":
@@ -100,9 +123,13 @@ def _array(rows: Sequence[Any], *shape: int) -> Floats:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Each detection with every person of its image: by detection, then by person.
+    """All pairs of a detection and a person of its image, by detection, then by person.
 
-    images: how many. sigmas: (K,).
+    Attributes:
+        images: the number of images.
+        people: the people.
+        detections: the detections.
+        sigmas: (K,) the OKS sigmas.
     """
 
     images: int
@@ -112,22 +139,22 @@ class Pairs:
 
     @cached_property
     def people_in(self) -> Indices:
-        """(I,) people of each image."""
+        """Return (I,) the number of people of each image."""
         return np.bincount(self.people.image, minlength=self.images)
 
     @cached_property
     def first_person(self) -> Indices:
-        """(I,) index of the first person of each image."""
+        """Return (I,) the index of the first person of each image."""
         return np.cumsum(self.people_in) - self.people_in
 
     @cached_property
     def first_pair(self) -> Indices:
-        """(D + 1,) index of the first pair of each detection, and the number of all pairs."""
+        """Return (D + 1,) the index of the first pair of each detection, then that of all pairs."""
         return np.append(0, np.cumsum(self.people_in[self.detections.image]))
 
     @cached_property
     def similarities(self) -> Floats:
-        """(N,) OKS of each pair."""
+        """Return (N,) the OKS of each pair."""
         detection = np.repeat(np.arange(len(self.detections.image)), np.diff(self.first_pair))
         offset = np.arange(len(detection)) - self.first_pair[detection]
         person = self.first_person[self.detections.image[detection]] + offset
@@ -136,17 +163,20 @@ class Pairs:
         return np.concatenate(found or [np.zeros(0)])
 
     def of_image(self, image: int) -> Floats:
-        """(D, G) similarities of the detections of one image with its people."""
+        """Return (D, G) the OKS of the D detections of one image with its G people."""
         first, last = np.searchsorted(self.detections.image, [image, image + 1])
         found = self.similarities[self.first_pair[first] : self.first_pair[last]]
         return found.reshape(last - first, self.people_in[image])
 
     def matched(self, thresholds: Floats) -> Indices:
-        """(T, D) the person that each detection is taken for at each threshold, or -1.
+        """Match each detection with a person at each of T OKS thresholds, by COCO's rule.
 
-        Each takes the most similar person of its image that is still free, or the last of the
-        most similar; one that does not count (ignored) only if no other will do. A crowd is
-        always free.
+        The detections of an image are matched in order of score. Each takes the person with the
+        highest OKS that is still free (the last one of equals), and takes an ignored person only
+        if no other reaches the threshold. A crowd is always free.
+
+        Returns:
+            (T, D) index of the person, or -1.
         """
         person = np.full((len(thresholds), len(self.detections.image)), -1, np.intp)
         for image in range(0, self.images, _IMAGES):
@@ -155,7 +185,7 @@ class Pairs:
 
 
 def _oks(pairs: Pairs, person: Indices, detection: Indices) -> Floats:
-    """The similarity of some pairs: over the labelled key points, or how far beyond the box."""
+    """Return the OKS of pairs: over labelled key points, or by the distance beyond the box."""
     truth, points = pairs.people.keypoints_xyv[person], pairs.detections.keypoints_xy[detection]
     off = points - truth[..., :2]
     seen = truth[..., 2] > 0
@@ -166,7 +196,7 @@ def _oks(pairs: Pairs, person: Indices, detection: Indices) -> Floats:
     areas = pairs.people.areas[person, None] + np.spacing(1)
     exponents = (off[..., 0] ** 2 + off[..., 1] ** 2) / variances / areas / 2
     found, counts = np.zeros(len(person)), seen.sum(1)
-    for count in np.unique(counts).tolist():  # rows of one length, so that all are summed alike
+    for count in np.unique(counts).tolist():  # rows of equal length, so that sums round alike
         rows = counts == count
         labelled = exponents[rows][seen[rows]].reshape(-1, count)
         found[rows] = np.exp(-labelled).sum(1) / count
@@ -174,14 +204,14 @@ def _oks(pairs: Pairs, person: Indices, detection: Indices) -> Floats:
 
 
 def _beyond(points_xy: Floats, boxes_xywh: Floats) -> Floats:
-    """(N, K, 2) px by which points lie outside boxes of twice the margin, per axis."""
+    """Return (N, K, 2) px per axis by which points are outside boxes of three times the size."""
     corner, size = boxes_xywh[:, None, :2], boxes_xywh[:, None, 2:]
     before = np.maximum(0.0, corner - size - points_xy)
     return before + np.maximum(0.0, points_xy - (corner + size * 2))
 
 
 def _match(pairs: Pairs, enough: Floats, image: int, person: Indices) -> None:
-    """Fill in the matches of the next _IMAGES images: the best detection of each, and so on."""
+    """Match the next _IMAGES images: first the best detection of each, then the second, ..."""
     found, most = pairs.detections, int(pairs.people_in[image : image + _IMAGES].max())
     first, last = np.searchsorted(found.image, [image, image + _IMAGES])
     if not most or first == last:
@@ -206,13 +236,13 @@ def _match(pairs: Pairs, enough: Floats, image: int, person: Indices) -> None:
 
 
 def _candidates(pairs: Pairs, detections: Indices, most: int) -> tuple[Indices, Flags]:
-    """(N, most) the people of each detection's image, and which of these places are filled."""
+    """Return (N, most) the people of each detection's image, and which places are filled."""
     images = pairs.detections.image[detections]
     there = np.arange(most) < pairs.people_in[images, None]
     return np.where(there, pairs.first_person[images, None] + np.arange(most), 0), there
 
 
 def _similar(pairs: Pairs, detections: Indices, most: int) -> Floats:
-    """(N, most) similarities to them; what stands in places that are not filled is arbitrary."""
+    """Return (N, most) the OKS with these people; the values of unfilled places are arbitrary."""
     places = pairs.first_pair[detections, None] + np.arange(most)
     return pairs.similarities[np.minimum(places, len(pairs.similarities) - 1)]

@@ -1,6 +1,6 @@
-"""Checkpoints: reading them safely, fitting their key names, and the local cache.
+"""L2: checkpoints: reading them safely, fitting their key names, and the local cache.
 
-The network is touched by `fetch` alone (download.py), by way of posemark.downloads.
+Only `fetch` (download.py) uses the internet, through posemark.downloads.
 """
 
 from posemark.core.digests import sha256_of

@@ -1,4 +1,4 @@
-"""The checkpoints on this machine: what --weights names, and the cache of imported ones."""
+"""Finds checkpoints on this machine: the files and tags of --weights, and the import cache."""
 
 import hashlib
 import os
@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import msgspec
 import torch
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from posemark.core.digests import sha256_of
 from posemark.core.errors import CheckpointError, UsageError
@@ -26,18 +26,25 @@ from posemark.weights.fitting import Convert, Tensors, load_fitting
 from posemark.weights.reading import SUFFIXES
 
 NONE = "none"
-"""The weights that nobody trained: formula values, for timing only."""
+"""The name of untrained weights, which are filled by a formula and serve for timing only."""
 
 BEST = "best"
-"""Stands for the best checkpoint of each model that is on this machine (choice.py)."""
+"""The name of the best checkpoint of each model on this machine (run/best_weights.py)."""
 
 RESCORE = "rescore"
-"""The tag of a second network that judges poses (DEKR)."""
+"""The tag of the second network of a model, which rescores its poses (DEKR)."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A weights file on this machine. row is its registry entry, if it has one."""
+    """A weights file on this machine.
+
+    Attributes:
+        path: the file.
+        label: its tag, or the stem of a file name that the user gave.
+        sha256: the whole digest of the file, in hex.
+        row: its registry entry; None for a file that is not registered.
+    """
 
     path: Path
     label: str
@@ -46,7 +53,7 @@ class Checkpoint:
 
 
 class _Note(msgspec.Struct, frozen=True):
-    """What is kept beside an imported file: its hash, and which file (and part) it was."""
+    """The note beside an imported file: its SHA-256, its original file name and its part."""
 
     sha256: str
     file: str = ""
@@ -57,19 +64,22 @@ class _Note(msgspec.Struct, frozen=True):
 
 
 def cache_dir() -> Path:
-    """Where imported weights lie."""
+    """Return the folder in which imported weights are stored."""
     return user_cache() / "weights"
 
 
 def row_of(spec: ModelSpec, tag: str) -> Weights | None:
-    """The registry entry of that tag, or None for a tag of the user's own."""
+    """Return the registry entry of a tag, or None for a tag of the user's own."""
     return next((w for w in spec.weights if w.tag == tag), None)
 
 
 def cached(spec: ModelSpec, tag: str) -> Checkpoint | None:
-    """The imported checkpoint MODEL.TAG, or None; its hash is the one noted at import.
+    """Return the imported checkpoint MODEL.TAG with the SHA-256 that was noted at import.
 
-    A damaged note is made anew, but not beside a file that is not the registered one.
+    A damaged note is written again, unless the file is not the registered one.
+
+    Returns:
+        The checkpoint; None if none is imported, or if the file cannot be trusted.
     """
     row = row_of(spec, tag)
     for suffix in SUFFIXES:
@@ -85,7 +95,7 @@ def _note_path(path: Path) -> Path:
 
 
 def _noted(path: Path) -> str | None:
-    """The hash in the note of an imported file; None if there is no sound note."""
+    """Return the SHA-256 in the note of an imported file, or None if the note is not valid."""
     try:
         note = msgspec.json.decode(_note_path(path).read_bytes(), type=_Note)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
@@ -107,13 +117,19 @@ def _noted_anew(path: Path, row: Weights | None) -> str | None:
 
 
 def resolve(spec: ModelSpec, wanted: str) -> Checkpoint | None:
-    """The checkpoint that --weights names for this model: None for "none".
+    """Find the checkpoint that --weights names for a model.
 
-    A name that ends in a known suffix or has a path separator is a file ("~" stands for the
-    user's folder), any other a tag.
+    Args:
+        spec: the model.
+        wanted: a file if it ends in a known suffix or contains a path separator ("~" is
+            replaced by the user's home folder), else a tag or "none".
+
+    Returns:
+        The checkpoint; None for "none".
 
     Raises:
-        CheckpointError: if there is no such file, or the tag has not been imported.
+        CheckpointError: if there is no such file, it does not fit the model, the tag has not
+            been imported, or the imported file has changed since.
     """
     if wanted == NONE:
         return None
@@ -130,7 +146,7 @@ def resolve(spec: ModelSpec, wanted: str) -> Checkpoint | None:
 
 
 def names_file(wanted: str) -> bool:
-    """Whether --weights names a checkpoint file; else it is a tag or "none"."""
+    """Return whether --weights names a checkpoint file, not a tag or "none"."""
     return wanted.lower().endswith(SUFFIXES) or os.sep in wanted
 
 
@@ -142,15 +158,17 @@ def _from_file(spec: ModelSpec, path: Path) -> Checkpoint:
 
 
 def _fitting(path: Path, spec: ModelSpec, tag: str = "", part: str = "") -> dict[str, Tensor]:
-    """The tensors for a model, or its rescorer, checked without building its weights."""
+    """Load the tensors for a model or its rescorer without allocating the network's weights."""
     wanted, convert = wanted_by(spec, tag)
     return load_fitting(path, wanted, spec.name, convert, part)
 
 
 def wanted_by(spec: ModelSpec, tag: str = "") -> tuple[Tensors, Convert | None]:
-    """What the weights of a tag must hold, as tensors without numbers, and the model's rule.
+    """Return what the checkpoint of a tag must hold.
 
-    That is the state of its network, or of its rescorer, which no rule applies to.
+    Returns:
+        The state of the model's network, or of its rescorer, as tensors on the meta device, and
+        the model's rule for other arrangements of key names (None for a rescorer).
     """
     if tag == RESCORE and spec.method.rescoring:
         with torch.device("meta"):
@@ -160,19 +178,19 @@ def wanted_by(spec: ModelSpec, tag: str = "") -> tuple[Tensors, Convert | None]:
 
 
 @lru_cache(maxsize=64)
-def _empty_state(build: Callable[[], Any]) -> Tensors:
-    """Of a network without numbers; building one takes a good part of a second."""
+def _empty_state(build: Callable[[], nn.Module]) -> Tensors:
+    """Return the state of a network on the meta device; cached, as building takes up to 1 s."""
     with torch.device("meta"):
         return build().state_dict()
 
 
 def not_here(spec: ModelSpec, tag: str) -> str:
-    """Why a tag cannot be used, and how to get it."""
+    """Return an error message: why a tag cannot be used, and how to get its weights."""
     name = f"{spec.name}.{tag}"
     row = row_of(spec, tag)
     if row is None:
         known = [w.tag for w in spec.weights]
-        return f"{name}: no such weights here. {nearest(tag, known, WEIGHTS_LIST)}"
+        return f"{name}: there are no such weights here. {nearest(tag, known, WEIGHTS_LIST)}"
     if row.urls:
         return f"{name} is not on this machine yet. Run `posemark weights fetch {name}`."
     file = row.file or "its file"
@@ -183,7 +201,14 @@ def not_here(spec: ModelSpec, tag: str) -> str:
 
 
 def rescorer_of(spec: ModelSpec) -> Rescorer | None:
-    """The imported rescorer of a model; None if it has none or its weights are not here."""
+    """Return the imported rescorer of a model.
+
+    Returns:
+        The rescorer; None if the model has none, or its weights are not imported.
+
+    Raises:
+        CheckpointError: if the imported file does not hold the rescorer's weights.
+    """
     found = cached(spec, RESCORE)
     if spec.method.rescoring is None or found is None:
         return None
@@ -194,8 +219,12 @@ def rescorer_of(spec: ModelSpec) -> Rescorer | None:
 def import_file(path: Path, spec: ModelSpec, tag: str, part: str = "") -> Checkpoint:
     """Check a file against the registry and the network, then keep a copy in the cache.
 
-    part: which of several sets of weights in the file; that one alone is kept then, as a
-        safetensors file in the network's own names.
+    Args:
+        path: the file; "~" is replaced by the user's home folder.
+        spec: the model that the weights are for.
+        tag: the tag under which the file is kept.
+        part: which of several sets of weights in the file to keep. Only that set is kept then,
+            as a safetensors file with the network's own key names. "" if one set fits.
 
     Raises:
         CheckpointError: if the registered SHA-256, keys or shapes do not agree.
@@ -203,7 +232,10 @@ def import_file(path: Path, spec: ModelSpec, tag: str, part: str = "") -> Checkp
     """
     path = with_home(path)
     if tag in (NONE, BEST) or not tag.replace("-", "").replace("_", "").isalnum():
-        raise UsageError(f"{tag!r} cannot be a tag: use letters, digits, '-' and '_'.")
+        raise UsageError(
+            f"{tag!r} cannot be a tag. Expected letters, digits, '-' and '_', and a tag other "
+            f"than {NONE} and {BEST}."
+        )
     if path.is_file():
         require_hash(path, row_of(spec, tag))
     state = _fitting(path, spec, tag, part)
@@ -217,10 +249,10 @@ def import_file(path: Path, spec: ModelSpec, tag: str, part: str = "") -> Checkp
 
 
 def require_hash(path: Path, row: Weights | None) -> None:
-    """Hold a file to the SHA-256 of its registry entry, before anything in it is read.
+    """Compare a file with the SHA-256 of its registry entry, before anything in it is decoded.
 
     Raises:
-        CheckpointError: if it is another file, or cannot be read.
+        CheckpointError: if the digests differ, or the file cannot be read.
     """
     if row is None or not row.sha256:
         return
@@ -228,16 +260,16 @@ def require_hash(path: Path, row: Weights | None) -> None:
     if not digest.startswith(row.sha256):
         raise CheckpointError(
             f"{path}: expected SHA-256 {row.sha256}... for the tag {row.tag!r}, got {digest}. "
-            "The file is damaged or another one: fetch it again, or import it under a tag of "
-            "your own."
+            "This is a damaged file or a different one: fetch it again, or import it under a tag "
+            "of your own."
         )
 
 
 def digest_of(path: Path) -> str:
-    """The SHA-256 of a file that a user named.
+    """Return the SHA-256 of a file that a user named.
 
     Raises:
-        CheckpointError: if it cannot be read.
+        CheckpointError: if the file cannot be read.
     """
     try:
         return sha256_of(path)
@@ -270,8 +302,8 @@ def _store(
     target = folder / f"{spec.name}.{tag}{suffix}"
     note = msgspec.structs.replace(note, sha256=digest)
     _write_all({target: write, _note_path(target): _bytes_writer(msgspec.json.encode(note))})
-    for other in SUFFIXES:  # an older import of the same name under another suffix
-        if other != suffix:
+    for other in SUFFIXES:
+        if other != suffix:  # remove an older import of the same name with another suffix
             old = folder / f"{spec.name}.{tag}{other}"
             old.unlink(missing_ok=True)
             _note_path(old).unlink(missing_ok=True)
@@ -279,15 +311,15 @@ def _store(
 
 
 def _write_all(files: dict[Path, _Writer]) -> None:
-    """Write files beside their places, then rename them: an old one stays until all are there.
+    """Write all files under temporary names, then rename them; old files stay until then.
 
     Raises:
-        UsageError: if that is not possible; nothing has changed then.
+        UsageError: if a file cannot be written; the old files are unchanged then.
     """
     partials = {path: path.with_name(f".{path.name}.{secrets.token_hex(8)}") for path in files}
     try:
         for path, write in files.items():
-            with partials[path].open("xb") as target:  # x: follows no link
+            with partials[path].open("xb") as target:  # "x" does not follow a link
                 write(target)
                 target.flush()
                 os.fsync(target.fileno())
@@ -295,9 +327,9 @@ def _write_all(files: dict[Path, _Writer]) -> None:
             partial.replace(path)
     except OSError as error:
         raise UsageError(
-            f"{next(iter(files))}: this file cannot be written ({error.strerror}); what was there "
-            "before is still there. Free space, or name another folder for PoseMark's own files "
-            "with the variable POSEMARK_CACHE."
+            f"{next(iter(files))}: this file cannot be written ({error.strerror}); an earlier "
+            "version of it is unchanged. Free space on the disk, or name another folder for "
+            "PoseMark's own files in the variable POSEMARK_CACHE."
         ) from error
     finally:
         for partial in partials.values():

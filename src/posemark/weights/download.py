@@ -1,4 +1,4 @@
-"""Fetching registered checkpoints. The command line calls it only for `get` and `weights fetch`."""
+"""Fetches registered checkpoints; called by `posemark get` and `posemark weights fetch` only."""
 
 import shutil
 from collections.abc import Iterable
@@ -15,20 +15,21 @@ from posemark.weights.cache import Checkpoint, cached, import_file, not_here, ro
 def fetch(
     spec: ModelSpec, tag: str, watcher: Watcher = SILENT, dead: dict[str, str] | None = None
 ) -> Checkpoint:
-    """Download a registered checkpoint, verify it, then import it; nothing if it is here.
+    """Download a registered checkpoint, verify it, then import it.
 
-    A file without a registered digest is held to the one it had when it was first fetched.
+    Nothing is downloaded if the checkpoint is imported already. A file without a registered
+    digest is compared with the digest that it had when it was first fetched.
 
     Args:
         spec: the model.
-        tag: of its weights.
-        watcher: is told how the download goes.
-        dead: hosts that cannot be reached (downloads.files.download).
+        tag: the tag of its weights.
+        watcher: receives the progress of the download.
+        dead: hosts that cannot be reached, by name, with the reason (downloads.files.download).
 
     Raises:
-        CheckpointError: if there is no address for it, or the file is for another network.
-        DownloadError: if the download fails, or gives another file.
-        UsageError: if the licence has to be accepted first.
+        CheckpointError: if the tag has no address, or the file is for another network.
+        DownloadError: if the download fails, or gives a file other than the registered one.
+        UsageError: if the licence has to be accepted first, or the cache cannot be written.
     """
     from posemark.downloads.files import alone, download
 
@@ -46,7 +47,7 @@ def fetch(
         try:
             checkpoint = import_file(place, spec, tag)
         except CheckpointError:
-            if not wanted.whole_digest:  # another file may stand there the next time
+            if not wanted.whole_digest:  # the address may give another file the next time
                 shutil.rmtree(place.parent)
             raise
         if not wanted.whole_digest:
@@ -56,29 +57,29 @@ def fetch(
 
 
 def wanted_of(spec: ModelSpec, row: Weights) -> Wanted:
-    """A row of the registry as a file to be fetched."""
+    """Convert a registry entry of weights to a file that can be downloaded."""
     return Wanted(f"{spec.name}.{row.tag}", row.urls, row.size, row.sha256, row.md5)
 
 
 def arriving(spec: ModelSpec, row: Weights) -> Path:
-    """Where a checkpoint lies while it comes."""
+    """Return the path of a checkpoint during its download, before it is imported."""
     file = row.file or Path(row.urls[0]).name
     return user_cache() / "downloads" / f"{spec.name}.{row.tag}" / file
 
 
 def sound(spec: ModelSpec, tag: str) -> Checkpoint | None:
-    """The imported checkpoint, if it is here and as it was imported."""
+    """Return the imported checkpoint, or None if it is missing or changed since its import."""
     found = cached(spec, tag)
     return found if found and sha256_of(found.path) == found.sha256 else None
 
 
 def terms_of(spec: ModelSpec) -> str:
-    """The name under which the licence of a model's weights is accepted: its family's."""
+    """Return the name under which a licence of weights is accepted: that of the family."""
     return spec.family.lower()
 
 
 def offered_terms(specs: Iterable[ModelSpec]) -> dict[str, str]:
-    """The terms of their weights that have to be accepted, by the names for that."""
+    """Return the licences of these models' weights that have to be accepted, by terms_of()."""
     return {
         terms_of(spec): row.licence
         for spec in specs
@@ -91,11 +92,11 @@ def require_accepted(spec: ModelSpec, row: Weights) -> None:
     """Refuse weights under non-commercial terms that the user has not accepted.
 
     Raises:
-        UsageError: naming the terms and the option.
+        UsageError: if they are not accepted; it names the licence and the option to accept it.
     """
     name = terms_of(spec)
     if not notes.is_accepted(name, row.licence):
         raise UsageError(
-            f"{spec.name}.{row.tag} comes under this licence: {row.licence}. If that fits your "
-            f"use, add --accept-licence {name}; it is remembered."
+            f"{spec.name}.{row.tag} has this licence: {row.licence}. If it permits your use, add "
+            f"--accept-licence {name}; PoseMark remembers that."
         )

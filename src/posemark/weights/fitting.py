@@ -1,4 +1,4 @@
-"""Fitting the tensors of a file to a network: key names, shapes, and which of several parts."""
+"""Fits the tensors of a file to a network: key names, shapes, and the choice of a part."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,23 +15,30 @@ from posemark.weights.reading import Contents, opened, shown
 from posemark.weights.tensors import State, Stored, bytes_of, read_all
 
 Tensors = Mapping[str, Tensor]
+"""Tensors by key name."""
+
 Convert = Callable[[Tensors], Tensors]
+"""A model's rule that maps another arrangement of tensors to that of its network."""
 
 _COUNTER = "num_batches_tracked"
 _WRAPPERS = ("module.", "model.", "network.", "_orig_mod.")
-_BYTES_FACTOR, _BYTES_SPARE = 4, 16 << 20
+_BYTES_FACTOR, _BYTES_SPARE = 4, 16 << 20  # how much larger than its network a file may be
 
 
 def load_into(network: nn.Module, path: Path, convert: Convert | None = None) -> None:
-    """Load a checkpoint into a network, which must match key for key, shape for shape.
+    """Load a checkpoint into a network; every key and every shape must match.
 
-    Understood: PyTorch's files of any age (a state dict, with a prefix or inside a training
+    Supported are PyTorch's files of any age (a state dict, with a prefix or inside a training
     script's dictionary; a pickled module), mmpose 0.x and 1.x key names, safetensors, and
-    Caffe's .caffemodel. convert: the family's own rule for other arrangements
-    (ModelSpec.convert). Counters of batch norms, which only training uses, may be missing.
+    Caffe's .caffemodel. Counters of batch norms, which only training uses, may be missing.
+
+    Args:
+        network: the network that receives the weights.
+        path: the checkpoint.
+        convert: the model's rule for other arrangements (ModelSpec.convert).
 
     Raises:
-        CheckpointError: as load_fitting.
+        CheckpointError: for the reasons of load_fitting.
     """
     wanted = network.state_dict()
     state = load_fitting(path, wanted, type(network).__name__, convert)
@@ -41,21 +48,25 @@ def load_into(network: nn.Module, path: Path, convert: Convert | None = None) ->
 def load_fitting(
     path: Path, wanted: Tensors, name: str, convert: Convert | None = None, part: str = ""
 ) -> dict[str, Tensor]:
-    """The tensors of a file under the names, and in the shapes and types, that are wanted.
+    """Read the tensors of a file with the names, shapes and types of a network.
 
-    Names and shapes are compared before any tensor is read, so that no more is read than the
-    network needs.
+    Names and shapes are compared before any tensor is read, so that only the tensors of the
+    network are read.
 
     Args:
         path: the file.
-        wanted: what the network has, also on the meta device.
-        name: of the network, for errors.
-        convert: the family's rule for other arrangements.
-        part: which of several sets of weights in the file; empty: the only one that fits.
+        wanted: the state of the network; its tensors may be on the meta device.
+        name: the name of the network, for errors.
+        convert: the model's rule for other arrangements.
+        part: which of several sets of weights in the file; "" for the only one that fits.
+
+    Returns:
+        The tensors under the network's own key names.
 
     Raises:
-        CheckpointError: for an unreadable file; for missing, extra or misshapen tensors, which
-            it lists; if several parts fit and differ; for values that are not finite.
+        CheckpointError: if the file is unreadable; if tensors are missing, superfluous or of
+            other shapes (the message lists them); if several parts fit and differ; if values
+            are not finite.
     """
     with opened(path) as contents:
         fits = [
@@ -75,12 +86,12 @@ def load_fitting(
 def fits(
     path: Path, contents: Contents, wanted: Tensors, convert: Convert | None = None, part: str = ""
 ) -> bool:
-    """Whether an opened file has weights for a network; arguments as of load_fitting.
+    """Return whether an opened file has weights for a network, by names, shapes and types.
 
-    Names, shapes and types decide; no numbers are read.
+    No numbers are read. The arguments are those of load_fitting.
 
     Raises:
-        CheckpointError: if the file holds no weights, or none under that part.
+        CheckpointError: if the file holds no weights, or has no part of that name.
     """
     parts = _chosen(path, contents, part)
     return any(
@@ -92,16 +103,16 @@ def fits(
 def problems(
     path: Path, contents: Contents, wanted: Tensors, convert: Convert | None = None, part: str = ""
 ) -> tuple[str, ...]:
-    """What keeps an opened file from fitting a network that it nearly fits, in words.
+    """Describe why an opened file does not fit a network that it nearly fits.
 
-    Arguments are as of load_fitting.
+    The arguments are those of load_fitting.
 
     Returns:
-        Nothing where half of the network's tensors and more do not fit: of another program's
-        file a list of all would tell nobody anything.
+        Phrases such as "2 missing: a, b". Empty if half of the network's tensors or more do not
+        fit: the file belongs to another program then, and a list would not help.
 
     Raises:
-        CheckpointError: as fits.
+        CheckpointError: if the file holds no weights, or has no part of that name.
     """
     parts = _chosen(path, contents, part)
     found = (_best_fit(where, state, wanted, convert) for where, state in parts.items())
@@ -110,12 +121,12 @@ def problems(
 
 
 def sizes(contents: Contents) -> list[int]:
-    """How many numbers each part of a file holds, without the counters of batch norms."""
+    """Return the number of floating-point values in each part of a file."""
     return [_numbers(state) for state in contents.parts.values()]
 
 
 def _may_fit(state: State, wanted: Tensors, convert: Convert | None) -> bool:
-    """Whether it is worth looking at names; a rule may leave tensors out, and make others."""
+    """Return whether names are worth comparing: a rule may drop tensors and make others."""
     return convert is not None or _numbers(state) == _numbers(wanted)
 
 
@@ -134,7 +145,7 @@ def _chosen(path: Path, contents: Contents, part: str) -> dict[str, State]:
     if part not in contents.parts:
         known = ", ".join(f"{shown(k)} ({len(s)} tensors)" for k, s in contents.parts.items())
         raise CheckpointError(
-            f"{path}: there are no weights under {part!r} in it. --part can be: {known}."
+            f"{path}: this file has no weights under {part!r}. --part can be: {known}."
         )
     return {part: contents.parts[part]}
 
@@ -152,13 +163,13 @@ def _new_head_to_old(name: str) -> str:
     return "keypoint_head." + name.removeprefix("head.") if name.startswith("head.") else name
 
 
-# Official names; mmpose's for networks whose official names have no such parts (HRNet); and
-# mmpose 1.x's for networks that came out of mmpose 0.x (Lite-HRNet).
+# For official names; for mmpose's names of networks whose official names have no such prefixes
+# (HRNet); and for mmpose 1.x's names of networks that were published for mmpose 0.x (Lite-HRNet).
 _RENAMINGS: tuple[Callable[[str], str], ...] = (str, _strip_parts, _new_head_to_old)
 
 
 def _unwrapped(state: State) -> State:
-    """Without the prefixes that all names share, and without the marks of torch.compile."""
+    """Remove the prefixes that all names share, and the marks of torch.compile."""
     names = {name: name.replace("_orig_mod.", "") for name in state}
     while prefix := next((w for w in _WRAPPERS if all(map(_begins(w), names.values()))), ""):
         names = {name: new.removeprefix(prefix) for name, new in names.items()}
@@ -174,10 +185,14 @@ def _begins(prefix: str) -> Callable[[str], bool]:
 
 @dataclass(frozen=True)
 class _Fit:
-    """How a part comes nearest to a network.
+    """One way to read a part as a network's state.
 
-    state: what has to be read. convert: the rule that it then goes through. problems: what
-    does not fit, in words. severity: how many tensors that concerns, for the least bad one.
+    Attributes:
+        part: the name of the part.
+        state: the tensors to read.
+        convert: the rule to apply to them after reading; None if there is none.
+        problems: phrases on the tensors that do not fit.
+        severity: the number of tensors that do not fit.
     """
 
     part: str
@@ -188,7 +203,7 @@ class _Fit:
 
 
 def _best_fit(part: str, state: State, wanted: Tensors, convert: Convert | None) -> _Fit:
-    """The fit under the renaming that leaves the fewest tensors unmatched."""
+    """Return the fit with the renaming that leaves the fewest tensors unmatched."""
     arrangements = [state, _unwrapped(state)]
     candidates: list[tuple[State, Convert | None]] = [
         ({rename(name): tensor for name, tensor in arranged.items()}, None)
@@ -219,8 +234,8 @@ def _fit(part: str, state: State, convert: Convert | None, wanted: Tensors) -> _
     every = (
         ("missing", missing),
         ("unexpected", unexpected),
-        ("of another shape", misshapen),
-        ("of another type", mistyped),
+        ("with another shape", misshapen),
+        ("with another type", mistyped),
     )
     found = [(what, keys) for what, keys in every if keys]
     few = _MOST_NAMED if len(found) == 1 else 1
@@ -229,23 +244,20 @@ def _fit(part: str, state: State, convert: Convert | None, wanted: Tensors) -> _
 
 
 _MOST_NAMED = 3
-"""Tensors that a message names: of another network's file nearly all differ."""
+"""Most tensors that a message names: in the file of another network nearly all differ."""
 
 
 def _converted_shapes(state: State, convert: Convert) -> Tensors:
-    """What the rule makes of these names and shapes; nothing is read."""
+    """Apply a rule to names and shapes only, on the meta device."""
     try:
         empty = {k: torch.empty(s.shape, dtype=s.dtype, device="meta") for k, s in state.items()}
         return convert(empty)
-    except (RuntimeError, ValueError, IndexError, TypeError):  # shapes that no such file has
+    except (RuntimeError, ValueError, IndexError, TypeError):  # the rule is for other shapes
         return {}
 
 
 def _shape(tensor: Tensor | Stored) -> tuple[int, ...]:
-    """The shape, with one-element vectors as scalars.
-
-    Files before torch 0.4 and some converters store batch-norm counters so.
-    """
+    """Return the shape, with (1,) as (): torch before 0.4 stored counters as vectors."""
     return () if tuple(tensor.shape) == (1,) else tuple(tensor.shape)
 
 
@@ -277,8 +289,9 @@ def _read(path: Path, fit: _Fit, wanted: Tensors) -> dict[str, Tensor]:
     announced = bytes_of(fit.state)
     if announced > _BYTES_FACTOR * needed + _BYTES_SPARE:
         raise CheckpointError(
-            f"{path}: its tensors would take {announced:,} bytes to read, where the network has "
-            f"{needed:,}. It was not read. Save the tensors of `model.state_dict()` alone."
+            f"{path}: its tensors would take {announced:,} bytes of memory, but the network has "
+            f"{needed:,} bytes. The file was not read. Save the tensors of `model.state_dict()` "
+            "alone."
         )
     found: Tensors = read_all(fit.state)
     if fit.convert:
@@ -287,11 +300,11 @@ def _read(path: Path, fit: _Fit, wanted: Tensors) -> dict[str, Tensor]:
 
 
 def _as_wanted(tensor: Tensor | None, wanted: Tensor) -> Tensor:
-    """In the type and shape that the network has; a counter that is missing counts nothing."""
+    """Convert a tensor to the type and shape of the network; a missing counter becomes zero."""
     if tensor is None:
         return torch.zeros(wanted.shape, dtype=wanted.dtype)
     if tensor.numel() != wanted.numel():
-        raise DamagedError("its tensors change their shape")
+        raise DamagedError("a tensor in it has another size than its description says")
     return tensor.to(wanted.dtype).reshape(wanted.shape)
 
 
@@ -313,6 +326,6 @@ def _require_finite(path: Path, state: Tensors) -> None:
     if broken:
         raise CheckpointError(
             f"{path}: {len(broken)} of {len(state)} tensors hold values that are not finite "
-            f"numbers: {_some(broken, _MOST_NAMED)}. A network gives no poses with them: the file "
-            "is damaged, or the training had failed. Fetch it again, or take an earlier checkpoint."
+            f"numbers: {_some(broken, _MOST_NAMED)}. A network finds no poses with them: the file "
+            "is damaged, or the training failed. Fetch it again, or use an earlier checkpoint."
         )

@@ -1,12 +1,13 @@
-"""A weights file, opened: which sets of tensors it holds. Nothing in it is ever executed."""
+"""Opens weights files and lists the sets of tensors in them. Nothing in them is ever executed."""
 
 import mmap
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
@@ -15,29 +16,36 @@ from posemark import caffemodel
 from posemark.core.errors import CheckpointError
 from posemark.weights import torch_file
 from posemark.weights.parts import ROOT, parts_of
-from posemark.weights.pickles import DamagedError, OtherKindError, Thing
-from posemark.weights.tensors import State, Storage, Stored, whole
+from posemark.weights.pickles import DamagedError, OtherKindError, Thing, as_dict
+from posemark.weights.tensors import State, Storage, Stored, from_array, whole
 
 SUFFIXES = (".pth", ".pt", ".safetensors", ".caffemodel")
+"""Suffixes of the file names of weights that can be imported."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What lies in a file: its parts by name, and what its top level is, in words."""
+    """The content of a weights file.
+
+    Attributes:
+        parts: the sets of tensors in it, by their path (parts.parts_of).
+        top: a description of its top level, for error messages.
+    """
 
     parts: dict[str, State]
     top: str
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Contents]:
-    """Read what a weights file holds; its tensors may be read while it is open.
+def opened(path: Path) -> Generator[Contents]:
+    """Open a weights file; its tensors can be read inside the `with` block.
 
-    Files that end in .safetensors or .caffemodel are those, all others are PyTorch's.
+    The suffixes .safetensors and .caffemodel choose these formats; every other file is read as
+    a PyTorch checkpoint.
 
     Raises:
-        CheckpointError: if it is missing, unreadable, damaged or of another kind; also for
-            what is found damaged while it is open.
+        CheckpointError: if the file is missing, unreadable, damaged or of another kind; also if
+            a tensor proves damaged when it is read inside the block.
     """
     if not path.is_file():
         raise CheckpointError(
@@ -60,7 +68,7 @@ def opened(path: Path) -> Iterator[Contents]:
 
 
 @contextmanager
-def _torch(path: Path) -> Iterator[Contents]:
+def _torch(path: Path) -> Generator[Contents]:
     with path.open("rb") as file:
         if not file.read(1):
             raise DamagedError("it is empty")
@@ -69,12 +77,31 @@ def _torch(path: Path) -> Iterator[Contents]:
             yield Contents(parts_of(loaded), _described(loaded))
 
 
+class _SafeSlice(Protocol):
+    """The header entry of a tensor in a safetensors file."""
+
+    def get_shape(self) -> list[int]: ...
+
+    def get_dtype(self) -> str: ...
+
+
+class _SafeFile(Protocol):
+    """The methods of an open safetensors file that are used here; its package has no types."""
+
+    def keys(self) -> list[str]: ...
+
+    def get_slice(self, name: str) -> _SafeSlice: ...
+
+    def get_tensor(self, name: str) -> Tensor: ...
+
+
 @contextmanager
-def _safetensors(path: Path) -> Iterator[Contents]:
+def _safetensors(path: Path) -> Generator[Contents]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
+        opening = cast("AbstractContextManager[_SafeFile]", safe_open(path, framework="pt"))
+        with opening as file:
             state = {name: _safe_tensor(file, name) for name in file.keys()}  # noqa: SIM118
             yield Contents({ROOT: state}, f"{len(state)} tensors")
     except (SafetensorError, OSError, ValueError) as error:
@@ -97,32 +124,29 @@ _SAFE_TYPES = {
 }
 
 
-def _safe_tensor(file: Any, name: str) -> Stored:
+def _safe_tensor(file: _SafeFile, name: str) -> Stored:
     entry = file.get_slice(name)
     shape, dtype = tuple(entry.get_shape()), _SAFE_TYPES.get(entry.get_dtype())
     if dtype is None:
-        raise DamagedError(f"a tensor in it is of the type {entry.get_dtype()}")
-    count = 1
-    for side in shape:
-        count *= side
+        raise DamagedError(f"a tensor in it has the unknown type {entry.get_dtype()}")
 
     def read() -> Tensor:
         return file.get_tensor(name).reshape(-1)
 
-    return whole(Storage(dtype, count, read), shape)
+    return whole(Storage(dtype, prod(shape), read), shape)
 
 
 @contextmanager
-def _caffe(path: Path) -> Iterator[Contents]:
+def _caffe(path: Path) -> Generator[Contents]:
     arrays = caffemodel.read(path)
     yield Contents({ROOT: state_of(arrays)}, f"{len(arrays)} arrays")
 
 
 def state_of(arrays: caffemodel.Arrays) -> State:
-    """Arrays that are in memory already, as a part."""
+    """Convert arrays in memory to the form of tensors in a file."""
     return {
         name: whole(
-            Storage(torch.float32, array.size, partial(torch.from_numpy, array.reshape(-1))),
+            Storage(torch.float32, array.size, partial(from_array, array.reshape(-1))),
             array.shape,
         )
         for name, array in arrays.items()
@@ -132,24 +156,26 @@ def state_of(arrays: caffemodel.Arrays) -> State:
 _OPENERS = {".safetensors": _safetensors, ".caffemodel": _caffe}
 
 
-def _described(loaded: Any, limit: int = 4) -> str:
-    """The top level in words: its keys and what they are."""
-    if not isinstance(loaded, dict) or not loaded:
+def _described(loaded: object, limit: int = 4) -> str:
+    """Describe the top level: its first keys and the kinds of their values."""
+    entries = as_dict(loaded)
+    if not entries:
         return _kind(loaded)
-    keys = [f"{shown(k)} ({_kind(v)})" for k, v in list(loaded.items())[:limit]]
-    more = f" and {len(loaded) - limit} more" if len(loaded) > limit else ""
+    keys = [f"{shown(k)} ({_kind(v)})" for k, v in list(entries.items())[:limit]]
+    more = f" and {len(entries) - limit} more" if len(entries) > limit else ""
     return ", ".join(keys) + more
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     if isinstance(value, Thing):
         return shown(value.kind)
-    if isinstance(value, dict):
-        return f"a dict of {len(value)}"
+    entries = as_dict(value)
+    if entries is not None:
+        return f"a dict of {len(entries)}"
     return "a tensor" if isinstance(value, Stored) else f"a {type(value).__name__}"
 
 
 def shown(text: str, limit: int = 80) -> str:
-    """A text of a file, fit for the terminal: short, without control characters."""
+    """Prepare a text of a file for a message: cut it, and escape control characters."""
     short = text if len(text) <= limit else text[:limit] + "..."
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in short)

@@ -1,6 +1,6 @@
-"""What the known names in a checkpoint's pickle stand for; all others are inert.
+"""Builds the values of the known names in a checkpoint's pickle; all other names are inert.
 
-Tensors (storages, sizes, types), dictionaries and sets, and NumPy's arrays as data.
+Known are tensors (storages, sizes, types), dictionaries and sets, and NumPy's arrays as data.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posemark.weights.pickles import DamagedError, Name, Thing, put
-from posemark.weights.tensors import Storage, Stored, view
+from posemark.weights.pickles import DamagedError, Name, Thing, as_list, as_tuple, put
+from posemark.weights.tensors import Storage, Stored, from_array, view
 
 _STORAGES = {
     "Double": torch.float64,
@@ -28,17 +28,17 @@ _STORAGES = {
 }
 
 
-def make(name: str, arguments: tuple[Any, ...]) -> Any:
-    """What a call of that name gives: of a known one its value, else an inert Thing."""
+def make(name: str, arguments: tuple[object, ...]) -> object:
+    """Return the value of a call of a known name, or an inert Thing for any other name."""
     known = _TENSORS.get(name) or _OTHERS.get(name)
     return known(arguments) if known else Thing(name)
 
 
-def dtype_of(storage: Any) -> torch.dtype:
-    """The type of numbers that the name of a storage class says.
+def dtype_of(storage: object) -> torch.dtype:
+    """Return the type of the numbers in storages of a class, such as torch.FloatStorage.
 
     Raises:
-        DamagedError: for what is no such name.
+        DamagedError: if the value is not the Name of a known storage class.
     """
     words = storage.text.split(".") if isinstance(storage, Name) else [""]
     dtype = _STORAGES.get(words[-1].removesuffix("Storage"))
@@ -50,37 +50,42 @@ def dtype_of(storage: Any) -> torch.dtype:
 # --- tensors ------------------------------------------------------------------------------------
 
 
-def _tensor(arguments: tuple[Any, ...]) -> Stored:
+def _tensor(arguments: tuple[object, ...]) -> Stored:
     storage, offset, shape, strides = arguments[:4]
     return view(storage, offset, shape, strides)
 
 
-def _first(arguments: tuple[Any, ...]) -> Any:
+def _first(arguments: tuple[object, ...]) -> object:
     return arguments[0] if arguments else None
 
 
-def _subclass(arguments: tuple[Any, ...]) -> Any:
-    """A tensor of a subclass: (function, type, its arguments, state)."""
+def _subclass(arguments: tuple[object, ...]) -> object:
+    """Return a tensor of a subclass, pickled as (function, type, its arguments, state)."""
     function, _, inner = arguments[:3]
     known = _TENSORS.get(function.text) if isinstance(function, Name) else None
-    return known(inner) if known and isinstance(inner, tuple) else Thing("torch.Tensor")
+    inner_arguments = as_tuple(inner)
+    if known is None or inner_arguments is None:
+        return Thing("torch.Tensor")
+    return known(inner_arguments)
 
 
 # --- collections --------------------------------------------------------------------------------
 
 
-def _dictionary(arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """As Python 2 pickles it: OrderedDict([[key, value], ...])."""
-    made: dict[str, Any] = {}
-    for entries in arguments[:1]:
-        if isinstance(entries, list):
-            put(made, [tuple(e) for e in entries if isinstance(e, list | tuple) and len(e) == 2])
-            entries.clear()  # it has been read; a pickle that gives it again gives nothing
+def _dictionary(arguments: tuple[object, ...]) -> dict[str, object]:
+    """Return a dictionary that Python 2 has pickled as OrderedDict([[key, value], ...])."""
+    made: dict[str, object] = {}
+    entries = as_list(_first(arguments))
+    if entries is not None:
+        pairs = [as_tuple(entry) or as_list(entry) or () for entry in entries]
+        put(made, [(pair[0], pair[1]) for pair in pairs if len(pair) == 2])
+        entries.clear()  # a pickle that names the same list many times must cost nothing
     return made
 
 
-def _set(arguments: tuple[Any, ...]) -> Any:
-    return arguments[0] if arguments and isinstance(arguments[0], list) else []
+def _set(arguments: tuple[object, ...]) -> list[object]:
+    values = as_list(_first(arguments))
+    return [] if values is None else values
 
 
 # --- NumPy --------------------------------------------------------------------------------------
@@ -90,18 +95,24 @@ _NUMPY_TYPES = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "b1"}
 
 @dataclass(eq=False)
 class NumpyType:
-    """A dtype: its code ("f4"); as state its byte order stands second."""
+    """A NumPy dtype in a pickle.
 
-    code: Any
-    state: Any = None
+    Attributes:
+        code: kind and size in bytes, such as "f4"; None if the pickle gives no such text.
+        state: a tuple whose second element is the byte order.
+    """
+
+    code: str | None
+    state: object = None
 
     def native(self) -> np.dtype[Any]:
-        """The dtype, in the byte order of the file.
+        """Return the dtype, in the byte order of the file.
 
         Raises:
-            DamagedError: for any that is not plain numbers.
+            DamagedError: if it is not a dtype of plain numbers.
         """
-        order = self.state[1] if isinstance(self.state, tuple) and len(self.state) > 1 else "="
+        state = as_tuple(self.state) or ()
+        order = state[1] if len(state) > 1 else "="
         if self.code not in _NUMPY_TYPES or order not in ("<", ">", "=", "|"):
             raise DamagedError("a NumPy array in it holds no plain numbers")
         return np.dtype(f"{order}{self.code}")
@@ -109,40 +120,40 @@ class NumpyType:
 
 @dataclass(eq=False)
 class NumpyArray:
-    """An array, as state (version, shape, dtype, whether column by column, bytes)."""
+    """A NumPy array in a pickle; its state is (version, shape, dtype, column-major?, bytes)."""
 
-    state: Any = None
+    state: object = None
 
 
 @dataclass(frozen=True, eq=False)
 class Latin:
-    """Bytes that a pickle of protocol 2 keeps as text."""
+    """Bytes that a pickle of protocol 2 stores as text in Latin-1."""
 
     text: str
 
 
-def _encoded(arguments: tuple[Any, ...]) -> Any:
+def _encoded(arguments: tuple[object, ...]) -> Latin | Thing:
     text = _first(arguments)
     return Latin(text) if isinstance(text, str) else Thing("_codecs.encode")
 
 
-def _numpy_type(arguments: tuple[Any, ...]) -> NumpyType:
+def _numpy_type(arguments: tuple[object, ...]) -> NumpyType:
     code = _first(arguments)
     return NumpyType(code if isinstance(code, str) and len(code) < 8 else None)
 
 
-def _numpy_array(_: tuple[Any, ...]) -> NumpyArray:
+def _numpy_array(_: tuple[object, ...]) -> NumpyArray:
     return NumpyArray()
 
 
-def _numpy_from_buffer(arguments: tuple[Any, ...]) -> NumpyArray:
-    """As protocol 5 has it: (bytes, dtype, shape, order)."""
+def _numpy_from_buffer(arguments: tuple[object, ...]) -> NumpyArray:
+    """Return an array that protocol 5 has pickled as (bytes, dtype, shape, order)."""
     content, dtype, shape, order = arguments[:4]
     return NumpyArray((1, shape, dtype, order == "F", content))
 
 
-def tensor_of(value: Any) -> Stored | None:
-    """A tensor, or an array as one; None for anything else, also for an array of objects."""
+def tensor_of(value: object) -> Stored | None:
+    """Return a tensor, or a NumPy array of numbers as a tensor; None for any other value."""
     if isinstance(value, NumpyArray):
         try:
             return _stored(value)
@@ -152,10 +163,12 @@ def tensor_of(value: Any) -> Stored | None:
 
 
 def _stored(array: NumpyArray) -> Stored:
-    if not isinstance(array.state, tuple):
+    state = as_tuple(array.state)
+    if state is None:
         raise DamagedError("a NumPy array in it is empty")
-    _, shape, type_, columns, content = array.state
-    if not isinstance(type_, NumpyType) or not isinstance(shape, tuple):
+    _, shape, type_, columns, content = state
+    sides = as_tuple(shape)
+    if not isinstance(type_, NumpyType) or sides is None:
         raise DamagedError("a NumPy array in it has no type or shape")
     dtype = type_.native()
     raw = content.text if isinstance(content, Latin) else content
@@ -166,23 +179,25 @@ def _stored(array: NumpyArray) -> Stored:
         try:
             content = raw.encode("latin-1") if isinstance(raw, str) else raw
         except UnicodeEncodeError as error:
-            raise DamagedError("the bytes of a NumPy array in it are none") from error
-        return torch.from_numpy(np.frombuffer(content, dtype).astype(dtype.newbyteorder("=")))
+            raise DamagedError("a NumPy array in it has text in place of bytes") from error
+        return from_array(np.frombuffer(content, dtype).astype(dtype.newbyteorder("=")))
 
-    plain = torch.from_numpy(np.zeros(0, dtype.newbyteorder("="))).dtype
-    storage = Storage(plain, len(raw) // dtype.itemsize, read)
-    return view(storage, 0, shape, _strides(shape, bool(columns)))
+    native = from_array(np.zeros(0, dtype.newbyteorder("="))).dtype
+    storage = Storage(native, len(raw) // dtype.itemsize, read)
+    return view(storage, 0, sides, _strides(sides, bool(columns)))
 
 
-def _strides(shape: tuple[Any, ...], columns: bool) -> tuple[int, ...]:
-    strides, step = [], 1
+def _strides(shape: tuple[object, ...], columns: bool) -> tuple[int, ...]:
+    """Return the strides, in elements, of a contiguous array; columns: in column-major order."""
+    strides: list[int] = []
+    step = 1
     for side in shape[:8] if columns else reversed(shape[:8]):
         strides.append(step)
         step *= side if isinstance(side, int) else 0
     return tuple(strides if columns else reversed(strides))
 
 
-_Known = dict[str, Callable[[tuple[Any, ...]], Any]]
+_Known = dict[str, Callable[[tuple[object, ...]], object]]
 
 _TENSORS: _Known = {
     "torch._utils._rebuild_tensor": _tensor,

@@ -1,8 +1,9 @@
-"""What a weights file is, without anybody saying so: by its digest, by what it holds, by its name.
+"""Recognises weights files by their digest, their content and their name.
 
-Several models share a network (HRNet, DarkPose and FPD): of these neither key names nor shapes
-tell one from the other, and a guess would be decoded by the wrong rules. Where digest and file
-name are silent, too, the user is asked.
+Several models share a network (HRNet, DarkPose and FPD). Key names and shapes cannot tell their
+checkpoints apart, and the outputs of a wrongly guessed one would be decoded by the wrong rules.
+If digest and file name do not decide either, the file is refused and the user is asked to say
+which it is.
 """
 
 import os
@@ -18,32 +19,35 @@ from posemark.weights.fitting import Convert, Tensors, fits, problems, sizes
 from posemark.weights.reading import SUFFIXES, Contents, opened
 
 KNOWN, PREFIX, UNKNOWN = "known", "prefix known", "not known"
-"""Of a digest: registered whole, registered by its first digits, registered nowhere."""
+"""Whether a digest is registered in full, by its first digits only, or not at all."""
 
 _ENDINGS = (*SUFFIXES, ".pth.tar", ".pt.tar", ".ckpt")
-"""Of the files of a folder that are looked into."""
+"""Endings of the files in a folder that are taken for checkpoints."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A registered checkpoint of a model, as which a file can be kept."""
+    """A registered checkpoint of a model; a file can be imported as this checkpoint."""
 
     spec: ModelSpec
     row: Weights
 
     @property
     def name(self) -> str:
-        """MODEL.TAG."""
+        """Return the name of the checkpoint, MODEL.TAG."""
         return f"{self.spec.name}.{self.row.tag}"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file.
+    """The result of importing a file.
 
-    names: MODEL.TAG of what it is kept as, several where models share one file (the rescorer of
-    DEKR); none where it was not imported, for the reason `why`. digest: KNOWN, PREFIX or
-    UNKNOWN, as far as the file could be read.
+    Attributes:
+        path: the file.
+        names: the checkpoints (MODEL.TAG) as which it was imported; several if models share the
+            file (the rescorer of DEKR). Empty if it was not imported.
+        digest: KNOWN, PREFIX or UNKNOWN; "" if the file could not be read.
+        why: the reason if it was not imported.
     """
 
     path: Path
@@ -53,15 +57,20 @@ class Outcome:
 
 
 def checkpoints(given: Iterable[Path]) -> tuple[list[Path], int]:
-    """The files that are named or lie in named folders, and how many others were passed over.
+    """List the checkpoint files among files and folders.
 
-    Of a folder, and of the folders in it, those whose names end as checkpoints' do.
+    Args:
+        given: files, which are all listed, and folders, which are searched with their
+            subfolders for files with the ending of a checkpoint.
+
+    Returns:
+        The files, each once, and the number of other files in the folders.
     """
     found: dict[Path, None] = {}
     others = 0
     for path in given:
         inside = list(_inside(path)) if path.is_dir() else [path]
-        kept = [each for each in inside if not path.is_dir() or _ends_as_one(each)]
+        kept = [each for each in inside if not path.is_dir() or _is_checkpoint_name(each)]
         found.update(dict.fromkeys(kept))
         others += len(inside) - len(kept)
     return list(found), others
@@ -73,22 +82,22 @@ def _inside(folder: Path) -> Iterator[Path]:
         yield from (Path(parent) / name for name in sorted(names))
 
 
-def _ends_as_one(path: Path) -> bool:
+def _is_checkpoint_name(path: Path) -> bool:
     return path.name.lower().endswith(_ENDINGS)
 
 
 def import_all(
     paths: Iterable[Path], specs: Sequence[ModelSpec], part: str = ""
 ) -> Iterator[Outcome]:
-    """Recognise and import files, one after the other; a bad one stops none of the others.
+    """Recognise and import files one by one; a file that fails does not stop the others.
 
     Args:
-        paths: of the files.
+        paths: the files.
         specs: the models that they can be for.
-        part: which of several sets of weights in a file.
+        part: which of several sets of weights in a file; "" for the only one that fits.
 
     Yields:
-        What became of each.
+        The outcome of each file.
     """
     taken: dict[str, Path] = {}
     for path in paths:
@@ -100,7 +109,7 @@ def import_all(
 def _imported(path: Path, specs: Sequence[ModelSpec], part: str, taken: dict[str, Path]) -> Outcome:
     outcome = Outcome(path)
     try:
-        digest = digest_of(path) if path.is_file() else ""  # opening it will say so
+        digest = digest_of(path) if path.is_file() else ""  # opening it reports what is wrong
         slots, outcome = recognise(path, digest, specs, part)
         for slot in slots:
             _require_free(path, digest, slot, outcome.digest, taken)
@@ -120,10 +129,10 @@ def _is_here(slot: Slot, digest: str) -> bool:
 def _require_free(
     path: Path, digest: str, slot: Slot, certainty: str, taken: dict[str, Path]
 ) -> None:
-    """A file that may be another one does not silently replace what is kept under its name.
+    """Refuse a file that is not certainly the checkpoint and would replace another file.
 
     Raises:
-        CheckpointError: if it would.
+        CheckpointError: in this case.
     """
     here = cached(slot.spec, slot.row.tag)
     if certainty != UNKNOWN or here is None or here.sha256 == digest:
@@ -131,8 +140,8 @@ def _require_free(
     other = f"{taken[slot.name]} was" if slot.name in taken else "another file is"
     raise CheckpointError(
         f"{path}: it would be kept as {slot.name}, but {other} imported under that name. To "
-        f"replace that: `posemark weights import FILE --as {slot.name}`; to have both, give this "
-        f"one a tag of your own: `--as {slot.spec.name}.TAG`."
+        f"replace that file: `posemark weights import FILE --as {slot.name}`; to keep both, give "
+        f"this file a tag of your own: `--as {slot.spec.name}.TAG`."
     )
 
 
@@ -142,32 +151,35 @@ def _require_free(
 def recognise(
     path: Path, digest: str, specs: Sequence[ModelSpec], part: str = ""
 ) -> tuple[tuple[Slot, ...], Outcome]:
-    """The registered checkpoints that a file is, and the outcome if it is imported so.
+    """Find the registered checkpoints that a file is.
 
     Args:
-        path: of the file.
+        path: the file.
         digest: its SHA-256.
         specs: the models that it can be for.
-        part: which of several sets of weights in it.
+        part: which of several sets of weights in it; "" for the only one that fits.
+
+    Returns:
+        The checkpoints, and the outcome if the file is imported as these.
 
     Raises:
-        CheckpointError: if it cannot be read, fits no network, or fits several and neither its
-            digest nor its name tells which.
+        CheckpointError: if the file cannot be read or fits no network, or if it fits several
+            and neither its digest nor its name decides between them.
     """
     slots = [Slot(spec, row) for spec in specs for row in spec.weights]
     known = [s for s in slots if digest and s.row.sha256 and digest.startswith(s.row.sha256)]
     if known:
         whole = any(slot.row.sha256 == digest for slot in known)
-        return _told(path, known, KNOWN if whole else PREFIX)
-    return _told(path, _told_apart(path, _fitting(path, slots, part)), UNKNOWN)
+        return _recognised(path, known, KNOWN if whole else PREFIX)
+    return _recognised(path, _decided(path, _fitting(path, slots, part)), UNKNOWN)
 
 
-def _told(path: Path, slots: list[Slot], digest: str) -> tuple[tuple[Slot, ...], Outcome]:
+def _recognised(path: Path, slots: list[Slot], digest: str) -> tuple[tuple[Slot, ...], Outcome]:
     return tuple(slots), Outcome(path, tuple(slot.name for slot in slots), digest)
 
 
 def _fitting(path: Path, slots: list[Slot], part: str) -> list[Slot]:
-    """The slots whose network has the keys and shapes of the file."""
+    """Return the slots whose network has the keys and shapes of the file."""
     with opened(path) as contents:
         near = [slot for slot in slots if any(_may_be(slot, size) for size in sizes(contents))]
         found: dict[object, bool] = {}
@@ -181,9 +193,10 @@ def _fitting(path: Path, slots: list[Slot], part: str) -> list[Slot]:
 
 
 def _may_be(slot: Slot, size: int) -> bool:
-    """Whether a file of so many numbers can be for a model, before its network is built.
+    """Return whether a file with `size` numbers can be for a model, before it is built.
 
-    The file has buffers beside the parameters, and may be in an arrangement of its own.
+    The limits are wide: a file holds buffers beside the parameters, and may be arranged
+    otherwise.
     """
     parameters = slot.spec.parameters
     if slot.row.tag == RESCORE or parameters is None:
@@ -196,7 +209,7 @@ def _wanted(slot: Slot) -> tuple[Tensors, Convert | None]:
 
 
 def _network(slot: Slot) -> object:
-    """Equal for slots whose files have the same keys and shapes."""
+    """Return a key that is equal for slots whose files have the same keys and shapes."""
     spec = slot.spec
     return id(spec.method.rescoring) if slot.row.tag == RESCORE else (spec.build, spec.convert)
 
@@ -206,8 +219,8 @@ def _fits_nothing(path: Path, contents: Contents, slots: list[Slot], part: str) 
     why = problems(path, contents, *_wanted(nearest), part)
     nearly = f"{nearest.spec.name} comes nearest: {'; '.join(why)}. " if why else ""
     return CheckpointError(
-        f"{path}: these weights fit no network that PoseMark has. In it: {contents.top}. {nearly}"
-        "If they belong to another program, leave them out."
+        f"{path}: these weights fit no network that PoseMark has. The file holds: "
+        f"{contents.top}. {nearly}If they belong to another program, leave them out."
     )
 
 
@@ -215,11 +228,11 @@ def _distance(slot: Slot, found: list[int]) -> int:
     return min(abs(size - (slot.spec.parameters or 0)) for size in found)
 
 
-def _told_apart(path: Path, fitting: list[Slot]) -> list[Slot]:
-    """Of the slots that a file fits, those of the one checkpoint that it is.
+def _decided(path: Path, fitting: list[Slot]) -> list[Slot]:
+    """Choose, among the slots that a file fits, those of the one checkpoint that it is.
 
     Raises:
-        CheckpointError: if they are of several, or of those only whose digest is another.
+        CheckpointError: if several checkpoints remain, or if all have another digest.
     """
     named = [slot for slot in fitting if _has_name(path, slot.row)]
     unpinned = [slot for slot in fitting if not slot.row.sha256]
@@ -227,16 +240,16 @@ def _told_apart(path: Path, fitting: list[Slot]) -> list[Slot]:
     found = named or marked or unpinned
     if not found:
         raise CheckpointError(
-            f"{path}: its digest is that of none of the registered checkpoints that it could be: "
-            f"{_listed(fitting)}. It is damaged, or another training: fetch it again, or import "
-            f"it under a tag of your own, `posemark weights import FILE --as "
-            f"{fitting[0].spec.name}.TAG`."
+            f"{path}: the digest of this file differs from those of the registered checkpoints "
+            f"that it could be: {_listed(fitting)}. The file is damaged, or comes from another "
+            "training: fetch it again, or import it under a tag of your own, `posemark weights "
+            f"import FILE --as {fitting[0].spec.name}.TAG`."
         )
     if any(slot.row != found[0].row for slot in found):
         raise CheckpointError(
-            f"{path}: it fits several: {_listed(found)}. They share one network, and neither its "
-            "digest nor its name tells which it is. Say it: `posemark weights import FILE --as "
-            f"{found[0].name}`."
+            f"{path}: it fits several checkpoints: {_listed(found)}. They share one network, and "
+            "neither the digest nor the name of the file says which it is. Name the right one: "
+            f"`posemark weights import FILE --as {found[0].name}`."
         )
     return found
 
@@ -246,7 +259,7 @@ def _listed(slots: list[Slot]) -> str:
 
 
 def _has_name(path: Path, row: Weights) -> bool:
-    """Whether it is called as the registered file, also as browsers name a second copy of it."""
+    """Return whether a file has the registered name, or that of a browser's second copy."""
     registered = Path(row.file or "").stem.lower()
     return bool(registered) and re.sub(r" ?\(\d+\)$", "", path.stem.lower()) == registered
 
@@ -256,7 +269,7 @@ def _words(path: Path) -> set[str]:
 
 
 def _own_words(spec: ModelSpec) -> set[str]:
-    """What names a family, unless it names the network that other families have, too."""
+    """Return words that name a family, unless they name a network that other families share."""
     family = spec.family.lower()
     if spec.network.startswith(family):
         return set()

@@ -1,14 +1,15 @@
-"""Tensors that lie in a file: their shape is known, their numbers are read when asked for."""
+"""Tensors stored in a file: shapes and types are known, numbers are read on demand."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from posemark.weights.pickles import DamagedError
+from posemark.weights.pickles import DamagedError, as_tuple
 
 _MOST_SIDES = 8
 _LARGEST = 1 << 40
@@ -16,9 +17,12 @@ _LARGEST = 1 << 40
 
 @dataclass(frozen=True, eq=False)
 class Storage:
-    """Numbers of one type, side by side in a file.
+    """A contiguous array of numbers of one type in a file.
 
-    count: how many the file announces. read: gives them as a tensor (count,).
+    Attributes:
+        dtype: the type of the numbers.
+        count: the number of elements that the file announces.
+        read: reads the numbers as a tensor (count,).
     """
 
     dtype: torch.dtype
@@ -27,13 +31,13 @@ class Storage:
 
     @property
     def nbytes(self) -> int:
-        """The bytes that reading it takes."""
+        """Return the bytes that the numbers take in memory."""
         return self.count * self.dtype.itemsize
 
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """A tensor as a view of a storage: offset and strides in elements."""
+    """A tensor as a view of a storage; offset and strides are in elements."""
 
     storage: Storage
     offset: int
@@ -42,53 +46,61 @@ class Stored:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of its numbers."""
+        """Return the type of the tensor's numbers."""
         return self.storage.dtype
 
     def of(self, numbers: Tensor) -> Tensor:
-        """The tensor, from the numbers of its storage."""
+        """Return a copy of the tensor, given the numbers (count,) of its storage."""
         return numbers.as_strided(self.shape, self.strides, self.offset).clone()
 
 
 State = Mapping[str, Stored]
+"""Tensors by name."""
+
+
+def from_array(array: NDArray[Any]) -> Tensor:
+    """Return a tensor that shares the memory of an array."""
+    return torch.from_numpy(array)  # pyright: ignore[reportUnknownMemberType]  # untyped in torch
 
 
 def whole(storage: Storage, shape: tuple[int, ...]) -> Stored:
-    """The tensor that takes up a storage from end to end, last side fastest."""
+    """Return the tensor that fills a storage completely, in row-major order."""
     strides = tuple(math.prod(shape[i + 1 :]) for i in range(len(shape)))
     return view(storage, 0, shape, strides)
 
 
-def view(storage: Any, offset: Any, shape: Any, strides: Any) -> Stored:
-    """A tensor as a file describes it.
+def view(storage: object, offset: object, shape: object, strides: object) -> Stored:
+    """Check the description of a tensor in a file, and return the tensor.
 
     Raises:
-        DamagedError: if that is no description, or leaves the storage.
+        DamagedError: if the values have other types, or the tensor exceeds its storage.
     """
     if not isinstance(storage, Storage):
         raise DamagedError("a tensor in it has no storage")
-    if not (_sizes(shape) and _sizes(strides) and _sizes((offset,))):
+    if not (_sizes(shape) and _sizes(strides) and _is_size(offset)):
         raise DamagedError("a tensor in it has no plausible shape")
     count = math.prod(shape)
     last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=False))
     if len(shape) != len(strides) or count >= _LARGEST or (count and last >= storage.count):
-        raise DamagedError(f"a tensor of shape {shape} is beyond its {storage.count} numbers")
+        raise DamagedError(f"a tensor of shape {shape} exceeds its {storage.count} numbers")
     return Stored(storage, offset, shape, strides)
 
 
-def _sizes(values: Any) -> bool:
-    return (
-        isinstance(values, tuple)
-        and len(values) <= _MOST_SIDES
-        and all(isinstance(n, int) and 0 <= n < _LARGEST for n in values)
-    )
+def _sizes(values: object) -> TypeGuard[tuple[int, ...]]:
+    sides = as_tuple(values)
+    return sides is not None and len(sides) <= _MOST_SIDES and all(map(_is_size, sides))
+
+
+def _is_size(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and 0 <= value < _LARGEST
 
 
 def read_all(state: State) -> dict[str, Tensor]:
-    """The tensors themselves; a storage that several of them view is read once.
+    """Read the tensors of a state; a storage that several of them view is read once.
 
     Raises:
-        DamagedError, OSError: if the file does not hold what it announces.
+        DamagedError: if the file holds fewer or other numbers than it announces.
+        OSError: if the file cannot be read.
     """
     numbers: dict[int, Tensor] = {}
     found: dict[str, Tensor] = {}
@@ -97,11 +109,11 @@ def read_all(state: State) -> dict[str, Tensor]:
         if key not in numbers:
             numbers[key] = stored.storage.read()
         if numbers[key].shape != (stored.storage.count,):
-            raise DamagedError(f"the numbers of {name} are not all there")
+            raise DamagedError(f"some of the numbers of {name} are missing in it")
         found[name] = stored.of(numbers[key])
     return found
 
 
 def bytes_of(state: State) -> int:
-    """What reading them takes."""
+    """Return the bytes that reading a state takes in memory."""
     return sum({id(s.storage): s.storage.nbytes for s in state.values()}.values())

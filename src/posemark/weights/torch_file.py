@@ -1,6 +1,6 @@
-"""PyTorch's files: the zip of today, the stream of pickles before it, the tar before that.
+"""Reads PyTorch's file formats: the present zip, the older stream of pickles, the oldest tar.
 
-What is read at once is the pickle alone; tensors stay where they are until asked for.
+Only the pickle is read at once; tensors are read from the file on demand.
 """
 
 import io
@@ -9,34 +9,42 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO
 
 import torch
 from torch import Tensor
 
 from posemark.weights import rebuild
-from posemark.weights.pickles import DamagedError, OtherKindError, read
-from posemark.weights.tensors import Storage, view
+from posemark.weights.pickles import (
+    DamagedError,
+    OtherKindError,
+    as_dict,
+    as_list,
+    as_tuple,
+    read,
+)
+from posemark.weights.tensors import Storage, Stored, view
 
 LARGEST_PICKLE = 128 << 20
-"""Bytes of what stands beside the tensors: names, sizes, logs of a training."""
+"""Most bytes of what is stored beside the tensors: names, sizes, logs of a training."""
 
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 _MAGIC = 0x1950A86A20F9469CFC6C
 _BLOCK = 512
 
 
-def load(file: IO[bytes], content: mmap.mmap) -> Any:
-    """What the file holds, as data: dictionaries, lists, texts, numbers, Stored and Things.
+def load(file: IO[bytes], content: mmap.mmap) -> object:
+    """Read a checkpoint as data: dictionaries, lists, texts, numbers, Stored tensors and Things.
 
     Args:
-        file: the open file; stays open while tensors are read.
-        content: the same file, mapped.
+        file: the open file; it must stay open while tensors are read.
+        content: the same file, mapped into memory.
 
     Raises:
-        DamagedError: if it is none of the three formats or breaks their rules.
+        DamagedError: if the file has none of the three formats or breaks their rules.
+        OtherKindError: if it is a TorchScript archive.
     """
     if content[:4] == _ZIP:
         with _zip_errors():
@@ -60,44 +68,52 @@ def _numbers(raw: bytes, dtype: torch.dtype, little: bool) -> Tensor:
 
 
 class _Storages:
-    """The storages that a pickle refers to, one for each key however often it is named."""
+    """The storages that a pickle refers to; one Storage per key, even if it is named often.
+
+    reader: reads the numbers, given key, type and count.
+    """
 
     def __init__(self, reader: Callable[[str, torch.dtype, int], Tensor]) -> None:
         self.reader = reader
         self.known: dict[tuple[str, torch.dtype, int], Storage] = {}
         self.dtypes: dict[str, torch.dtype] = {}
 
-    def refer(self, reference: Any) -> Any:
-        """("storage", type, key, device, count[, view]), or ("module", object, its source)."""
-        if not isinstance(reference, tuple) or len(reference) < 2:
-            raise DamagedError("it refers to something that is not in the file")
-        if reference[0] == "module":
-            return reference[1]
-        if reference[0] != "storage" or len(reference) not in (5, 6):
-            raise DamagedError("it refers to something that is not in the file")
-        part = reference[5] if len(reference) == 6 else None
-        storage = self._storage(*reference[1:3], reference[4])
-        return _part_of(storage, part) if isinstance(part, tuple) else storage
+    def refer(self, reference: object) -> object:
+        """Resolve a persistent reference of a pickle.
 
-    def _storage(self, class_: Any, key: Any, count: Any) -> Storage:
+        It is ("storage", type, key, device, count[, view]) or ("module", object, its source).
+        """
+        values = as_tuple(reference)
+        if values is None or len(values) < 2:
+            raise DamagedError("it refers to something that is not in the file")
+        if values[0] == "module":
+            return values[1]
+        if values[0] != "storage" or len(values) not in (5, 6):
+            raise DamagedError("it refers to something that is not in the file")
+        storage = self._storage(values[1], values[2], values[4])
+        part = as_tuple(values[5]) if len(values) == 6 else None
+        return storage if part is None else _part_of(storage, part)
+
+    def _storage(self, class_: object, key: object, count: object) -> Storage:
         dtype = rebuild.dtype_of(class_)
-        key = _key(key)
+        name = _key(key)
         if not isinstance(count, int) or not 0 <= count < 1 << 40:
             raise DamagedError("a storage in it has no plausible size")
-        self.dtypes.setdefault(key, dtype)
-        entry = (key, dtype, count)
+        self.dtypes.setdefault(name, dtype)
+        entry = (name, dtype, count)
         if entry not in self.known:
             self.known[entry] = Storage(dtype, count, lambda: self.reader(*entry))
         return self.known[entry]
 
 
-def _key(key: Any) -> str:
+def _key(key: object) -> str:
     if not isinstance(key, str | int) or (isinstance(key, str) and len(key) > 100):
         raise DamagedError("a storage in it has no key")
     return key if isinstance(key, str) else f"{key & (1 << 64) - 1}"
 
 
-def _part_of(storage: Storage, part: tuple[Any, ...]) -> Storage:
+def _part_of(storage: Storage, part: tuple[object, ...]) -> Storage:
+    """Return a part of a storage, described by (key, offset, count)."""
     _, offset, count = part if len(part) == 3 else (None, None, None)
     stored = view(storage, offset, (count,), (1,))
     return Storage(storage.dtype, stored.shape[0], lambda: stored.of(storage.read()))
@@ -110,18 +126,18 @@ _ZIP_ERRORS = (
     zipfile.LargeZipFile,
     zlib.error,
     NotImplementedError,
-    RuntimeError,  # of zipfile: the entry is encrypted
+    RuntimeError,  # zipfile raises it for an encrypted entry
     EOFError,
     OSError,
-    ValueError,  # among them: a name that is no UTF-8
+    ValueError,  # for example UnicodeDecodeError for a name that is not UTF-8
     KeyError,
     struct.error,
 )
 
 
 @contextmanager
-def _zip_errors() -> Iterator[None]:
-    """Says of zipfile's errors that the archive is damaged."""
+def _zip_errors() -> Generator[None]:
+    """Convert the errors of zipfile to DamagedError."""
     try:
         yield
     except DamagedError:
@@ -130,7 +146,7 @@ def _zip_errors() -> Iterator[None]:
         raise DamagedError(f"its zip archive is damaged ({str(error)[:100]})") from error
 
 
-def _load_zip(file: IO[bytes]) -> Any:
+def _load_zip(file: IO[bytes]) -> object:
     archive = zipfile.ZipFile(file)
     names = [n for n in archive.namelist() if n.count("/") <= 1 and n.split("/")[-1] == "data.pkl"]
     if not names:
@@ -138,8 +154,8 @@ def _load_zip(file: IO[bytes]) -> Any:
     folder = names[0].removesuffix("data.pkl")
     if f"{folder}constants.pkl" in archive.NameToInfo:
         raise OtherKindError(
-            "it is a TorchScript archive, a program, and programs of others are not run. Save the "
-            "`state_dict()` of its module instead."
+            "it is a TorchScript archive. That is a program, which PoseMark does not run. Save "
+            "the `state_dict()` of its module instead."
         )
     little = _entry(archive, f"{folder}byteorder", 10, missing=b"little") != b"big"
 
@@ -153,14 +169,17 @@ def _load_zip(file: IO[bytes]) -> Any:
 
 
 def _entry(archive: zipfile.ZipFile, name: str, most: int, missing: bytes | None = None) -> bytes:
-    """The content of an entry of at most that many bytes, which are all that is unpacked."""
+    """Return the content of an entry, unless it has more than `most` bytes.
+
+    missing: the content to return if there is no such entry; None to raise an error.
+    """
     info = archive.NameToInfo.get(name)
     if info is None:
         if missing is not None:
             return missing
         raise DamagedError(f"the entry {name!r} is missing in it")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise DamagedError("it is packed in a way that PyTorch does not use")
+        raise DamagedError("it is compressed in a way that PyTorch does not use")
     if info.file_size > most:
         raise DamagedError(f"its entry {name!r} has {info.file_size:,} bytes, more than {most:,}")
     with archive.open(info) as file:
@@ -170,20 +189,21 @@ def _entry(archive: zipfile.ZipFile, name: str, most: int, missing: bytes | None
 # --- a stream of pickles ------------------------------------------------------------------------
 
 
-def _load_stream(content: mmap.mmap) -> Any:
-    """Magic number, protocol, system, the object, the storages' keys; then their numbers."""
+def _load_stream(content: mmap.mmap) -> object:
+    """Read the pickles of magic number, protocol, system, object, keys; then find the numbers."""
+    places: dict[str, Place] = {}
+    little = True
     storages = _Storages(lambda key, dtype, _: _placed(content, places, key, dtype, little))
     first = _pickle(content, storages.refer)
-    little, places = True, {}
     if first != _MAGIC:
-        return first  # not by torch.save: arrays, pickled as they are
+        return first  # arrays that were pickled without torch.save
     _pickle(content, storages.refer)
-    system = _pickle(content, storages.refer)
-    little = not isinstance(system, dict) or system.get("little_endian") is not False
+    system = as_dict(_pickle(content, storages.refer)) or {}
+    little = system.get("little_endian") is not False
     loaded = _pickle(content, storages.refer)
-    keys = _pickle(content, storages.refer)
+    keys = as_list(_pickle(content, storages.refer)) or []
     at = content.tell()
-    for key in map(_key, keys if isinstance(keys, list) else []):
+    for key in map(_key, keys):
         dtype = storages.dtypes.get(key)
         if dtype is None or key in places:
             raise DamagedError("it lists numbers that belong to no tensor")
@@ -191,7 +211,7 @@ def _load_stream(content: mmap.mmap) -> Any:
     return loaded
 
 
-def _pickle(file: mmap.mmap, refer: Callable[[Any], Any]) -> Any:
+def _pickle(file: mmap.mmap, refer: Callable[[object], object]) -> object:
     start = file.tell()
     value = read(file, rebuild.make, refer)
     if file.tell() - start > LARGEST_PICKLE:
@@ -200,11 +220,11 @@ def _pickle(file: mmap.mmap, refer: Callable[[Any], Any]) -> Any:
 
 
 Place = tuple[int, int]
-"""Where the numbers of a storage begin and end in the file."""
+"""First byte of the numbers of a storage in the file, and the byte behind the last."""
 
 
 def _place(content: mmap.mmap, at: int, dtype: torch.dtype, little: bool) -> tuple[Place, int]:
-    """The place of the numbers that an 8-byte count announces, and where they end."""
+    """Return the place of the numbers behind the 8-byte count at `at`, and the byte behind it."""
     count = int.from_bytes(content[at : at + 8], "little" if little else "big")
     end = at + 8 + count * dtype.itemsize
     if at + 8 > len(content) or end > len(content):
@@ -225,7 +245,10 @@ def _placed(
 
 
 def _tar_members(content: mmap.mmap) -> dict[str, int]:
-    """Where the members begin, by name. By hand, as tarfile can be made to run in circles."""
+    """Return the first byte of each member by name.
+
+    tarfile itself is not used, because crafted archives can make it loop without end.
+    """
     members: dict[str, int] = {}
     at = 0
     while at + _BLOCK <= len(content) and len(members) < 16:
@@ -240,34 +263,38 @@ def _tar_members(content: mmap.mmap) -> dict[str, int]:
     return members
 
 
-def _load_tar(content: mmap.mmap) -> Any:
+def _load_tar(content: mmap.mmap) -> object:
     members = _tar_members(content)
     for name in ("storages", "tensors", "pickle"):
         if name not in members:
-            raise DamagedError(f"it is a tar archive without {name!r}, which PyTorch's have")
+            raise DamagedError(f"it is a tar archive without the member {name!r} of PyTorch")
     content.seek(members["storages"])
     storages = _tar_storages(content)
     content.seek(members["tensors"])
     tensors = _tar_tensors(content, storages)
 
-    def refer(reference: Any) -> Any:
-        if isinstance(reference, tuple) and reference:
-            return reference[0]
-        return tensors.get(_key(reference))
+    def refer(reference: object) -> object:
+        values = as_tuple(reference)
+        return values[0] if values else tensors.get(_key(reference))
 
     content.seek(members["pickle"])
     return read(content, rebuild.make, refer)
 
 
-def _nothing(_: Any) -> None:
+def _nothing(_: object) -> None:
     return None
 
 
-def _triple(content: mmap.mmap) -> tuple[Any, Any, Any]:
-    found = _pickle(content, _nothing)
-    if not isinstance(found, tuple | list) or len(found) != 3:
-        raise DamagedError("a tensor in it is described in another way")
-    return found[0], found[1], found[2]
+def _values(sequence: object, count: int, what: str) -> tuple[object, ...]:
+    values = as_tuple(sequence) or tuple(as_list(sequence) or ())
+    if len(values) != count:
+        raise DamagedError(f"a {what} in it is described in an unknown way")
+    return values
+
+
+def _triple(content: mmap.mmap) -> tuple[object, object, object]:
+    first, second, third = _values(_pickle(content, _nothing), 3, "tensor")
+    return first, second, third
 
 
 def _count(content: mmap.mmap) -> int:
@@ -278,7 +305,7 @@ def _count(content: mmap.mmap) -> int:
 
 
 def _tar_storages(content: mmap.mmap) -> dict[str, Storage]:
-    """Each: (key, device, type), 8 bytes of count, the numbers. At last the views of some."""
+    """Read the storages, each as (key, device, type), count (8 bytes), numbers; then the views."""
     storages: dict[str, Storage] = {}
     for _ in range(_count(content)):
         key, _, class_ = _triple(content)
@@ -286,11 +313,9 @@ def _tar_storages(content: mmap.mmap) -> dict[str, Storage]:
         (start, end), after = _place(content, content.tell(), dtype, little=True)
         storages[_key(key)] = _slice_of(content, start, end, dtype)
         content.seek(after)
-    views = _pickle(content, _nothing)
-    for entry in views if isinstance(views, list) else []:
-        if not isinstance(entry, tuple | list) or len(entry) != 4:
-            raise DamagedError("a storage in it is described in another way")
-        target, root, *part = entry
+    views = as_list(_pickle(content, _nothing)) or []
+    for entry in views:
+        target, root, *part = _values(entry, 4, "storage")
         if _key(root) not in storages:
             raise DamagedError("a storage in it views another that is missing")
         storages[_key(target)] = _part_of(storages[_key(root)], (None, *part))
@@ -302,9 +327,9 @@ def _slice_of(content: mmap.mmap, start: int, end: int, dtype: torch.dtype) -> S
     return Storage(dtype, count, lambda: _numbers(content[start:end], dtype, little=True))
 
 
-def _tar_tensors(content: mmap.mmap, storages: dict[str, Storage]) -> dict[str, Any]:
-    """Each: (key, storage, type), then its sides, strides and offset as 8-byte numbers."""
-    tensors: dict[str, Any] = {}
+def _tar_tensors(content: mmap.mmap, storages: dict[str, Storage]) -> dict[str, Stored]:
+    """Read the tensors, each as (key, storage, type), then sides, strides, offset (8 bytes)."""
+    tensors: dict[str, Stored] = {}
     for _ in range(_count(content)):
         key, storage, _ = _triple(content)
         (sides,) = _unpacked(content, "<i4x")
