@@ -1,4 +1,4 @@
-"""Mirroring for the flip test."""
+"""Mirroring of network inputs and heatmaps for the flip test."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,17 @@ from numpy.typing import NDArray
 def flip_back(
     heatmaps: NDArray[np.float32], mirrored: Sequence[int], shift: int
 ) -> NDArray[np.float32]:
-    """Heatmaps (N, K, H, W) of a mirrored image, as seen from the unmirrored one.
+    """Mirror the heatmaps of a mirrored image back to the original image.
 
-    mirrored: for every key point the index of its counterpart. shift: 1 moves the result
-    one column right (column 0 keeps its value), which makes up for an input and an output
-    grid that mirror around different centres; 0 leaves it.
+    Args:
+        heatmaps: (N, K, H, W) heatmaps of the mirrored image.
+        mirrored: for every key point the index of its left or right counterpart.
+        shift: 1 moves the result one column to the right (column 0 keeps its value), which
+            compensates for input and output grids that are mirrored about different centres;
+            0 does not move it.
+
+    Returns:
+        (N, K, H, W) heatmaps.
     """
     back = heatmaps[:, list(mirrored), :, ::-1]
     if shift:
@@ -22,9 +28,9 @@ def flip_back(
 
 
 def mirrored_image(batch: NDArray[np.float32], shift: int) -> NDArray[np.float32]:
-    """Network input (N, 3, H, W) mirrored, then moved `shift` columns left.
+    """Mirror network input (N, 3, H, W), then move it `shift` columns to the left.
 
-    The last columns keep their values, as in the DEKR repository.
+    The last `shift` columns keep their values, as in the DEKR repository.
     """
     mirrored = batch[..., ::-1]
     if shift:
