@@ -8,7 +8,7 @@ from posemark.runtimes import Target
 
 
 @contextmanager
-def making(name: str, target: Target) -> Generator[None, None, None]:
+def conversion_errors(name: str, target: Target) -> Generator[None, None, None]:
     """Turn exceptions during the conversion of a network into one error.
 
     Args:

@@ -205,7 +205,7 @@ def require_precision(artefact: Artefact, found: str) -> None:
 
 
 @contextmanager
-def reading(path: Path, runtime: str) -> Generator[None, None, None]:
+def reading_errors(path: Path, runtime: str) -> Generator[None, None, None]:
     """Turn exceptions while a file is read into one error.
 
     Args:

@@ -11,7 +11,7 @@ from math import prod
 from pathlib import Path
 
 from posemark.core.errors import CheckpointError
-from posemark.runtimes.model_file import reading
+from posemark.runtimes.model_file import reading_errors
 
 # Field numbers. An attribute has a field for one tensor, graph or sparse tensor, and another field
 # for a list of them.
@@ -42,7 +42,7 @@ def precision(path: Path) -> str:
     Raises:
         CheckpointError: if the file is not an ONNX file.
     """
-    with reading(path, "PoseMark"):
+    with reading_errors(path, "PoseMark"):
         model = _model(path)
         if any(kind.startswith(_INTEGER) for kind in _operators(model)):
             return "int8"
@@ -60,7 +60,7 @@ def require_whole(path: Path) -> None:
     Raises:
         CheckpointError: if a tensor is stored elsewhere, or if the file is not an ONNX file.
     """
-    with reading(path, "PoseMark"):
+    with reading_errors(path, "PoseMark"):
         tensors = _tensors(_model(path))
         entries = (entry for tensor in tensors for entry in _messages(tensor, _EXTERNAL_DATA))
         pairs = dict(_key_and_value(entry) for entry in entries)

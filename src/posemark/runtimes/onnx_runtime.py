@@ -17,7 +17,7 @@ from posemark.runtimes.export_cache import (
     quantised_folder,
     require_parity,
 )
-from posemark.runtimes.model_file import FileSession, reading, require_precision
+from posemark.runtimes.model_file import FileSession, reading_errors, require_precision
 from posemark.runtimes.registry import unknown_device
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:
         CheckpointError: if the file cannot be read.
     """
     require_precision(artefact, onnx_file.precision(artefact.path))
-    with reading(artefact.path, "onnxruntime"):
+    with reading_errors(artefact.path, "onnxruntime"):
         session = OnnxRuntimeSession(artefact.path, threads, target)
     return FileSession(session, artefact)
 

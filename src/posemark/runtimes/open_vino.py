@@ -26,7 +26,7 @@ from posemark.runtimes.export_cache import (
     quantised_folder,
     require_parity,
 )
-from posemark.runtimes.model_file import FileSession, reading
+from posemark.runtimes.model_file import FileSession, reading_errors
 from posemark.runtimes.open_vino_deform import NAME, PRODUCT, deform_conv
 from posemark.runtimes.registry import unknown_device
 
@@ -104,7 +104,7 @@ def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:
     """
     height, width = artefact.size_hw or (-1, -1)
     free = (-1, 3, height, width) if artefact.layout == "nchw" else (-1, height, width, 3)
-    with reading(artefact.path, "openvino"):
+    with reading_errors(artefact.path, "openvino"):
         session = OpenVinoSession(artefact.path, threads, target, free)
     return FileSession(session, artefact)
 

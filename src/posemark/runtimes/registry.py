@@ -8,7 +8,7 @@ from typing import Protocol, cast
 from posemark.core.errors import UsageError
 from posemark.core.model_file import Artefact
 from posemark.runtimes import Session, Source, Target
-from posemark.runtimes.export_errors import making
+from posemark.runtimes.export_errors import conversion_errors
 from posemark.runtimes.model_file import FileSession
 
 
@@ -225,7 +225,7 @@ def open_session(target: Target, source: Source) -> Session:
     module = _module(target.runtime)
     if target.runtime == "torch":  # nothing is converted, so an exception is a bug in PoseMark
         return module.open_session(target, source)
-    with making(source.spec.name, target):
+    with conversion_errors(source.spec.name, target):
         return module.open_session(target, source)
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from posemark import export
 from posemark.core.model_file import Artefact
 from posemark.runtimes import Maps, Session, Source, Target, Tensor
-from posemark.runtimes.export_errors import making
-from posemark.runtimes.model_file import FileSession, reading, require_precision
+from posemark.runtimes.export_errors import conversion_errors
+from posemark.runtimes.model_file import FileSession, reading_errors, require_precision
 from posemark.runtimes.native_output import quiet
 from posemark.runtimes.registry import unknown_device
 
@@ -122,7 +122,7 @@ def open_file(
         UsageError: if the file's precision is not the one that its card declares.
         CheckpointError: if the file cannot be read.
     """
-    with reading(artefact.path, "tflite"):
+    with reading_errors(artefact.path, "tflite"):
         session = TfliteFile(artefact.path, threads)
     require_precision(artefact, session.precision)
     return FileSession(session, artefact)
@@ -210,7 +210,7 @@ class TfliteSession:
         if shape not in self._runners:
             facts = {**self._facts(), "shape": shape}
             name = f"{self._source.spec.name}-tflite"
-            with making(self._source.spec.name, self._target):
+            with conversion_errors(self._source.spec.name, self._target):
                 folder = self._source.store.get(
                     name, facts, lambda made: self._convert(shape, made)
                 )

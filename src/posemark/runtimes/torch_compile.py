@@ -23,7 +23,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from posemark import export
 from posemark.core.errors import UsageError
 from posemark.runtimes import Maps, Session, Source, Target, torch_eager
-from posemark.runtimes.export_errors import making
+from posemark.runtimes.export_errors import conversion_errors
 from posemark.runtimes.torch_eager import DTYPES, arrays_of, channels_last, tensor_of
 
 PACKAGE = "network.pt2"
@@ -91,7 +91,7 @@ class CompiledSession:
             return
         facts = self._facts(shape)
         name = f"{self._source.spec.name}-torch-compile"
-        with making(self._source.spec.name, self._target):
+        with conversion_errors(self._source.spec.name, self._target):
             folder = self._source.store.get(name, facts, lambda made: self._compile(shape, made))
         self._packages[shape] = _inductor().aoti_load_package(str(folder / PACKAGE))
         self.infer(np.zeros(shape, np.float32))
