@@ -47,7 +47,7 @@ def centre_scale(
     """Compute the centre and scale of the padded crop of every box.
 
     The shorter side grows to the aspect ratio of the network input, then both sides grow by the
-    padding, except where the centre's x equals the convention's unpadded_x.
+    padding, except if the centre's x equals the convention's unpadded_x.
 
     Args:
         boxes_xywh: (N, 4) boxes in pixels.

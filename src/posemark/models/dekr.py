@@ -68,7 +68,7 @@ class AdaptiveBlock(nn.Module):
 
 
 def _bias(convolution: nn.Conv2d) -> Tensor:
-    return cast("Tensor", convolution.bias)  # None only where it is built without a bias
+    return cast("Tensor", convolution.bias)  # None only if it was built without a bias
 
 
 class DEKR(Trunk):

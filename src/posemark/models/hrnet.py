@@ -58,7 +58,7 @@ def _official(file: str | None, licence: str, *reported: Reported) -> Weights:
 
 
 def _copied(file: str, size: int, sha256: str, drive: str, *reported: Reported) -> Weights:
-    """Describe the authors' checkpoint where a copy has a stable address.
+    """Describe the authors' checkpoint, of which a copy has a stable address.
 
     Args:
         file: name of the file.

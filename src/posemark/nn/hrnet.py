@@ -48,7 +48,7 @@ class BasicBlock(nn.Module):
 class Bottleneck(nn.Module):
     """Convolutions 1x1, 3x3 and 1x1 with a skip; the output has 4 * `width` channels.
 
-    The skip is a projection where the number of channels changes, and the identity elsewhere.
+    The skip is a projection if the number of channels changes, and otherwise the identity.
     """
 
     def __init__(self, inputs: int, width: int) -> None:

@@ -153,7 +153,7 @@ class CudaSession:
 
 
 class _Graph:
-    """The kernels of one forward at one shape, captured once and replayed together."""
+    """The kernels of one forward pass at one shape, captured once and replayed together."""
 
     def __init__(self, network: nn.Module, pixels: Tensor) -> None:
         self._pixels = pixels
