@@ -70,8 +70,8 @@ def test_parity_names_what_is_wrong():
     for wrong, message in (
         ({}, "got nothing"),
         ({"maps": np.ones((2, 2), np.float32)}, r"expected 'maps' of shape \(1, 2\)"),
-        ({"maps": np.full((1, 2), 1.01, np.float32)}, "off by 1.0e-02"),
-        ({"maps": np.full((1, 2), np.nan, np.float32)}, "off by nan"),
+        ({"maps": np.full((1, 2), 1.01, np.float32)}, "differs from torch's output by 1.0e-02"),
+        ({"maps": np.full((1, 2), np.nan, np.float32)}, "differs from torch's output by nan"),
     ):
         with pytest.raises(ExportError, match=message):
             export.require_close("net", wrong, reference)

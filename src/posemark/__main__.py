@@ -1,4 +1,4 @@
-"""`python -m posemark`: the same as the command `posemark`."""
+"""`python -m posemark` is the same as the command `posemark`."""
 
 from posemark.cli import main
 

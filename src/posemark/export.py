@@ -1,13 +1,13 @@
-"""Networks as ONNX files: what every other runtime starts from.
+"""Writes networks as ONNX files, from which most other runtimes start, and checks the result.
 
-The exporter is torch's older one, which traces (dynamo=False). The newer one gives files of
-the same speed, needs another package, and takes 125 s for DEKR where this takes a few.
+The exporter is torch's older one, which traces the network (dynamo=False). The newer one makes
+files of the same speed, needs another package, and takes 125 s for DEKR instead of a few seconds.
 """
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,30 +17,37 @@ from posemark.core.source_hash import code_hash
 from posemark.core.spec import ModelSpec
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
     from torch import nn
 
 MODEL = "model.onnx"
 REFERENCE = "reference.npz"
 
 INPUT = "images"
+"""Name of the input of an exported network."""
 
 OPSET = 19
-"""The first that has DeformConv."""
+"""The first version of ONNX's operator set that has DeformConv."""
 
 TOLERANCE = 1e-4
-"""How far an exported float32 network may be off, in shares of the output's largest value."""
+"""Largest allowed error of an exported float32 network, relative to an output's largest value."""
 
 SMALL_HW = (128, 192)
-"""Input for tracing and checking networks of whole images: they take any size."""
+"""Height and width of the input with which bottom-up networks are traced and checked."""
 
 
-Infer = Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
+Maps = Mapping[str, NDArray[np.float32]]
+Infer = Callable[[NDArray[np.float32]], Maps]
 
 
 def facts(spec: ModelSpec, weights: str, version: str, precision: str) -> dict[str, str]:
-    """All that an exported network depends on; also the metadata in its file.
+    """Return everything that an exported network depends on, which is also its file's metadata.
 
-    weights: the checkpoint's SHA-256, or the formula's version. version: of PoseMark.
+    Args:
+        spec: the model.
+        weights: SHA-256 of the checkpoint, or the version of the formula.
+        version: version of PoseMark.
+        precision: precision of weights and maps.
     """
     import torch
 
@@ -58,26 +65,32 @@ def facts(spec: ModelSpec, weights: str, version: str, precision: str) -> dict[s
 
 
 def _code(spec: ModelSpec) -> str:
-    """A hash of the source that makes the artefacts of this network, and of no other network's."""
+    """A hash of the code that makes this network's artefacts, without that of other networks."""
     runtimes = (Path(__file__).parent / "runtimes").glob("*.py")
     builders = [spec.build] if spec.convert is None else [spec.build, spec.convert]
     return code_hash(builders, [Path(__file__), *runtimes])
 
 
 def write(network: "nn.Module", spec: ModelSpec, folder: Path, facts: Mapping[str, str]) -> None:
-    """Write MODEL in the precision that facts name, and beside it what the network gives.
+    """Write a network to MODEL, and its float32 outputs to REFERENCE in the same folder.
 
-    REFERENCE holds the float32 network's own outputs for the batches of `examples`.
+    REFERENCE has the outputs for the batches of `examples`.
+
+    Args:
+        network: the float32 network. It is changed to float16 if the facts say so.
+        spec: the model.
+        folder: where both files are written.
+        facts: metadata of the file; its "precision" is that of MODEL, fp32 or fp16.
     """
     import torch
 
-    kept: dict[str, NDArray[np.float32]] = {}
+    reference: dict[str, Any] = {}  # Any, since savez's annotation mixes up options and arrays
     network = network.eval()
     for index, batch in enumerate(examples(spec)):
         with torch.inference_mode():
-            outputs = network(torch.from_numpy(batch))
-        kept |= {f"{index}/{name}": tensor.numpy() for name, tensor in outputs.items()}
-    np.savez(folder / REFERENCE, **kept)
+            outputs = network(torch.as_tensor(batch))
+        reference |= {f"{index}/{name}": tensor.numpy() for name, tensor in outputs.items()}
+    np.savez(folder / REFERENCE, **reference)
     if facts["precision"] == "fp16":
         network = network.half()
     to_onnx(network, spec, folder / MODEL, facts)
@@ -86,22 +99,28 @@ def write(network: "nn.Module", spec: ModelSpec, folder: Path, facts: Mapping[st
 def to_onnx(network: "nn.Module", spec: ModelSpec, path: Path, facts: Mapping[str, str]) -> None:
     """Write a network with its weights as one ONNX file, in the precision of its weights.
 
-    The file has one input, INPUT (N, 3, H, W) with any N (whole-image networks: any H and W,
-    too), and the outputs of the network's forward by name. facts: metadata that it carries.
-    Nothing is checked here; `require_parity` does that.
+    The file has one input, INPUT (N, 3, H, W) with any N (for bottom-up networks also any H and
+    W), and the outputs of the network's forward by name. The result is not checked here;
+    `require_parity` does that.
+
+    Args:
+        network: the network, in evaluation mode.
+        spec: the model.
+        path: the file.
+        facts: metadata of the file.
     """
     import onnx
     import torch
 
-    sample = torch.from_numpy(example(spec, batch=2)).to(next(network.parameters()).dtype)
+    sample = torch.as_tensor(example(spec, batch=2)).to(next(network.parameters()).dtype)
     with torch.inference_mode():
         names = list(network(sample[:1]))
     free = {0: "batch"} if spec.method.fixed_size else {0: "batch", 2: "height", 3: "width"}
     with warnings.catch_warnings():
-        # Deprecated in favour of the slower exporter; traced sizes that it warns of are of
-        # the kinds that the test of every model shows to be free.
+        # The exporter warns that it is deprecated in favour of the slower one, and that traced
+        # sizes might be fixed; a test shows for every model that they are not.
         warnings.simplefilter("ignore")
-        torch.onnx.export(
+        torch.onnx.export(  # pyright: ignore[reportUnknownMemberType]  # annotated in part
             as_tuple(network),
             (sample,),
             str(path),
@@ -111,9 +130,16 @@ def to_onnx(network: "nn.Module", spec: ModelSpec, path: Path, facts: Mapping[st
             opset_version=OPSET,
             dynamo=False,
         )
-    model = onnx.load(path)
+    model = load_onnx(path)
     onnx.helper.set_model_props(model, dict(facts))
-    onnx.save(model, path)
+    onnx.save(model, path)  # pyright: ignore[reportUnknownMemberType]  # PathLike of an open type
+
+
+def load_onnx(path: Path) -> "ModelProto":
+    """Read an ONNX file."""
+    import onnx
+
+    return onnx.load(path)  # pyright: ignore[reportUnknownMemberType]  # PathLike of an open type
 
 
 def _output_axes(spec: ModelSpec) -> dict[int, str]:
@@ -121,7 +147,7 @@ def _output_axes(spec: ModelSpec) -> dict[int, str]:
 
 
 def as_tuple(network: "nn.Module") -> "nn.Module":
-    """The network with its outputs in order: exporters take no dictionaries."""
+    """Wrap a network to return a tuple, in order, since exporters do not accept dictionaries."""
     from torch import Tensor, nn
 
     class Outputs(nn.Module):
@@ -136,23 +162,39 @@ def as_tuple(network: "nn.Module") -> "nn.Module":
 
 
 def example(spec: ModelSpec, batch: int, hw: tuple[int, int] | None = None) -> NDArray[np.float32]:
-    """Reproducible pixels (batch, 3, H, W), normalised, of a size that the network takes."""
+    """Make reproducible normalised network input of a size that the network accepts.
+
+    Args:
+        spec: the model.
+        batch: number of images N.
+        hw: height and width; by default the model's, or SMALL_HW for bottom-up models.
+
+    Returns:
+        Random values (N, 3, H, W).
+    """
     height, width = hw or (spec.input_hw if spec.method.fixed_size else SMALL_HW)
     rng = np.random.Generator(np.random.PCG64(0))
     return rng.standard_normal((batch, 3, height, width), np.float32)
 
 
 def examples(spec: ModelSpec) -> Iterable[NDArray[np.float32]]:
-    """Two batches for a check: of another size of batch and, where it is free, of image."""
+    """Yield two batches for a check, with different N and, for bottom-up models, different H, W."""
+    height, width = SMALL_HW
     yield example(spec, 2)
-    yield example(spec, 1, None if spec.method.fixed_size else SMALL_HW[::-1])
+    yield example(spec, 1, None if spec.method.fixed_size else (width, height))
 
 
 def require_parity(name: str, infer: Infer, spec: ModelSpec, folder: Path) -> float:
-    """Check a float32 session against the reference outputs of the network it was made from.
+    """Compare a float32 session with the reference outputs of the network it was made from.
 
-    name: of the session, for the error. folder: where `write` wrote. Returns the largest error
-    of any output, in shares of its largest absolute value.
+    Args:
+        name: names the session in the error message.
+        infer: runs the session on a batch.
+        spec: the model.
+        folder: the folder that `write` wrote to.
+
+    Returns:
+        The largest error of any output, relative to its largest absolute value.
 
     Raises:
         ExportError: as `require_close`.
@@ -166,32 +208,35 @@ def require_parity(name: str, infer: Infer, spec: ModelSpec, folder: Path) -> fl
     return worst
 
 
-Maps = Mapping[str, NDArray[np.float32]]
-
-
 def require_close(name: str, outputs: Maps, reference: Maps) -> float:
-    """Check a float32 network's outputs against torch's own for the same batch.
+    """Compare a float32 network's outputs with torch's outputs for the same batch.
 
-    Returns the largest error, in shares of the reference's largest absolute value.
+    Args:
+        name: names the session in the error message.
+        outputs: the outputs to check.
+        reference: torch's outputs.
+
+    Returns:
+        The largest error, relative to the largest absolute value of the reference.
 
     Raises:
-        ExportError: if an output is missing, has another shape, or is further off than
+        ExportError: if an output is missing, has another shape, or differs by more than
             TOLERANCE times the reference's largest absolute value.
     """
-    blame = "This version of the runtime or of torch renders the network wrongly."
+    cause = "This version of the runtime or of torch converts the network wrongly."
     worst = 0.0
     for output, expected in reference.items():
-        ours = outputs.get(output)
-        if ours is None or ours.shape != expected.shape:
-            came = "nothing" if ours is None else f"shape {ours.shape}"
+        found = outputs.get(output)
+        if found is None or found.shape != expected.shape:
+            came = "nothing" if found is None else f"shape {found.shape}"
             raise ExportError(
-                f"{name}: expected {output!r} of shape {expected.shape}, got {came}. {blame}"
+                f"{name}: expected {output!r} of shape {expected.shape}, got {came}. {cause}"
             )
-        error = float(np.abs(ours - expected).max() / np.abs(expected).max())
-        if not error <= TOLERANCE:  # NaN, too
+        error = float(np.abs(found - expected).max() / np.abs(expected).max())
+        if not error <= TOLERANCE:  # also true if the error is NaN
             raise ExportError(
-                f"{name}: {output!r} is off by {error:.1e} of its largest value from what torch "
-                f"gives; {TOLERANCE:.0e} is allowed. {blame}"
+                f"{name}: {output!r} differs from torch's output by {error:.1e} of its largest "
+                f"value; {TOLERANCE:.0e} is allowed. {cause}"
             )
         worst = max(worst, error)
     return worst

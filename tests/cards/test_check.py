@@ -75,7 +75,10 @@ def declared(folder, says, model, **changes):
 
 
 def test_another_layout(tmp_path):
-    says = 'at place 1 of (1, 64, 48, 3), where 64 stands: set input.layout = "nhwc"'
+    says = (
+        "dimension 1 of (1, 64, 48, 3) should be the 3 channels, but is 64: set input.layout = "
+        '"nhwc"'
+    )
     assert declared(tmp_path, says, exported.graph(layout="nhwc")) == "layout"
 
 

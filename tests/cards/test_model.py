@@ -87,7 +87,7 @@ def test_a_model_whose_weights_lie_in_another_file_is_refused(path):
     places = {"location": "tiny.onnx.data", "size_threshold": 0}
     onnx.save(model, path.parent / "tiny.onnx", save_as_external_data=True, **places)
     assert (path.parent / "tiny.onnx.data").is_file()
-    with pytest.raises(CheckpointError, match=r"lie in tiny\.onnx\.data.*Save it as one"):
+    with pytest.raises(CheckpointError, match=r"stored in tiny\.onnx\.data.*Save it as one"):
         model_of(path)
     whole = onnx.load(path.parent / "tiny.onnx")
     (path.parent / "tiny.onnx").unlink()
@@ -223,7 +223,7 @@ def test_a_file_for_several_images_says_for_how_many(tmp_path):
     exported.save(model, tmp_path)
     spec = model_of(made_cards.card(tmp_path))
     session = open_file(default_target(spec.artefact), spec.artefact, 1)
-    with pytest.raises(UsageError, match="made for 4 images at a time") as error:
+    with pytest.raises(UsageError, match="accepts exactly 4 images at a time") as error:
         session.prepare((1, 3, 64, 48))
     assert "serial" not in str(error.value)
 

@@ -1,6 +1,6 @@
 """What every runtime must fulfil: the same maps, really so, and quickly the second time.
 
-On a small network that has what is hard to carry over: a deformable convolution, transposed
+On a small network that has what is hard to convert: a deformable convolution, transposed
 convolutions with as many inputs as outputs, free sizes, two outputs. Runtimes that are not
 installed are not tested.
 """
@@ -152,7 +152,7 @@ def test_a_wrong_rendering_is_refused(store, monkeypatch):
     monkeypatch.setattr("posemark.export.TOLERANCE", -1.0)
     for runtime in set(installed()) - {"torch", "torch-compile", "tflite"}:
         empty = Store(store.folder / f"wrong-{runtime}")
-        with pytest.raises(ExportError, match="from what torch gives"):
+        with pytest.raises(ExportError, match="differs from torch's output"):
             open_session(Target(runtime), source(empty))
         assert not any(empty.folder.glob(f"toy-{runtime}*"))
 
@@ -169,11 +169,11 @@ def test_positions_of_deformable_convolutions_stay_float_in_bf16(store):
 @pytest.mark.parametrize(
     "runtime", [name for name in installed() if name in ("openvino", "tflite")]
 )
-def test_what_a_runtime_cannot_carry_over_is_one_error(runtime, store):
+def test_a_network_that_a_runtime_cannot_convert_is_one_error(runtime, store):
     def broken():
         raise TypeError("operator 'roll' is not known\nand more lines")
 
     empty = Store(store.folder / "broken")
-    message = f"toy cannot be carried over to {runtime} at fp32 on cpu: TypeError, operator 'roll'"
+    message = f"toy cannot be converted for {runtime} at fp32 on cpu: TypeError, operator 'roll'"
     with pytest.raises(ExportError, match=message):
         open_session(Target(runtime), source(empty, broken)).prepare((1, 3, 64, 96))

@@ -62,7 +62,7 @@ def test_a_constant_elsewhere_is_found_as_an_initialiser_is(tmp_path):
     model = onnx.load(path)
     place = {"location": "far.data", "size_threshold": 0, "convert_attribute": True}
     onnx.save(model, path, save_as_external_data=True, **place)
-    with pytest.raises(CheckpointError, match=r"its weights lie in far\.data"):
+    with pytest.raises(CheckpointError, match=r"its weights are stored in far\.data"):
         onnx_file.require_whole(path)
 
 
@@ -111,7 +111,7 @@ ELSEWHERE = {
 def test_weights_elsewhere_are_found_wherever_they_may_stand(kind, tmp_path):
     path = tmp_path / "made.onnx"
     path.write_bytes(ELSEWHERE[kind]().SerializeToString())
-    with pytest.raises(CheckpointError, match=r"its weights lie in far\.data"):
+    with pytest.raises(CheckpointError, match=r"its weights are stored in far\.data"):
         onnx_file.require_whole(path)
 
 

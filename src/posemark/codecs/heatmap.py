@@ -147,11 +147,17 @@ class Heatmap:
 
 
 def flip_back(heatmaps: Maps, mirrored: Sequence[int], shift: int) -> Maps:
-    """Heatmaps (N, K, H, W) of a mirrored image, as seen from the unmirrored one.
+    """Mirror the heatmaps of a mirrored image back to the original image.
 
-    mirrored: for every key point the index of its counterpart. shift: 1 moves the result
-    one column right (column 0 keeps its value), which makes up for an input and an output
-    grid that mirror around different centres; 0 leaves it.
+    Args:
+        heatmaps: (N, K, H, W) heatmaps of the mirrored image.
+        mirrored: for every key point the index of its left or right counterpart.
+        shift: 1 moves the result one column to the right (column 0 keeps its value), which
+            compensates for input and output grids that are mirrored about different centres;
+            0 does not move it.
+
+    Returns:
+        (N, K, H, W) heatmaps.
     """
     back = heatmaps[:, list(mirrored), :, ::-1]
     if shift:

@@ -1,7 +1,7 @@
-"""Box centre and scale <-> crop pixels.
+"""Affine maps between image pixels and crop pixels, from the centre and scale of a box.
 
-The official code hands three point pairs to cv2.getAffineTransform. Without rotation that
-has the closed form used here: one uniform scale set by the width, and a shift.
+The official code passes three pairs of points to cv2.getAffineTransform. Without rotation, the
+result has the closed form used here: one uniform scale, set by the width, and a shift.
 """
 
 import numpy as np
@@ -15,9 +15,18 @@ from posemark.geometry.boxes import SCALE_UNIT
 def crop_affines(
     centres: Floats, scales: Floats, size_wh: tuple[int, int], convention: Convention
 ) -> NDArray[np.float64]:
-    """(N, 2, 3) affines from image pixels to pixels of a crop (or map) of size_wh.
+    """Compute the affine from image pixels to the pixels of a crop, or cells of a map, per box.
 
-    centres (N, 2) px; scales (N, 2) in units of 200 px. Only the width sets the zoom.
+    Only the width sets the zoom.
+
+    Args:
+        centres: (N, 2) box centres (x, y) in image pixels.
+        scales: (N, 2) box width and height in units of SCALE_UNIT pixels.
+        size_wh: width and height of the crop or map.
+        convention: decides whether a span of n pixels counts as n or as n - 1.
+
+    Returns:
+        (N, 2, 3) affines.
     """
     extent = convention.extent
     zoom = (size_wh[0] - extent) / (scales[:, 0].astype(np.float64) * SCALE_UNIT - extent)
@@ -29,7 +38,7 @@ def crop_affines(
 
 
 def invert(affines: Floats) -> NDArray[np.float64]:
-    """(N, 2, 3) inverses of affines that only zoom and shift."""
+    """Invert (N, 2, 3) affines that only zoom and shift; other entries are ignored."""
     back = np.zeros(affines.shape)
     back[:, 0, 0] = 1 / affines[:, 0, 0]
     back[:, 1, 1] = 1 / affines[:, 1, 1]
@@ -39,6 +48,6 @@ def invert(affines: Floats) -> NDArray[np.float64]:
 
 
 def apply(affines: Floats, points_xy: Floats) -> NDArray[np.float64]:
-    """Map (N, K, 2) points by (N, 2, 3) affines, in float64."""
-    turned = np.asarray(points_xy, np.float64) @ affines[:, :, :2].transpose(0, 2, 1)
-    return turned + affines[:, None, :, 2]
+    """Map points (N, K, 2) by affines (N, 2, 3), in float64."""
+    scaled = np.asarray(points_xy, np.float64) @ affines[:, :, :2].transpose(0, 2, 1)
+    return scaled + affines[:, None, :, 2]

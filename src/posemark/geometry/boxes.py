@@ -7,22 +7,23 @@ from posemark.core.convention import Convention
 from posemark.core.frame import Floats
 
 SCALE_UNIT = 200.0
-"""Pixels in one unit of `scale`, a habit inherited from MPII."""
+"""Pixels in one unit of a box's `scale`, as in the MPII data set."""
 
 
 def clean_gt_boxes(
     boxes_xywh: Floats, areas: Floats, size_wh: tuple[int, int], convention: Convention
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Annotated boxes as the official dataset classes clip them to the image.
+    """Clip annotated boxes to the image as the official dataset classes do.
 
     Args:
-        boxes_xywh: (N, 4) as annotated.
-        areas: (N,) px^2 as annotated; people of area 0 are left out officially.
-        size_wh: the image's width and height.
-        convention: decides whether a pixel is given back to the size, and thin boxes' fate.
+        boxes_xywh: (N, 4) boxes in pixels, as annotated.
+        areas: (N,) areas in px^2, as annotated. The official code leaves out people of area 0.
+        size_wh: width and height of the image.
+        convention: decides whether one pixel is added to the clipped size, and whether boxes
+            that are one pixel thin are kept.
 
     Returns:
-        (N, 4) float64 boxes and an (N,) mask of those that are worth a crop.
+        (N, 4) clipped boxes in float64, and an (N,) mask of the boxes to crop.
     """
     boxes = np.asarray(boxes_xywh, np.float64).reshape(-1, 4)
     first = np.maximum(boxes[:, :2], 0)
@@ -34,7 +35,7 @@ def clean_gt_boxes(
 
 
 def croppable(boxes_xywh: Floats, size_wh: tuple[int, int]) -> NDArray[np.bool_]:
-    """(N,) mask of boxes that have a size and touch the image; the rest show nobody."""
+    """Return an (N,) mask of the boxes (N, 4) that have a size and overlap the image."""
     x, y, w, h = np.asarray(boxes_xywh, np.float64).reshape(-1, 4).T
     inside = (x < size_wh[0]) & (y < size_wh[1]) & (x + w > 0) & (y + h > 0)
     return inside & (w > 0) & (h > 0)
@@ -43,11 +44,19 @@ def croppable(boxes_xywh: Floats, size_wh: tuple[int, int]) -> NDArray[np.bool_]
 def centre_scale(
     boxes_xywh: Floats, input_wh: tuple[int, int], convention: Convention
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Centre (N, 2) in pixels and scale (N, 2) in units of 200 px of the padded crop.
+    """Compute the centre and scale of the padded crop of every box.
 
-    The shorter side grows to the network's aspect ratio, then both grow by the padding,
-    but where the convention's rule on the centre says otherwise.
-    float32 on purpose: the official code stores both in that precision.
+    The shorter side grows to the aspect ratio of the network input, then both sides grow by the
+    padding, except if the centre's x equals the convention's unpadded_x.
+
+    Args:
+        boxes_xywh: (N, 4) boxes in pixels.
+        input_wh: width and height of the network input.
+        convention: gives the extent of a pixel, the padding and unpadded_x.
+
+    Returns:
+        Centres (N, 2) in pixels and scales (N, 2) in units of SCALE_UNIT pixels, both in float32
+        because the official code stores them in that precision.
     """
     boxes = np.asarray(boxes_xywh, np.float64).reshape(-1, 4)
     centres = (boxes[:, :2] + (boxes[:, 2:] - convention.extent) / 2).astype(np.float32)
@@ -62,12 +71,16 @@ def centre_scale(
 
 
 def crop_areas(scales: Floats) -> Floats:
-    """(N,) area in px^2 of the padded crops: what the official OKS-NMS divides by."""
+    """Compute the (N,) areas in px^2 of padded crops, by which the official OKS-NMS divides.
+
+    Args:
+        scales: (N, 2) in units of SCALE_UNIT pixels.
+    """
     return np.prod(np.asarray(scales, np.float64) * SCALE_UNIT, axis=1)
 
 
 def iou(a_xywh: Floats, b_xywh: Floats) -> Floats:
-    """(A, B) intersection over union of two sets of boxes."""
+    """Compute the (A, B) intersection over union of boxes (A, 4) and boxes (B, 4)."""
     a = np.asarray(a_xywh, np.float64).reshape(-1, 1, 4)
     b = np.asarray(b_xywh, np.float64).reshape(1, -1, 4)
     first = np.maximum(a[..., :2], b[..., :2])

@@ -1,4 +1,4 @@
-"""Images in, network input out: decoding, cropping, normalising (OpenCV)."""
+"""Decoding, cropping and normalising of images into network input, with OpenCV."""
 
 from functools import cache
 
@@ -16,14 +16,24 @@ Image = NDArray[np.uint8]
 
 
 def decode_bgr(encoded: bytes, size_wh: tuple[int, int], name: str) -> Image:
-    """Pixels (H, W, 3) BGR of an encoded image; grey and transparent ones become BGR.
+    """Decode a JPEG or PNG image to 8-bit BGR pixels.
 
-    16-bit images become 8-bit. The EXIF orientation is ignored, as in the official code: COCO's
-    annotations refer to the stored pixels. The size is that of the header until it is known to
-    fit: a damaged or hostile file may ask for any.
+    Grey images become BGR, an alpha channel is dropped, and 16-bit images become 8-bit. The EXIF
+    orientation is ignored, as in the official code, because COCO's annotations refer to the
+    stored pixels. The size in the header is checked before anything is decoded: a damaged or
+    hostile file may declare any size.
+
+    Args:
+        encoded: the bytes of the file.
+        size_wh: the annotated width and height in pixels.
+        name: names the image in error messages.
+
+    Returns:
+        (H, W, 3) pixels.
 
     Raises:
-        FrameError: if the bytes are no image, or its size is not size_wh or above MOST_PIXELS.
+        FrameError: if the bytes are not an image, if its size is not size_wh, or if it has more
+            than MOST_PIXELS pixels.
     """
     _require_size(encoded_size_wh(encoded, name), size_wh, name)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -59,13 +69,23 @@ def _require_size(found_wh: tuple[int, int], size_wh: tuple[int, int], name: str
 def crop_batch(
     image_bgr: Image, affines: Floats, input_wh: tuple[int, int], pixels: Pixels = IMAGENET
 ) -> NDArray[np.float32]:
-    """Network input (N, 3, H, W), normalised; outside the image `pixels.fill`, mostly black.
+    """Crop an image by each affine and normalise the crops.
 
-    affines: (N, 2, 3) from image pixels to crop pixels. Sampling is bilinear, or bicubic where
-    `pixels` asks for it.
+    Sampling is bilinear, or bicubic where `pixels` asks for it. Pixels outside the image have
+    the value `pixels.fill`, which is black by default.
+
+    Args:
+        image_bgr: (H, W, 3) image.
+        affines: (N, 2, 3) from image pixels to crop pixels.
+        input_wh: width and height of the crops.
+        pixels: channel order, normalisation, sampling and fill value.
+
+    Returns:
+        Network input (N, 3, H, W).
 
     Raises:
-        FrameError: if OpenCV cannot sample the image, as beyond 32,766 pixels a side.
+        FrameError: if OpenCV cannot sample the image, for example if a side has more than
+            32,766 pixels.
     """
     batch = np.empty((len(affines), 3, input_wh[1], input_wh[0]), np.float32)
     tables = _normalised_bytes(pixels)
@@ -104,10 +124,10 @@ def _sampling(affine: Floats, pixels: Pixels) -> int:
 
 @cache
 def _normalised_bytes(pixels: Pixels) -> NDArray[np.float32]:
-    """(3, 256): the normalised value of every byte, by channel.
+    """The (3, 256) normalised values of every byte, per channel.
 
-    A table has all 768 possible results and is several times faster than three passes of
-    float arithmetic over a crop.
+    A table of the 768 possible results is several times faster than three passes of float
+    arithmetic over a crop.
     """
     scaled = np.arange(256, dtype=np.float32) / np.float32(pixels.divisor)
     mean, std = np.array(pixels.mean, np.float32), np.array(pixels.std, np.float32)

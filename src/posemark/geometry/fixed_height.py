@@ -1,10 +1,11 @@
-"""Whole images at one fixed height: the rule of the small OpenPose-like networks.
+"""The size rule of the small OpenPose-like networks: whole images at one fixed height.
 
-The image is resized to the height as OpenCV's resize does it, pixel edge on pixel edge. Its
-width then is padded on the right to a multiple of the network's stride (Lightweight OpenPose),
-or stretched to the nearest one (tf-pose).
+The image is resized to the height as OpenCV's resize does it: the edges of the outer pixels
+coincide. Its width is then padded on the right to a multiple of the network's stride
+(Lightweight OpenPose), or stretched to the nearest multiple (tf-pose).
 
-Source: facts about both repositories' evaluation, in the reference figures of this project.
+Source: facts about the evaluation in both repositories, as in the reference figures of this
+project.
 """
 
 from collections.abc import Sequence
@@ -18,10 +19,12 @@ from posemark.core.whole_image import ScaledInput
 
 @dataclass(frozen=True)
 class FixedHeight:
-    """Inputs of one height (core.grouping.Sizing).
+    """Size rule with one input height; it implements core.whole_image.Sizing.
 
-    height: px. multiple: of which the width is. pad: fill up on the right, to a square at
-    least, instead of stretching the image.
+    Attributes:
+        height: height of the input at scale 1, in pixels.
+        multiple: the width of the input is a multiple of this number of pixels.
+        pad: whether the image is padded on the right, at least to a square, instead of stretched.
     """
 
     height: int
@@ -29,7 +32,7 @@ class FixedHeight:
     pad: bool
 
     def inputs(self, image_wh: tuple[int, int], scales: Sequence[float]) -> tuple[ScaledInput, ...]:
-        """One input a scale, largest first."""
+        """Return one input per scale, largest first."""
         return tuple(self._input(image_wh, s) for s in sorted(scales, reverse=True))
 
     def _input(self, image_wh: tuple[int, int], scale: float) -> ScaledInput:
@@ -41,18 +44,18 @@ class FixedHeight:
         else:
             width = max(self.multiple, round(exact / self.multiple) * self.multiple)
             zoom[0] = width / image_wh[0]
-        # Edge on edge: the centres of first pixels lie (zoom - 1) / 2 apart.
+        # The edges coincide, so the centres of the first pixels are (zoom - 1) / 2 apart.
         return ScaledInput(scale, (width, height), np.column_stack([np.diag(zoom), (zoom - 1) / 2]))
 
     def to_image(
         self,
-        image_wh: tuple[int, int],  # noqa: ARG002 (other rules need it)
+        image_wh: tuple[int, int],  # noqa: ARG002 (part of the protocol; other rules need it)
         inputs: Sequence[ScaledInput],
     ) -> NDArray[np.float64]:
-        """(2, 3) affine from pixels of the first input to image pixels.
+        """Return the (2, 3) affine from pixels of the first input to image pixels.
 
-        Without the shift of the way there: OpenPose's decoder has added half an image pixel,
-        and its programs divide what it gives by the zoom, no more.
+        It does not undo the shift of the forward affine: OpenPose's decoder has already added
+        half an image pixel, and the official programs only divide its result by the zoom.
         """
         zoom = inputs[0].affine.diagonal()
         return np.array([[1 / zoom[0], 0, 0], [0, 1 / zoom[1], 0]])

@@ -1,13 +1,13 @@
-"""Mirroring for the flip test."""
+"""Mirroring of network inputs and heatmaps for the flip test."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def mirrored_image(batch: NDArray[np.float32], shift: int) -> NDArray[np.float32]:
-    """Network input (N, 3, H, W) mirrored, then moved `shift` columns left.
+    """Mirror network input (N, 3, H, W), then move it `shift` columns to the left.
 
-    The last columns keep their values, as in the DEKR repository.
+    The last `shift` columns keep their values, as in the DEKR repository.
     """
     mirrored = batch[..., ::-1]
     if shift:

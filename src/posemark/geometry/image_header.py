@@ -1,4 +1,4 @@
-"""The headers of JPEG and PNG files: the size of an image, and its end, before it is decoded."""
+"""Reads the size of JPEG and PNG images, and whether they are complete, before decoding."""
 
 import struct
 from collections.abc import Iterator
@@ -7,21 +7,22 @@ from typing import NamedTuple
 from posemark.core.errors import FrameError
 
 MOST_PIXELS = 1 << 26
-"""Of one image: 8192 x 8192, 200 MB decoded. OpenCV's warpAffine ends the process from 2^31
-bytes on, and a file of some kilobytes may ask for them."""
+"""The largest accepted image: 8192 x 8192 pixels, or 200 MB decoded. OpenCV's warpAffine aborts
+the process at images of 2^31 bytes, and a file of a few kilobytes can declare that size."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _CHUNK_FRAME = 12
-"""Bytes around a chunk's content: its length, its kind, its check sum."""
+"""Bytes around the content of a PNG chunk: its length, its type and its checksum."""
 _JPEG, _END = b"\xff\xd8", b"\xff\xd9"
 _SCAN = 0xDA
-# Frame headers are C0 to CF but for the tables DHT (C4), JPG (C8) and DAC (CC).
+# The markers C0 to CF are frame headers, except DHT (C4), JPG (C8) and DAC (CC).
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# TEM (01) and the restart markers (D0 to D7) have neither a length nor a payload.
 _ALONE = frozenset((0x01, *range(0xD0, 0xD8)))
 
 
 class _Segment(NamedTuple):
-    """marker: its second byte. at: index of its payload's length. body: the payload."""
+    """A JPEG segment: second byte of its marker, index of its length field, and its payload."""
 
     marker: int
     at: int
@@ -29,14 +30,16 @@ class _Segment(NamedTuple):
 
 
 def size_wh(encoded: bytes, name: str) -> tuple[int, int]:
-    """Width and height in pixels as the header of a JPEG or PNG says, orientation ignored.
+    """Read the width and height in pixels from the header of a JPEG or PNG image.
+
+    The EXIF orientation is ignored.
 
     Args:
-        encoded: the file's bytes.
-        name: of the image, for the message.
+        encoded: the bytes of the file.
+        name: names the image in the error message.
 
     Raises:
-        FrameError: if the bytes are of another format or the header is damaged.
+        FrameError: if the bytes have another format or the header is damaged.
     """
     found = _png_size(encoded) if encoded.startswith(_PNG) else _jpeg_size(encoded)
     if found is None or 0 in found:
@@ -50,13 +53,18 @@ def size_wh(encoded: bytes, name: str) -> tuple[int, int]:
 def require_whole(encoded: bytes, name: str) -> None:
     """Refuse an image that was cut off, or whose parts are longer than the file.
 
-    OpenCV decodes half a JPEG, with a grey rest, without a word; for a chunk of a PNG it takes the
-    memory that the chunk's length asks for, up to 4 GB, before it looks whether the file has it.
+    OpenCV decodes half a JPEG without an error and fills the rest with grey. For a chunk of a PNG
+    it allocates as much memory as the chunk declares, up to 4 GB, before it checks whether the
+    file is that long.
 
-    Whatever follows the end of an image is no matter: phones write a second picture there.
+    Data after the end of the image is accepted, because phones append a second picture there.
+
+    Args:
+        encoded: the bytes of the file. Other formats than JPEG and PNG are not checked.
+        name: names the image in the error message.
 
     Raises:
-        FrameError: if the end is not there.
+        FrameError: if the end marker (JPEG) or end chunk (PNG) is missing.
     """
     if encoded.startswith(_PNG):
         kind, end, whole = "PNG", "end chunk", _png_ends(encoded)
@@ -72,7 +80,7 @@ def require_whole(encoded: bytes, name: str) -> None:
 
 
 def _png_ends(encoded: bytes) -> bool:
-    """Whether chunk follows chunk up to the one that says it is the last."""
+    """Return whether the chunks continue without a gap up to the end chunk."""
     at = len(_PNG)
     while at + _CHUNK_FRAME <= len(encoded):
         length, kind = struct.unpack_from(">I4s", encoded, at)
@@ -83,7 +91,7 @@ def _png_ends(encoded: bytes) -> bool:
 
 
 def _jpeg_ends(encoded: bytes) -> bool:
-    """Whether an end marker follows the first scan; one before it belongs to a thumbnail."""
+    """Return whether an end marker follows the first scan; an earlier one ends a thumbnail."""
     scan = next((s.at for s in _segments(encoded) if s.marker == _SCAN), len(encoded))
     return encoded.find(_END, scan) >= 0
 
@@ -106,12 +114,12 @@ def _jpeg_size(encoded: bytes) -> tuple[int, int] | None:
 
 
 def _segments(encoded: bytes) -> Iterator[_Segment]:
-    """The segments of a JPEG from its beginning to its first scan, that one included."""
+    """Yield the segments of a JPEG up to and including its first scan."""
     at = 2
     while at + 4 <= len(encoded):
         marker = encoded[at + 1]
         if encoded[at] != 0xFF:
-            at += 1  # as decoders do: what is between segments is skipped
+            at += 1  # bytes between segments are skipped, as decoders do
         elif marker == 0xFF:
             at += 1
         elif marker in _ALONE or marker == 0:

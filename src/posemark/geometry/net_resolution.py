@@ -1,8 +1,8 @@
-"""OpenPose's rule for whole images: a fixed height, a width that follows the image.
+"""OpenPose's size rule for whole images: a fixed height, and a width that follows the image.
 
-Source: facts about OpenPose's input (its scale and size extractor and its `-1x368` default).
-The image is laid at the top-left corner of the input, first pixel centre on first pixel
-centre and last on last along the tighter side; the rest of the input is black.
+Source: facts about OpenPose's input (its scale and size extractor and its default `-1x368`).
+The image is placed at the top-left corner of the input. Along the side that limits the zoom, the
+centres of its first and last pixels coincide with those of the input; the rest is black.
 """
 
 from collections.abc import Sequence
@@ -13,29 +13,33 @@ from numpy.typing import NDArray
 
 from posemark.core.whole_image import ScaledInput
 
-_STEP = 16
-_WIDEST = 16 / 9
+_STEP = 16  # input pixels: both sides of the input are multiples of this
+_WIDEST = 16 / 9  # the aspect ratio that limits the width
 
 
 @dataclass(frozen=True)
 class NetResolution:
-    """Inputs of one height (OpenPose's --net_resolution -1xHEIGHT).
+    """Size rule with one input height (OpenPose's --net_resolution -1xHEIGHT).
 
-    height: px, a multiple of 16. dynamic: how many times wider than 16:9 the input may get
-    (--net_resolution_dynamic); 0 means without end. Base pixels are those of the first and
-    largest input; images that have to grow are sampled bicubically, others bilinearly.
+    It implements core.whole_image.Sizing. Base pixels are those of the first and largest input.
+    Images that are enlarged are sampled bicubically, others bilinearly.
+
+    Attributes:
+        height: height of the input at scale 1 in pixels, a multiple of 16.
+        dynamic: the input may be at most this many times as wide as 16:9
+            (--net_resolution_dynamic); 0 means no limit.
     """
 
     height: int = 368
     dynamic: float = 1.0
 
     def inputs(self, image_wh: tuple[int, int], scales: Sequence[float]) -> tuple[ScaledInput, ...]:
-        """One input a scale, largest first; both sides are multiples of 16."""
+        """Return one input per scale, largest first; both sides are multiples of 16."""
         base_wh = self.base_wh(image_wh)
         return tuple(_scaled(image_wh, base_wh, s) for s in sorted(scales, reverse=True))
 
     def base_wh(self, image_wh: tuple[int, int]) -> tuple[int, int]:
-        """Width and height of the input at scale 1."""
+        """Return the width and height of the input at scale 1."""
         width, height = image_wh
         wanted = self.height * width / height
         if self.dynamic > 0:
@@ -45,11 +49,11 @@ class NetResolution:
     def to_image(
         self, image_wh: tuple[int, int], inputs: Sequence[ScaledInput]
     ) -> NDArray[np.float64]:
-        """(2, 3) affine from pixels of the first input to image pixels.
+        """Return the (2, 3) affine from pixels of the first input to image pixels.
 
-        Officially the way back divides by the size of the *rounded* scaled image, which is
-        not quite the inverse of the way there for images above twice the input. The codec has
-        added half an image pixel, reckoned in the same way, so nothing is added here.
+        The official code divides by the size of the *rounded* scaled image, which is not exactly
+        the inverse of the forward affine for images larger than twice the input. The codec has
+        already added half an image pixel by the same rule, so nothing is added here.
         """
         back = _back(image_wh, float(inputs[0].affine[0, 0]))
         return np.array([[back, 0, 0], [0, back, 0]])
@@ -66,7 +70,7 @@ def _scaled(image_wh: tuple[int, int], base_wh: tuple[int, int], scale: float) -
 
 
 def _back(image_wh: tuple[int, int], zoom: float) -> float:
-    """OpenPose's scaleNetToOutput: from first to last pixel centre of the rounded scaled image."""
+    """OpenPose's scaleNetToOutput: image pixels per input pixel, from first to last centre."""
     scaled = [max(2, _rounded(zoom * side)) for side in image_wh]
     return min((side - 1) / (new - 1) for side, new in zip(image_wh, scaled, strict=True))
 

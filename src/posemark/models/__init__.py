@@ -1,4 +1,4 @@
-"""L2: one file a family. A folder scan collects every module-level MODELS tuple."""
+"""L2: one file per model family. A folder scan collects the MODELS tuple of every file."""
 
 import importlib
 import pkgutil
@@ -12,7 +12,7 @@ from posemark.core.spec import ModelSpec
 
 @cache
 def all_models() -> dict[str, ModelSpec]:
-    """Every variant by name, in the order of the family files."""
+    """Return every variant by name, in the order of the family files."""
     modules = (
         importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)
     )
@@ -20,7 +20,11 @@ def all_models() -> dict[str, ModelSpec]:
 
 
 def collect(specs: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
-    """Specs by name; two of the same name are a bug in the zoo, not a choice."""
+    """Return specs by name.
+
+    Raises:
+        RuntimeError: if two specs have the same name, which is a bug in the family files.
+    """
     found: dict[str, ModelSpec] = {}
     for spec in specs:
         if spec.name in found:
@@ -30,10 +34,10 @@ def collect(specs: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
 
 
 def spec_of(name: str) -> ModelSpec:
-    """The variant of that name.
+    """Return the variant with this name.
 
     Raises:
-        UsageError: if there is none; names the nearest ones.
+        UsageError: if no variant has it; the message lists the most similar names.
     """
     models = all_models()
     if name not in models:

@@ -1,16 +1,18 @@
-"""DEKR: people from one pass over the whole image, a regression branch for every joint.
+"""DEKR: one pass over the whole image finds all people, with a regression branch per joint.
 
-"Bottom-Up Human Pose Estimation Via Disentangled Keypoint Regression" (arXiv 2104.02300),
-    HRNet/DEKR, MIT.
+Paper: "Bottom-Up Human Pose Estimation Via Disentangled Keypoint Regression"
+    (arXiv 2104.02300).
+Origin: github.com/HRNet/DEKR, MIT.
 
-Written from the paper and from facts about the repository. Keys and shapes of the state
-dict are the official ones. Deviations: the deformable convolution is nn.deform's, and the
-two convolutions that steer it run as one; outputs agree with the official code
+Written from the paper and from facts about the repository. The keys and shapes of the state
+dict are the official ones. Deviations: the deformable convolution is that of nn.deform, and the
+two convolutions that compute its offsets run as one; outputs agree with the official code
 (tests/models/test_dekr.py).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -25,14 +27,14 @@ from posemark.nn.hrnet import BasicBlock, Trunk, conv_bn
 
 JOINTS = 17
 JOINT_WIDTH = 15
-"""Channels of a joint's own branch."""
+"""Channels of the regression branch of one joint."""
 
 
 class AdaptiveBlock(nn.Module):
-    """A convolution that bends its kernel to the pose, around an identity.
+    """A deformable convolution that adapts its kernel to the pose, with an identity skip.
 
-    At every pixel an affine map A and a shift t, both convolved from the input, move the
-    kernel cells r to A r + t. (N, C, H, W) -> the same shape.
+    At every pixel, an affine map A and a shift t, both computed from the input by convolutions,
+    move each kernel cell r to A r + t. (N, C, H, W) -> the same shape.
     """
 
     regular_matrix: Tensor
@@ -41,7 +43,7 @@ class AdaptiveBlock(nn.Module):
         super().__init__()
         step = torch.arange(-1.0, 2.0)
         cells = torch.stack([step.repeat_interleave(3), step.repeat(3)])
-        # (2, 9) rows and columns of the kernel cells: a constant that official files hold.
+        # (2, 9) rows and columns of the kernel cells, a constant that official files contain.
         self.register_buffer("regular_matrix", cells)
         self.transform_matrix_conv = nn.Conv2d(width, 4, 3, padding=1)
         self.translation_conv = nn.Conv2d(width, 2, 3, padding=1)
@@ -53,23 +55,27 @@ class AdaptiveBlock(nn.Module):
         return relu(y + x, inplace=True)
 
     def _offsets(self, x: Tensor) -> Tensor:
-        """(N, 18, H, W) how far each kernel cell moves: A r + t - r = (A - 1) r + t."""
+        """The (N, 18, H, W) moves of the kernel cells: A r + t - r = (A - 1) r + t."""
         transform, translation = self.transform_matrix_conv, self.translation_conv
         weight = torch.cat([transform.weight, translation.weight])
-        still = torch.eye(2, dtype=x.dtype, device=x.device).flatten()
-        bias = torch.cat([transform.bias - still, translation.bias])
-        matrix, shift = conv2d(x, weight, bias, padding=1).split((4, 2), dim=1)
-        by_row, by_column = matrix.unflatten(1, (2, 2)).unbind(2)
+        identity = torch.eye(2, dtype=x.dtype, device=x.device).flatten()
+        bias = torch.cat([_bias(transform) - identity, _bias(translation)])
+        matrix, shift = torch.split(conv2d(x, weight, bias, padding=1), [4, 2], dim=1)
+        by_row, by_column = torch.unflatten(matrix, 1, (2, 2)).unbind(2)
         rows, columns = self.regular_matrix.view(2, CELLS, 1, 1, 1)
         moved = torch.addcmul(shift[:, None], by_row[:, None], rows)
         return torch.addcmul(moved, by_column[:, None], columns).flatten(1, 2)
 
 
+def _bias(convolution: nn.Conv2d) -> Tensor:
+    return cast("Tensor", convolution.bias)  # None only if it was built without a bias
+
+
 class DEKR(Trunk):
-    """HRNet with all four branches, a heatmap head, and a branch of its own for every joint.
+    """HRNet with all four branches, a heatmap head, and a regression branch for every joint.
 
     forward: images (N, 3, H, W), H and W multiples of 32 -> {"heatmaps": (N, 18, H/4, W/4),
-    17 joints and the centre; "offsets": (N, 34, H/4, W/4), pairs (x, y) in cells}.
+    17 joints, then the centre; "offsets": (N, 34, H/4, W/4), pairs (x, y) in cells}.
     """
 
     def __init__(self, width: int) -> None:
@@ -92,8 +98,9 @@ class DEKR(Trunk):
         enlarged = [interpolate(b, size, mode="bilinear", align_corners=False) for b in coarser]
         y = torch.cat([finest, *enlarged], 1)
         heatmaps = self.head_heatmap(self.transition_heatmap(y))
-        # Joint by joint: a branch's maps stay in the cache through its two blocks.
-        joints = self.transition_offset(y).split(JOINT_WIDTH, dim=1)
+        # The joints run one after the other, so that the maps of a branch stay in the CPU's cache
+        # through its two blocks.
+        joints = torch.split(self.transition_offset(y), JOINT_WIDTH, dim=1)
         branches = zip(self.offset_feature_layers, self.offset_final_layer, joints, strict=True)
         offsets = [last(blocks(joint)) for blocks, last, joint in branches]
         return {"heatmaps": heatmaps, "offsets": torch.cat(offsets, 1)}
@@ -110,16 +117,19 @@ _RENAMED = (
 
 
 def from_mmpose(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state dict of mmpose's version of this network, in official names, shapes and signs.
+    """Convert a state dict of mmpose's DEKR to official names, shapes and signs.
 
-    There the 17 branches are grouped convolutions, A and t come from one of them with
-    A - 1 in the place of A, and displacements point from the cell to the joint. Files of
-    mmpose 0.x ("offset_conv_layers") have the centre's heatmap first and official signs.
-    The rescoring network that the files carry is left out. Any other state stays as it is.
+    In mmpose, the 17 branches are grouped convolutions, A and t come from one convolution that
+    computes A - 1 in place of A, and displacements point from the cell to the joint. Files of
+    mmpose 0.x ("offset_conv_layers") have the heatmap of the centre first and official signs.
+    The rescoring network in the files is left out.
+
+    Args:
+        state: a state dict; one that is not from mmpose is returned unchanged.
     """
     if not any("displacement_conv_layers" in n or "offset_conv_layers" in n for n in state):
         return dict(state)
-    old = any("offset_conv_layers" in name for name in state)
+    mmpose0 = any("offset_conv_layers" in name for name in state)
     official: dict[str, Tensor] = {}
     for name, tensor in state.items():
         part, _, rest = name.partition(".")
@@ -127,37 +137,39 @@ def from_mmpose(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             official[rest] = tensor
         elif not rest.startswith("rescore_net") and part != "rescore_net":
             rest = rest.replace("offset_conv_layers", "displacement_conv_layers")
-            official.update(_official_head(rest, tensor, old))
+            official.update(_official_head(rest, tensor, mmpose0))
     return official
 
 
-def _official_head(name: str, tensor: Tensor, old: bool) -> Iterator[tuple[str, Tensor]]:
-    for theirs, ours in _RENAMED:
-        if name.startswith(theirs):
-            roll = old and ours == "head_heatmap.1."
-            yield name.replace(theirs, ours), tensor.roll(-1, 0) if roll else tensor
+def _official_head(name: str, tensor: Tensor, mmpose0: bool) -> Iterator[tuple[str, Tensor]]:
+    """Yield the official names and tensors of one tensor of mmpose's head."""
+    for mmpose_prefix, prefix in _RENAMED:
+        if name.startswith(mmpose_prefix):
+            roll = mmpose0 and prefix == "head_heatmap.1."
+            yield name.replace(mmpose_prefix, prefix), tensor.roll(-1, 0) if roll else tensor
             return
     if not name.startswith("displacement_conv_layers."):
-        yield name, tensor  # unknown: the check of names will say so
+        yield name, tensor  # an unknown name: the check of names reports it
         return
     _, layer, rest = name.split(".", 2)
     for joint, own in enumerate(_per_joint(tensor, rest)):
         if layer == "3":
-            yield f"offset_final_layer.{joint}.{rest}", own if old else -own
+            yield f"offset_final_layer.{joint}.{rest}", own if mmpose0 else -own
         else:
             prefix = f"offset_feature_layers.{joint}.{int(layer) - 1}"
             yield from _official_block(prefix, rest, own)
 
 
-def _per_joint(tensor: Tensor, name: str) -> tuple[Tensor, ...]:
+def _per_joint(tensor: Tensor, name: str) -> Sequence[Tensor]:
+    """Split a tensor of a grouped convolution into those of the 17 joints."""
     if name == "regular_matrix":
-        # Theirs has a third row, of ones, that adds the shift.
+        # mmpose's constant has a third row, of ones, which adds the shift.
         return (tensor[:2],) * JOINTS
     return tensor.chunk(JOINTS) if tensor.ndim else (tensor,) * JOINTS
 
 
 def _official_block(prefix: str, name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """One joint's tensor of an adaptive block; (A, t) are there the rows of a 2x3 matrix."""
+    """Yield one joint's tensor of an adaptive block; mmpose has (A, t) as rows of a 2x3 matrix."""
     kind, _, which = name.partition(".")
     if kind != "transform_matrix_conv":
         yield f"{prefix}.{name.replace('norm.', 'bn.')}", tensor
@@ -179,7 +191,7 @@ W32_INPUT_HW = (512, 512)
 W48_INPUT_HW = (640, 640)
 W32_PARAMETERS = 29_561_182
 W48_PARAMETERS = 65_684_590
-# For one square input. A deformable convolution counts as the plain one of its shape; its
+# MACs for one square input. A deformable convolution counts as a plain one of the same shape; its
 # bilinear sampling is not counted.
 W32_MACS = 45_385_056_256
 W48_MACS = 141_526_732_800
@@ -191,7 +203,7 @@ MMPOSE = "https://download.openmmlab.com/mmpose/"
 
 
 def _official(file: str, one_scale: float, three_scales: float) -> Weights:
-    """The authors' checkpoint: in a shared folder without a stable address."""
+    """Describe the authors' checkpoint, which is in a shared folder without a stable address."""
     reported = (
         Reported(one_scale, SINGLE, True, README),
         Reported(three_scales, MULTI, True, README),
@@ -200,7 +212,7 @@ def _official(file: str, one_scale: float, three_scales: float) -> Weights:
 
 
 def _mmpose(tag: str, path: str, sha256: str, *reported: Reported) -> Weights:
-    """A training run of mmpose; `sha256` is the prefix that the file's name carries."""
+    """Describe a checkpoint of mmpose; `sha256` is the prefix that the file name contains."""
     file = path.rsplit("/", 1)[-1]
     licence = "Apache-2.0 (repository)"
     return Weights(tag, file, (MMPOSE + path,), sha256, licence, "COCO train2017", reported)
@@ -211,7 +223,7 @@ V1_ZOO = "mmpose 1.x model zoo"
 V0 = "bottom_up/dekr/"
 V0_ZOO = "mmpose 0.x model zoo"
 
-# One file for both networks.
+# Both networks use the same rescoring file.
 RESCORE = Weights(
     tag="rescore",
     file="final_rescore_coco_kpt.pth",

@@ -1,12 +1,12 @@
-"""HigherHRNet-W32: heatmaps and tags of all people at once, at two resolutions.
+"""HigherHRNet-W32: heatmaps and tags of all people in one pass, at two resolutions.
 
 Paper: Cheng et al., "HigherHRNet: Scale-Aware Representation Learning for Bottom-Up Human
     Pose Estimation", CVPR 2020 (arXiv 1908.10357).
 Origin: github.com/HRNet/HigherHRNet-Human-Pose-Estimation, MIT.
 
-Written from the paper and from facts about the repository. Keys and shapes of the state dict
-are the official ones. Deviations: none known; outputs agree with the official code
-(tests/models/test_higherhrnet.py).
+Written from the paper and from facts about the repository. The keys and shapes of the state
+dict are the official ones. Deviations: no deviation is known; outputs agree with the official
+code (tests/models/test_higherhrnet.py).
 """
 
 from functools import partial
@@ -21,10 +21,10 @@ from posemark.nn.hrnet import BasicBlock, Trunk
 
 
 class HigherHRNet(Trunk):
-    """HRNet whose finest branch is read at stride 4, enlarged once, and read again.
+    """HRNet with one head on its finest branch at stride 4 and another at stride 2.
 
     forward: images (N, 3, H, W), H and W multiples of 32 -> {"stride4": (N, 34, H/4, W/4),
-    17 heatmaps, then 17 tags; "stride2": (N, 17, H/2, W/2), heatmaps}.
+    17 heatmaps, then 17 tag maps; "stride2": (N, 17, H/2, W/2), heatmaps}.
     """
 
     def __init__(self, width: int, joints: int = 17, blocks: int = 4) -> None:
@@ -37,8 +37,8 @@ class HigherHRNet(Trunk):
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
         )
-        # One nesting more than needed, for the official key names: the module's list of
-        # enlargements has one entry here, and each of its blocks is a sequence of one.
+        # The official key names need one more level of nesting than the layers do: the list of
+        # deconvolutions has one entry here, and each of its blocks is a sequence of one.
         refine = (nn.Sequential(BasicBlock(width)) for _ in range(blocks))
         self.deconv_layers = nn.ModuleList([nn.Sequential(enlarge, *refine)])
 
@@ -51,8 +51,8 @@ class HigherHRNet(Trunk):
 
 build_w32 = partial(HigherHRNet, 32)
 
-# Of higherhrnet-w32-512, for one input of 512x512. The README's 47.9e9 charges the transposed
-# convolution four times; this is what is computed.
+# Both are for one input of 512x512. The README's 47.9e9 MACs count the transposed convolution
+# four times; the number here is what is computed.
 PARAMETERS = 28_645_331
 MACS = 46_203_404_288
 
@@ -75,8 +75,8 @@ WEIGHTS = (
         ),
         page="https://drive.google.com/file/d/1V9Iz0ZYy9m8VeaspfKECDW0NKlGsYmO1/view",
     ),
-    # A training run of mmpose; the hex digits in the name begin the file's SHA-256. The zoo
-    # calls its second figure multi-scale and does not name the scales in that table.
+    # Trained by mmpose. The hex digits in the name are the first of the file's SHA-256. The model
+    # zoo calls the second AP multi-scale and does not name the scales in that table.
     Weights(
         tag="mmpose",
         file="higher_hrnet32_coco_512x512-8ae85183_20200713.pth",

@@ -1,16 +1,17 @@
-"""HRNet, DarkPose and FPD: three ways to train and read one and the same network.
+"""HRNet, DarkPose and FPD: one network, trained and decoded in three ways.
 
 HRNet: "Deep High-Resolution Representation Learning for Human Pose Estimation"
     (arXiv 1902.09212), leoxiaobin/deep-high-resolution-net.pytorch, MIT.
 DarkPose: "Distribution-Aware Coordinate Representation for Human Pose Estimation"
-    (arXiv 1910.06278), ilovepose/DarkPose, Apache-2.0. Other decoding and pixel convention.
+    (arXiv 1910.06278), ilovepose/DarkPose, Apache-2.0. Its decoder and its pixel convention
+    differ from HRNet's.
 FPD: "Fast Human Pose Estimation" (arXiv 1811.05419),
     ilovepose/fast-human-pose-estimation.pytorch, MIT. An HRNet-W32 trained by distillation
-    from HRNet-W48; nothing else differs.
+    from HRNet-W48; everything else is HRNet's.
 
-Written from the papers and from facts about the repositories. Keys and shapes of the state
-dict are the official ones. Deviations: none known; outputs agree with the official code
-(tests/models/test_hrnet.py).
+Written from the papers and from facts about the repositories. The keys and shapes of the state
+dict are the official ones. Deviations: no deviation is known; outputs agree with the official
+code (tests/models/test_hrnet.py).
 """
 
 from functools import partial
@@ -24,7 +25,7 @@ from posemark.nn.hrnet import Trunk
 
 
 class PoseHRNet(Trunk):
-    """HRNet with a 1x1 head on the finest branch.
+    """HRNet with a 1x1 convolution as the head on its finest branch.
 
     forward: images (N, 3, H, W), H and W multiples of 32 -> {"heatmaps": (N, 17, H/4, W/4)}.
     """
@@ -52,15 +53,19 @@ MIT, APACHE = "MIT (repository)", "Apache-2.0 (repository)"
 
 
 def _official(file: str | None, licence: str, *reported: Reported) -> Weights:
-    """The authors' checkpoint: on file shares without a stable address."""
+    """Describe the authors' checkpoint, which is on file shares without a stable address."""
     return Weights("official", file, (), None, licence, "COCO train2017", reported)
 
 
 def _copied(file: str, size: int, sha256: str, drive: str, *reported: Reported) -> Weights:
-    """The authors' checkpoint of which somebody keeps a copy with a stable address.
+    """Describe the authors' checkpoint, of which a copy has a stable address.
 
-    The digest stands in public places that know nothing of each other. drive: the number of the
-    authors' own file on Google Drive.
+    Args:
+        file: name of the file.
+        size: size of the file in bytes.
+        sha256: its digest, which independent public sources agree on.
+        drive: identifier of the authors' own file on Google Drive.
+        reported: published APs with their settings.
     """
     return Weights(
         tag="official",
@@ -76,7 +81,7 @@ def _copied(file: str, size: int, sha256: str, drive: str, *reported: Reported) 
 
 
 def _mmpose(tag: str, file: str, ap: float) -> Weights:
-    """A training run of mmpose; the eight hex digits in the name begin the file's SHA-256."""
+    """Describe a checkpoint of mmpose; its name has the first eight digits of its SHA-256."""
     folder, zoo = ZOOS[tag]
     prefix = file.removesuffix(".pth").split("-")[-1].split("_")[0]
     row = Reported(ap, DETECTED, True, zoo)

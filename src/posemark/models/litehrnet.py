@@ -1,32 +1,33 @@
-"""Lite-HRNet: four resolutions side by side, in depthwise convolutions and cheap gates.
+"""Lite-HRNet: four parallel resolutions, with depthwise convolutions and cheap gates.
 
 Paper: Yu et al., "Lite-HRNet: A Lightweight High-Resolution Network", CVPR 2021,
-https://arxiv.org/abs/2104.06403. It also brings the naive variants (HRNet out of ShuffleNet
-units); PP-TinyPose is the wider naive one, trained with more data.
-Origin: https://github.com/HRNet/Lite-HRNet (code: Apache-2.0). Written anew from a
-description; the state dict has the official names, which are those of mmpose 0.x too.
+https://arxiv.org/abs/2104.06403. The paper also introduces the naive variants (HRNet built from
+ShuffleNet units); PP-TinyPose is the wider naive variant, trained with more data.
+Origin: https://github.com/HRNet/Lite-HRNet (code: Apache-2.0). Written from a description; the
+state dict has the official names, which mmpose 0.x uses too.
 
-The fuse quirk. Where branches are summed, the official code adds in place, begins each sum
-with term 0 and then adds all terms, term 0 once more. With F[i][j] bringing branch j to the
-resolution of branch i, what comes out is not HRNet's sum but
+The fuse quirk: where branches are summed, the official code adds in place, starts each sum with
+term 0 and then adds all terms, including term 0 again. If F[i][j] brings branch j to the
+resolution of branch i, the result is not HRNet's sum but
 
     s0 = 2 * x0 + sum of F[0][j](xj) over j > 0
     si = 2 * F[i][0](s0) + xi + sum of F[i][j](xj) over j > 0, j != i
 
-so the lower branches see the fused branch 0. All released weights were trained with it;
-mmpose, which keeps it as well, measured 0.5 to 1 AP less without.
+so that the lower branches take the fused branch 0 as input. All released weights were trained
+with this sum. mmpose has it as well, and measured 0.5 to 1 AP less without it.
 
-Deviations, none of which changes a result beyond rounding: F[i][0](s0) is evaluated once
-and not twice; concatenation and channel shuffle are one interleaving copy; the pooling to
-the smallest branch has fixed whole windows where the official code pools adaptively, which
-is the same as height and width are multiples of 32 (and runtimes know it better). The head
-of the naive network takes its 30 channels: the official config says 40 and does not run.
+Deviations, none of which changes a result beyond rounding: F[i][0](s0) is evaluated once instead
+of twice; concatenation and channel shuffle are one interleaving copy; pooling to the smallest
+branch has fixed windows where the official code pools adaptively, which is equal because height
+and width are multiples of 32 (and which more runtimes support). The head of the naive network
+takes the 30 channels of its finest branch: the official config says 40 and does not run.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ from posemark.core.spec import ModelSpec, Reported, TopDown, Weights
 from posemark.geometry.conventions import MMPOSE0
 
 Branches = list[Tensor]
-"""(N, C_i, H / 2^i, W / 2^i) for i = 0, 1, ...: the finest first."""
+"""Maps (N, C_i, H / 2^i, W / 2^i) for i = 0, 1, ..., with the finest first."""
 
 
 # ------------------------------------------------------------------------------- blocks
@@ -52,7 +53,17 @@ def conv(
     norm: bool = True,
     act: nn.Module | None = None,
 ) -> nn.Sequential:
-    """Convolution named "conv", batch norm "bn", activation; a bias only without norm."""
+    """Build a convolution "conv", a batch norm "bn" and an activation "act".
+
+    Args:
+        c_in: input channels.
+        c_out: output channels.
+        kernel: width and height of the kernel; the padding is half of it.
+        stride: stride of the convolution.
+        groups: groups of channels that are convolved separately.
+        norm: whether there is a batch norm; without it the convolution has a bias.
+        act: the activation, if there is one.
+    """
     layers = OrderedDict[str, nn.Module]()
     layers["conv"] = nn.Conv2d(
         c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=not norm
@@ -65,17 +76,24 @@ def conv(
 
 
 def depthwise(c: int, stride: int = 1) -> nn.Sequential:
-    """3x3 convolution of each channel by itself, and batch norm."""
+    """Build a depthwise 3x3 convolution with batch norm."""
     return conv(c, c, 3, stride, groups=c)
 
 
 def pointwise(c_in: int, c_out: int) -> nn.Sequential:
-    """1x1 convolution, batch norm, ReLU."""
+    """Build a 1x1 convolution with batch norm and ReLU."""
     return conv(c_in, c_out, act=nn.ReLU(inplace=True))
 
 
 def separable(c_in: int, c_out: int, stride: int, act: bool) -> nn.Sequential:
-    """Depthwise 3x3 and pointwise, each with batch norm, numbered and not named."""
+    """Build a depthwise 3x3 and a 1x1 convolution with batch norms; their keys are numbers.
+
+    Args:
+        c_in: input channels.
+        c_out: output channels.
+        stride: stride of the depthwise convolution.
+        act: whether a ReLU follows.
+    """
     layers: list[nn.Module] = [
         nn.Conv2d(c_in, c_in, 3, stride, 1, groups=c_in, bias=False),
         nn.BatchNorm2d(c_in),
@@ -86,10 +104,10 @@ def separable(c_in: int, c_out: int, stride: int, act: bool) -> nn.Sequential:
 
 
 def interleave(a: Tensor, b: Tensor) -> Tensor:
-    """Channels a0, b0, a1, b1, ...: (N, C, H, W) twice -> (N, 2C, H, W).
+    """Interleave the channels of two maps (N, C, H, W) to a0, b0, a1, b1, ...: (N, 2C, H, W).
 
-    The same as a channel shuffle in two groups of their concatenation, with one copy less.
-    Exported files hold the shuffle: runtimes know it, in whatever layout their maps have.
+    The result equals a channel shuffle of their concatenation in two groups, with one copy less.
+    Exported files contain the shuffle, which runtimes recognise in any layout of the maps.
     """
     if not torch.onnx.is_in_onnx_export():
         return torch.stack((a, b), 2).flatten(1, 2)
@@ -99,7 +117,7 @@ def interleave(a: Tensor, b: Tensor) -> Tensor:
 
 
 class Stem(nn.Module):
-    """The image to stride 4, half of the channels in a narrow and half in a wide way."""
+    """Convolutions from the image to stride 4, where half of the channels are expanded."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,7 +135,7 @@ class Stem(nn.Module):
 
 
 class SpatialWeighting(nn.Module):
-    """A gate for each channel, from its mean over the map (squeeze and excitation)."""
+    """A gate per channel, computed from the means over the map (squeeze and excitation)."""
 
     def __init__(self, c: int) -> None:
         super().__init__()
@@ -130,7 +148,7 @@ class SpatialWeighting(nn.Module):
 
 
 class CrossResolutionWeighting(nn.Module):
-    """A gate for each channel and place, computed from all branches at the coarsest size."""
+    """A gate per channel and position, computed from all branches at the coarsest resolution."""
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
@@ -138,7 +156,7 @@ class CrossResolutionWeighting(nn.Module):
         total = sum(widths)
         self.conv1 = pointwise(total, total // 8)
         self.conv2 = conv(total // 8, total, act=nn.Sigmoid())
-        # How much coarser the last branch is than each of the others.
+        # Ratio of the resolution of each other branch to that of the last.
         self.steps = [2**i for i in range(len(widths) - 1, 0, -1)]
 
     def forward(self, branches: Branches) -> Branches:
@@ -156,7 +174,7 @@ class CrossResolutionWeighting(nn.Module):
 class LiteBlock(nn.Module):
     """Conditional channel weighting: gates in place of the costly 1x1 convolutions.
 
-    Works on the second half of the channels of every branch; the first half passes through.
+    It changes the second half of the channels of every branch; the first half stays the same.
     """
 
     def __init__(self, widths: tuple[int, ...]) -> None:
@@ -198,12 +216,12 @@ class PerBranch(nn.ModuleList):
 
 
 def lite_layers(widths: tuple[int, ...]) -> nn.Module:
-    """The two blocks of a module of Lite-HRNet: branches -> branches."""
+    """Build the two blocks of a module of Lite-HRNet: branches -> branches."""
     return nn.Sequential(LiteBlock(widths), LiteBlock(widths))
 
 
 def naive_layers(widths: tuple[int, ...]) -> nn.Module:
-    """The two blocks of a module of naive Lite-HRNet: branches -> branches."""
+    """Build the two blocks of a module of naive Lite-HRNet: branches -> branches."""
     return PerBranch(nn.Sequential(ShuffleUnit(c), ShuffleUnit(c)) for c in widths)
 
 
@@ -212,7 +230,14 @@ def naive_layers(widths: tuple[int, ...]) -> nn.Module:
 
 @dataclass(frozen=True)
 class Config:
-    """A variant. channels: of the four branches. modules: of the three stages."""
+    """The configuration of a variant.
+
+    Attributes:
+        channels: channels of the four branches.
+        modules: number of modules in each of the three stages.
+        layers: builds the layers of a module from the channels of its branches.
+        joints: key points, one heatmap each.
+    """
 
     channels: tuple[int, int, int, int]
     modules: tuple[int, int, int]
@@ -221,7 +246,7 @@ class Config:
 
 
 class Transition(nn.ModuleList):
-    """n branches -> n + 1; the new one comes from the last, by a step of stride 2."""
+    """n branches -> n + 1; a convolution of stride 2 makes the new branch from the last."""
 
     def __init__(self, before: tuple[int, ...], after: tuple[int, ...]) -> None:
         kept = [
@@ -232,13 +257,13 @@ class Transition(nn.ModuleList):
         super().__init__([*kept, nn.Sequential(new)])
 
     def forward(self, branches: Branches) -> Branches:
-        """The branches of one stage -> those of the next."""
+        """Branches of one stage -> branches of the next."""
         inputs = [*branches, branches[-1]]
         return [layer(x) for layer, x in zip(self, inputs, strict=True)]
 
 
 def fuse_layer(widths: tuple[int, ...], i: int, j: int) -> nn.Module:
-    """F[i][j]: from the width and resolution of branch j to those of branch i."""
+    """Build F[i][j], from the channels and resolution of branch j to those of branch i."""
     if i == j:
         return nn.Identity()
     if j > i:
@@ -252,7 +277,7 @@ def fuse_layer(widths: tuple[int, ...], i: int, j: int) -> nn.Module:
 
 
 class Module(nn.Module):
-    """Two blocks, then every branch is summed into every other."""
+    """Two blocks, then a sum over all branches for each branch."""
 
     def __init__(self, widths: tuple[int, ...], layers: nn.Module) -> None:
         super().__init__()
@@ -267,28 +292,28 @@ class Module(nn.Module):
         return self.fuse(self.layers(branches))
 
     def fuse(self, branches: Branches) -> Branches:
-        """The sums of the fuse quirk (see the top of this file), rectified."""
+        """Compute the sums of the fuse quirk (see the docstring of this module), with a ReLU."""
         first, *rest = branches
         sums: Branches = []
         for row in self.fuse_layers:
-            head, *tail = row
-            total = 2 * head(sums[0] if sums else first)
+            head, *tail = cast("nn.ModuleList", row)
+            total = 2 * cast("Tensor", head(sums[0] if sums else first))
             for layer, x in zip(tail, rest, strict=True):
                 total += layer(x)
             sums.append(total)
-        # Not in place: training still needs s0, the input of the rows below it.
+        # Not in place: training still needs s0, the input of the later rows.
         return [relu(total) for total in sums]
 
 
 def stage(config: Config, index: int) -> nn.Sequential:
-    """The modules of stage `index`, which has index + 2 branches."""
+    """Build the modules of stage `index`, which has index + 2 branches."""
     widths = config.channels[: index + 2]
     modules = range(config.modules[index])
     return nn.Sequential(*(Module(widths, config.layers(widths)) for _ in modules))
 
 
 class IterativeHead(nn.Module):
-    """From coarse to fine: project, upsample, add."""
+    """A head that projects, upsamples and adds the branches from coarse to fine."""
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
@@ -299,7 +324,7 @@ class IterativeHead(nn.Module):
         )
 
     def forward(self, branches: Branches) -> Tensor:
-        """Branches -> (N, C_0, H_0, W_0), the shape of the finest."""
+        """Branches -> (N, C_0, H_0, W_0), the shape of the finest branch."""
         *finer, x = branches
         first, *others = self.projects
         x = first(x)
@@ -311,7 +336,7 @@ class IterativeHead(nn.Module):
 
 
 class Backbone(nn.Module):
-    """Stem, three stages of 2, 3 and 4 branches, head."""
+    """The stem, three stages of 2, 3 and 4 branches, and the head."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -334,7 +359,7 @@ class Backbone(nn.Module):
 
 
 class LiteHRNet(nn.Module):
-    """The network, for inputs whose height and width are multiples of 32."""
+    """The whole network, for inputs whose height and width are multiples of 32."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -359,12 +384,16 @@ WIDER_NAIVE_18 = Config(channels=(40, 80, 160, 320), modules=(2, 4, 2), layers=n
 
 DETECTED = "detected (person AP 56.4)"
 MMPOSE = "https://download.openmmlab.com/mmpose/top_down/litehrnet/"
-# Of the authors' repository, and of mmpose's.
+# The authors' repository and mmpose have the same licence.
 LICENCE = "Apache-2.0 (repository)"
 
 
 def official(ap: float) -> Weights:
-    """The authors' checkpoint: in a cloud folder, without a stable name or link."""
+    """Describe the authors' checkpoint, which is in a cloud folder without a stable link.
+
+    Args:
+        ap: published AP (0..1) on the boxes of the official detector.
+    """
     return Weights(
         tag="official",
         file=None,
@@ -377,7 +406,13 @@ def official(ap: float) -> Weights:
 
 
 def mmpose(file: str, sha256: str, ap: float) -> Weights:
-    """Retrained by mmpose; state dict under "state_dict", sha256 is the prefix in the name."""
+    """Describe a checkpoint that mmpose trained; its state dict is under "state_dict".
+
+    Args:
+        file: name of the file.
+        sha256: the first digits of its digest, which the file name contains.
+        ap: published AP (0..1) on the boxes of the official detector.
+    """
     return Weights(
         tag="mmpose",
         file=file,
@@ -389,8 +424,8 @@ def mmpose(file: str, sha256: str, ap: float) -> Weights:
     )
 
 
-# Converted from the OpenVINO file of PaddleDetection's model, batch norms folded. It was
-# measured with its own warp and decoder, not with the convention and codec below.
+# Converted from the OpenVINO file of PaddleDetection's model, with folded batch norms. Its AP was
+# published for its own warp and decoder, not for the convention and codec below.
 TINYPOSE = Weights(
     tag="tinypose",
     file="tinypose_256x192_wider_naive_litehrnet18.safetensors",
@@ -415,7 +450,7 @@ TINYPOSE = Weights(
 def spec(
     name: str, config: Config, parameters: int, macs: int, weights: tuple[Weights, ...]
 ) -> ModelSpec:
-    """A variant with what all of them share."""
+    """Complete a variant with the fields that all variants share."""
     return ModelSpec(
         name=name,
         family="Lite-HRNet",

@@ -1,17 +1,17 @@
-"""OpenPose: the two released body networks, bottom-up, as Caffe described them.
+"""OpenPose: the two released body networks (bottom-up), with the layers of their Caffe files.
 
 Paper: Cao et al., "OpenPose: Realtime Multi-Person 2D Pose Estimation using Part Affinity
     Fields", TPAMI 2019 (arXiv 1812.08008).
-Origin: github.com/CMU-Perceptual-Computing-Lab/openpose. Code and models: CMU's licence for
-    academic or non-profit, non-commercial research. Nothing of that code is in here: the
-    layer lists below were written from a description of the networks' structure.
+Origin: github.com/CMU-Perceptual-Computing-Lab/openpose. Its code and models are under CMU's
+    licence for academic or non-profit, non-commercial research. This file contains no code from
+    there: the layer lists below were written from a description of the networks' structure.
 
-Every layer keeps its flat Caffe name, so that the released .caffemodel loads key by key.
-A stage reads the features of a VGG-19 trunk and what earlier stages put out. "L1" and "L2"
-mean opposite things in the two networks; both put out [part maps, background, PAFs].
+Every layer has its flat Caffe name, so that the released .caffemodel loads key by key. A stage
+takes the features of a VGG-19 trunk and the outputs of earlier stages. "L1" and "L2" have
+opposite meanings in the two networks; both networks output [part maps, background, PAFs].
 
-Deviations: none known. Caffe's pooling rounds odd sizes up and ours down, which differs only
-for inputs that are no multiple of 8; OpenPose itself takes multiples of 16.
+Deviations: no deviation is known. Caffe's pooling rounds odd sizes up and torch's rounds them
+down, which differs only for inputs that are not multiples of 8; OpenPose uses multiples of 16.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,28 +26,36 @@ from posemark.geometry.net_resolution import NetResolution
 
 STRIDE = 8
 
-# Bytes in OpenCV's channel order, to -0.5 .. 0.5; images that grow are sampled bicubically.
+# BGR bytes are mapped to -0.5 .. 0.5; images that are enlarged are sampled bicubically.
 CAFFE = Pixels("bgr", 256, (0.5, 0.5, 0.5), (1, 1, 1), cubic="enlarging")
 
-# (name, outputs) of the trunk's 3x3 convolutions; None is a 2x2 pooling.
+# Name and output channels of the 3x3 convolutions of the trunk; None is a 2x2 pooling.
 VGG: tuple[tuple[str, int] | None, ...] = (
     *(("conv1_1", 64), ("conv1_2", 64), None),
     *(("conv2_1", 128), ("conv2_2", 128), None),
     *(("conv3_1", 256), ("conv3_2", 256), ("conv3_3", 256), ("conv3_4", 256), None),
     *(("conv4_1", 512), ("conv4_2", 512), ("conv4_3_CPM", 256), ("conv4_4_CPM", 128)),
 )
-FEATURES = 128
+FEATURES = 128  # output channels of the trunk
 
 
 class CaffeNet(nn.Module):
-    """Convolutions under flat names, each with the activation that follows it."""
+    """Convolutions with flat names, each with the activation that follows it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._plain: set[str] = set()
 
     def add(self, name: str, inputs: int, outputs: int, kernel: int = 3, act: str = "relu") -> None:
-        """A convolution that keeps the size. act: "relu", "prelu" (a layer too) or "none"."""
+        """Add a convolution that keeps the size of its input.
+
+        Args:
+            name: name of the layer in the Caffe file.
+            inputs: input channels.
+            outputs: output channels.
+            kernel: width and height of the kernel, an odd number.
+            act: the activation: "relu", "prelu" (which adds a layer with parameters) or "none".
+        """
         self.add_module(name, nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2))
         if act == "prelu":
             self.add_module(_prelu(name), nn.PReLU(outputs))
@@ -55,7 +63,7 @@ class CaffeNet(nn.Module):
             self._plain.add(name)
 
     def apply_layer(self, name: str, x: Tensor) -> Tensor:
-        """The named convolution with its activation: (N, C, H, W) -> (N, C', H, W)."""
+        """Apply a named convolution and its activation: (N, C, H, W) -> (N, C', H, W)."""
         x = self.get_submodule(name)(x)
         if name in self._plain:
             return x
@@ -63,20 +71,20 @@ class CaffeNet(nn.Module):
         return relu(x, inplace=True) if slope is None else slope(x)
 
     def apply_layers(self, names: Iterable[str], x: Tensor) -> Tensor:
-        """The named layers one after the other."""
+        """Apply named layers one after the other."""
         for name in names:
             x = self.apply_layer(name, x)
         return x
 
     def add_trunk(self, act_of: Callable[[str], str]) -> None:
-        """The VGG-19 trunk. act_of: name -> activation."""
+        """Add the VGG-19 trunk; act_of maps the name of a layer to its activation."""
         width = 3
         for name, outputs in filter(None, VGG):
             self.add(name, width, outputs, act=act_of(name))
             width = outputs
 
     def features(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, 128, H/8, W/8)."""
+        """Apply the trunk: (N, 3, H, W) -> (N, 128, H/8, W/8)."""
         for layer in VGG:
             x = max_pool2d(x, 2) if layer is None else self.apply_layer(layer[0], x)
         return x
@@ -90,13 +98,15 @@ def _prelu(conv: str) -> str:
 
 
 class Body25(CaffeNet):
-    """Four stages of PAFs, then two of part maps; each 3x3 triplet is densely joined.
+    """The BODY_25 network: four stages of PAFs, then two stages of part maps.
+
+    The outputs of the three 3x3 convolutions of a triplet are concatenated.
 
     forward: BGR images (N, 3, H, W) as v / 256 - 0.5, H and W multiples of 16 -> {"maps":
-    (N, 78, H/8, W/8)}: 25 parts, background, 26 PAFs as x and y.
+    (N, 78, H/8, W/8)}: 25 part maps, the background, and 26 PAFs with an x and a y map each.
     """
 
-    PAFS, PARTS = 52, 26
+    PAFS, PARTS = 52, 26  # channels
 
     def __init__(self) -> None:
         super().__init__()
@@ -140,13 +150,15 @@ class Body25(CaffeNet):
 
 
 class Coco(CaffeNet):
-    """Six stages of two branches, PAFs and part maps, from the second on in 7x7 steps.
+    """The COCO network: six stages with a branch of PAFs and a branch of part maps each.
+
+    The second and later stages have 7x7 convolutions.
 
     forward: BGR images (N, 3, H, W) as v / 256 - 0.5, H and W multiples of 16 -> {"maps":
-    (N, 57, H/8, W/8)}: 18 parts, background, 19 PAFs as x and y.
+    (N, 57, H/8, W/8)}: 18 part maps, the background, and 19 PAFs with an x and a y map each.
     """
 
-    BRANCHES = (("L1", 38), ("L2", 19))
+    BRANCHES = (("L1", 38), ("L2", 19))  # suffix and output channels: PAFs, part maps
     STAGES = 6
 
     def __init__(self) -> None:
@@ -175,11 +187,15 @@ class Coco(CaffeNet):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         features = self.features(x)
-        x = features
-        for stage in range(1, self.STAGES + 1):
-            pafs, parts = (self._branch(stage, branch, x) for branch, _ in self.BRANCHES)
-            x = torch.cat([pafs, parts, features], 1)
+        pafs, parts = self._stage(1, features)
+        for stage in range(2, self.STAGES + 1):
+            pafs, parts = self._stage(stage, torch.cat([pafs, parts, features], 1))
         return {"maps": torch.cat([parts, pafs], 1)}
+
+    def _stage(self, stage: int, x: Tensor) -> tuple[Tensor, Tensor]:
+        """PAFs (N, 38, H, W) and part maps (N, 19, H, W) of a stage."""
+        pafs, parts = (self._branch(stage, branch, x) for branch, _ in self.BRANCHES)
+        return pafs, parts
 
 
 def _coco_layer(stage: int, layer: int, branch: str) -> str:
@@ -201,9 +217,14 @@ COPY = (
 def _official(
     path: str, md5: str, sha256: str | None, trained_on: str, reported: Reported
 ) -> tuple[Weights, ...]:
-    """The released file. Its own server speaks no https, so that a copy is fetched.
+    """Describe the released file. OpenPose's own server has no https, so a copy is fetched.
 
-    md5: what OpenPose's own build checks. sha256: of two public copies, where they are known.
+    Args:
+        path: path of the file below COPY.
+        md5: the digest that OpenPose's own build checks.
+        sha256: the digest of two public copies, or None if it is not known.
+        trained_on: the training data.
+        reported: the published AP with its settings.
     """
     row = Weights(
         tag="official",
@@ -218,7 +239,7 @@ def _official(
     return (row,)
 
 
-# The repository holds no table of APs.
+# The repository has no table of APs.
 SINGLE = "single: whole image, one scale"
 
 MODELS = (

@@ -2,19 +2,20 @@
 
 Paper: Yang et al., "TransPose: Keypoint Localization via Transformer", ICCV 2021
     (arXiv 2012.14214).
-Origin: github.com/yangsenius/TransPose, MIT. Written from facts about the repository; keys
+Origin: github.com/yangsenius/TransPose, MIT. Written from facts about the repository; the keys
 and shapes of the state dict are the official ones.
 
-R variants stand on the first half of a ResNet-50 (stride 8, one deconvolution after the
-encoder), H variants on the first three stages of HRNet (stride 4). Every cell is a token.
+The trunk of the R variants is the first half of a ResNet-50 (stride 8, with one deconvolution
+after the encoder); that of the H variants is the first three stages of HRNet (stride 4). Every
+map cell is a token.
 
-The sine table of positions is a frozen tensor of the official checkpoints, one row a token.
-A network therefore takes images of its own size only.
+The sine table of positions is a frozen tensor in the official checkpoints with one row per
+token. A network therefore accepts images of one size only.
 
 Deviations, none of which changes a result beyond rounding: attention runs batch first and
-through torch's fused kernel; queries and keys are projected together. The official yaml
-files also name a plain decoder and a shifted flip; the official code reads neither and
-always decodes as DarkPose does, so this is what the variants declare.
+through torch's fused kernel, and queries and keys are projected together. The official yaml
+files also name a plain decoder and a shifted flip, but the official code reads neither and
+always decodes as DarkPose does; the variants below declare what the code does.
 """
 
 import math
@@ -22,6 +23,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import linear, max_pool2d, relu, scaled_dot_product_attention
 
@@ -34,15 +36,23 @@ from posemark.nn.hrnet import Bottleneck, Trunk, conv_bn
 
 
 def sine_table(height: int, width: int, channels: int) -> nn.Parameter:
-    """Where each token is: (H*W, 1, C) frozen, rows of the map one after the other.
+    """Build the position encoding of every token, as in DETR.
 
-    As in DETR: the first half of the channels tells y, the second x, each as sines and
-    cosines in turn. Rows and columns count from 1, and the last one is at a full turn.
+    The first half of the channels encodes y, the second half x, each with alternating sines and
+    cosines. Rows and columns count from 1, and the last one is at a full turn.
+
+    Args:
+        height: rows of the map.
+        width: columns of the map.
+        channels: channels C of a token.
+
+    Returns:
+        A frozen parameter (H*W, 1, C), with the rows of the map one after the other.
     """
     half = channels // 2
     frequency = 10000.0 ** (2 * (np.arange(half) // 2) / half)
 
-    def waves(count: int) -> np.ndarray:
+    def waves(count: int) -> NDArray[np.float64]:
         turns = np.arange(1, count + 1) / (count + 1e-6) * 2 * math.pi
         angles = turns[:, None] / frequency
         return np.where(np.arange(half) % 2 == 0, np.sin(angles), np.cos(angles))
@@ -55,9 +65,9 @@ def sine_table(height: int, width: int, channels: int) -> nn.Parameter:
 
 
 class SelfAttention(nn.Module):
-    """Multi-head attention whose queries and keys know positions and whose values do not.
+    """Multi-head attention that adds positions to queries and keys, but not to values.
 
-    The parameters are those of torch's MultiheadAttention: q, k and v stacked in in_proj.
+    The parameters are those of torch's MultiheadAttention: q, k and v are stacked in in_proj.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -74,13 +84,17 @@ class SelfAttention(nn.Module):
         weight, bias = self.in_proj_weight, self.in_proj_bias
         query, key = linear(x + positions, weight[:split], bias[:split]).chunk(2, 2)
         value = linear(x, weight[split:], bias[split:])
-        heads = [t.unflatten(2, (self.heads, -1)).transpose(1, 2) for t in (query, key, value)]
-        mixed = scaled_dot_product_attention(*heads)
+        query, key, value = (self._split_heads(each) for each in (query, key, value))
+        mixed = scaled_dot_product_attention(query, key, value)
         return self.out_proj(mixed.transpose(1, 2).flatten(2))
+
+    def _split_heads(self, tokens: Tensor) -> Tensor:
+        """Tokens (N, L, C) -> (N, heads, L, C / heads)."""
+        return torch.unflatten(tokens, 2, (self.heads, -1)).transpose(1, 2)
 
 
 class EncoderLayer(nn.Module):
-    """Attention, then two linear layers; each is added to its input and normalised."""
+    """Attention, then two linear layers; each result is added to its input and normalised."""
 
     def __init__(self, width: int, hidden: int, heads: int) -> None:
         super().__init__()
@@ -97,7 +111,7 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Layers that each see the positions anew, and no norm after the last."""
+    """Encoder layers that each add the positions again, without a norm after the last layer."""
 
     def __init__(self, layers: int, width: int, hidden: int, heads: int) -> None:
         super().__init__()
@@ -108,7 +122,7 @@ class Encoder(nn.Module):
         tokens = maps.flatten(2).transpose(1, 2)
         for layer in self.layers:
             tokens = layer(tokens, positions.transpose(0, 1))
-        return tokens.transpose(1, 2).unflatten(2, maps.shape[2:])
+        return torch.unflatten(tokens.transpose(1, 2), 2, maps.shape[2:])
 
 
 # ----------------------------------------------------------------------------- networks
@@ -124,7 +138,7 @@ class StridedBottleneck(Bottleneck):
 
 
 class TransPoseR(nn.Module):
-    """Half a ResNet-50, the encoder at stride 8, one deconvolution.
+    """The first half of a ResNet-50, the encoder at stride 8, and one deconvolution.
 
     forward: images (N, 3, 256, 192) -> {"heatmaps": (N, 17, 64, 48)}.
     """
@@ -156,13 +170,21 @@ class TransPoseR(nn.Module):
 
 
 class TransPoseH(Trunk):
-    """HRNet up to its third stage, of which the finest branch goes through the encoder.
+    """HRNet up to its third stage; the encoder runs on the finest branch.
 
     forward: images (N, 3, 256, 192) -> {"heatmaps": (N, 17, 64, 48)}.
-    trunk: channels of that branch. width, hidden: of the encoder, which has one head.
     """
 
     def __init__(self, trunk: int, layers: int, width: int, hidden: int, joints: int = 17) -> None:
+        """Build the network.
+
+        Args:
+            trunk: channels of the finest branch of HRNet.
+            layers: layers of the encoder, which has one attention head.
+            width: channels of a token.
+            hidden: channels between the two linear layers of an encoder layer.
+            joints: key points, one heatmap each.
+        """
         super().__init__(trunk, modules=(1, 4), last_outputs=1)
         self.pos_embedding = sine_table(64, 48, width)
         self.reduce = nn.Conv2d(trunk, width, 1, bias=False)
@@ -181,7 +203,15 @@ ORIGIN = "github.com/yangsenius/TransPose"
 
 
 def official(file: str, detected: float, gt: float) -> tuple[Weights, ...]:
-    """The authors' checkpoint, on the repository's release page "Hub"; it has no known hash."""
+    """Describe the authors' checkpoint on the repository's release page "Hub".
+
+    Its SHA-256 is not published.
+
+    Args:
+        file: name of the file.
+        detected: published AP (0..1) on the boxes of the official detector.
+        gt: published AP (0..1) on annotated boxes.
+    """
     source = "TransPose README"
     reported = (Reported(detected, DETECTED, True, source), Reported(gt, "gt", True, source))
     urls = (f"https://{ORIGIN}/releases/download/Hub/{file}",)
@@ -189,7 +219,7 @@ def official(file: str, detected: float, gt: float) -> tuple[Weights, ...]:
     return (Weights("official", file, urls, None, licence, "COCO train2017", reported),)
 
 
-# All variants: one input size, the DarkPose convention, DARK with the default kernel of 11.
+# All variants have one input size, the DarkPose convention and DARK's default kernel of 11 cells.
 _spec = partial(
     ModelSpec,
     family="TransPose",

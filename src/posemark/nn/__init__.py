@@ -1,1 +1,1 @@
-"""L1: torch blocks that two or more families share exactly, and weights by formula."""
+"""L1: torch blocks that two or more model families share exactly, and weights by formula."""

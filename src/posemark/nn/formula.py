@@ -1,13 +1,14 @@
-"""Weights by formula: numbers that depend on nothing but a tensor's name, shape and kind.
+"""Weights by formula: values that depend only on the name, shape and kind of a tensor.
 
-They let a network run at its true cost before anyone has downloaded a checkpoint, and
-they are the weights under which the official code was run for the golden files. The gains
-keep activations in a normal range: exploding or denormal numbers would change the timing.
+With them a network runs at its true cost before a checkpoint is downloaded, and the official
+code ran with them to make the golden files. The gains keep activations in a normal range:
+overflowing or denormal numbers would change the timing.
 """
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,9 +17,11 @@ from torch import nn
 
 VERSION = "formula-1"
 
-# Norms whose output is added to another branch, or (Lite-HRNet's depthwise steps) repeated
-# often: without a small gain the sums grow with depth.
+# Norms whose output is added to another branch, or which repeat often (Lite-HRNet's depthwise
+# steps): without a small gain the sums grow with depth.
 _ADDED = re.compile(r"\bbn[23]$|fuse_layers|depthwise_convs|branch2\.1|transition")
+
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 _GAIN = {
     "conv": 1.0,
@@ -32,10 +35,16 @@ _GAIN = {
 
 
 def tensor(name: str, shape: tuple[int, ...], kind: str) -> NDArray[np.generic]:
-    """The float32 array (int64 for kind "counter") that this name stands for.
+    """Compute the values of a tensor; the name seeds the random numbers.
 
-    Kinds: counter, bias, running_mean, running_var, conv_transpose (stride 2), conv,
-    conv_small, conv_head, linear, bn_weight, bn_weight_residual, bn_weight_fuse.
+    Args:
+        name: name in the state dict.
+        shape: shape of the tensor.
+        kind: counter, bias, running_mean, running_var, conv_transpose (of stride 2), conv,
+            conv_small, conv_head, linear, bn_weight, bn_weight_residual or bn_weight_fuse.
+
+    Returns:
+        An array of the shape, in float32; int64 for the kind counter.
     """
     rng = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
     if kind == "counter":
@@ -58,8 +67,8 @@ def tensor(name: str, shape: tuple[int, ...], kind: str) -> NDArray[np.generic]:
 
 
 def _kinds(prefix: str, module: nn.Module) -> Iterator[tuple[str, str]]:
-    """(state-dict name, kind) of the tensors that belong to this module itself."""
-    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+    """Yield the name in the state dict and the kind of every tensor of this module itself."""
+    if isinstance(module, _BATCH_NORMS):
         yield f"{prefix}.weight", "bn_weight_residual" if _ADDED.search(prefix) else "bn_weight"
         yield f"{prefix}.bias", "bias"
         yield f"{prefix}.running_mean", "running_mean"
@@ -75,17 +84,18 @@ def _weight_kind(module: nn.Module, ndim: int) -> str:
     if isinstance(module, nn.ConvTranspose2d):
         return "conv_transpose"
     if isinstance(module, nn.PReLU):
-        return "bn_weight_residual"  # a slope, and 0.2 is a common one
+        return "bn_weight_residual"  # a slope, for which 0.2 is a common value
     return {1: "bn_weight", 2: "linear"}.get(ndim, "conv")
 
 
 def initialise(network: nn.Module) -> None:
-    """Fill the network by formula, in place; frozen parameters and constant buffers stay."""
+    """Fill the network by formula, in place; frozen parameters and constant buffers are kept."""
     frozen = {name for name, p in network.named_parameters() if not p.requires_grad}
-    kinds = dict(k for prefix, module in network.named_modules() for k in _kinds(prefix, module))
+    modules = cast("Iterable[tuple[str, nn.Module]]", network.named_modules())
+    kinds = dict(pair for prefix, module in modules for pair in _kinds(prefix, module))
     own = network.state_dict()
     filled = {
-        name: torch.from_numpy(np.asarray(tensor(name, tuple(own[name].shape), kind)))
+        name: torch.as_tensor(tensor(name, tuple(own[name].shape), kind))
         for name, kind in kinds.items()
         if name not in frozen
     }

@@ -1,4 +1,4 @@
-"""L2: one file a runtime, each giving a Session; `opening` chooses among them by name."""
+"""L2: one file per runtime, each of which opens a Session; `registry` selects one by name."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,24 +18,36 @@ Maps = dict[str, NDArray[np.float32]]
 
 
 class Session(Protocol):
-    """A network ready to run. runtime, precision and device: what really runs, read back."""
+    """A network that is ready to run.
+
+    Attributes:
+        runtime: name of the runtime, one of registry.RUNTIMES.
+        precision: the precision that really runs, read back from the runtime.
+        device: the device that really runs it, read back from the runtime.
+    """
 
     runtime: str
     precision: str
     device: str
 
     def prepare(self, shape: tuple[int, ...]) -> None:
-        """Do now what the first batch of this shape would otherwise have to wait for."""
+        """Do the work that would otherwise delay the first batch of this shape (N, 3, H, W)."""
         ...
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
-        """Named outputs for a batch (N, 3, H, W); returns when they are ready."""
+        """Run the network on a batch (N, 3, H, W) and return its outputs by name, finished."""
         ...
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output of a file. shape: None where a side is free. dtype: as numpy says it."""
+    """An input or output of a model file.
+
+    Attributes:
+        name: its name in the file.
+        shape: its dimensions; None for one that may have any size.
+        dtype: numpy's name of its type, such as float32.
+    """
 
     name: str
     shape: tuple[int | None, ...]
@@ -44,12 +56,16 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Target:
-    """What was asked for, and what every session that opens does: there is no second best.
+    """How a network is to run. A session that opens runs exactly so, or opening it raises.
 
-    runtime: one of opening.RUNTIMES. precision: fp32, bf16, fp16 or int8. device: as the
-    runtime names it, in lower case: cpu, cuda, cuda:1; for onnxruntime cpu, cuda, tensorrt,
-    coreml, ... (an execution provider); for openvino cpu, gpu, npu. layout: None for the
-    runtime's own; channels-last for eager torch in float32, which then keeps maps as NHWC.
+    Attributes:
+        runtime: one of registry.RUNTIMES.
+        precision: fp32, bf16, fp16 or int8.
+        device: the runtime's name of the device in lower case: cpu, cuda or cuda:1; for
+            onnxruntime an execution provider such as cpu, cuda, tensorrt or coreml; for openvino
+            cpu, gpu or npu.
+        layout: None for the runtime's default; channels-last makes eager torch in float32 keep
+            maps as NHWC.
     """
 
     runtime: str = "torch"
@@ -60,10 +76,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Batches (N, 3, H, W) as the network will see them, to choose int8 ranges from.
+    """Batches of network input, from which the ranges of int8 are chosen.
 
-    name: tells this set from others, such as "coco:seed0:300"; artefacts are named after it.
-    notes: what was left out of its annotations or filled in, one sentence each.
+    Attributes:
+        name: identifies the set of batches, such as "coco:seed0:300"; artefacts depend on it.
+        batches: yields normalised batches (N, 3, H, W).
+        notes: what was left out of its annotations or added to them, one sentence each.
     """
 
     name: str
@@ -73,12 +91,17 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Source:
-    """A network to be opened somewhere.
+    """A network that is to be opened in a runtime.
 
-    spec: where it names an artefact, a runtime that reads that opens it as it is.
-    build: makes the torch module, weights loaded, in evaluation mode; it is not called where
-    an artefact is here already. weights: the checkpoint's SHA-256, or the formula's version.
-    version: of PoseMark. store: where artefacts are kept. threads: of the CPU.
+    Attributes:
+        spec: the model. If it has an artefact, a runtime opens that file unchanged.
+        build: returns the torch module with its weights, in evaluation mode. It is not called if
+            the converted network is already in the store.
+        weights: SHA-256 of the checkpoint, or the version of the formula.
+        version: version of PoseMark.
+        store: keeps converted networks.
+        threads: number of CPU threads.
+        calibration: batches for int8, if there are any.
     """
 
     spec: ModelSpec
@@ -90,5 +113,5 @@ class Source:
     calibration: Calibration | None = None
 
     def facts(self, precision: str) -> dict[str, str]:
-        """All that the network in this precision depends on, for the names of artefacts."""
+        """Return everything that the converted network in this precision depends on."""
         return export.facts(self.spec, self.weights, self.version, precision)

@@ -1,4 +1,4 @@
-"""What a file says of its input, against what its card says: one sentence a mismatch."""
+"""Compares the input of a model file with what its card declares: one sentence per mismatch."""
 
 from collections.abc import Iterator
 
@@ -7,20 +7,25 @@ from posemark.runtimes import Tensor
 
 _CHANNELS = 3
 _AXES = {"nchw": (1, 2, 3), "nhwc": (3, 1, 2)}
-"""Where channels, height and width stand."""
+"""Positions of channels, height and width among the four dimensions."""
 
 
 def input_problems(artefact: Artefact, given: Tensor) -> Iterator[str]:
-    """All of them. Of an input in another layout the size is not looked at."""
+    """Yield all mismatches. The size is not compared if the layout is already wrong.
+
+    Args:
+        artefact: the input as the card declares it.
+        given: the input of the file.
+    """
     layout = list(layout_problems(artefact, given))
     yield from layout or size_problems(artefact, given)
     yield from type_problems(artefact, given)
 
 
 def layout_problems(artefact: Artefact, given: Tensor) -> Iterator[str]:
-    """Where the three channels stand."""
+    """Yield the mismatch in the number of dimensions or the position of the channels, if any."""
     if len(given.shape) != 4:
-        yield f"expected an input of four sides, (batch, ...), got {shape_of(given)}"
+        yield f"expected an input of four dimensions, (batch, ...), got {shape_of(given)}"
         return
     place = _AXES[artefact.layout][0]
     if given.shape[place] in (_CHANNELS, None):
@@ -29,13 +34,16 @@ def layout_problems(artefact: Artefact, given: Tensor) -> Iterator[str]:
     fits = given.shape[_AXES[other][0]] == _CHANNELS
     advice = f'set input.layout = "{other}"' if fits else "only colour images are supported"
     yield (
-        f"input.layout is {artefact.layout}, so 3 channels are expected at place {place} of "
-        f"{shape_of(given)}, where {given.shape[place]} stands: {advice}"
+        f"input.layout is {artefact.layout}, so dimension {place} of {shape_of(given)} should be "
+        f"the 3 channels, but is {given.shape[place]}: {advice}"
     )
 
 
 def size_problems(artefact: Artefact, given: Tensor) -> Iterator[str]:
-    """Height and width, where the card fixes them; of an input in the card's layout."""
+    """Yield the mismatch in height and width, if the card fixes them.
+
+    The input must have the layout of the card.
+    """
     if artefact.size_hw is None:
         return
     has = tuple(given.shape[place] for place in _AXES[artefact.layout][1:])
@@ -50,8 +58,8 @@ def size_problems(artefact: Artefact, given: Tensor) -> Iterator[str]:
 
 
 def type_problems(artefact: Artefact, given: Tensor) -> Iterator[str]:
-    """What a number of the input is."""
-    # Half-precision files are fed float32, which their session turns.
+    """Yield the mismatch in the type of the input's values, if any."""
+    # Files with float16 input get float32, which their session converts.
     if given.dtype in (artefact.dtype, "float16"):
         return
     known = given.dtype in ("float32", "uint8")
@@ -60,5 +68,5 @@ def type_problems(artefact: Artefact, given: Tensor) -> Iterator[str]:
 
 
 def shape_of(tensor: Tensor) -> str:
-    """In words; a free side is a question mark."""
+    """Return the shape as text, with a question mark for a free dimension."""
     return "(" + ", ".join("?" if side is None else str(side) for side in tensor.shape) + ")"

@@ -1,8 +1,8 @@
-"""What the runtimes that start from an ONNX file share: where it is."""
+"""Exported and quantised networks in the store, for the runtimes that start from ONNX files."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 from posemark import export
 from posemark.core.errors import UsageError
@@ -10,9 +10,14 @@ from posemark.runtimes import Calibration, Session, Source
 
 
 def onnx_folder(source: Source, half: bool = False) -> Path:
-    """The folder of the exported network: export.MODEL and its reference outputs.
+    """Return the folder with the exported network and its reference outputs.
 
-    half: weights and maps as float16.
+    Args:
+        source: the network; it is exported if the store does not have it yet.
+        half: whether weights and maps are float16.
+
+    Returns:
+        A folder with the files export.MODEL and export.REFERENCE.
     """
     facts = source.facts("fp16" if half else "fp32")
 
@@ -23,22 +28,30 @@ def onnx_folder(source: Source, half: bool = False) -> Path:
 
 
 def calibration_of(source: Source) -> Calibration:
-    """The source's calibration.
+    """Return the calibration of a source.
 
     Raises:
-        UsageError: if it has none.
+        UsageError: if it has no calibration.
     """
     if source.calibration is None:
-        raise UsageError("int8 needs batches to calibrate with, and none were given.")
+        raise UsageError("int8 needs batches to calibrate with, but no calibration was given.")
     return source.calibration
 
 
 def quantised_folder(
-    source: Source, floats: Path, runtime: str, tool: Any, make: Callable[[Path], object]
+    source: Source, floats: Path, runtime: str, tool: ModuleType, make: Callable[[Path], object]
 ) -> Path:
-    """The folder of the int8 network that make fills.
+    """Return the folder with the int8 network.
 
-    floats: folder of the float32 network. tool: the package that chooses the ranges.
+    Args:
+        source: the network.
+        floats: folder of the float32 network.
+        runtime: name of the runtime, for the name of the folder.
+        tool: the package that quantises; the result depends on its version.
+        make: quantises into an empty folder. It is called if the store does not have the network.
+
+    Raises:
+        UsageError: if the source has no calibration.
     """
     facts = {
         "from": floats.name,
@@ -49,6 +62,15 @@ def quantised_folder(
 
 
 def require_parity(session: Session, source: Source, folder: Path) -> None:
-    """Check a float32 session against torch, as export.require_parity."""
+    """Compare a float32 session with torch's outputs.
+
+    Args:
+        session: the session to check.
+        source: the network that it runs.
+        folder: the folder with the reference outputs, see onnx_folder.
+
+    Raises:
+        ExportError: if the outputs differ by more than export.TOLERANCE.
+    """
     name = f"{source.spec.name} in {session.runtime} on {session.device}"
     export.require_parity(name, session.infer, source.spec, folder)

@@ -1,6 +1,6 @@
-"""One error for whatever exporters, compilers and runtimes say of a network they cannot take."""
+"""One error class for all exceptions of exporters, compilers and runtimes during conversion."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from posemark.core.errors import ExportError, PoseMarkError
@@ -8,11 +8,15 @@ from posemark.runtimes import Target
 
 
 @contextmanager
-def making(name: str, target: Target) -> Iterator[None]:
-    """Around the carrying over of a network.
+def conversion_errors(name: str, target: Target) -> Generator[None, None, None]:
+    """Turn exceptions during the conversion of a network into one error.
+
+    Args:
+        name: name of the model.
+        target: the runtime, precision and device that it is converted for.
 
     Raises:
-        ExportError: naming the network and where it was to run.
+        ExportError: if the block raises anything but PoseMark's own errors.
     """
     try:
         yield
@@ -20,12 +24,16 @@ def making(name: str, target: Target) -> Iterator[None]:
         raise
     except Exception as error:  # every runtime has its own kinds
         raise ExportError(
-            f"{name} cannot be carried over to {target.runtime} at {target.precision} on "
-            f"{target.device}: {type(error).__name__}, {first_line(error)}. Another version of "
-            "that package may do it; or use another runtime."
+            f"{name} cannot be converted for {target.runtime} at {target.precision} on "
+            f"{target.device}: {type(error).__name__}, {first_line(error)}. Try another version "
+            "of that package, or another runtime."
         ) from error
 
 
 def first_line(error: Exception) -> str:
-    """Of what an error says, or its kind if it says nothing: runtimes say pages."""
-    return next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
+    """Return the first line of an error's message, or its class name if the message is empty.
+
+    The messages of runtimes can be pages long.
+    """
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)

@@ -1,6 +1,6 @@
-"""Sessions on exported files: between our arrays and the file's own layout, types and names."""
+"""Sessions on exported model files: conversion to and from a file's own layout, type and names."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,43 +15,62 @@ from posemark.runtimes.declared_input import input_problems
 from posemark.runtimes.export_errors import first_line
 
 
-class Raw(Protocol):
-    """A file in a runtime, fed and answering in its own layout, types and names."""
+class RawSession(Protocol):
+    """A model file in a runtime, with inputs and outputs in the file's layout, type and names.
+
+    Attributes:
+        runtime: name of the runtime.
+        precision: the precision that runs.
+        device: the device that runs it.
+    """
 
     runtime: str
     precision: str
     device: str
 
     def infer(self, batch: NDArray[Any]) -> Maps:
-        """Outputs by the file's names, as float32."""
+        """Run a batch in the file's layout and type; return outputs by the file's names."""
         ...
 
     def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Inputs and outputs as the file has them."""
+        """Return the inputs and outputs that the file declares."""
         ...
 
 
 class FileSession:
-    """A file as a Session: normalised batches (N, 3, H, W) in, the artefact's output out."""
+    """A model file as a Session: takes normalised batches (N, 3, H, W), returns the card's output.
 
-    def __init__(self, raw: Raw, artefact: Artefact) -> None:
+    Attributes:
+        raw: the session on the file in its own layout, type and names.
+        runtime: as in Session.
+        precision: as in Session.
+        device: as in Session.
+    """
+
+    def __init__(self, raw: RawSession, artefact: Artefact) -> None:
         self.raw = raw
         self.runtime, self.precision, self.device = raw.runtime, raw.precision, raw.device
         self._artefact = artefact
         self._seen: set[tuple[int, ...]] = set()
 
     def prepare(self, shape: tuple[int, ...]) -> None:
-        """Run once.
+        """Run once on zeros.
 
         Raises:
-            UsageError: if the file does not take this shape, takes another size or type than
-                its card says, or lacks an output.
+            UsageError: if the file does not accept this shape, if its size or type is not what
+                its card says, or if an output is missing.
         """
         if shape not in self._seen:
             self.infer(np.zeros(shape, np.float32))
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
-        """The artefact's output, by our name. Turning layouts is part of running the file.
+        """Run the file; conversion of layouts is part of it, and so of the measured time.
+
+        Args:
+            batch: normalised network input (N, 3, H, W).
+
+        Returns:
+            The output that the card declares, by its name in PoseMark.
 
         Raises:
             UsageError: as prepare.
@@ -62,10 +81,10 @@ class FileSession:
         else:
             outputs = self._first(fed)
             self._seen.add(batch.shape)
-        return {self._artefact.output.name: as_ours(outputs, self._artefact)}
+        return {self._artefact.output.name: declared_output(outputs, self._artefact)}
 
     def require_runs(self, batch: NDArray[np.float32]) -> None:
-        """Run once on these pixels.
+        """Check that the file runs on this batch (N, 3, H, W).
 
         Raises:
             UsageError: as prepare.
@@ -79,7 +98,7 @@ class FileSession:
             outputs = self.raw.infer(fed)
         except PoseMarkError:
             raise
-        except Exception as error:  # every runtime has its own kinds
+        except Exception as error:  # every runtime has its own exception classes
             raise UsageError(
                 f"{self._artefact.path.name} does not run on a batch of shape {fed.shape} and "
                 f"type {fed.dtype} in {self.runtime} ({first_line(error)}). "
@@ -92,16 +111,16 @@ class FileSession:
         inputs, _ = self.raw.tensors()
         made_for = inputs[0].shape[0] if inputs and inputs[0].shape else None
         if made_for in (None, batch):
-            return "`posemark check` on its card compares both."
+            return "Run `posemark check` on its card to compare the two."
         if made_for == 1:
-            return "It is made for one image at a time: use --persons serial, without --flip."
+            return "It accepts one image at a time only: use --persons serial, without --flip."
         return (
-            f"It is made for {made_for} images at a time, and a frame has any number of people: "
-            "export it with a free batch size, or for one image."
+            f"It accepts exactly {made_for} images at a time, but a frame may have any number of "
+            "people: export it with a free batch size, or for one image."
         )
 
     def _require_declared(self) -> None:
-        """Some runtimes turn types and sizes silently, and what comes out is another network's."""
+        """Some runtimes convert types and sizes silently, and then compute something else."""
         inputs, _ = self.raw.tensors()
         problems = [text for given in inputs for text in input_problems(self._artefact, given)]
         if problems:
@@ -111,14 +130,25 @@ class FileSession:
 
 
 def as_fed(batch: NDArray[np.float32], artefact: Artefact) -> NDArray[Any]:
-    """A batch (N, 3, H, W) as the file wants it; bytes, being whole numbers, stay exact."""
+    """Convert a batch (N, 3, H, W) to the layout and type of the file's input.
+
+    Conversion to uint8 is exact, because such files have unscaled bytes as input.
+    """
     if artefact.layout == "nhwc":
         batch = batch.transpose(0, 2, 3, 1)
     return np.ascontiguousarray(batch, artefact.dtype)
 
 
-def as_ours(outputs: Maps, artefact: Artefact) -> NDArray[np.float32]:
-    """The artefact's output: maps (N, C, h, w), or rows of points, in our order."""
+def declared_output(outputs: Maps, artefact: Artefact) -> NDArray[np.float32]:
+    """Build the output that the card declares from the outputs of the file.
+
+    Args:
+        outputs: outputs by the file's names, in its layout.
+        artefact: says which outputs are joined, and in what order.
+
+    Returns:
+        Maps (N, C, h, w), or rows of points (N, ..., K, 3), in PoseMark's order of channels.
+    """
     wanted = artefact.output
     parts = [outputs[name] for name in wanted.sources] or list(outputs.values())
     if wanted.points:
@@ -133,7 +163,12 @@ def as_ours(outputs: Maps, artefact: Artefact) -> NDArray[np.float32]:
 
 
 def missing_sources(names: list[str], wanted: FileOutput) -> list[str]:
-    """The outputs that a card names and the file does not have."""
+    """Return the outputs that a card names and the file does not have.
+
+    Args:
+        names: the outputs of the file.
+        wanted: the output as the card declares it.
+    """
     return [name for name in wanted.sources if name not in names]
 
 
@@ -153,10 +188,14 @@ def _require_sources(outputs: Maps, artefact: Artefact) -> None:
 
 
 def require_precision(artefact: Artefact, found: str) -> None:
-    """Hold what a file was found to be in against its card.
+    """Compare the precision found in a file with the one that its card declares.
+
+    Args:
+        artefact: the file as the card describes it.
+        found: the precision of its operators and weights.
 
     Raises:
-        UsageError: if these differ.
+        UsageError: if they differ.
     """
     if found != artefact.precision:
         raise UsageError(
@@ -166,11 +205,15 @@ def require_precision(artefact: Artefact, found: str) -> None:
 
 
 @contextmanager
-def reading(path: Path, runtime: str) -> Iterator[None]:
-    """Turns whatever a runtime says of a file it cannot read into one error.
+def reading_errors(path: Path, runtime: str) -> Generator[None, None, None]:
+    """Turn exceptions while a file is read into one error.
+
+    Args:
+        path: the file.
+        runtime: who reads it, for the message.
 
     Raises:
-        CheckpointError: naming the file.
+        CheckpointError: if the block raises anything but PoseMark's own errors.
     """
     try:
         yield

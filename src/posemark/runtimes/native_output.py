@@ -1,18 +1,18 @@
-"""Keeping the chatter of native libraries off the terminal, and none of their errors."""
+"""Hides informational output of native libraries, but shows it together with errors."""
 
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 STDERR = 2
-"""The descriptor that native code writes to, whatever sys.stderr is."""
+"""The file descriptor that native code writes to, even if sys.stderr was replaced."""
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Hold back what native code writes to standard error; it appears if the block raises."""
+def quiet() -> Generator[None, None, None]:
+    """Suppress what native code writes to standard error, unless the block raises."""
     sys.stderr.flush()
     kept = os.dup(STDERR)
     with tempfile.TemporaryFile() as held:

@@ -1,7 +1,8 @@
-"""What an ONNX file says of itself, without the package onnx: running one does not need it.
+"""Reads the precision of an ONNX file, and whether its weights are stored in other files.
 
-A small reader of the fields that tell precision and other files, in protobuf's wire format.
-Numbers of fields are those of onnx.proto (github.com/onnx/onnx/blob/main/onnx/onnx.proto).
+It is a small reader of the relevant fields in protobuf's wire format, because running an ONNX
+file does not need the package onnx. The numbers of fields are those of onnx.proto
+(github.com/onnx/onnx/blob/main/onnx/onnx.proto).
 """
 
 from collections import Counter
@@ -10,140 +11,149 @@ from math import prod
 from pathlib import Path
 
 from posemark.core.errors import CheckpointError
-from posemark.runtimes.model_file import reading
+from posemark.runtimes.model_file import reading_errors
 
-# Of ModelProto, FunctionProto, GraphProto, NodeProto, AttributeProto (tensors, graphs, sparse
-# tensors: one and several), SparseTensorProto (values, indices), TensorProto.
-_GRAPH, _FUNCTION = 7, 25
-_FUNCTION_NODE = 7
-_NODE, _INITIALISER, _SPARSE_INITIALISER = 1, 5, 15
-_OPERATOR, _ATTRIBUTE = 4, 5
-_TENSORS, _BRANCHES, _SPARSE = (5, 10), (6, 11), (22, 23)
-_PARTS = (1, 2)
-_SIDES, _TYPE, _ELSEWHERE = 1, 2, 13
+# Field numbers. An attribute has a field for one tensor, graph or sparse tensor, and another field
+# for a list of them.
+_GRAPH, _FUNCTION = 7, 25  # ModelProto
+_FUNCTION_NODE = 7  # FunctionProto
+_NODE, _INITIALISER, _SPARSE_INITIALISER = 1, 5, 15  # GraphProto
+_OPERATOR, _ATTRIBUTE = 4, 5  # NodeProto
+_TENSORS, _BRANCHES, _SPARSE = (5, 10), (6, 11), (22, 23)  # AttributeProto
+_PARTS = (1, 2)  # SparseTensorProto: values, indices
+_DIMENSIONS, _TYPE, _EXTERNAL_DATA = 1, 2, 13  # TensorProto
+_KEY, _VALUE = 1, 2  # StringStringEntryProto
 
-_LONGEST_VARINT = 10
+_LONGEST_VARINT = 10  # bytes
 
 _TYPES = {1: "fp32", 10: "fp16", 16: "bf16"}
-"""TensorProto.DataType of weights that are no integers."""
+"""Precision by TensorProto.DataType, for floating-point weights."""
 
 _INTEGER = ("QLinear", "QuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger")
-"""What names of operators begin with where products are in 8 bits."""
+"""Prefixes of the names of operators that compute, or convert to, 8-bit integers."""
 
 
 def precision(path: Path) -> str:
-    """int8 where anything is quantised; else the type of most weights: fp32, fp16 or bf16.
+    """Return the precision of an ONNX file.
+
+    Returns:
+        int8 if any operator is quantised, otherwise the type of most weights: fp32, fp16 or bf16.
 
     Raises:
-        CheckpointError: if it is no ONNX file.
+        CheckpointError: if the file is not an ONNX file.
     """
-    with reading(path, "PoseMark"):
+    with reading_errors(path, "PoseMark"):
         model = _model(path)
         if any(kind.startswith(_INTEGER) for kind in _operators(model)):
             return "int8"
         numbers: Counter[str] = Counter()
         for tensor in _tensors(model):
-            kind = next((kind for number, kind in _fields(tensor) if number == _TYPE), 0)
-            numbers[_TYPES.get(kind, "")] += _count(tensor)
-    del numbers[""]  # shapes, indices
+            kind = next((value for number, value in _fields(tensor) if number == _TYPE), 0)
+            numbers[_TYPES.get(kind, "") if isinstance(kind, int) else ""] += _count(tensor)
+    del numbers[""]  # integers: shapes and indices
     return max(numbers, key=lambda kind: numbers[kind], default="fp32")
 
 
 def require_whole(path: Path) -> None:
-    """Refuse a file whose weights lie in others, which nobody would hash or count.
+    """Refuse a file whose weights are stored in other files, which a hash would not cover.
 
     Raises:
-        CheckpointError: naming one of these; or if it is no ONNX file.
+        CheckpointError: if a tensor is stored elsewhere, or if the file is not an ONNX file.
     """
-    with reading(path, "PoseMark"):
+    with reading_errors(path, "PoseMark"):
         tensors = _tensors(_model(path))
-        pairs = [_pair(entry) for tensor in tensors for entry in _of(tensor, _ELSEWHERE)]
+        entries = (entry for tensor in tensors for entry in _messages(tensor, _EXTERNAL_DATA))
+        pairs = dict(_key_and_value(entry) for entry in entries)
     if pairs:
-        other = dict(pairs).get("location", "another file")
+        other = pairs.get("location", "another file")
         raise CheckpointError(
-            f"{path}: its weights lie in {other}, but the file of a card is one file, so that "
-            "its hash and its size stand for all of it. Save it as one: "
+            f"{path}: its weights are stored in {other}, but a card needs a single file, so that "
+            "its hash and size cover everything. Save it as one file: "
             f"onnx.save(onnx.load('{path.name}'), 'whole.onnx')."
         )
 
 
 def _model(path: Path) -> memoryview:
     model = memoryview(path.read_bytes())
-    if not list(_of(model, _GRAPH)):  # to the end: it may be cut short
+    if not list(_messages(model, _GRAPH)):  # reads to the end, since the file may be cut off
         raise ValueError("it has no graph")
     return model
 
 
 def _all_nodes(model: memoryview) -> Iterator[memoryview]:
-    """Of all graphs, also of those inside nodes (branches, loops), and of functions."""
-    for graph in _of(model, _GRAPH):
-        yield from _with_inner(_of(graph, _NODE))
-    for function in _of(model, _FUNCTION):
-        yield from _with_inner(_of(function, _FUNCTION_NODE))
+    """Yield the nodes of functions and of all graphs, including graphs inside nodes."""
+    for graph in _messages(model, _GRAPH):
+        yield from _with_inner(_messages(graph, _NODE))
+    for function in _messages(model, _FUNCTION):
+        yield from _with_inner(_messages(function, _FUNCTION_NODE))
 
 
 def _with_inner(nodes: Iterator[memoryview]) -> Iterator[memoryview]:
     for node in nodes:
         yield node
         for graph in _branches(node):
-            yield from _with_inner(_of(graph, _NODE))
+            yield from _with_inner(_messages(graph, _NODE))
 
 
 def _branches(node: memoryview) -> Iterator[memoryview]:
-    return _values(node, _BRANCHES)
+    """Yield the graphs inside a node, such as branches and bodies of loops."""
+    return _attribute_values(node, _BRANCHES)
 
 
-def _values(node: memoryview, numbers: tuple[int, ...]) -> Iterator[memoryview]:
-    """What stands in these fields of its attributes."""
-    for attribute in _of(node, _ATTRIBUTE):
+def _attribute_values(node: memoryview, numbers: tuple[int, ...]) -> Iterator[memoryview]:
+    """Yield the messages in these fields of a node's attributes."""
+    for attribute in _messages(node, _ATTRIBUTE):
         for number in numbers:
-            yield from _of(attribute, number)
+            yield from _messages(attribute, number)
 
 
 def _operators(model: memoryview) -> Iterator[str]:
     for node in _all_nodes(model):
-        yield from (bytes(kind).decode() for kind in _of(node, _OPERATOR))
+        yield from (bytes(kind).decode() for kind in _messages(node, _OPERATOR))
 
 
 def _tensors(model: memoryview) -> Iterator[memoryview]:
-    """Initialisers, and the values of constants; of sparse ones the values and the indices."""
-    for graph in _of(model, _GRAPH):
+    """Yield initialisers and constants; of sparse tensors, the values and the indices."""
+    for graph in _messages(model, _GRAPH):
         yield from _initialisers(graph)
     for node in _all_nodes(model):
-        yield from _values(node, _TENSORS)
-        yield from _parts(_values(node, _SPARSE))
+        yield from _attribute_values(node, _TENSORS)
+        yield from _parts(_attribute_values(node, _SPARSE))
         for graph in _branches(node):
             yield from _initialisers(graph)
 
 
 def _initialisers(graph: memoryview) -> Iterator[memoryview]:
-    yield from _of(graph, _INITIALISER)
-    yield from _parts(_of(graph, _SPARSE_INITIALISER))
+    yield from _messages(graph, _INITIALISER)
+    yield from _parts(_messages(graph, _SPARSE_INITIALISER))
 
 
 def _parts(sparse: Iterator[memoryview]) -> Iterator[memoryview]:
     for tensor in sparse:
         for number in _PARTS:
-            yield from _of(tensor, number)
+            yield from _messages(tensor, number)
 
 
 def _count(tensor: memoryview) -> int:
-    """Of its numbers. Sides come one by one, or several in one field."""
-    sides = [side for number, side in _fields(tensor) if number == _SIDES]
-    return prod(one for side in sides for one in ([side] if isinstance(side, int) else _all(side)))
+    """The number of values of a tensor. A field has one dimension, or several packed ones."""
+    fields = [value for number, value in _fields(tensor) if number == _DIMENSIONS]
+    return prod(
+        dimension
+        for field in fields
+        for dimension in ([field] if isinstance(field, int) else _packed(field))
+    )
 
 
-def _pair(entry: memoryview) -> tuple[str, str]:
-    """A StringStringEntryProto."""
-    key, value = (b"".join(_of(entry, number)).decode() for number in (1, 2))
+def _key_and_value(entry: memoryview) -> tuple[str, str]:
+    key, value = (b"".join(_messages(entry, number)).decode() for number in (_KEY, _VALUE))
     return key, value
 
 
 # --- the wire format ----------------------------------------------------------------------------
 
 
-def _of(message: memoryview, number: int) -> Iterator[memoryview]:
-    """The messages and texts in a field."""
+def _messages(message: memoryview, number: int) -> Iterator[memoryview]:
+    """Yield the messages or texts in a field."""
     for each, field in _fields(message):
         if each == number:
             if isinstance(field, int):
@@ -152,7 +162,10 @@ def _of(message: memoryview, number: int) -> Iterator[memoryview]:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Numbers and values of a message's fields, in the file's order; what is in them, unread."""
+    """Yield the numbers and values of a message's fields, in the file's order.
+
+    A value is an integer, or the bytes of a nested message, text, array or float.
+    """
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)
@@ -169,14 +182,15 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 def _length(message: memoryview, at: int, kind: int) -> tuple[int, int]:
     if kind != 2:
-        raise ValueError(f"no field is of the wire type {kind}")
+        raise ValueError(f"the wire type {kind} does not exist")
     return _varint(message, at)
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """A number in 7-bit steps, the lowest first, and where it ends.
+    """Read an integer in groups of 7 bits, lowest first; return it and where it ends.
 
-    It has 64 bits at most: reading on to the end of whatever is no ONNX file would be quadratic.
+    The length is limited to that of 64 bits: without a limit, a file that is not an ONNX file
+    would take quadratic time.
     """
     value = 0
     for step in range(_LONGEST_VARINT):
@@ -187,7 +201,7 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
     raise ValueError(f"a number is longer than {_LONGEST_VARINT} bytes")
 
 
-def _all(packed: memoryview) -> Iterator[int]:
+def _packed(packed: memoryview) -> Iterator[int]:
     at = 0
     while at < len(packed):
         value, at = _varint(packed, at)

@@ -1,7 +1,8 @@
 """ONNX Runtime, on any of its execution providers."""
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,42 +17,107 @@ from posemark.runtimes.export_cache import (
     quantised_folder,
     require_parity,
 )
-from posemark.runtimes.model_file import FileSession, reading, require_precision
+from posemark.runtimes.model_file import FileSession, reading_errors, require_precision
 from posemark.runtimes.registry import unknown_device
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
 
 SUFFIX = "ExecutionProvider"
 
 HEAVY = ("Conv", "FusedConv", "ConvTranspose", "DeformConv", "MatMul", "Gemm", "QLinearConv")
-"""Operators that hold a network's work. Shapes may be computed on the CPU, these may not."""
+"""Operators that do most of a network's arithmetic. They must run on the device that was asked
+for; small operators, such as those that compute shapes, may run on the CPU."""
+
+
+# onnxruntime is a compiled module without annotations. The protocols below declare what is used.
+
+
+class _NodeArg(Protocol):
+    """An input or output of a graph; type is "tensor(float)", for example."""
+
+    name: str
+    type: str
+    shape: Sequence[int | str | None]
+
+
+class _Node(Protocol):
+    op_type: str
+
+
+class _Subgraph(Protocol):
+    """A part of the graph that runs on one execution provider."""
+
+    ep_name: str
+
+    def get_nodes(self) -> Sequence[_Node]: ...
+
+
+class _Session(Protocol):
+    def get_inputs(self) -> Sequence[_NodeArg]: ...
+
+    def get_outputs(self) -> Sequence[_NodeArg]: ...
+
+    def get_providers(self) -> list[str]: ...
+
+    def get_provider_graph_assignment_info(self) -> Sequence[_Subgraph]: ...
+
+    def run(
+        self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]
+    ) -> Sequence[NDArray[Any]]: ...
+
+
+class _Options(Protocol):
+    intra_op_num_threads: int
+    log_severity_level: int
+
+    def add_session_config_entry(self, key: str, value: str) -> None: ...
+
+
+class _OnnxRuntime(Protocol):
+    SessionOptions: Callable[[], _Options]
+    InferenceSession: Callable[..., _Session]
+
+    def get_available_providers(self) -> list[str]: ...
+
+
+def _onnxruntime() -> _OnnxRuntime:
+    import onnxruntime
+
+    return cast("_OnnxRuntime", onnxruntime)
 
 
 def supported(device: str) -> tuple[str, ...]:
-    """Precisions of this provider. On the CPU it has no kernels for 16-bit floats.
+    """Return the precisions of an execution provider.
+
+    The CPU provider has no kernels for 16-bit floats.
 
     Raises:
-        UsageError: if it is not in the installed build.
+        UsageError: if the installed build does not have the provider.
     """
     provider = _provider(device)
     if provider.startswith("CPU"):
         return ("fp32", "int8")
-    # TensorRT takes TF32 for fp32, and ONNX Runtime has no option against it.
+    # TensorRT computes fp32 in TF32, and ONNX Runtime has no option to turn that off.
     return ("fp16",) if provider.startswith("Tensorrt") else ("fp32", "fp16")
 
 
 def _provider(device: str) -> str:
-    """The provider of that name, cpu for CPUExecutionProvider."""
-    import onnxruntime
-
-    names = {
-        name.removesuffix(SUFFIX).lower(): name for name in onnxruntime.get_available_providers()
-    }
+    """The full name of a provider, such as CPUExecutionProvider for cpu."""
+    available = _onnxruntime().get_available_providers()
+    names = {name.removesuffix(SUFFIX).lower(): name for name in available}
     if device not in names:
         raise unknown_device("onnxruntime", device, sorted(names))
     return names[device]
 
 
 def open_session(target: Target, source: Source) -> Session:
-    """A session on the provider that target.device names, and on no other."""
+    """Open a session on the provider that target.device names, and on no other.
+
+    Raises:
+        UsageError: as OnnxRuntimeSession, or if int8 has no calibration.
+        ExportError: if the converted network differs from the original.
+    """
     folder = onnx_folder(source, half=target.precision == "fp16")
     path = folder / export.MODEL
     if target.precision == "int8":
@@ -63,13 +129,14 @@ def open_session(target: Target, source: Source) -> Session:
 
 
 def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:
-    """A session on an ONNX file, on the provider that target.device names, and on no other.
+    """Open a session on an ONNX file, on the provider that target.device names and on no other.
 
     Raises:
-        UsageError: if the file is in another precision than the one asked for.
+        UsageError: as OnnxRuntimeSession, or if the file's precision is not the card's.
+        CheckpointError: if the file cannot be read.
     """
     require_precision(artefact, onnx_file.precision(artefact.path))
-    with reading(artefact.path, "onnxruntime"):
+    with reading_errors(artefact.path, "onnxruntime"):
         session = OnnxRuntimeSession(artefact.path, threads, target)
     return FileSession(session, artefact)
 
@@ -78,22 +145,21 @@ class OnnxRuntimeSession:
     """Runs an ONNX file.
 
     Raises:
-        UsageError: if the provider was left out, or left any heavy operator to the CPU.
+        UsageError: if the provider could not be loaded, or leaves a heavy operator to the CPU.
     """
 
     runtime = "onnxruntime"
 
     def __init__(self, path: Path, threads: int, target: Target) -> None:
-        import onnxruntime
-
+        onnxruntime = _onnxruntime()
         provider = _provider(target.device)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        # Idle threads would otherwise spin through the stages before and after the network.
+        # Idle threads would otherwise spin during the stages before and after the network.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         options.log_severity_level = 3
-        # CUDA would take TF32 for fp32, unasked.
+        # CUDA computes fp32 in TF32 by default.
         chosen = (provider, {"use_tf32": "0"}) if provider.startswith("CUDA") else provider
         self._session = onnxruntime.InferenceSession(path, options, providers=[chosen])
         self._input = self._session.get_inputs()[0].name
@@ -101,16 +167,16 @@ class OnnxRuntimeSession:
         self._names = [output.name for output in self._session.get_outputs()]
         self._ready: set[tuple[int, ...]] = set()
         self.precision = target.precision
-        self.device = _really(self._session, provider)
+        self.device = _device_in_use(self._session, provider)
 
     def prepare(self, shape: tuple[int, ...]) -> None:
-        """Run once: buffers are laid out anew for every shape."""
+        """Run once, because buffers are allocated again for every new shape."""
         if shape not in self._ready:
             self._ready.add(shape)
             self.infer(np.zeros(shape, np.float32))
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
-        """Named outputs for a batch (N, 3, H, W)."""
+        """Return the outputs by name, as float32, for a batch (N, 3, H, W)."""
         pixels = batch.astype(np.float16) if self._half else batch
         outputs = self._session.run(self._names, {self._input: pixels})
         return {
@@ -118,25 +184,25 @@ class OnnxRuntimeSession:
         }
 
     def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Inputs and outputs as the file has them."""
-        both = self._session.get_inputs(), self._session.get_outputs()
-        inputs, outputs = ([_tensor(node) for node in nodes] for nodes in both)
+        """Return the inputs and outputs that the file declares."""
+        inputs = [_tensor(node) for node in self._session.get_inputs()]
+        outputs = [_tensor(node) for node in self._session.get_outputs()]
         return inputs, outputs
 
 
-def _tensor(node: Any) -> Tensor:
+def _tensor(node: _NodeArg) -> Tensor:
     kind = node.type.removeprefix("tensor(").removesuffix(")")
     sides = (side if isinstance(side, int) else None for side in node.shape)
     return Tensor(node.name, tuple(sides), "float32" if kind == "float" else kind)
 
 
-def _really(session: Any, provider: str) -> str:
-    """What the session runs on, read back; raises where that is not the provider asked for."""
+def _device_in_use(session: _Session, provider: str) -> str:
+    """The device that the session runs on, read back; raises if it is not the provider's."""
     device = provider.removesuffix(SUFFIX).lower()
     if session.get_providers()[0] != provider:
         raise UsageError(
-            f"onnxruntime was asked for {provider} and took {session.get_providers()[0]}: the "
-            "provider's own libraries could not be loaded. Install them, or ask for --device cpu."
+            f"onnxruntime was asked for {provider} but uses {session.get_providers()[0]}: the "
+            "provider's own libraries could not be loaded. Install them, or use --device cpu."
         )
     elsewhere = [
         node.op_type
@@ -147,28 +213,41 @@ def _really(session: Any, provider: str) -> str:
     heavy = sorted({kind for kind in elsewhere if kind in HEAVY})
     if heavy:
         raise UsageError(
-            f"onnxruntime left {', '.join(heavy)} of this network to the CPU: {provider} does not "
-            "have them. A figure would tell little of that device; use another provider."
+            f"onnxruntime would run the operators {', '.join(heavy)} of this network on the CPU, "
+            f"because {provider} does not support them. A measured speed would say little about "
+            "that device: use another provider."
         )
     return f"{device}, {len(elsewhere)} operators on cpu" if elsewhere else device
 
 
 def quantise(folder: Path, source: Source) -> Path:
-    """The folder of the network in int8, by static quantisation with the source's calibration.
+    """Quantise a network to int8, by static quantisation with the source's calibration.
 
-    folder: of the float32 file. Convolutions and products are quantised, but for those of
-    `_kept`: weights by channel, activations by tensor, ranges by the mean minimum and maximum,
-    in pairs of quantising and dequantising nodes. Activations are unsigned: x86 multiplies
-    unsigned by signed bytes, and with both signed it is slower than float32.
+    Convolutions and matrix products are quantised, except those of `_kept`: weights per channel,
+    activations per tensor, with ranges from the mean minimum and maximum, as pairs of quantising
+    and dequantising nodes. Activations are unsigned, because x86 multiplies unsigned by signed
+    bytes; if both are signed, it is slower than float32.
+
+    Args:
+        folder: the folder with the float32 file.
+        source: the network and its calibration.
+
+    Returns:
+        The folder with the int8 file.
+
+    Raises:
+        UsageError: if the source has no calibration.
     """
     import onnxruntime
     from onnxruntime.quantization import (
         CalibrationDataReader,
         QuantFormat,
         QuantType,
-        quantize_static,
+        quantize_static,  # pyright: ignore[reportUnknownVariableType]  # annotated in part
     )
-    from onnxruntime.quantization.shape_inference import quant_pre_process
+    from onnxruntime.quantization.shape_inference import (
+        quant_pre_process,  # pyright: ignore[reportUnknownVariableType]  # annotated in part
+    )
 
     calibration = calibration_of(source)
 
@@ -176,7 +255,8 @@ def quantise(folder: Path, source: Source) -> Path:
         def __init__(self) -> None:
             self._batches = iter(calibration.batches())
 
-        def get_next(self) -> dict[str, Any] | None:
+        # None ends the data; the annotation of the base class does not say so.
+        def get_next(self) -> dict[str, Any] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
             batch = next(self._batches, None)
             return None if batch is None else {export.INPUT: batch}
 
@@ -201,13 +281,11 @@ def quantise(folder: Path, source: Source) -> Path:
 
 
 def _kept(path: Path) -> list[str]:
-    """Names of nodes that stay in float: depthwise, first and last convolutions.
+    """Names of the nodes that stay in float: depthwise, first and last convolutions.
 
-    Rounding in these moves many times as many key points as in all others.
+    Rounding in these moves many times as many key points as rounding in all others.
     """
-    import onnx
-
-    graph = onnx.load(path).graph
+    graph = export.load_onnx(path).graph
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     outputs = {output.name for output in graph.output}
     ends = [node for node in convolutions if outputs & set(node.output)]
@@ -215,5 +293,5 @@ def _kept(path: Path) -> list[str]:
     return [node.name for node in (convolutions[0], *ends, *depthwise)]
 
 
-def _groups(node: Any) -> int:
+def _groups(node: "NodeProto") -> int:
     return next((each.i for each in node.attribute if each.name == "group"), 1)

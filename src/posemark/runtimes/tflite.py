@@ -1,13 +1,14 @@
-"""TensorFlow Lite by its present name, LiteRT: the runtime of phones and small boards.
+"""LiteRT, formerly TensorFlow Lite: the runtime of phones and small boards.
 
-Networks are converted by litert-torch, once for each input shape; on CPUs XNNPACK runs them.
+Networks are converted by litert-torch, once per input shape; on CPUs, XNNPACK runs them.
 """
 
 import json
 import warnings
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +16,90 @@ from numpy.typing import NDArray
 from posemark import export
 from posemark.core.model_file import Artefact
 from posemark.runtimes import Maps, Session, Source, Target, Tensor
-from posemark.runtimes.export_errors import making
-from posemark.runtimes.model_file import FileSession, reading, require_precision
+from posemark.runtimes.export_errors import conversion_errors
+from posemark.runtimes.model_file import FileSession, reading_errors, require_precision
 from posemark.runtimes.native_output import quiet
 from posemark.runtimes.registry import unknown_device
 
+if TYPE_CHECKING:
+    from torch import Tensor as TorchTensor
+    from torch import nn
+
 MODEL = "model.tflite"
 OUTPUTS = "outputs.json"
+"""Name of the file with the names of the outputs, in order."""
+
+
+# ai_edge_litert is annotated in part, and litert_torch is an optional package. The types below
+# declare what is used of them.
+
+
+class _Detail(TypedDict):
+    """What the interpreter reports about a tensor; -1 in shape_signature is a free dimension."""
+
+    name: str
+    index: int
+    shape: NDArray[np.int32]
+    shape_signature: NDArray[np.int32]
+    dtype: type[np.generic]
+
+
+Runner = Callable[..., Mapping[str, NDArray[np.float32]]]
+"""Runs a converted network: named inputs -> named outputs."""
+
+
+class _Interpreter(Protocol):
+    def allocate_tensors(self) -> None: ...
+
+    def get_input_details(self) -> Sequence[_Detail]: ...
+
+    def get_output_details(self) -> Sequence[_Detail]: ...
+
+    def get_tensor_details(self) -> Sequence[_Detail]: ...
+
+    def get_signature_runner(self) -> Runner: ...
+
+    def get_tensor(self, index: int) -> NDArray[Any]: ...
+
+    def invoke(self) -> None: ...
+
+    def resize_tensor_input(
+        self, index: int, shape: tuple[int, ...], *, strict: bool = False
+    ) -> None: ...
+
+    def set_tensor(self, index: int, values: NDArray[Any]) -> None: ...
+
+
+class _Converted(Protocol):
+    def export(self, path: str) -> None: ...
+
+
+class _Converter(Protocol):
+    """The module litert_torch."""
+
+    __version__: str
+
+    def convert(self, network: "nn.Module", inputs: "tuple[TorchTensor]") -> _Converted: ...
+
+
+def _interpreter(path: Path, threads: int) -> _Interpreter:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=threads)
+    return cast("_Interpreter", interpreter)
+
+
+def _converter() -> _Converter:
+    import litert_torch  # pyright: ignore[reportMissingImports]  # of the extra tflite-convert
+
+    return cast("_Converter", litert_torch)
 
 
 def supported(device: str) -> tuple[str, ...]:
-    """Precisions on this device.
+    """Return the precisions of a device.
 
     Raises:
-        UsageError: if it is another than the CPU: Python's LiteRT drives no other here.
+        UsageError: if it is not the CPU, the only device of LiteRT's Python package here.
     """
     if device != "cpu":
         raise unknown_device("tflite", device, ["cpu"])
@@ -36,44 +107,49 @@ def supported(device: str) -> tuple[str, ...]:
 
 
 def open_session(target: Target, source: Source) -> Session:
-    """A session on the CPU, in float32."""
+    """Open a session on the CPU, in float32."""
     return TfliteSession(source, target)
 
 
 def open_file(
-    target: Target,  # noqa: ARG001 (the CPU in the file's own precision is all there is)
+    target: Target,  # noqa: ARG001 (files run only on the CPU and in their own precision)
     artefact: Artefact,
     threads: int,
 ) -> FileSession:
-    """A session on a .tflite file, on the CPU, in the file's own precision.
+    """Open a session on a .tflite file, on the CPU, in the file's own precision.
 
     Raises:
-        UsageError: if that is not the one asked for.
+        UsageError: if the file's precision is not the one that its card declares.
+        CheckpointError: if the file cannot be read.
     """
-    with reading(artefact.path, "tflite"):
+    with reading_errors(artefact.path, "tflite"):
         session = TfliteFile(artefact.path, threads)
     require_precision(artefact, session.precision)
     return FileSession(session, artefact)
 
 
 class TfliteFile:
-    """Runs a .tflite file as it is. precision: what its weights are multiplied in, read back."""
+    """Runs a .tflite file unchanged.
+
+    Attributes:
+        runtime: name of the runtime.
+        device: always the CPU.
+        precision: the precision of its products, derived from the types of its weights.
+    """
 
     runtime = "tflite"
     device = "cpu"
 
     def __init__(self, path: Path, threads: int) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
         with quiet():
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
-        self.precision = _multiplied_in(self._interpreter)
+            self._interpreter = _interpreter(path, threads)
+        self.precision = _precision_of_products(self._interpreter)
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
         self._shape: tuple[int, ...] = ()
 
     def infer(self, batch: NDArray[Any]) -> Maps:
-        """Named outputs for a batch in the file's own layout and type."""
+        """Run a batch in the file's layout and type; return outputs by name, as float32."""
         if batch.shape != self._shape:
             self._interpreter.resize_tensor_input(self._input["index"], batch.shape, strict=True)
             self._interpreter.allocate_tensors()
@@ -86,16 +162,15 @@ class TfliteFile:
         }
 
     def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Inputs and outputs as the file has them."""
-        details = self._interpreter.get_input_details(), self._outputs
-        inputs, outputs = ([_tensor(each) for each in some] for some in details)
-        return inputs, outputs
+        """Return the inputs and outputs that the file declares."""
+        inputs = [_tensor(each) for each in self._interpreter.get_input_details()]
+        return inputs, [_tensor(each) for each in self._outputs]
 
 
-def _multiplied_in(interpreter: Any) -> str:
-    """int8 where most weights are bytes, with or without bytes between operators; else fp32.
+def _precision_of_products(interpreter: _Interpreter) -> str:
+    """Return int8 if most weights are bytes, whatever the type of the maps; otherwise fp32.
 
-    Weights of 16 bits are only stored so: on a CPU they are made float32 when a file is loaded.
+    16-bit weights are only a storage format: a CPU converts them to float32 when it loads a file.
     """
     numbers: Counter[str] = Counter()
     for detail in interpreter.get_tensor_details():
@@ -105,8 +180,8 @@ def _multiplied_in(interpreter: Any) -> str:
     return "int8" if whole > numbers["float32"] + numbers["float16"] else "fp32"
 
 
-def _is_constant(interpreter: Any, index: int) -> bool:
-    """Before memory is given to what is computed, only constants have any."""
+def _is_constant(interpreter: _Interpreter, index: int) -> bool:
+    """Return whether a tensor is a constant: before allocation, only constants have memory."""
     try:
         interpreter.get_tensor(index)
     except ValueError:
@@ -114,13 +189,13 @@ def _is_constant(interpreter: Any, index: int) -> bool:
     return True
 
 
-def _tensor(detail: dict[str, Any]) -> Tensor:
+def _tensor(detail: _Detail) -> Tensor:
     sides = (int(side) if side >= 0 else None for side in detail["shape_signature"])
     return Tensor(detail["name"], tuple(sides), np.dtype(detail["dtype"]).name)
 
 
 class TfliteSession:
-    """Runs one converted file an input shape; an unknown shape is converted first."""
+    """Runs one converted file per input shape; a new shape is converted first."""
 
     runtime = "tflite"
     device = "cpu"
@@ -128,14 +203,14 @@ class TfliteSession:
     def __init__(self, source: Source, target: Target) -> None:
         self.precision = target.precision
         self._source, self._target = source, target
-        self._runners: dict[tuple[int, ...], tuple[Any, list[str]]] = {}
+        self._runners: dict[tuple[int, ...], tuple[Runner, list[str]]] = {}
 
     def prepare(self, shape: tuple[int, ...]) -> None:
-        """Convert for this shape, if that was not done in an earlier run either, and load."""
+        """Convert for this shape, unless the store has the result already, and load it."""
         if shape not in self._runners:
             facts = {**self._facts(), "shape": shape}
             name = f"{self._source.spec.name}-tflite"
-            with making(self._source.spec.name, self._target):
+            with conversion_errors(self._source.spec.name, self._target):
                 folder = self._source.store.get(
                     name, facts, lambda made: self._convert(shape, made)
                 )
@@ -143,16 +218,14 @@ class TfliteSession:
             self.infer(np.zeros(shape, np.float32))
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
-        """Named outputs for a batch (N, 3, H, W)."""
+        """Return the outputs by name for a batch (N, 3, H, W)."""
         self.prepare(batch.shape)
         runner, names = self._runners[batch.shape]
         return _run(runner, names, batch)
 
     def _facts(self) -> dict[str, object]:
-        import litert_torch
-
         known = self._source.facts(self.precision)
-        return {**known, "litert-torch": litert_torch.__version__}
+        return {**known, "litert-torch": _converter().__version__}
 
     def _convert(self, shape: tuple[int, ...], folder: Path) -> None:
         import torch
@@ -160,27 +233,22 @@ class TfliteSession:
         network = self._source.build().eval().requires_grad_(False)
         batch = export.example(self._source.spec, shape[0], (shape[2], shape[3]))
         with torch.no_grad():
-            expected = {n: t.numpy() for n, t in network(torch.from_numpy(batch)).items()}
+            expected = {n: t.numpy() for n, t in network(torch.as_tensor(batch)).items()}
         (folder / OUTPUTS).write_text(json.dumps(list(expected)), encoding="utf-8")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of its many dependencies
-            import litert_torch
-
+            warnings.simplefilter("ignore")  # its many dependencies warn
             whole = export.as_tuple(network)
-            litert_torch.convert(whole, (torch.from_numpy(batch),)).export(str(folder / MODEL))
+            _converter().convert(whole, (torch.as_tensor(batch),)).export(str(folder / MODEL))
         outputs = _run(*_runner(folder, self._source.threads), batch)
         export.require_close(f"{self._source.spec.name} in tflite", outputs, expected)
 
 
-def _runner(folder: Path, threads: int) -> tuple[Any, list[str]]:
-    from ai_edge_litert.interpreter import Interpreter
-
+def _runner(folder: Path, threads: int) -> tuple[Runner, list[str]]:
     names = json.loads((folder / OUTPUTS).read_text(encoding="utf-8"))
     with quiet():
-        interpreter = Interpreter(model_path=str(folder / MODEL), num_threads=threads)
-        return interpreter.get_signature_runner(), names
+        return _interpreter(folder / MODEL, threads).get_signature_runner(), names
 
 
-def _run(runner: Any, names: list[str], batch: NDArray[np.float32]) -> Maps:
+def _run(runner: Runner, names: list[str], batch: NDArray[np.float32]) -> Maps:
     outputs = runner(args_0=batch)
     return {name: outputs[f"output_{index}"] for index, name in enumerate(names)}

@@ -1,7 +1,8 @@
-"""PyTorch compiled ahead of time by Inductor: operators fused, weights folded in.
+"""PyTorch compiled ahead of time by Inductor, with fused operators and constant weights.
 
-What torch.compile does as a program runs is done before, once for each input shape, and
-kept: compiling takes a minute or two, loading a tenth of a second.
+The network is compiled once per input shape, before the run instead of during it as with
+torch.compile, and the result is kept: compiling takes a minute or two, loading a tenth of a
+second.
 """
 
 import itertools
@@ -9,28 +10,52 @@ import os
 import platform
 import shutil
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from posemark import export
 from posemark.core.errors import UsageError
 from posemark.runtimes import Maps, Session, Source, Target, torch_eager
-from posemark.runtimes.export_errors import making
-from posemark.runtimes.torch_eager import DTYPES
+from posemark.runtimes.export_errors import conversion_errors
+from posemark.runtimes.torch_eager import DTYPES, arrays_of, channels_last, tensor_of
 
 PACKAGE = "network.pt2"
+"""Name of the file with the compiled network."""
 
 supported = torch_eager.supported
 
+Package = Callable[[Tensor], Mapping[str, Tensor]]
+"""A compiled and loaded network."""
+
+
+class _Inductor(Protocol):
+    """What is used of torch._inductor."""
+
+    def aoti_compile_and_package(
+        self,
+        exported_program: torch.export.ExportedProgram,
+        *,
+        package_path: str,
+        inductor_configs: Mapping[str, object],
+    ) -> str: ...
+
+    def aoti_load_package(self, path: str) -> Package: ...
+
+
+def _inductor() -> _Inductor:
+    # torch documents ahead-of-time compilation under this name, despite its underscore.
+    return cast("_Inductor", torch._inductor)  # pyright: ignore[reportPrivateUsage]
+
 
 def open_session(target: Target, source: Source) -> Session:
-    """Compiled torch at this precision on this device.
+    """Open a session in compiled torch at the precision and device of the target.
 
     Raises:
         UsageError: on CPUs, if there is no C++ compiler.
@@ -38,14 +63,14 @@ def open_session(target: Target, source: Source) -> Session:
     compiler = os.environ.get("CXX", "g++")
     if target.device == "cpu" and shutil.which(compiler) is None:
         raise UsageError(
-            f"torch-compile needs a C++ compiler, and {compiler} is not here. Install one (on "
-            "Debian the package g++), name yours in the variable CXX, or take another runtime."
+            f"torch-compile needs a C++ compiler, but {compiler} was not found. Install one (on "
+            "Debian the package g++), set the variable CXX to yours, or use another runtime."
         )
     return CompiledSession(source, target)
 
 
 class CompiledSession:
-    """Runs one compiled package an input shape; an unknown shape is compiled first."""
+    """Runs one compiled package per input shape; a new shape is compiled first."""
 
     runtime = "torch-compile"
 
@@ -54,35 +79,34 @@ class CompiledSession:
         torch_eager.refuse_tf32()
         self._source = source
         self._target = target
-        self._packages: dict[tuple[int, ...], Any] = {}
-        self._like: dict[str, Any] = {
-            "dtype": DTYPES[target.precision],
-            "memory_format": torch.channels_last,
-            "device": torch.device(target.device),
-        }
+        self._packages: dict[tuple[int, ...], Package] = {}
+        self._dtype = DTYPES[target.precision]
+        self._on = torch.device(target.device)
         self.precision = target.precision
         self.device = target.device
 
     def prepare(self, shape: tuple[int, ...]) -> None:
-        """Compile for this shape, if that was not done in an earlier run either, and load."""
+        """Compile for this shape, unless the store has the result already, and load it."""
         if shape in self._packages:
             return
         facts = self._facts(shape)
         name = f"{self._source.spec.name}-torch-compile"
-        with making(self._source.spec.name, self._target):
+        with conversion_errors(self._source.spec.name, self._target):
             folder = self._source.store.get(name, facts, lambda made: self._compile(shape, made))
-        self._packages[shape] = torch._inductor.aoti_load_package(str(folder / PACKAGE))
+        self._packages[shape] = _inductor().aoti_load_package(str(folder / PACKAGE))
         self.infer(np.zeros(shape, np.float32))
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
-        """Named outputs for a batch (N, 3, H, W)."""
+        """Return the outputs by name for a batch (N, 3, H, W)."""
         self.prepare(batch.shape)
         with torch.inference_mode():
-            outputs = self._packages[batch.shape](torch.from_numpy(batch).to(**self._like))
-            return {name: tensor.float().cpu().numpy() for name, tensor in outputs.items()}
+            return arrays_of(self._packages[batch.shape](self._moved(tensor_of(batch))))
+
+    def _moved(self, pixels: Tensor) -> Tensor:
+        return pixels.to(device=self._on, dtype=self._dtype, memory_format=torch.channels_last)
 
     def _facts(self, shape: tuple[int, ...]) -> dict[str, object]:
-        """Packages hold machine code for this processor and this number of threads."""
+        """What a package depends on: it has machine code for one processor and thread count."""
         cpu = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
         on = cpu if self.device == "cpu" else torch.cuda.get_device_name(self.device)
         known = self._source.facts(self.precision)
@@ -90,25 +114,26 @@ class CompiledSession:
 
     def _compile(self, shape: tuple[int, ...], folder: Path) -> None:
         network = self._source.build().eval().requires_grad_(False)
-        batch = torch.from_numpy(export.example(self._source.spec, shape[0], shape[2:]))
+        images, _, height, width = shape
+        batch = tensor_of(export.example(self._source.spec, images, (height, width)))
         with torch.no_grad():
             expected = network(batch)
-            _package(network.to(**self._like), batch.to(**self._like), folder / PACKAGE)
-            compiled = torch._inductor.aoti_load_package(str(folder / PACKAGE))
-            outputs = compiled(batch.to(**self._like))
+            moved = self._moved(batch)
+            _package(channels_last(network, self._on, self._dtype), moved, folder / PACKAGE)
+            outputs = _inductor().aoti_load_package(str(folder / PACKAGE))(moved)
         name = f"{self._source.spec.name} in {self.runtime}"
         if self.precision == "fp32":
-            export.require_close(name, _arrays(outputs), _arrays(expected))
+            export.require_close(name, arrays_of(outputs), arrays_of(expected))
 
 
-def _package(network: nn.Module, batch: torch.Tensor, path: Path) -> None:
+def _package(network: nn.Module, batch: Tensor, path: Path) -> None:
     _fold_transposed(network)
-    # Freezing folds norms into convolutions and lays out weights as the kernels want them.
+    # Freezing folds norms into convolutions and stores weights in the layout of the kernels.
     settings = {"freezing": True}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of torch, within torch
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch uses deprecated parts of torch
         program = torch.export.export(network, (batch,))
-        torch._inductor.aoti_compile_and_package(
+        _inductor().aoti_compile_and_package(
             program, package_path=str(path), inductor_configs=settings
         )
 
@@ -116,8 +141,9 @@ def _package(network: nn.Module, batch: torch.Tensor, path: Path) -> None:
 def _fold_transposed(network: nn.Module) -> None:
     """Fold norms into the transposed convolutions before them.
 
-    Freezing does it, too, but along the wrong axis of the weights (seen in torch 2.13 where
-    a layer has as many inputs as outputs): heatmaps were off by a quarter of their maximum.
+    Freezing folds them as well, but along the wrong axis of the weights (observed in torch 2.13
+    where a layer has as many inputs as outputs): heatmaps were wrong by a quarter of their
+    maximum.
     """
     for block in network.modules():
         layers = list(block.named_children()) if isinstance(block, nn.Sequential) else []
@@ -125,7 +151,3 @@ def _fold_transposed(network: nn.Module) -> None:
             if isinstance(layer, nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d):
                 block.add_module(name, fuse_conv_bn_eval(layer, norm, transpose=True))
                 block.add_module(after, nn.Identity())
-
-
-def _arrays(outputs: dict[str, torch.Tensor]) -> Maps:
-    return {name: tensor.float().cpu().numpy() for name, tensor in outputs.items()}
