@@ -52,7 +52,7 @@ class Command(TyperCommand):
         return super().invoke(ctx)
 
 
-def expanded(value: Any) -> Any:
+def expanded(value: object) -> object:
     """Replace ~ by the home folder in a path or a list of paths; return other values unchanged."""
     if isinstance(value, (list, tuple)):
         return [expanded(each) for each in cast("list[object]", value)]

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
@@ -69,11 +69,13 @@ def console(stderr: bool = False, soft_wrap: bool = False) -> "Console":
         stderr: Whether to print to stderr.
         soft_wrap: Whether to leave the wrapping of long lines to the terminal.
     """
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 
     class Escaping(Console):
-        def render(self, renderable: RenderableType, options: Any = None) -> Iterable[Segment]:
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterable[Segment]:
             for segment in super().render(renderable, options):
                 is_text = not segment.control
                 yield segment._replace(text=escaped(segment.text)) if is_text else segment

@@ -59,8 +59,8 @@ def list_weights() -> None:
         table.add_row(*cells)
     console.print(table)
     console.print(
-        "\n* as published on COCO val2017, with flip test (OpenPose without); boxes\n"
-        "  detected, or one scale; gt: ground-truth boxes. Not measured here.\n\n"
+        "\n* as published on COCO val2017: detected boxes (gt: ground-truth boxes) or one\n"
+        "  scale; with flip test, except for the OpenPoses. Not measured here.\n\n"
         "fetch:    posemark weights fetch MODEL.TAG\n"
         "by hand:  posemark get MODEL.TAG shows the file's name and address, then\n"
         "          posemark weights import FILE|FOLDER...\n"

@@ -4,8 +4,9 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -158,12 +159,19 @@ def measure(
     return answer
 
 
+class _Receiver(Protocol):
+    """The receiving end of the pipe; its class depends on the operating system."""
+
+    def recv(self) -> MachinePeak | float | str: ...
+    def close(self) -> None: ...
+
+
 def _answer(
-    process: Any, receiver: Connection, progress: Callable[[float], object]
+    process: BaseProcess, receiver: _Receiver, progress: Callable[[float], object]
 ) -> MachinePeak | str:
     """The result of the process, or the reason why it failed. The process has then ended."""
     try:
-        while isinstance(answer := receiver.recv(), float):
+        while not isinstance(answer := receiver.recv(), (MachinePeak, str)):
             progress(answer)
         return answer
     except EOFError:

@@ -4,25 +4,28 @@ import multiprocessing
 import signal
 from contextlib import suppress
 from multiprocessing import forkserver, resource_tracker
-from typing import Any
+from typing import TYPE_CHECKING
 
 from posemark.measure.environment import wait_passively
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
 
 _PRELOADED = ["torch", "cv2", "posemark.run.worker"]
 
 
-def process_context() -> Any:
+def process_context() -> "ForkServerContext | SpawnContext":
     """The multiprocessing context in which child processes are started.
 
-    They are forked from a server that has loaded the libraries.
+    They are forked from a server that has loaded the libraries. Windows has no such server: there
+    each process loads the libraries itself, which is slower and otherwise the same.
     """
     wait_passively()  # it sets variables that the server reads when it loads torch
-    # Windows has no fork server. "spawn" is slower and otherwise the same.
-    has_server = "forkserver" in multiprocessing.get_all_start_methods()
-    context: Any = multiprocessing.get_context("forkserver" if has_server else "spawn")
-    if has_server:
-        context.set_forkserver_preload(_PRELOADED)
-        _start_server()
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    _start_server()
     return context
 
 
