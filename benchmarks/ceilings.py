@@ -8,17 +8,17 @@ of a family that has it; bottom-up models at one and at three scales, flip test 
 """
 
 import sys
+from dataclasses import replace
 from itertools import islice
 
-from posemark.codecs import heatmap
 from posemark.core.frame import Boxes
+from posemark.core.skeleton import COCO_17
 from posemark.core.spec import ONE_SCALE
 from posemark.datasets import open_dataset
 from posemark.datasets.boxes import open_boxes
 from posemark.geometry.conventions import HRNET
 from posemark.models import spec_of
-from posemark.pipelines.topdown import TopDown
-from posemark.pipelines.whole_image import BottomUp
+from posemark.pipelines.build import Processing, pipeline_of
 from posemark.run.codec_ceiling import CEILING_IMAGES
 from posemark.score.coco import evaluate, truth_json
 
@@ -31,16 +31,17 @@ def pipelines():
     """(model, map size, decoder, pipeline) of every row."""
     for name in TOP_DOWN:
         spec = spec_of(name)
-        width, height = spec.output_wh
+        width, height = spec.method.output_wh(spec.input_wh)
         for decoder in DECODERS:
-            codec = heatmap.parse(decoder, spec.codec)
-            yield name, f"{height}x{width}", decoder, TopDown(spec, None, codec, False, True, False)
+            read = replace(spec, method=spec.method.read_as(decoder))
+            line = pipeline_of(read, None, Processing(trained=False))
+            yield name, f"{height}x{width}", decoder, line
     for name in BOTTOM_UP:
         spec = spec_of(name)
-        for scales in spec.scale_sets:
-            line = BottomUp(spec, None, spec.sizing, spec.grouping, scales, False, False)
+        for scales in spec.method.scale_sets:
+            line = pipeline_of(spec, None, Processing(scales=scales, trained=False))
             kind = "one scale" if scales == ONE_SCALE else "three scales"
-            yield name, f"stride {spec.stride}", f"{spec.grouping.name}, {kind}", line
+            yield name, f"stride {spec.outputs[0].stride}", f"{spec.codec.name}, {kind}", line
 
 
 def main(data):
@@ -57,6 +58,7 @@ def main(data):
             truth_json(f for f, _ in chosen),
             [r for f, b in chosen for r in results(f, line.perfect(f, b))],
             [f.image_id for f, _ in chosen],
+            COCO_17.sigmas,
         )
         shown = " | ".join(f"{100 * ap[k]:.1f}" for k in ("AP", "AP75", "APM", "APL"))
         print(f"| {model} | {maps} | {decoder} | {shown} |", flush=True)

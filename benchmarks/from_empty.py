@@ -221,7 +221,7 @@ def _state(build: Callable[[], Any]) -> dict[str, torch.Tensor]:
 
 
 def _rescorer(spec: ModelSpec) -> dict[str, torch.Tensor]:
-    shapes = spec.rescoring.shapes if spec.rescoring else {}
+    shapes = spec.method.rescoring.shapes if spec.method.rescoring else {}
     return {
         name: torch.from_numpy(formula.tensor(name, shape, "linear" if shape[1:] else "bias"))
         for name, shape in shapes.items()

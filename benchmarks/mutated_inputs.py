@@ -24,6 +24,7 @@ from posemark.cards.model import with_artefact
 from posemark.core.errors import PoseMarkError
 from posemark.core.frame import Frame, Truth
 from posemark.core.model_file import Artefact, FileOutput
+from posemark.core.skeleton import COCO_17
 from posemark.datasets.boxes import open_boxes
 from posemark.datasets.coco import ANNOTATIONS, Coco
 from posemark.geometry.conventions import HRNET
@@ -96,7 +97,7 @@ def detections() -> bytes:
 def read_detections(folder: Path, content: bytes) -> object:
     path = folder / "found.json"
     path.write_bytes(content)
-    nobody = Truth(np.zeros((0, 17, 3)), np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool))
+    nobody = Truth(np.zeros((0, 17, 3)), np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool), COCO_17)
     frames = [Frame(i, f"{i}.jpg", (64, 48), bytes, nobody) for i in (1, 2, 3)]
     source = open_boxes(f"file:{path}", HRNET, 0.0, "coco", frames)
     return [source.of(frame) for frame in frames]

@@ -25,11 +25,12 @@ import cv2
 import numpy as np
 
 from posemark.core.frame import Frame, Truth
+from posemark.core.skeleton import COCO_17
 from posemark.core.whole_image import Pass
 from posemark.datasets.sample import Sample
 from posemark.measure.environment import usable_cores
-from posemark.pipelines.whole_image import BottomUp
-from posemark.run.build import build_pipeline
+from posemark.pipelines.whole_image import WholeImagePipeline
+from posemark.run.build import build_estimator
 from posemark.run.plan import Options, plan
 from posemark.run.prepare import prepare_job
 from posemark.score.agreement import agreement
@@ -104,6 +105,7 @@ def five_people():
         scene.truth.boxes_xywh * [*by, *by],
         scene.truth.areas * by.prod(),
         scene.truth.is_crowd,
+        COCO_17,
     )
     return Frame(scene.image_id, scene.name, SIZE_WH, lambda: encoded, truth)
 
@@ -114,7 +116,7 @@ def five_people():
 def opened(entry, frame, name, changes):
     (job,) = plan([entry], Options("sample", usable_cores(), **changes))
     prepared = prepare_job(job, Sample(1), [frame])
-    pipeline = build_pipeline(prepared)
+    pipeline = build_estimator(prepared).pipeline
     return Lane(name, pipeline, pipeline.prepare(frame, prepared.boxes.of(frame)))
 
 
@@ -124,7 +126,7 @@ def lanes_of(entry, frame):
     lanes, sessions = [eager], {}
     for name, changes in SETTINGS.items():
         batched = "persons" in changes
-        if batched and isinstance(eager.pipeline, BottomUp):
+        if batched and isinstance(eager.pipeline, WholeImagePipeline):
             continue
         if not batched:
             lanes.append(opened(entry, frame, name, changes))
@@ -164,14 +166,14 @@ def deviation(perfect, right, ours):
 
 def perfect_outputs(pipeline, work):
     """What a perfect network would give, forward by forward, all people in one."""
-    if isinstance(pipeline, BottomUp):
+    if isinstance(pipeline, WholeImagePipeline):
         return [one.outputs for one in work.perfect if isinstance(one, Pass)]
-    return [{pipeline.spec.output: work.perfect[0]}]
+    return [work.perfect.plain]
 
 
 def on_coded(eager, lane):
     """Poses from perfect maps with the lane's deviation."""
-    whole = {} if isinstance(eager.pipeline, BottomUp) else {"most": PEOPLE}
+    whole = {} if isinstance(eager.pipeline, WholeImagePipeline) else {"most": PEOPLE}
     session = Coded(
         perfect_outputs(eager.pipeline, eager.work), eager.pipeline.session, lane.pipeline.session
     )
@@ -185,10 +187,9 @@ def image_poses(pipeline, work):
 
 def alike(eager, lane):
     """OKS with eager float32 on the network's own outputs, and on coded ones; None: nobody."""
-    sigmas = eager.pipeline.spec.skeleton.sigmas
     own = image_poses(eager.pipeline, eager.work), image_poses(lane.pipeline, eager.work)
     coded = on_coded(eager, eager), on_coded(eager, lane)
-    return [agreement([pair], sigmas) for pair in (own, coded)]
+    return [agreement([pair]) for pair in (own, coded)]
 
 
 # ------------------------------------------------------------------------------------ clock

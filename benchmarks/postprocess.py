@@ -22,9 +22,11 @@ from posemark.codecs import paf
 from posemark.codecs.associative_embedding import AssociativeEmbedding
 from posemark.codecs.centre_offset import CentreOffset
 from posemark.codecs.heatmap import Heatmap
+from posemark.core.codec import GroupCodec
 from posemark.core.frame import Truth
+from posemark.core.skeleton import COCO_17
 from posemark.core.spec import IMAGENET, ONE_SCALE
-from posemark.core.whole_image import GroupCodec, Pass
+from posemark.core.whole_image import Pass
 from posemark.datasets.sample import Sample
 from posemark.geometry.affine import apply, crop_affines, invert
 from posemark.geometry.boxes import centre_scale
@@ -62,7 +64,11 @@ def people(count: int, size_wh: tuple[int, int]) -> Truth:
         for f, zoom in zip(frames, zooms, strict=True)
     ]
     return Truth(
-        np.concatenate(keypoints), np.zeros((count, 4)), np.ones(count), np.zeros(count, bool)
+        np.concatenate(keypoints),
+        np.zeros((count, 4)),
+        np.ones(count),
+        np.zeros(count, bool),
+        COCO_17,
     )
 
 
@@ -123,7 +129,7 @@ def newton_step(v):
 
 
 def our_keypoints(codec, maps, to_maps):
-    cells, scores = codec.decode(maps, HRNET.missing_xy)
+    cells, scores = codec.peaks(maps, HRNET.missing_xy)
     return np.concatenate([apply(invert(to_maps), cells), scores[..., None]], -1)[0]
 
 
@@ -131,7 +137,7 @@ def top_down() -> Iterator[Row]:
     image, to_input, to_maps = one_crop()
     frame = next(f for f in Sample().frames() if len(f.truth) == 5)
     keypoints = frame.truth.keypoints_xyv[:1]
-    maps = Heatmap().encode(apply(to_maps, keypoints[..., :2]), keypoints[..., 2] > 0, (48, 64))
+    maps = Heatmap().gaussians(apply(to_maps, keypoints[..., :2]), keypoints[..., 2] > 0, (48, 64))
     maps = np.maximum(maps, np.float32(1e-6))
     back = invert(to_maps)[0]
     yield Row(
@@ -157,9 +163,9 @@ def alike(limit, plain, ours):
 def passes_of(name, count, image_wh, scales):
     """The codec, perfect outputs, and the affine from base pixels to the image."""
     spec, truth = spec_of(name), people(count, image_wh)
-    inputs = spec.sizing.inputs(image_wh, scales)
-    passes = [Pass(i, spec.grouping.encode(truth, i, False)) for i in inputs]
-    return spec.grouping, passes, spec.sizing.to_image(image_wh, inputs)
+    inputs = spec.method.sizing.inputs(image_wh, scales)
+    passes = [Pass(i, spec.codec.encode(truth, i, False)) for i in inputs]
+    return spec.codec, passes, spec.method.sizing.to_image(image_wh, inputs)
 
 
 def in_image(found, back):

@@ -65,9 +65,9 @@ def opened(kind, spec, shape):
 
 
 def batch_of(spec):
-    if spec.codec:
+    if spec.method.fixed_size:
         return example(spec, 1)
-    (scaled,) = spec.sizing.inputs((640, 480), (1.0,))
+    (scaled,) = spec.method.sizing.inputs((640, 480), (1.0,))
     return example(spec, 1, scaled.size_wh[::-1])
 
 

@@ -6,7 +6,12 @@ And a web server on this machine for all tests that fetch something.
 import os
 import signal
 
+import hypothesis
 import pytest
+
+# How long a case takes says nothing here: other programs may use the machine.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 os.environ["OMP_NUM_THREADS"] = "1"
 

@@ -20,13 +20,13 @@ INTRODUCTION = f"""# JSON
 
 <!-- Generated from src/posemark/report by `make docs`. Do not edit. -->
 
-What PoseMark prints with `--json`. Every object says the version of its form in `schema`, here
-{json_descriptions.SCHEMA}. The version rises when a field changes its name, type or meaning, or
-goes; new fields leave it, so readers should ignore fields that they do not know. Shares and AP lie
-between 0 and 1, whatever the tables print. Records (`*.jsonl`) are another format.
+What PoseMark prints with `--json`. Every object has the version of its form in `schema`, currently
+{json_descriptions.SCHEMA}. The version rises when a field is removed or changes its name, type or
+meaning. New fields do not raise it, so readers should ignore fields that they do not know. Shares
+and AP are between 0 and 1, whatever the tables print. Records (`*.jsonl`) are another format.
 
-CSV has the fields of [Result](#result) as columns, nested ones as `stage_ms.infer`,
-`fps_interval.low`; those marked "not in CSV" are left out.
+CSV has the fields of [Result](#result) as columns, with nested fields as `stage_ms.infer` or
+`fps_interval.low`; fields marked "not in CSV" are left out.
 """
 SCALARS = {
     inspect.StrType: "text",

@@ -85,7 +85,7 @@ KINDS = {
 FINE = (
     "sentinel 8.71 ms, p90 4.1% above its median over 42 blocks",
     "other processes took 0.8% of the machine",
-    "this platform does not tell: clock, temperature, throttle events",
+    "this platform does not report: clock, temperature, throttle events",
 )
 FINGERPRINT = {
     "images": "5f2c9a7d10b3e846",

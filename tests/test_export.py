@@ -39,7 +39,7 @@ def test_every_network_exports_and_agrees_with_torch(name, tmp_path):
     assert batch.dim_param == "batch"
     assert channels.dim_value == 3
     fixed = (height.dim_value, width.dim_value)
-    assert fixed == (spec.input_hw if spec.codec else (0, 0))
+    assert fixed == (spec.input_hw if spec.method.fixed_size else (0, 0))
 
 
 def test_a_deformable_convolution_is_one_node(tmp_path):

@@ -120,7 +120,7 @@ def one_person(scores):
     left = {left for left, _ in COCO_17.flip_pairs}
     xy = [(60 if index in left else 30, 20 + 18 * index) for index in range(17)]
     xy[0] = (45, 20)
-    return Poses(np.array([xy], float), np.array([scores], float), np.ones(1))
+    return Poses(np.array([xy], float), np.array([scores], float), np.ones(1), COCO_17)
 
 
 def test_left_and_right_limbs_have_their_own_colours_and_the_image_stays(pictures):

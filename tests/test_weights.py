@@ -200,7 +200,7 @@ def test_a_rescorer_is_imported_checked_and_found(tmp_path):
     spec = spec_of("dekr-w32-512")
     assert weights.rescorer_of(spec) is None
     path = tmp_path / "rescore.pth"
-    torch.save({k: torch.zeros(s) for k, s in spec.rescoring.shapes.items()}, path)
+    torch.save({k: torch.zeros(s) for k, s in spec.method.rescoring.shapes.items()}, path)
     weights.import_file(path, spec, "rescore")
     people = torch.rand(2, 17, 3).numpy()
     assert weights.rescorer_of(spec).rescored(people, people[:, 0, 2]).tolist() == [0, 0]

@@ -1,15 +1,64 @@
 """PoseMark answers which 2D human pose model, at which settings, suits a device."""
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from posemark.run.estimator import Estimator
+    from posemark.core.errors import (
+        CardError,
+        CheckpointError,
+        DataError,
+        DownloadError,
+        ExportError,
+        FrameError,
+        PoseMarkError,
+        RecordError,
+        RunError,
+        UsageError,
+    )
+    from posemark.core.frame import Boxes, Poses
+    from posemark.core.skeleton import Skeleton
+    from posemark.estimator import Estimator
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "load", "network"]
+__all__ = [
+    "Boxes",
+    "CardError",
+    "CheckpointError",
+    "DataError",
+    "DownloadError",
+    "Estimator",
+    "ExportError",
+    "FrameError",
+    "PoseMarkError",
+    "Poses",
+    "RecordError",
+    "RunError",
+    "Skeleton",
+    "UsageError",
+    "__version__",
+    "load",
+    "network",
+]
+
+_ERRORS = "posemark.core.errors"
+_HOMES = {
+    "Boxes": "posemark.core.frame",
+    "Poses": "posemark.core.frame",
+    "Skeleton": "posemark.core.skeleton",
+    "Estimator": "posemark.estimator",
+} | {name: _ERRORS for name in __all__ if name.endswith("Error")}
+"""Where the exported classes are defined; they are imported when first asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    """An exported class: `import posemark` alone loads neither numpy nor torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def load(name: str, weights: str | None = None, setting: str | None = None) -> "Estimator":
@@ -24,16 +73,16 @@ def load(name: str, weights: str | None = None, setting: str | None = None) -> "
 
     Returns:
         An Estimator: called with an image (H, W, 3) uint8 BGR and, for top-down models,
-        boxes_xywh (N, 4), it gives posemark.core.frame.Poses.
+        boxes_xywh (N, 4), it returns posemark.Poses.
 
     Raises:
-        posemark.core.errors.UsageError: for a name, a setting or a runtime that is not here, or
+        posemark.UsageError: for a name, a setting or a runtime that is not here, or
             where no weights are named.
-        posemark.core.errors.CheckpointError: for weights that are not here or do not fit.
+        posemark.CheckpointError: for weights that are not here or do not fit.
     """
-    from posemark.run import estimator
+    from posemark.run.load import load
 
-    return estimator.load(name, weights, setting)
+    return load(name, weights, setting)
 
 
 def network(name: str) -> "nn.Module":
@@ -50,7 +99,7 @@ def network(name: str) -> "nn.Module":
         models {"heatmaps": (N, 17, H / 4, W / 4)}.
 
     Raises:
-        posemark.core.errors.UsageError: if no model has that name.
+        posemark.UsageError: if no model has that name.
     """
     from posemark.models import spec_of
 

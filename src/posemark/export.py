@@ -96,7 +96,7 @@ def to_onnx(network: "nn.Module", spec: ModelSpec, path: Path, facts: Mapping[st
     sample = torch.from_numpy(example(spec, batch=2)).to(next(network.parameters()).dtype)
     with torch.inference_mode():
         names = list(network(sample[:1]))
-    free = {0: "batch"} if spec.codec else {0: "batch", 2: "height", 3: "width"}
+    free = {0: "batch"} if spec.method.fixed_size else {0: "batch", 2: "height", 3: "width"}
     with warnings.catch_warnings():
         # Deprecated in favour of the slower exporter; traced sizes that it warns of are of
         # the kinds that the test of every model shows to be free.
@@ -117,7 +117,7 @@ def to_onnx(network: "nn.Module", spec: ModelSpec, path: Path, facts: Mapping[st
 
 
 def _output_axes(spec: ModelSpec) -> dict[int, str]:
-    return {0: "batch"} if spec.codec else {0: "batch", 2: "map_height", 3: "map_width"}
+    return {0: "batch"} if spec.method.fixed_size else {0: "batch", 2: "map_height", 3: "map_width"}
 
 
 def as_tuple(network: "nn.Module") -> "nn.Module":
@@ -137,7 +137,7 @@ def as_tuple(network: "nn.Module") -> "nn.Module":
 
 def example(spec: ModelSpec, batch: int, hw: tuple[int, int] | None = None) -> NDArray[np.float32]:
     """Reproducible pixels (batch, 3, H, W), normalised, of a size that the network takes."""
-    height, width = hw or (spec.input_hw if spec.codec else SMALL_HW)
+    height, width = hw or (spec.input_hw if spec.method.fixed_size else SMALL_HW)
     rng = np.random.Generator(np.random.PCG64(0))
     return rng.standard_normal((batch, 3, height, width), np.float32)
 
@@ -145,7 +145,7 @@ def example(spec: ModelSpec, batch: int, hw: tuple[int, int] | None = None) -> N
 def examples(spec: ModelSpec) -> Iterable[NDArray[np.float32]]:
     """Two batches for a check: of another size of batch and, where it is free, of image."""
     yield example(spec, 2)
-    yield example(spec, 1, None if spec.codec else SMALL_HW[::-1])
+    yield example(spec, 1, None if spec.method.fixed_size else SMALL_HW[::-1])
 
 
 def require_parity(name: str, infer: Infer, spec: ModelSpec, folder: Path) -> float:

@@ -20,7 +20,7 @@ from posemark.core.errors import CheckpointError, RecordError, UsageError
 from posemark.core.model_file import Artefact, FileOutput
 from posemark.datasets import open_dataset
 from posemark.records import files
-from posemark.run.build import build_pipeline
+from posemark.run.build import build_estimator
 from posemark.run.plan import Options, plan
 from posemark.run.prepare import prepare_job
 from posemark.runtimes import Target, Tensor
@@ -181,7 +181,7 @@ def test_what_a_file_cannot_do_is_refused_before_anything_runs(options, says, pa
 
 def test_a_flip_test_of_coordinates_is_refused(path):
     card = made_cards.card(path.parent, replace={'"heatmap"': '"coordinates"'})
-    with pytest.raises(UsageError, match="--flip averages maps, and tiny gives coordinates"):
+    with pytest.raises(UsageError, match="--flip cannot be used with tiny: it gives coordinates"):
         prepared(str(card), flip=True)
 
 
@@ -240,7 +240,7 @@ def test_run_and_load_refuse_what_check_refuses_in_the_same_words(joints, replac
     path = made_cards.card(tmp_path, replace=replace)
     (said,) = [f.says for f in check(path, 1) if f.verdict == "wrong"]
     with pytest.raises(UsageError) as error:
-        build_pipeline(prepared(str(path)))
+        build_estimator(prepared(str(path)))
     assert str(error.value) == f"tiny.onnx is not what its card says: {said}."
     with pytest.raises(UsageError) as error:
         posemark.load(str(path))

@@ -781,7 +781,7 @@ def test_weights_need_a_model_and_a_tag(mistake, name):
 def test_reports_of_nothing_are_explained(mistake, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "no run records (*.jsonl) in this folder" in mistake("report", tmp_path / "empty")
-    assert "absent: nothing is there. Give the --out folder" in mistake(
+    assert "absent: no such file or folder. Give the --out folder" in mistake(
         "report", tmp_path / "absent"
     )
     (tmp_path / "some.jsonl").write_text("{}\n")

@@ -58,7 +58,7 @@ def test_each_entry_is_told_with_its_call_and_figures(runs):
     figures = lines[lines.index(LONG) + 1].split()
     assert figures[:2] == ["slower", "+8.0%"]
     assert lines[lines.index("same@gt") + 1].split()[:2] == ["no", "change"]
-    assert lines[-1].startswith("time: pose stages, same frames;")
+    assert lines[-1].startswith("time: pose stages of the same frames;")
 
 
 def test_what_changed_and_what_has_no_partner_is_told(runs):
@@ -138,7 +138,7 @@ def test_mistakes(runs, tmp_path):
         say(base, new, "--gate", "1%")
     with pytest.raises(UsageError, match=r"Give a name that ends in \.md"):
         say(base, new, "-o", tmp_path / "table.html")
-    with pytest.raises(RecordError, match="nothing is there"):
+    with pytest.raises(RecordError, match="no such file or folder"):
         say(base, tmp_path / "nothing")
     with pytest.raises(UsageError, match=r"--gate: expected a percentage such as 2%, got 'much'\."):
         say(base, new, "--gate", "much")

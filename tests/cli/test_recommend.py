@@ -75,7 +75,7 @@ def test_where_nothing_fits_the_nearest_are_told(run):
     assert "`posemark tune ENTRY` looks for a faster setting" in text
     assert "  --min-fps 1000: small@gt: 40.0 FPS" in text
     assert "--max-memory 1.00 GB excludes 3" in text
-    assert "memory not measured, for want of a process of its own: run without --no-isolate" in text
+    assert "peak memory unknown, as the run used --no-isolate: run again without it" in text
 
 
 def measured(folder, shifts, images=40):
@@ -112,7 +112,7 @@ def test_few_images_leave_the_ap_open(tmp_path):
     folder = measured(tmp_path / "run", {"exact@gt": 0, "near@gt": 4}, images=9)
     text = say(folder, "--max-ap-loss", 90, columns=200)
     assert text.startswith("1 of 2 entries fits, 1 undecided\n")
-    assert "from too few images with people to tell" in text
+    assert "over too few images with people to be certain" in text
 
 
 def test_that_a_detector_is_needed_is_said_once(run):

@@ -37,13 +37,13 @@ def display(as_json):
 def scored(monkeypatch):
     """The entries whose poses were scored, in order."""
     entries = []
-    score = results._with_accuracy
+    score = results.with_accuracy
 
     def noted(row, *rest):
         entries.append(row.entry)
         return score(row, *rest)
 
-    monkeypatch.setattr(results, "_with_accuracy", noted)
+    monkeypatch.setattr(results, "with_accuracy", noted)
     return entries
 
 

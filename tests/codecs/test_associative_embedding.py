@@ -17,6 +17,7 @@ from posemark.codecs.associative_embedding import AssociativeEmbedding
 from posemark.codecs.lazy_maps import Enlarged, Stored, whole
 from posemark.core.errors import UsageError
 from posemark.core.frame import Truth
+from posemark.core.skeleton import COCO_17
 from posemark.core.whole_image import Pass, ScaledInput
 from posemark.geometry import affine
 from posemark.geometry.conventions import HRNET
@@ -266,6 +267,7 @@ def truth_of(points, visible=None):
         np.zeros((count, 4)),
         np.ones(count),
         np.zeros(count, bool),
+        COCO_17,
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import goldens
 from posemark.codecs.centre_offset import CentreOffset, Proposals
 from posemark.core.frame import Truth
+from posemark.core.skeleton import COCO_17
 from posemark.core.whole_image import Pass, ScaledInput
 from posemark.geometry.sizing import ShortSide
 
@@ -208,7 +209,7 @@ def people_in(image_wh, seed, count=5):
     keypoints[rng.uniform(size=(count, 17)) < 0.1, 2] = 1
     boxes = np.zeros((count, 4))
     assert (joints.max((0, 1)) < image_wh).all()
-    return Truth(keypoints, boxes, np.ones(count), np.zeros(count, bool))
+    return Truth(keypoints, boxes, np.ones(count), np.zeros(count, bool), COCO_17)
 
 
 def perfect_passes(codec, truth, image_wh, sizing, scales, flip):
@@ -256,7 +257,7 @@ def test_mirrored_outputs_are_those_of_the_mirrored_and_moved_image():
     keypoints = truth.keypoints_xyv[:, list(codec.skeleton.mirrored())]
     # The image is mirrored and then moved left.
     keypoints[..., 0] = 639 - codec.mirror_shift - keypoints[..., 0]
-    moved = Truth(keypoints, truth.boxes_xywh, truth.areas, truth.is_crowd)
+    moved = Truth(keypoints, truth.boxes_xywh, truth.areas, truth.is_crowd, COCO_17)
     mirrored = codec.encode(truth, scaled, True)
     for name, maps in codec.encode(moved, scaled, False).items():
         assert maps.dtype == mirrored[name].dtype == np.float32
@@ -279,12 +280,12 @@ def test_joints_without_label_fall_on_the_peak_and_crowds_are_nobody():
 def test_nobody_and_a_person_of_one_point():
     scaled = ScaledInput(1.0, (128, 128), np.eye(2, 3))
     codec = CentreOffset()
-    empty = Truth(np.zeros((0, 17, 3)), np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool))
+    empty = Truth(np.zeros((0, 17, 3)), np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool), COCO_17)
     people, scores = codec.decode([Pass(scaled, codec.encode(empty, scaled, False))])
     assert people.shape == (0, 17, 3)
     assert scores.shape == (0,)
     keypoints = np.zeros((1, 17, 3))
     keypoints[0, 0] = 64, 64, 2
-    single = Truth(keypoints, np.zeros((1, 4)), np.ones(1), np.zeros(1, bool))
+    single = Truth(keypoints, np.zeros((1, 4)), np.ones(1), np.zeros(1, bool), COCO_17)
     people, _ = codec.decode([Pass(scaled, codec.encode(single, scaled, False))])
     assert people[0, :, :2].tolist() == [[64, 64]] * 17

@@ -11,7 +11,7 @@ from posemark.codecs import heatmap
 from posemark.codecs.heatmap import Heatmap
 from posemark.core.errors import UsageError
 from posemark.core.skeleton import COCO_17
-from posemark.geometry import affine, flip
+from posemark.geometry import affine
 from posemark.geometry.conventions import DARK, HRNET, MMPOSE0
 
 SIGMAS = {"256x192": 2.0, "384x288": 3.0}
@@ -36,7 +36,7 @@ def test_official_decode(folder, convention, refine, size):
     golden = goldens.arrays(f"{folder}/decode_{size}.npz")
     for case in goldens.cases(golden):
         maps = dequantised(golden, f"{case}/heatmaps_q", f"{case}/q_scale")
-        cells, scores = Heatmap(refine).decode(maps, convention.missing_xy)
+        cells, scores = Heatmap(refine).peaks(maps, convention.missing_xy)
         np.testing.assert_array_equal(scores, golden[f"{case}/maxvals"][..., 0])
         if refine == "dark":
             np.testing.assert_allclose(cells, golden[f"{case}/coords_heatmap"], rtol=0, atol=1e-3)
@@ -48,7 +48,7 @@ def test_plain_argmax_is_the_official_decode_without_post_processing():
     golden = goldens.arrays("topdown_hrnet/decode_256x192.npz")
     for case in goldens.cases(golden):
         maps = dequantised(golden, f"{case}/heatmaps_q", f"{case}/q_scale")
-        cells, _ = Heatmap("argmax").decode(maps, 0)
+        cells, _ = Heatmap("argmax").peaks(maps, 0)
         np.testing.assert_array_equal(cells, golden[f"{case}/argmax"])
 
 
@@ -61,11 +61,11 @@ def test_flip_test_of_the_official_validation(folder, convention, refine):
     for case in goldens.cases(golden):
         maps = dequantised(golden, f"{case}/heatmaps_q", f"{case}/q_scale")
         mirrored = dequantised(golden, f"{case}/heatmaps_flipped_q", f"{case}/q_scale")
-        back = flip.flip_back(mirrored, COCO_17.mirrored(), convention.flip_shift)
+        back = heatmap.flip_back(mirrored, COCO_17.mirrored(), convention.flip_shift)
         for kind, merged in (("flip0", maps), ("flip1", (maps + back) * np.float32(0.5))):
             expected = golden[f"{case}/{kind}/averaged_joints_0_6"]
             np.testing.assert_allclose(merged[:, [0, 6]], expected, rtol=0, atol=1e-6)
-            cells, scores = Heatmap(refine).decode(merged, convention.missing_xy)
+            cells, scores = Heatmap(refine).peaks(merged, convention.missing_xy)
             image_xy = to_image(cells, golden, case, convention, (48, 64))
             predictions = golden[f"{case}/{kind}/all_preds"]
             np.testing.assert_allclose(image_xy, predictions[..., :2], rtol=0, atol=5e-3)
@@ -76,7 +76,7 @@ def test_mmpose0_decode_and_flip():
     golden = goldens.arrays("post_mmpose0_topdown/golden.npz")
     maps = dequantised(golden, "hm_q", "hm_scale")
     mirrored = dequantised(golden, "hm_flip_q", "hm_scale")
-    merged = (maps + flip.flip_back(mirrored, COCO_17.mirrored(), MMPOSE0.flip_shift)) / 2
+    merged = (maps + heatmap.flip_back(mirrored, COCO_17.mirrored(), MMPOSE0.flip_shift)) / 2
     centre, scale = golden["center"][:4], golden["scale"][:4]
     back = affine.invert(affine.crop_affines(centre, scale, (48, 64), MMPOSE0))
     rows = [(maps, "noflip", "quarter"), (merged, "flip", "quarter"), (maps, "unbiased", "dark")]
@@ -85,7 +85,7 @@ def test_mmpose0_decode_and_flip():
             golden["maxvals_unbiased"], golden["maxvals_noflip"]
         ):
             source = merged
-        cells, scores = Heatmap(refine).decode(source, MMPOSE0.missing_xy)
+        cells, scores = Heatmap(refine).peaks(source, MMPOSE0.missing_xy)
         np.testing.assert_allclose(scores, golden[f"maxvals_{name}"][..., 0], rtol=0, atol=1e-6)
         points = affine.apply(back, cells)
         np.testing.assert_allclose(points, golden[f"preds_{name}"], rtol=0, atol=5e-3)
@@ -133,7 +133,7 @@ def random_maps(seed, count=3, height=64, width=48):
     """Blobs over noise, some maps all negative, some peaks on borders, some ties."""
     rng = np.random.Generator(np.random.PCG64(seed))
     centres = rng.uniform(-2, [width + 1, height + 1], (count, 17, 2))
-    maps = Heatmap().encode(
+    maps = Heatmap().gaussians(
         centres.clip(0, [width - 1, height - 1]), np.ones((count, 17), bool), (width, height)
     )
     maps = maps + rng.normal(0, 0.02, maps.shape).astype(np.float32)
@@ -146,8 +146,8 @@ def random_maps(seed, count=3, height=64, width=48):
 @pytest.mark.parametrize("seed", range(4))
 def test_decode_equals_the_plain_loop(refine, seed):
     maps = random_maps(seed)
-    codec = heatmap.parse(refine, Heatmap())
-    cells, scores = codec.decode(maps, -1.0)
+    codec = Heatmap().variant(refine)
+    cells, scores = codec.peaks(maps, -1.0)
     for n in range(len(maps)):
         for joint in range(17):
             grid = maps[n, joint]
@@ -167,7 +167,7 @@ def test_decode_of_encode_is_within_half_a_cell_and_dark_far_closer(x, y, sigma)
     bound = {"argmax": 0.5, "quarter": 0.5, "dark": 0.01}
     for refine, limit in bound.items():
         codec = Heatmap(refine, sigma)
-        cells, scores = codec.decode(codec.encode(truth, np.ones((1, 1), bool), (48, 64)), -1)
+        cells, scores = codec.peaks(codec.gaussians(truth, np.ones((1, 1), bool), (48, 64)), -1)
         # Near the border DARK's blur sees zeros outside the map, as in the official code.
         deep = 8 < x < 39 and 8 < y < 55
         assert np.abs(cells - truth).max() <= (limit if deep else 0.5) + 1e-6
@@ -176,23 +176,23 @@ def test_decode_of_encode_is_within_half_a_cell_and_dark_far_closer(x, y, sigma)
 
 def test_quarter_is_closer_than_argmax_on_average():
     truth = np.random.default_rng(0).uniform(5, 40, (20, 17, 2))
-    maps = Heatmap().encode(truth, np.ones((20, 17), bool), (48, 64))
-    errors = [np.abs(Heatmap(r).decode(maps, 0)[0] - truth).mean() for r in ("argmax", "quarter")]
+    maps = Heatmap().gaussians(truth, np.ones((20, 17), bool), (48, 64))
+    errors = [np.abs(Heatmap(r).peaks(maps, 0)[0] - truth).mean() for r in ("argmax", "quarter")]
     assert errors[1] < 0.6 * errors[0]
 
 
 def test_invisible_and_outside_points_encode_to_nothing_and_decode_to_missing():
     points = np.array([[[10.0, 10.0], [-3.0, 5.0], [20.0, 70.0]]])
-    maps = Heatmap().encode(points, np.array([[False, True, True]]), (48, 64))
+    maps = Heatmap().gaussians(points, np.array([[False, True, True]]), (48, 64))
     assert not maps.any()
-    cells, scores = Heatmap().decode(maps, -1.0)
+    cells, scores = Heatmap().peaks(maps, -1.0)
     assert (cells == -1).all()
     assert not scores.any()
 
 
 def test_nobody_decodes_to_nothing():
     for refine in ("argmax", "quarter", "dark"):
-        cells, scores = Heatmap(refine).decode(np.zeros((0, 17, 64, 48), np.float32), 0)
+        cells, scores = Heatmap(refine).peaks(np.zeros((0, 17, 64, 48), np.float32), 0)
         assert cells.shape == (0, 17, 2)
         assert scores.shape == (0, 17)
 
@@ -206,4 +206,4 @@ def test_blur_kernel_is_opencvs(size):
 @pytest.mark.parametrize("text", ["", "darks", "dark:", "dark:4", "dark:x", "quarter:3", "dark:33"])
 def test_unknown_codec_is_explained(text):
     with pytest.raises(UsageError, match="argmax, quarter, or dark:K"):
-        heatmap.parse(text, Heatmap())
+        Heatmap().variant(text)

@@ -21,6 +21,7 @@ from posemark.codecs.paf import (
     Thresholds,
 )
 from posemark.core.frame import Truth
+from posemark.core.skeleton import COCO_17
 from posemark.core.whole_image import Pass, ScaledInput
 
 LAYOUTS = {0: BODY_25, 1: COCO_18}
@@ -205,7 +206,7 @@ def truth_of(people):
     people = np.asarray(people, np.float64).reshape(-1, 17, 2)
     xyv = np.concatenate([people, np.full((len(people), 17, 1), 2.0)], 2)
     count = len(people)
-    return Truth(xyv, np.zeros((count, 4)), np.ones(count), np.zeros(count, bool))
+    return Truth(xyv, np.zeros((count, 4)), np.ones(count), np.zeros(count, bool), COCO_17)
 
 
 def crowd(count, size_wh, rng):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import goldens
+from posemark.codecs.heatmap import flip_back
 from posemark.core.skeleton import COCO_17
 from posemark.core.spec import IMAGENET
-from posemark.geometry import affine, boxes, crop, flip
+from posemark.geometry import affine, boxes, crop
 from posemark.models import spec_of
 
 SPEC = spec_of("transpose-r-a3-256x192")
@@ -45,7 +46,7 @@ def test_crop_and_normalised_input(golden):
 def merged(golden):
     maps = golden["hm_q"].astype(np.float32) * golden["hm_scale"]
     mirrored = golden["hm_flip_q"].astype(np.float32) * golden["hm_scale"]
-    back = flip.flip_back(mirrored, COCO_17.mirrored(), SPEC.convention.flip_shift)
+    back = flip_back(mirrored, COCO_17.mirrored(), SPEC.convention.flip_shift)
     return maps, (maps + back) * np.float32(0.5)
 
 
@@ -55,7 +56,7 @@ def test_decode_and_flip_test(golden):
         affine.crop_affines(golden["center"][:4], golden["scale"][:4], (48, 64), SPEC.convention)
     )
     for kind, source in (("noflip", maps), ("flip", averaged)):
-        cells, scores = SPEC.codec.decode(source, SPEC.convention.missing_xy)
+        cells, scores = SPEC.codec.peaks(source, SPEC.convention.missing_xy)
         np.testing.assert_allclose(scores, golden[f"maxvals_{kind}"][..., 0], rtol=0, atol=1e-6)
         points = affine.apply(back, cells)
         np.testing.assert_allclose(points, golden[f"preds_{kind}"], rtol=0, atol=5e-3)

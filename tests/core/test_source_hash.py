@@ -128,4 +128,4 @@ def test_an_artefact_is_of_the_code_of_its_own_network(monkeypatch):
     assert export.facts(spec, "aa", "1", "fp32")["code"] == "0" * 16
     ((builders, others),) = asked
     assert builders == [spec.build, spec.convert]
-    assert {"export.py", "exported.py", "open_vino.py", "tflite.py"} <= others
+    assert {"export.py", "export_cache.py", "open_vino.py", "tflite.py"} <= others

@@ -9,6 +9,7 @@ import pytest
 
 from posemark.core.errors import DataError, UsageError
 from posemark.core.frame import Frame, Truth
+from posemark.core.skeleton import COCO_17
 from posemark.datasets.boxes import open_boxes
 from posemark.datasets.simulated import simulated_boxes
 from posemark.geometry.conventions import DARK, HRNET, MMPOSE0
@@ -23,7 +24,7 @@ def frame(image_id=139, boxes_xywh=(), labelled=None, crowd=None):
     labelled = np.full(len(boxes), 17) if labelled is None else np.array(labelled)
     points = np.ones((len(boxes), 17, 3)) * (np.arange(17) < labelled[:, None])[..., None]
     crowd = np.zeros(len(boxes), bool) if crowd is None else np.array(crowd)
-    truth = Truth(points, boxes, np.full(len(boxes), 100.0), crowd)
+    truth = Truth(points, boxes, np.full(len(boxes), 100.0), crowd, COCO_17)
     return Frame(image_id, f"{image_id}.jpg", SIZE_WH, bytes, truth)
 
 

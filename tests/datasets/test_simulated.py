@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from posemark.core.frame import Frame, Truth
+from posemark.core.skeleton import COCO_17
 from posemark.datasets.sample import Sample
 from posemark.datasets.simulated import simulated_boxes
 
@@ -18,6 +19,7 @@ def frame_of(image_id, boxes_xywh=(), areas=(), crowd=(), size_wh=(640, 480)):
         boxes_xywh=np.array(boxes_xywh, np.float64).reshape(-1, 4),
         areas=np.array(areas, np.float64),
         is_crowd=np.array(crowd or [False] * len(boxes_xywh), bool),
+        skeleton=COCO_17,
     )
     return Frame(image_id, f"{image_id}.jpg", size_wh, bytes_of_no_picture, truth)
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import goldens
+from posemark.codecs.heatmap import flip_back
 from posemark.core.skeleton import COCO_17
 from posemark.core.spec import IMAGENET
-from posemark.geometry import affine, boxes, crop, flip, oks
+from posemark.geometry import affine, boxes, crop, oks
 from posemark.geometry.conventions import DARK, HRNET, MMPOSE0
 
 SIZES = {"256x192": (192, 256), "384x288": (288, 384)}
@@ -90,10 +91,10 @@ def test_oks_and_nms():
 
 def test_flip_with_shift_keeps_column_zero_and_swaps_pairs():
     maps = np.arange(2 * 17 * 3 * 4, dtype=np.float32).reshape(2, 17, 3, 4)
-    plain = flip.flip_back(maps, COCO_17.mirrored(), 0)
+    plain = flip_back(maps, COCO_17.mirrored(), 0)
     np.testing.assert_array_equal(plain[:, 1], maps[:, 2, :, ::-1])
-    np.testing.assert_array_equal(flip.flip_back(plain, COCO_17.mirrored(), 0), maps)
-    shifted = flip.flip_back(maps, COCO_17.mirrored(), 1)
+    np.testing.assert_array_equal(flip_back(plain, COCO_17.mirrored(), 0), maps)
+    shifted = flip_back(maps, COCO_17.mirrored(), 1)
     np.testing.assert_array_equal(shifted[..., 1:], plain[..., :-1])
     np.testing.assert_array_equal(shifted[..., 0], plain[..., 0])
 

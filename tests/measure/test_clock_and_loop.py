@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from posemark.core.errors import FrameError
 from posemark.core.frame import Poses
+from posemark.core.skeleton import COCO_17
 from posemark.measure import clock as clock_module
 from posemark.measure.clock import STAGES, Budget, StageClock, utc_now
 from posemark.measure.loop import WARM_UP_ROUNDS, WARM_UP_SECONDS, run_block, time_of, warm_up
 
 SECOND = 1_000_000_000
-NOBODY = Poses(np.zeros((0, 17, 2)), np.zeros((0, 17)), np.zeros(0))
+NOBODY = Poses(np.zeros((0, 17, 2)), np.zeros((0, 17)), np.zeros(0), COCO_17)
 
 nanoseconds = st.integers(0, 10**12)
 laps = st.lists(st.tuples(st.sampled_from(STAGES), nanoseconds), max_size=20)
@@ -151,7 +152,7 @@ def test_every_frame_comes_back_with_its_work_its_times_and_its_poses(hands):
     for _, _, timed in seen:
         assert timed.stages == dict.fromkeys(STAGES, 0) | {"decode": 3, "infer": 20}
         assert timed.frame_ns == 27
-        assert timed.poses is NOBODY
+        assert timed.found is NOBODY
         assert timed.error is None
 
 
@@ -182,7 +183,7 @@ def test_a_frame_that_cannot_be_prepared_is_handed_out_and_the_run_goes_on(hands
     machine.fails_in_prepare[2] = FrameError("2.jpg: cut off")
     (_, _, one), (frame, work, failed), (_, _, three) = machine.run([1, 2, 3])
     assert (frame, work) == (2, None)
-    assert (failed.stages, failed.frame_ns, failed.poses) == ({}, 0, None)
+    assert (failed.stages, failed.frame_ns, failed.found) == ({}, 0, None)
     assert failed.error == "2.jpg: cut off"
     assert machine.processed == [1, 3]
     assert one == three
@@ -193,7 +194,7 @@ def test_a_frame_that_fails_under_the_clock_measured_nothing_and_the_run_goes_on
     machine.fails_in_process[1] = FrameError("1.jpg: no image")
     (frame, work, failed), (_, _, good) = machine.run([1, 2])
     assert (frame, work) == (1, "work 1")
-    assert (failed.stages, failed.frame_ns, failed.poses) == ({}, 0, None)
+    assert (failed.stages, failed.frame_ns, failed.found) == ({}, 0, None)
     assert failed.error == "1.jpg: no image"
     assert good.error is None
     assert good.frame_ns == 8, "nothing of the failed frame is booked to the next"

@@ -8,9 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import goldens
 import posemark
 from posemark.core.errors import UsageError
-from posemark.core.frame import Truth
 from posemark.core.spec import ModelSpec
-from posemark.core.whole_image import ScaledInput
 from posemark.models import all_models, collect, spec_of
 from posemark.nn import formula
 
@@ -59,7 +57,7 @@ def test_the_output_is_that_of_the_golden(name):
     network.load_state_dict(goldens.state_dict(folder), strict=True)
     with torch.inference_mode():
         outputs = network(goldens.network_input(golden))
-    names = OUTPUTS | {"output": spec_of(name).output}
+    names = OUTPUTS | {"output": spec_of(name).outputs[0].name}
     held = {ours: theirs for theirs, ours in names.items() if theirs in golden}
     assert held.keys() == outputs.keys()
     for ours, theirs in held.items():
@@ -67,14 +65,12 @@ def test_the_output_is_that_of_the_golden(name):
 
 
 def expected_shapes(spec):
-    """The shapes of a network's outputs: what its codec encodes for an input of input_hw."""
-    if spec.codec:
-        width, height = spec.output_wh
-        return {spec.output: (1, len(spec.skeleton.keypoints), height, width)}
-    whole = ScaledInput(1.0, spec.input_hw[::-1], np.array([[1.0, 0, 0], [0, 1, 0]]))
-    nobody = Truth(np.zeros((0, 17, 3)), np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool))
-    encoded = spec.grouping.encode(nobody, whole, False)
-    return {output: maps.shape for output, maps in encoded.items()}
+    """The shapes of the outputs that its codec reads, for an input of input_hw."""
+    height, width = spec.input_hw
+    return {
+        each.name: (1, each.channels, height // each.stride, width // each.stride)
+        for each in spec.outputs
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -83,12 +79,12 @@ def test_formula_weights_give_normal_outputs_and_a_batch_gives_what_single_crops
     formula.initialise(network)
     spec = spec_of(name)
     # Networks for whole images take any size; a small one is enough and far quicker.
-    shape = (2, 3, *(spec.input_hw if spec.codec else (128, 192)))
+    shape = (2, 3, *(spec.input_hw if spec.method.fixed_size else (128, 192)))
     pixels = np.random.default_rng(0).standard_normal(shape, np.float32)
     batch = torch.from_numpy(pixels)
     with torch.inference_mode():
-        together = network(batch)[spec_of(name).output]
-        alone = network(batch[1:])[spec_of(name).output]
+        together = network(batch)[spec.outputs[0].name]
+        alone = network(batch[1:])[spec.outputs[0].name]
     highest = together.abs().max()
     # fp16 ends at 65,504, and denormals would slow every layer after them.
     assert together.isfinite().all()
@@ -99,10 +95,9 @@ def test_formula_weights_give_normal_outputs_and_a_batch_gives_what_single_crops
 @pytest.mark.parametrize("name", NAMES)
 def test_metadata_is_complete_and_consistent(name):
     spec = spec_of(name)
-    if spec.codec:
+    if spec.method.fixed_size:
         assert name.endswith(f"-{spec.input_hw[0]}x{spec.input_hw[1]}")
-    assert (spec.convention and spec.codec) or (spec.sizing and spec.grouping)
-    starts = ("detected", "gt") if spec.codec else ("single", "multi")
+    starts = ("detected", "gt") if spec.approach == "top-down" else ("single", "multi")
     assert spec.paper.startswith("arXiv ")
     assert spec.origin.startswith("github.com/")
     tags = [w.tag for w in spec.weights]

@@ -152,7 +152,8 @@ def test_tinypose_weights_load_strictly_and_find_a_real_person():
     x, joints = person_crop(*spec.input_hw)
     with torch.no_grad():
         peaks = network(x)["heatmaps"][0].flatten(1).argmax(1).numpy()
-    found = np.stack([peaks % spec.output_wh[0], peaks // spec.output_wh[0]], 1) * spec.stride
+    width, _ = spec.method.output_wh(spec.input_wh)
+    found = np.stack([peaks % width, peaks // width], 1) * spec.codec.stride
     distance = np.linalg.norm(found - joints[:, :2], axis=1)[joints[:, 2] > 0]
     assert (distance < 13).mean() >= 0.9  # 13 pixels: 5 % of the crop's height
 

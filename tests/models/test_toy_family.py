@@ -26,7 +26,7 @@ FAMILY = '''
 from torch import nn
 
 from posemark.codecs.heatmap import Heatmap
-from posemark.core.spec import ModelSpec
+from posemark.core.spec import ModelSpec, TopDown
 from posemark.geometry.conventions import HRNET
 
 
@@ -51,8 +51,7 @@ MODELS = (
         licence="MIT",
         input_hw=(64, 48),
         build=ToyNet,
-        convention=HRNET,
-        codec=Heatmap("quarter"),
+        method=TopDown(HRNET, Heatmap("quarter")),
         parameters=961,
         macs=302_592,
     ),

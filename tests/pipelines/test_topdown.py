@@ -13,7 +13,7 @@ from posemark.codecs.heatmap import Heatmap
 from posemark.core.errors import FrameError
 from posemark.core.frame import Boxes, Frame, Truth
 from posemark.core.skeleton import COCO_17
-from posemark.core.spec import ModelSpec
+from posemark.core.spec import ModelSpec, TopDown
 from posemark.datasets.boxes import open_boxes
 from posemark.datasets.coco import Coco
 from posemark.geometry.affine import crop_affines
@@ -23,7 +23,7 @@ from posemark.measure.clock import STAGES
 from posemark.measure.loop import run_block
 from posemark.pipelines import topdown
 from posemark.pipelines.perfect_outputs import MATCH_IOU, matched_people
-from posemark.pipelines.topdown import JOINT_THRESHOLD, TopDown, suppress_doubles
+from posemark.pipelines.topdown import JOINT_THRESHOLD, TopDownPipeline, suppress_doubles
 
 SIZE_WH = (320, 240)
 CONVENTIONS = (HRNET, DARK, MMPOSE0)
@@ -49,7 +49,7 @@ class FakeSession:
         return {"heatmaps": np.stack(maps, 1) * np.float32(0.25)}
 
 
-def spec(convention=HRNET):
+def spec(convention=HRNET, codec=None):
     return ModelSpec(
         name="fake-256x192",
         family="Fake",
@@ -58,16 +58,15 @@ def spec(convention=HRNET):
         licence="",
         input_hw=(256, 192),
         build=lambda: None,
-        convention=convention,
-        codec=Heatmap("quarter"),
+        method=TopDown(convention, codec or Heatmap("quarter")),
         parameters=0,
         macs=0,
     )
 
 
 def pipeline(convention=HRNET, codec=None, flip=False, most=1, trained=True):
-    own = spec(convention)
-    return TopDown(own, FakeSession(), codec or own.codec, flip, most, trained)
+    own = spec(convention, codec)
+    return TopDownPipeline(own, own.method, FakeSession(), flip, most, trained)
 
 
 def encoded_picture():
@@ -91,7 +90,9 @@ def frame(boxes_xywh=BOXES, crowd=None, size_wh=SIZE_WH, read=encoded_picture):
     boxes = np.array(boxes_xywh, np.float64).reshape(-1, 4)
     points = np.array([person(rng, box) for box in boxes]).reshape(-1, 17, 3)
     crowd = np.zeros(len(boxes), bool) if crowd is None else np.array(crowd)
-    return Frame(1, "1.png", size_wh, read, Truth(points, boxes, boxes[:, 2] * boxes[:, 3], crowd))
+    return Frame(
+        1, "1.png", size_wh, read, Truth(points, boxes, boxes[:, 2] * boxes[:, 3], crowd, COCO_17)
+    )
 
 
 def boxes_of(boxes_xywh=BOXES, scores=None):
@@ -104,7 +105,7 @@ def ignore(stage):
 
 
 def run(line, boxes=None, one=None):
-    return line.process(line.prepare(one or frame(), boxes or boxes_of()), ignore)
+    return line.process(line.prepare(one or frame(), boxes or boxes_of()), ignore).poses
 
 
 def assert_same_poses(a, b):
@@ -138,7 +139,7 @@ def test_batches_hold_no_more_than_allowed_and_are_prepared_before_the_clock(mos
     work = line.prepare(frame(), boxes_of())
     assert line.session.prepared == [(size, 3, 256, 192) for size in sizes]
     assert line.session.batches == []
-    assert_same_poses(line.process(work, ignore), run(pipeline()))
+    assert_same_poses(line.process(work, ignore).poses, run(pipeline()))
     assert [len(batch) for batch in line.session.batches] == sizes
 
 
@@ -192,7 +193,7 @@ def test_a_frame_without_boxes_has_no_poses_but_every_stage(people, most, flip, 
     assert timed.stages["preprocess"] == timed.stages["infer"] == 0
     assert timed.stages["decode"] > 0
     assert line.session.batches == []
-    for poses in (timed.poses, line.perfect(work.frame, nobody)):
+    for poses in (timed.found.poses, line.perfect(work.frame, nobody)):
         assert len(poses) == 0
         assert poses.keypoints_xy.shape == (0, 17, 2)
         assert poses.keypoint_scores.shape == (0, 17)
@@ -211,7 +212,7 @@ def test_a_broken_image_is_found_under_the_clock_and_named():
 def test_an_untrained_network_still_runs_and_what_it_says_is_not_used():
     line = pipeline(trained=False)
     work = line.prepare(frame(), boxes_of())
-    poses = line.process(work, ignore)
+    poses = line.process(work, ignore).poses
     assert len(line.session.batches) == 3
     assert_same_poses(poses, line.perfect(work.frame, work.boxes))
 
@@ -307,10 +308,10 @@ def test_crowds_and_loose_boxes_show_nobody():
 def test_the_person_score_is_the_box_score_times_the_mean_of_the_sure_joints():
     joints = np.zeros((1, 17, 3))
     joints[0, :5, 2] = [0.9, 0.5, 0.2, 0.1, 0.19]
-    (score,) = suppress_doubles(joints, np.array([0.5]), np.ones(1), COCO_17.sigmas).scores
+    (score,) = suppress_doubles(joints, np.array([0.5]), np.ones(1), COCO_17).scores
     assert score == pytest.approx(0.5 * (0.9 + 0.5) / 2), "0.2 itself does not count"
     joints[..., 2] = 0.2
-    (score,) = suppress_doubles(joints, np.array([0.5]), np.ones(1), COCO_17.sigmas).scores
+    (score,) = suppress_doubles(joints, np.array([0.5]), np.ones(1), COCO_17).scores
     assert score == 0
 
 
@@ -319,7 +320,7 @@ def test_of_doubles_the_better_stays_and_poses_come_best_first():
     near = np.concatenate([rng.random((17, 2)) * 100, np.full((17, 1), 0.8)], 1)
     people = np.stack([near, np.add(near, (0.1, 0, 0)), np.add(near, (500, 0, 0))])
     areas = np.full(3, 100.0**2)
-    poses = suppress_doubles(people, np.array([0.3, 0.6, 0.9]), areas, COCO_17.sigmas)
+    poses = suppress_doubles(people, np.array([0.3, 0.6, 0.9]), areas, COCO_17)
     np.testing.assert_allclose(poses.scores, [0.8 * 0.9, 0.8 * 0.6])
     np.testing.assert_allclose(poses.keypoints_xy, people[[2, 1], :, :2])
 
@@ -327,9 +328,9 @@ def test_of_doubles_the_better_stays_and_poses_come_best_first():
 def test_doubles_are_judged_by_the_area_of_the_padded_crop(monkeypatch):
     seen = []
 
-    def watched(keypoints_xys, box_scores, areas, sigmas):
+    def watched(keypoints_xys, box_scores, areas, skeleton):
         seen.append(areas)
-        return suppress_doubles(keypoints_xys, box_scores, areas, sigmas)
+        return suppress_doubles(keypoints_xys, box_scores, areas, skeleton)
 
     monkeypatch.setattr(topdown, "suppress_doubles", watched)
     # 3:4 crops around 70 x 150 and 90 x 60, a quarter larger on each side.
@@ -390,7 +391,7 @@ def test_rescoring_and_suppression_leave_the_official_results(family, convention
     kept = 0
     for image_id in np.unique(ids):
         at = ids == image_id
-        poses = suppress_doubles(people[at], rows[at, 5], rows[at, 4], COCO_17.sigmas)
+        poses = suppress_doubles(people[at], rows[at, 5], rows[at, 4], COCO_17)
         results = [r for r in run["results"] if r["image_id"] == image_id]
         results.sort(key=lambda r: -r["score"])
         expected = np.array(_column(results, "keypoints")).reshape(-1, 17, 3)

@@ -13,14 +13,14 @@ from posemark.geometry.crop import decode_bgr
 from posemark.measure.clock import STAGES
 from posemark.measure.loop import run_block
 from posemark.models import all_models
-from posemark.pipelines.whole_image import MOST_INPUT_PIXELS, BottomUp
+from posemark.pipelines.whole_image import MOST_INPUT_PIXELS, WholeImagePipeline
 
 SPECS = [spec for spec in all_models().values() if spec.approach == "bottom-up"]
 NOBODY = Boxes(np.zeros((0, 4)), np.zeros(0))
 VARIANTS = [
     pytest.param(spec, scales, id=f"{spec.name}-{'multi' if len(scales) > 1 else 'single'}")
     for spec in SPECS
-    for scales in spec.scale_sets
+    for scales in spec.method.scale_sets
 ]
 
 
@@ -38,8 +38,8 @@ class Silent:
     def infer(self, batch):
         self.shapes.append(batch.shape)
         empty = frames(0)[0]
-        scaled = self.spec.sizing.inputs(empty.size_wh, ONE_SCALE)[0]
-        outputs = self.spec.grouping.encode(empty.truth, scaled, False)
+        scaled = self.spec.method.sizing.inputs(empty.size_wh, ONE_SCALE)[0]
+        outputs = self.spec.codec.encode(empty.truth, scaled, False)
         ratio = np.array(batch.shape[2:]) / np.array(scaled.size_wh[::-1])
         return {
             name: np.zeros((1, maps.shape[1], *(maps.shape[2:] * ratio).astype(int)), np.float32)
@@ -53,7 +53,7 @@ def frames(people):
 
 
 def pipeline(spec, scales=ONE_SCALE, flip=False, trained=False):
-    return BottomUp(spec, Silent(spec), spec.sizing, spec.grouping, scales, flip, trained)
+    return WholeImagePipeline(spec, spec.method, Silent(spec), scales, flip, trained)
 
 
 @pytest.mark.parametrize(("spec", "scales"), VARIANTS)
@@ -63,8 +63,8 @@ def test_perfect_outputs_give_the_true_people_back(spec, scales, flip):
     line = pipeline(spec, scales, flip)
     for frame in frames(1)[:4]:
         poses = line.perfect(frame, NOBODY)
-        base = next(s for s in spec.sizing.inputs(frame.size_wh, scales) if s.scale == 1)
-        cell = spec.stride / base.affine[0, 0]
+        base = next(s for s in spec.method.sizing.inputs(frame.size_wh, scales) if s.scale == 1)
+        cell = spec.outputs[0].stride / base.affine[0, 0]
         truth = frame.truth.keypoints_xyv[0]
         assert len(poses) >= 1
         off = np.abs(poses.keypoints_xy - truth[:, :2]).max(-1)
@@ -79,13 +79,11 @@ def test_perfect_outputs_give_the_true_people_back(spec, scales, flip):
 def test_every_stage_is_booked_and_every_scale_is_run_largest_first(spec, scales):
     line = pipeline(spec, scales, flip=True, trained=True)
     frame = frames(1)[0]
-    ((_, work, timed),) = run_block(
-        iter([frame]), lambda f: line.prepare(f, NOBODY), line.process, 1
-    )
+    ((_, _, timed),) = run_block(iter([frame]), lambda f: line.prepare(f, NOBODY), line.process, 1)
     assert tuple(timed.stages) == STAGES
     assert timed.stages["infer"] > 0
-    assert len(timed.poses) == line.people(work, timed.poses) == 0
-    sizes = [s.size_wh[::-1] for s in spec.sizing.inputs(frame.size_wh, scales)]
+    assert len(timed.found.poses) == timed.found.load == 0
+    sizes = [s.size_wh[::-1] for s in spec.method.sizing.inputs(frame.size_wh, scales)]
     expected = [(1, 3, *size) for size in sizes for _ in ("image", "mirrored")]
     assert line.session.shapes == expected
     assert set(line.session.prepared) == set(expected)
@@ -96,7 +94,7 @@ def test_every_stage_is_booked_and_every_scale_is_run_largest_first(spec, scales
 def test_without_trained_weights_the_codec_reads_perfect_outputs(spec):
     line = pipeline(spec)
     frame = frames(1)[0]
-    poses = line.process(line.prepare(frame, NOBODY), lambda stage: None)
+    poses = line.process(line.prepare(frame, NOBODY), lambda stage: None).poses
     expected = line.perfect(frame, NOBODY)
     np.testing.assert_array_equal(poses.keypoints_xy, expected.keypoints_xy)
     assert len(poses) >= 1
@@ -105,7 +103,7 @@ def test_without_trained_weights_the_codec_reads_perfect_outputs(spec):
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)
 def test_an_empty_scene_has_no_poses(spec):
     line = pipeline(spec)
-    poses = line.process(line.prepare(frames(0)[0], NOBODY), lambda stage: None)
+    poses = line.process(line.prepare(frames(0)[0], NOBODY), lambda stage: None).poses
     assert poses.keypoints_xy.shape == (0, 17, 2)
 
 
@@ -115,7 +113,7 @@ def test_a_rescorer_judges_poses_in_image_pixels():
             self.people = people
             return scores / 2
 
-    spec = next(s for s in SPECS if s.rescoring)
+    spec = next(s for s in SPECS if s.method.rescoring)
     plain, judged = pipeline(spec), replace(pipeline(spec), rescorer=Halving())
     frame = frames(3)[0]
     expected, poses = plain.perfect(frame, NOBODY), judged.perfect(frame, NOBODY)
@@ -139,7 +137,7 @@ def test_a_part_that_was_not_found_lies_at_minus_1_in_the_image(spec):
 def test_an_image_whose_input_would_be_enormous_is_a_frame_error(spec):
     frame = replace(frames(1)[0], size_wh=(65500, 10))
     line = pipeline(spec)
-    largest = spec.sizing.inputs(frame.size_wh, ONE_SCALE)[0].size_wh
+    largest = spec.method.sizing.inputs(frame.size_wh, ONE_SCALE)[0].size_wh
     if largest[0] * largest[1] <= MOST_INPUT_PIXELS:
         assert spec.family == "OpenPose", "whose width is bounded"
         return

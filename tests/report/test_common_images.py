@@ -114,7 +114,7 @@ def test_what_is_drawn_listed_and_recommended_is_the_ap_over_common_images():
     assert [chart_marks.mark(row)["ap"] for row in (good, quick)] == pytest.approx([72, 68])
     assert chart_marks.mark(quick)["ap_low"] == pytest.approx(66)
     assert chart_marks.mark(quick)["ap_text"].startswith(
-        "68.0 over the 40 images that all have; 75.0 "
+        "68.0 over the 40 images that all entries have; 75.0 "
     )
     assert [each.ap for each in candidates([good, quick])] == [0.72, 0.68]
     answer = recommend([good, quick], Wishes(max_ap_loss=1))

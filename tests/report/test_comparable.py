@@ -94,7 +94,7 @@ def test_an_incomparable_row_is_in_no_group_and_says_why(rows):
     rows[2] = report_rows.judged(rows[2], "incomparable", machine="another")
     assert entries(comparable.groups(rows)) == [["a", "b", "d", "e"]]
     assert comparable.reasons(rows) == [
-        f"{rows[2].entry} is compared with nothing: "
+        f"{rows[2].entry} is not compared with any other result: "
         "resumed in another environment: cores was 2, is 4."
     ]
 
@@ -169,7 +169,7 @@ def test_warnings_tell_reasons_flips_doubts_and_flaws_in_this_order(rows):
     machines, flips, contended, broken = common_settings.warnings(rows)
     assert machines.startswith("Speeds of several machines")
     assert flips.startswith("Rows with and without flip test")
-    assert contended == "Speed contended, other work took the machine's time: b."
+    assert contended == "Speed contended, other programs used the machine's time: b."
     assert broken.endswith("the run stopped early.")
 
 

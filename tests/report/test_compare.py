@@ -92,7 +92,7 @@ def test_a_proven_change_too_small_to_mean_anything_is_none(pair):
     change = pair(blocks(steady()), blocks(steady(1.015)))
     assert change.time.low > 1
     assert change.call == "no change"
-    assert "proven, but below 2%" in change.why[0]
+    assert "significant, but below 2%" in change.why[0]
 
 
 def test_noise_wider_than_the_margin_is_inconclusive(pair):
@@ -114,7 +114,7 @@ def test_load_that_comes_and_goes_leaves_the_sentinel_where_it_was_and_decides_n
     assert change.sentinel == 1
     assert change.verdicts[side].kind == "contended"
     assert change.call == "inconclusive"
-    assert "not left to the entry" in change.why[0]
+    assert "the machine was disturbed" in change.why[0]
     comparison = Comparison((change,), (), ())
     assert compare.slower_by(comparison, 0.05) == []
     assert compare.undecided(comparison, 0.05) == [change.entry]
@@ -168,7 +168,7 @@ def test_a_killed_run_is_compared_over_what_it_finished(pair):
     whole = blocks(steady())
     change = pair(whole, blocks(steady(1.1))[:30], new_options={"killed": True})
     assert (change.call, change.frames, change.unpaired) == ("slower", 30 * FRAMES, (80, 0))
-    assert any("80 frames without a partner" in line for line in compare.remarks(change))
+    assert any("80 frames in only one of the runs" in line for line in compare.remarks(change))
 
 
 def test_frames_that_a_camera_dropped_have_no_partner(pair):
@@ -186,7 +186,7 @@ def replace_skipped(line):
 def test_no_image_in_both_is_incomparable(pair):
     other = [[records.frame(1000 + line.image_id, 10**7) for line in b] for b in blocks(steady())]
     change = pair(blocks(steady()), other)
-    assert (change.call, change.why) == ("incomparable", ("No image was measured in both.",))
+    assert (change.call, change.why) == ("incomparable", ("No image was measured in both runs.",))
     assert (change.time, change.ratio, change.fps) == (None, None, None)
 
 
@@ -260,7 +260,7 @@ def test_a_machine_in_another_state_takes_the_call_away(pair, factor, sentinel, 
     change = pair(blocks(steady()), blocks(steady(factor)), new_options=moved(sentinel))
     assert change.sentinel == pytest.approx(1 + sentinel)
     assert change.call == call
-    told = {"inconclusive": "changed by {}: the machine was not the same"}
+    told = {"inconclusive": "changed by {}: the machine was not in the same state"}
     words = told.get(call, "changed by {}, which is less").format(compare.signed(1 + sentinel))
     assert words in change.why[0] if abs(sentinel) > 0.03 else change.why == ()
 

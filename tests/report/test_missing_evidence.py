@@ -47,7 +47,7 @@ def test_twice_too_wide_needs_four_times_the_blocks():
 def test_a_disturbed_speed_is_measured_anew(kind):
     found = need(row(kind, 50, 50, 0.01))
     assert found.anew == kind
-    assert words(found) == f"{kind}; to be measured anew with nothing else running"
+    assert words(found) == f"{kind}; measure it again with nothing else running"
 
 
 @pytest.mark.parametrize(

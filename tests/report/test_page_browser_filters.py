@@ -249,7 +249,7 @@ def test_entries_are_chosen_in_the_table_by_keyboard_and_compared(browser, page)
     from selenium.webdriver.common.keys import Keys
 
     opened(browser, page)
-    assert "None is chosen" in text(browser, "#picked")
+    assert "No entry is chosen" in text(browser, "#picked")
     for place in (21, 0):
         find(browser, f"tr[data-entry='{place}'] button").send_keys(Keys.ENTER)
         settled(browser)

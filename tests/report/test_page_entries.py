@@ -73,7 +73,7 @@ def test_a_card_tells_what_is_known_and_leaves_out_the_rest():
     assert card["pose FPS"].endswith("95% over 42 blocks)")
     assert "flip test; HRNet README" in card["published AP"]
     bare = dict(facts.facts(report_rows.row(ap_published=None, peak_memory=None, energy_mj=None)))
-    assert not {"AP", "published AP", "peak memory", "energy a frame", "remarks"} & set(bare)
+    assert not {"AP", "published AP", "peak memory", "energy per frame", "remarks"} & set(bare)
 
 
 def test_a_card_of_a_paced_run_tells_what_the_camera_lost():

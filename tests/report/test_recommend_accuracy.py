@@ -88,7 +88,10 @@ def test_too_few_images_decide_nothing_but_which_was_best_here():
     best = entry("best@gt", (0.75,), ap_images=4)
     assert answers([best, few], max_ap_loss=10) == {"best@gt": "fits", "few@gt": "undecided"}
     (found,) = recommend([best, few], Wishes(max_ap_loss=10)).undecided
-    assert found.why == "AP 70.0, 5.0 below the best, from too few images with people to tell"
+    assert (
+        found.why
+        == "AP 70.0, 5.0 below the best, but over too few images with people to be certain"
+    )
     assert found.command.endswith(" --limit 40")
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import made_records as records
 import report_rows
+from posemark.core.skeleton import COCO_17
 from posemark.report.recommend.answer import Wishes, recommend
 from posemark.score.ap_bootstrap import resampled_aps
 from posemark.score.coco import judge
@@ -49,7 +50,7 @@ def _found(annotation, pixels, hard, chance):
 def true_aps():
     truth, found = world()
     return {
-        name: judge(truth, results, range(POPULATION)).figures["AP"]
+        name: judge(truth, results, range(POPULATION), COCO_17.sigmas).figures["AP"]
         for name, results in found.items()
     }
 
@@ -59,7 +60,7 @@ def measured(images):
     truth, found = world()
     rows = []
     for name, results in found.items():
-        judged = judge(truth, results, images)
+        judged = judge(truth, results, images, COCO_17.sigmas)
         changes = {"entry": name, "ap_draws": resampled_aps(judged), "ap_images": len(images)}
         rows.append(report_rows.row(letter=None, ap=judged.figures, images="same", **changes))
     return rows

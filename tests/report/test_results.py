@@ -382,7 +382,7 @@ def test_annotations_of_other_images_are_refused(tmp_path):
 
 def test_a_place_where_nothing_is_ends_the_reading(tmp_path):
     path_of(tmp_path, [frame(1, 1, 100)])
-    with pytest.raises(RecordError, match="nothing is there"):
+    with pytest.raises(RecordError, match="no such file or folder"):
         load_rows([tmp_path, tmp_path / "typo"], left_out=print)
 
 

@@ -97,10 +97,10 @@ def test_the_evidence_of_a_valid_speed_tells_what_was_looked_at():
     assert "other processes took 1.0% of the machine" in text
     assert "sentinel 9.0" in text
     assert "hottest sensor 61 °C" in text
-    assert "preempted 10.0 times a frame" in text
+    assert "preempted 10.0 times per frame" in text
     assert "0 thermal throttle events" in text
     assert "limit" not in text
-    assert "does not tell" not in text
+    assert "does not report" not in text
 
 
 @pytest.mark.parametrize("name", QUIET)
@@ -113,7 +113,7 @@ def test_what_a_platform_does_not_tell_is_said():
     found = judged(run(**dict.fromkeys(QUIET)))
     assert found.kind == "valid"
     assert found.evidence[-1] == (
-        "this platform does not tell: other processes' CPU time, stolen CPU time, clock, "
+        "this platform does not report: other processes' CPU time, stolen CPU time, clock, "
         "temperature, thermal throttling"
     )
 
@@ -309,7 +309,7 @@ def test_another_protocol_is_compared_with_nothing():
     found = judged(record(run().blocks, protocol=PROTOCOL + 1))
     assert found.kind == "incomparable"
     assert found.evidence[0] == (
-        f"measured by protocol {PROTOCOL + 1}, this is protocol {PROTOCOL}"
+        f"measured by protocol {PROTOCOL + 1}, but this version uses protocol {PROTOCOL}"
     )
 
 
@@ -344,5 +344,5 @@ def test_every_verdict_has_its_words():
 def test_pages_read_from_disk_are_told_as_memory_pressure():
     found = judged(run(major_faults=12))
     assert found.kind == "valid"
-    assert "memory pressure: 4.00 pages from disk a frame" in found.evidence
+    assert "memory pressure: 4.00 pages read from disk per frame" in found.evidence
     assert "memory pressure" not in " ".join(judged(run(major_faults=3)).evidence)

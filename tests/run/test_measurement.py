@@ -18,7 +18,8 @@ from posemark.measure import loop
 from posemark.measure.clock import STAGES
 from posemark.models import spec_of
 from posemark.records import files
-from posemark.report.results import POSE_STAGES, load_rows
+from posemark.report.result_row import POSE_STAGES
+from posemark.report.results import load_rows
 from posemark.run import measurement
 from posemark.run.plan import Options, plan
 from posemark.run.prepare import prepare_job
@@ -603,8 +604,8 @@ def test_mistakes_are_found_before_anything_is_measured(error, changes, tmp_path
 def test_openpose_takes_either_of_its_own_builds_and_no_heatmap_decoder():
     own = prepared(name="openpose-body25")
     cpu = prepared(name="openpose-body25", codec="paf:cpu")
-    assert (own.decoder, own.codec.build) == ("paf:gpu", "gpu")
-    assert (cpu.decoder, cpu.codec.build) == ("paf:cpu", "cpu")
+    assert (own.decoder, own.spec.codec.build) == ("paf:gpu", "gpu")
+    assert (cpu.decoder, cpu.spec.codec.build) == ("paf:cpu", "cpu")
     assert cpu.key == "openpose-body25@single+pafcpu"
     with pytest.raises(UsageError, match=r"openpose-body25.*Expected paf:gpu or paf:cpu"):
         prepared(name="openpose-body25", codec="quarter")

@@ -35,7 +35,7 @@ def variants_of(model):
     spec = all_models()[model]
     if spec.approach == "top-down":
         return ["detected", "gt"]
-    return ["single", "multi"][: len(spec.scale_sets)]
+    return ["single", "multi"][: len(spec.method.scale_sets)]
 
 
 def test_the_suite_of_all_has_every_model_in_every_variant():

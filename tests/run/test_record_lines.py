@@ -7,27 +7,28 @@ import numpy as np
 import pytest
 
 from posemark.core.frame import Poses
+from posemark.core.skeleton import COCO_17
 from posemark.measure.clock import STAGES
 from posemark.measure.loop import Timed
+from posemark.pipelines import Found
 from posemark.records import schema
 from posemark.run.record_lines import frame_line
 
-WORK = SimpleNamespace(boxes=SimpleNamespace(dropped=0))
 FRAME = SimpleNamespace(image_id=7)
 
 
 def line(poses, trained=True):
-    pipeline = SimpleNamespace(
-        trained=trained, people=lambda work, found: len(found), pixels=lambda work: 0
-    )
-    timed = Timed(dict.fromkeys(STAGES, 1), 5, poses)
-    return frame_line(FRAME, WORK, timed, pipeline, None)
+    pipeline = SimpleNamespace(trained=trained, pixels=lambda work: 0)
+    timed = Timed(dict.fromkeys(STAGES, 1), 5, Found(poses, load=2, dropped=1))
+    made = frame_line(FRAME, object(), timed, pipeline, None)
+    assert made.error or (made.boxes, made.dropped) == (2, 1)
+    return made
 
 
 def poses(x=1.0, score=0.5, person=0.5):
     points, scores = np.ones((2, 17, 2)), np.full((2, 17), 0.5)
     points[1, 3, 0], scores[1, 3] = x, score
-    return Poses(points, scores, np.array([0.9, person]))
+    return Poses(points, scores, np.array([0.9, person]), COCO_17)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e10])

@@ -9,9 +9,10 @@ from posemark.core.errors import DataError, UsageError
 from posemark.core.spec import Entry
 from posemark.datasets.sample import Sample
 from posemark.models import spec_of
+from posemark.pipelines.build import network_inputs
 from posemark.records import files
 from posemark.run import calibration
-from posemark.run.build import build_pipeline
+from posemark.run.build import build_estimator
 from posemark.run.plan import Options, plan
 from posemark.run.prepare import prepare_job
 from runs import run_one
@@ -59,8 +60,8 @@ def test_maps_are_those_of_eager_torch_on_every_crop():
     maps = []
     for asked in ({}, {"runtime": "openvino"}, {"layout": "channels-last"}):
         job = prepared(**asked)
-        line = build_pipeline(job)
-        batch = calibration.topdown.network_input(line.spec, picture(frame), job.boxes.of(frame))
+        line = build_estimator(job).pipeline
+        (batch,) = network_inputs(line.spec, picture(frame), job.boxes.of(frame))
         maps.append(line.session.infer(batch)["heatmaps"])
     scale = np.abs(maps[0]).max()
     for ours in maps[1:]:
@@ -125,12 +126,12 @@ def test_data_to_calibrate_with_that_cannot_be_read_is_refused_before_anything_i
 def test_calibration_shows_the_network_what_a_run_would(model, monkeypatch):
     monkeypatch.setattr(calibration, "FRAMES", 3)
     spec, scales = spec_of(model), (1.0,)
-    entry = Entry(model, "gt" if spec.codec else "none", None, scales)
+    entry = Entry(model, "gt" if spec.convention else "none", None, scales)
     chosen = calibration.calibration(spec, entry, "sample")
     batches = list(chosen.batches())
     assert chosen.name.startswith("sample:")
     assert {batch.shape[:2] for batch in batches} == {(1, 3)}
-    if spec.codec:
+    if spec.method.fixed_size:
         assert {batch.shape[2:] for batch in batches} == {spec.input_hw}
         assert len(batches) >= 3
     else:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from posemark.core.skeleton import COCO_17
 from posemark.score import ap_bootstrap
 from posemark.score.ap_bootstrap import (
     FEWEST_IMAGES,
@@ -35,7 +36,7 @@ def ap_of_each_once(judged, truth):
 @pytest.mark.parametrize("seed", range(8))
 def test_every_image_once_is_the_ap_of_the_evaluation(seed, digits):
     truth, results = case(seed, digits)
-    judged = judge(truth, results, ids(truth))
+    judged = judge(truth, results, ids(truth), COCO_17.sigmas)
     assert ap_of_each_once(judged, truth) == pytest.approx(judged.figures["AP"], abs=1e-9)
     assert 0 < judged.figures["AP"] < 1, "the made-up case decides something"
 
@@ -56,20 +57,22 @@ def copies(truth, results, times):
 def test_any_draw_is_the_ap_of_an_evaluation_of_the_drawn_images(seed):
     truth, results = case(seed)
     images = len(truth["images"])
-    curve = Curve.of(judge(truth, results, ids(truth)))
+    curve = Curve.of(judge(truth, results, ids(truth), COCO_17.sigmas))
     draws = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), 5)
     found = curve.aps(draws)
     anew = [copies(truth, results, times) for times in draws]
-    assert found == pytest.approx([evaluate(t, r, ids(t))["AP"] for t, r in anew], abs=1e-9)
+    assert found == pytest.approx(
+        [evaluate(t, r, ids(t), COCO_17.sigmas)["AP"] for t, r in anew], abs=1e-9
+    )
     assert np.ptp(found) > 0.01, "the draws differ"
 
 
 def test_a_false_detection_beyond_all_sizes_is_ignored_as_the_evaluation_does():
     truth, results = case(0)
     enormous = made_up.prediction(7, np.linspace(0, 2e5, 34).reshape(17, 2), 0.999)
-    judged = judge(truth, [*results, enormous], ids(truth))
+    judged = judge(truth, [*results, enormous], ids(truth), COCO_17.sigmas)
     assert ap_of_each_once(judged, truth) == pytest.approx(judged.figures["AP"], abs=1e-9)
-    assert judged.figures["AP"] == evaluate(truth, results, ids(truth))["AP"]
+    assert judged.figures["AP"] == evaluate(truth, results, ids(truth), COCO_17.sigmas)["AP"]
 
 
 def plain_ap(judged, times):
@@ -113,7 +116,7 @@ def test_all_draws_at_once_are_to_the_last_bit_what_the_plain_way_gives(
 ):
     monkeypatch.setattr(ap_bootstrap, "_NUMBERS", numbers)
     truth, results = images_with_and_without(np.random.default_rng(seed), digits)
-    judged = judge(truth, results, ids(truth))
+    judged = judge(truth, results, ids(truth), COCO_17.sigmas)
     curve, images = Curve.of(judged), len(truth["images"])
     draws = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), 20)
     draws = draws[draws @ curve.people > 0]
@@ -124,7 +127,7 @@ def test_all_draws_at_once_are_to_the_last_bit_what_the_plain_way_gives(
 
 def test_without_any_detection_every_draw_is_zero_and_without_any_draw_there_is_none():
     truth, _ = images_with_and_without(np.random.default_rng(0), 6)
-    curve = Curve.of(judge(truth, [], ids(truth)))
+    curve = Curve.of(judge(truth, [], ids(truth), COCO_17.sigmas))
     each = np.ones((3, len(truth["images"])), int)
     assert curve.aps(each).tolist() == [0, 0, 0]
     assert curve.aps(each[:0]).tolist() == []
@@ -149,21 +152,21 @@ def people_everywhere(images, rng, looseness):
 
 
 def interval_of(truth, results, **options):
-    return ap_interval(resampled_aps(judge(truth, results, ids(truth))), **options)
+    return ap_interval(resampled_aps(judge(truth, results, ids(truth), COCO_17.sigmas)), **options)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_interval_holds_the_ap_and_is_the_same_each_time(seed):
     truth, results = people_everywhere(40, np.random.default_rng(seed), 0.1)
     low, high = interval_of(truth, results)
-    assert 0 < low < evaluate(truth, results, ids(truth))["AP"] < high < 1
+    assert 0 < low < evaluate(truth, results, ids(truth), COCO_17.sigmas)["AP"] < high < 1
     assert interval_of(truth, results) == (low, high)
 
 
 def test_more_images_and_a_lower_level_make_it_narrower():
     truth, results = people_everywhere(160, np.random.default_rng(1), 0.1)
     some = [image for image in ids(truth) if image <= 20]
-    wide = np.diff(ap_interval(resampled_aps(judge(truth, results, some))))
+    wide = np.diff(ap_interval(resampled_aps(judge(truth, results, some, COCO_17.sigmas))))
     narrow = np.diff(interval_of(truth, results))
     assert 2 < wide / narrow < 5, "about the root of eight"
     assert np.diff(interval_of(truth, results, level=0.5)) < 0.6 * narrow
@@ -171,10 +174,10 @@ def test_more_images_and_a_lower_level_make_it_narrower():
 
 def test_it_covers_the_ap_of_all_images_about_as_often_as_it_says():
     truth, results = people_everywhere(400, np.random.default_rng(2), 0.1)
-    true_ap = evaluate(truth, results, ids(truth))["AP"]
+    true_ap = evaluate(truth, results, ids(truth), COCO_17.sigmas)["AP"]
     covered = 0
     for first in range(1, 401, 20):
-        judged = judge(truth, results, range(first, first + 20))
+        judged = judge(truth, results, range(first, first + 20), COCO_17.sigmas)
         low, high = ap_interval(resampled_aps(judged))
         covered += low <= true_ap <= high
     assert 15 <= covered <= 20
@@ -221,8 +224,8 @@ def noisier(truth, results, rng):
 def test_the_difference_of_two_on_the_same_images_is_known_better_than_either():
     rng = np.random.default_rng(4)
     truth, results = people_everywhere(60, rng, 0.1)
-    one = judge(truth, results, ids(truth))
-    other = judge(truth, noisier(truth, results, rng), ids(truth))
+    one = judge(truth, results, ids(truth), COCO_17.sigmas)
+    other = judge(truth, noisier(truth, results, rng), ids(truth), COCO_17.sigmas)
     pair = [resampled_aps(each) for each in (one, other)]
     low, high = difference_interval(*pair)
     assert low < one.figures["AP"] - other.figures["AP"] < high
@@ -233,8 +236,8 @@ def test_the_difference_of_two_on_the_same_images_is_known_better_than_either():
 
 def test_no_difference_where_one_has_too_few_images():
     truth, results = people_everywhere(12, np.random.default_rng(0), 0.1)
-    known = resampled_aps(judge(truth, results, ids(truth)))
-    few = resampled_aps(judge(truth, results, ids(truth)[:9]))
+    known = resampled_aps(judge(truth, results, ids(truth), COCO_17.sigmas))
+    few = resampled_aps(judge(truth, results, ids(truth)[:9], COCO_17.sigmas))
     assert few == ()
     assert difference_interval(known, few) is None
     assert difference_interval(few, few) is None

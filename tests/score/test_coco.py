@@ -29,6 +29,7 @@ def frame(image_id, people, size_wh=(640, 480)):
         np.array([p[1] for p in people], np.float64).reshape(-1, 4),
         np.array([p[2] for p in people], np.float64),
         np.array([p[3] for p in people], bool),
+        COCO_17,
     )
     return Frame(image_id, f"{image_id}.jpg", size_wh, no_bytes, truth)
 
@@ -108,10 +109,15 @@ def test_all_six_numbers_are_those_of_pycocotools(seed, digits):
     every = [f.image_id for f in frames]
     for image_ids in (every, every[:7]):
         wanted = [r for r in results if r["image_id"] in image_ids]
-        ours, theirs = evaluate(truth, results, image_ids), referee(truth, wanted, image_ids)
+        ours, theirs = (
+            evaluate(truth, results, image_ids, COCO_17.sigmas),
+            referee(truth, wanted, image_ids),
+        )
         assert tuple(ours) == NAMES
         assert ours == pytest.approx(theirs, abs=1e-6)
-    assert 0 < evaluate(truth, results, every)["AP"] < 1, "the made-up case decides something"
+    assert 0 < evaluate(truth, results, every, COCO_17.sigmas)["AP"] < 1, (
+        "the made-up case decides something"
+    )
 
 
 def of_first_key_points(number, truth, results):
@@ -166,7 +172,7 @@ def test_official_results_get_the_official_numbers(family, mode):
     golden = json.loads(goldens.path(f"{family}/coco_evaluate_256x192.json").read_text())
     truth, run = golden["annotations"], golden["modes"][mode]
     image_ids = [image["id"] for image in truth["images"]]
-    ours = evaluate(truth, run["results"], image_ids)
+    ours = evaluate(truth, run["results"], image_ids, COCO_17.sigmas)
     expected = {name: run["stats"][key] for name, key in zip(NAMES, OFFICIAL, strict=True)}
     assert ours == pytest.approx(expected, abs=1e-6)
 
@@ -190,19 +196,21 @@ def rng():
 
 def test_the_truth_itself_scores_one(rng):
     frames = one_each(rng)
-    found = evaluate(truth_json(frames), true_predictions(frames), [1, 2])
+    found = evaluate(truth_json(frames), true_predictions(frames), [1, 2], COCO_17.sigmas)
     assert found == pytest.approx(dict.fromkeys(NAMES, 1.0), abs=1e-9)
 
 
 def test_nobody_found_scores_zero(rng):
-    assert evaluate(truth_json(one_each(rng)), [], [1, 2]) == dict.fromkeys(NAMES, 0.0)
+    assert evaluate(truth_json(one_each(rng)), [], [1, 2], COCO_17.sigmas) == dict.fromkeys(
+        NAMES, 0.0
+    )
 
 
 @pytest.mark.parametrize("somebody_found", [True, False])
 def test_a_size_without_people_is_none_and_never_zero(rng, somebody_found):
     frames = one_each(rng, sides=(200, 250))
     results = true_predictions(frames) if somebody_found else []
-    found = evaluate(truth_json(frames), results, [1, 2])
+    found = evaluate(truth_json(frames), results, [1, 2], COCO_17.sigmas)
     assert found["APM"] is None
     assert found["APL"] == pytest.approx(float(somebody_found), abs=1e-9)
 
@@ -210,9 +218,9 @@ def test_a_size_without_people_is_none_and_never_zero(rng, somebody_found):
 def test_where_nobody_is_annotated_there_is_nothing_to_score(rng):
     results = [prediction(1, np.ones((17, 2)), 0.5)]
     for people in ([], [person(rng, visible=0)], [person(rng, visible=2, crowd=True)]):
-        assert evaluate(truth_json([frame(1, people)]), results, [1]) is None
-        assert evaluate(truth_json([frame(1, people)]), [], [1]) is None
-    assert evaluate(truth_json(one_each(rng)), results, []) is None
+        assert evaluate(truth_json([frame(1, people)]), results, [1], COCO_17.sigmas) is None
+        assert evaluate(truth_json([frame(1, people)]), [], [1], COCO_17.sigmas) is None
+    assert evaluate(truth_json(one_each(rng)), results, [], COCO_17.sigmas) is None
 
 
 def test_only_the_images_run_count(rng):
@@ -220,17 +228,19 @@ def test_only_the_images_run_count(rng):
     truth = truth_json(frames)
     first, second = true_predictions(frames)
     far_off = prediction(2, np.full((17, 2), 5000.0), 0.95)
-    assert evaluate(truth, [first], [1])["AP"] == pytest.approx(1)
-    assert evaluate(truth, [first, far_off], [1])["AP"] == pytest.approx(1)
-    assert evaluate(truth, [first, far_off], [1, 2])["AP"] < 0.6
-    assert evaluate(truth, [first, second], [1, 2])["AP"] == pytest.approx(1)
+    assert evaluate(truth, [first], [1], COCO_17.sigmas)["AP"] == pytest.approx(1)
+    assert evaluate(truth, [first, far_off], [1], COCO_17.sigmas)["AP"] == pytest.approx(1)
+    assert evaluate(truth, [first, far_off], [1, 2], COCO_17.sigmas)["AP"] < 0.6
+    assert evaluate(truth, [first, second], [1, 2], COCO_17.sigmas)["AP"] == pytest.approx(1)
 
 
 def test_scoring_changes_neither_truth_nor_results(rng):
     frames = one_each(rng)
     truth, results = truth_json(frames), true_predictions(frames)
     before = copy.deepcopy((truth, results))
-    assert evaluate(truth, results, [1, 2]) == evaluate(truth, results, [1, 2])
+    assert evaluate(truth, results, [1, 2], COCO_17.sigmas) == evaluate(
+        truth, results, [1, 2], COCO_17.sigmas
+    )
     assert (truth, results) == before
 
 

@@ -26,7 +26,7 @@ def accuracy(people, *results):
     """results: (key points xy, score) in the one image."""
     frames = [made_up.frame(1, people)]
     found = [made_up.prediction(1, xy, score) for xy, score in results]
-    return keypoint_accuracy(judge(truth_json(frames), found, [1]))
+    return keypoint_accuracy(judge(truth_json(frames), found, [1], COCO_17.sigmas))
 
 
 def test_the_truth_itself_is_exact():
@@ -107,5 +107,5 @@ def test_the_surest_detection_is_the_match_as_for_ap():
 def test_every_image_counts_by_its_people():
     frames = [made_up.frame(1, [somebody(100), somebody(300)]), made_up.frame(2, [somebody(100)])]
     found = [made_up.prediction(2, somebody(100)[0][:, :2], 0.9)]
-    judged = judge(truth_json(frames), found, [1, 2])
+    judged = judge(truth_json(frames), found, [1, 2], COCO_17.sigmas)
     assert keypoint_accuracy(judged) == pytest.approx(dict.fromkeys(NAMES, 1 / 3))

@@ -98,7 +98,9 @@ def test_matches_are_those_of_the_rule(monkeypatch, seed, digits, points, small)
 def test_areas_and_the_best_twenty_are_those_of_the_library():
     truth, results = case(2, 1)
     theirs = alone(truth, results, COCO_17.sigmas)
-    found = judge(truth, results, [image["id"] for image in truth["images"]]).matches.detections
+    found = judge(
+        truth, results, [image["id"] for image in truth["images"]], COCO_17.sigmas
+    ).matches.detections
     crowded = 0
     for at, image in enumerate(theirs.params.imgIds):
         all_of_them = theirs.dt_dataset.get(image, 1)

@@ -148,15 +148,18 @@ def test_with_trained_weights_and_truth_the_cost_is_ap_on_the_same_frames(tmp_pa
 
 def test_ap_is_by_the_sigmas_of_the_skeleton():
     frames = [frame for frame in Sample(12).frames() if len(frame.truth)]
+
+    def judged_by(factor):
+        sigmas = tuple(factor * sigma for sigma in COCO_17.sigmas)
+        skeleton = replace(COCO_17, sigmas=sigmas)
+        return [replace(f, truth=replace(f.truth, skeleton=skeleton)) for f in frames]
+
     found = []
     for frame in frames:
         points, people = frame.truth.keypoints_xyv[..., :2], len(frame.truth)
         shift = 0.06 * np.sqrt(frame.truth.areas)[:, None, None]
-        found.append(Poses(points + shift, np.ones((people, 17)), np.ones(people)))
-    narrow, usual, wide = (
-        benches._ap(frames, found, tuple(factor * sigma for sigma in COCO_17.sigmas))
-        for factor in (0.2, 1, 5)
-    )
+        found.append(Poses(points + shift, np.ones((people, 17)), np.ones(people), COCO_17))
+    narrow, usual, wide = (benches._ap(judged_by(factor), found) for factor in (0.2, 1, 5))
     assert narrow < usual < wide
 
 

@@ -11,24 +11,17 @@ import msgspec
 
 from posemark.cards import schema
 from posemark.cards.reading import read
-from posemark.codecs import paf
-from posemark.codecs.coordinates import Coordinates
-from posemark.codecs.heatmap import Heatmap
 from posemark.core.errors import CardError, CheckpointError, UsageError
 from posemark.core.model_file import Artefact, FileOutput
 from posemark.core.places import with_home
-from posemark.core.spec import Codec, Convention, ModelSpec, Pixels, Reported, Weights
-from posemark.geometry import conventions
-from posemark.geometry.fixed_height import FixedHeight
+from posemark.core.skeleton import COCO_17
+from posemark.core.spec import ModelSpec, Pixels, Reported, Weights
 from posemark.runtimes import onnx_file
 from posemark.runtimes.registry import FORMATS
 from posemark.weights import Checkpoint, cache_dir, sha256_of
 
 FOLDERS = "POSEMARK_ARTEFACTS"
 """The environment variable that names folders of models, joined as in PATH."""
-
-_CONVENTIONS = {c.name: c for c in (conventions.HRNET, conventions.DARK, conventions.MMPOSE0)}
-_LAYOUTS = {layout.name: layout for layout in (paf.COCO_18, paf.BODY_25)}
 
 
 def model_of(path: Path) -> ModelSpec:
@@ -60,7 +53,6 @@ def default_runtime(card: schema.Card) -> str:
 
 def with_artefact(card: schema.Card, artefact: Artefact) -> ModelSpec:
     """The card's model with this file."""
-    top_down = card.approach == "top-down"
     return ModelSpec(
         name=card.name,
         family=card.family,
@@ -71,14 +63,9 @@ def with_artefact(card: schema.Card, artefact: Artefact) -> ModelSpec:
         build=partial(_no_module, card.name),
         parameters=card.file.parameters,
         macs=card.file.macs,
-        convention=_convention(card),
-        codec=_codec(card) if top_down else None,
-        sizing=_sizing(card),
-        grouping=None if top_down else _grouping(card),
+        method=card.method,
         pixels=_pixels(card),
         weights=(_weights(card, artefact.sha256),),
-        output=artefact.output.name,
-        stride=_stride(card),
         artefact=artefact,
         card=digest(card),
     )
@@ -180,38 +167,9 @@ def _digest(card: schema.Card, artefact: Artefact) -> str:
 
 
 def _output(card: schema.Card) -> FileOutput:
-    name = paf.OUTPUT if isinstance(card.codec, schema.Paf) else "heatmaps"
-    points = isinstance(card.codec, schema.Coordinates)
-    return FileOutput(name, card.outputs.sources, card.outputs.order, points)
-
-
-def _convention(card: schema.Card) -> Convention | None:
-    if card.crop is None:
-        return None
-    return replace(_CONVENTIONS[card.crop.convention], padding=card.crop.padding)
-
-
-def _codec(card: schema.Card) -> Codec:
-    given = card.codec
-    if isinstance(given, schema.Heatmap):
-        return Heatmap(given.refine, given.sigma, given.kernel)
-    return Coordinates((card.input.size[1], card.input.size[0]))
-
-
-def _grouping(card: schema.Card) -> paf.Paf:
-    return paf.Paf(_LAYOUTS[card.codec.layout], card.codec.build)
-
-
-def _stride(card: schema.Card) -> int:
-    if isinstance(card.codec, schema.Heatmap):
-        return card.codec.stride
-    return paf.STRIDE if isinstance(card.codec, schema.Paf) else 1
-
-
-def _sizing(card: schema.Card) -> FixedHeight | None:
-    if card.image is None:
-        return None
-    return FixedHeight(card.input.size[0], card.image.multiple, card.image.width == "pad")
+    (output,) = card.method.codec.outputs(COCO_17)
+    points = output.form == "rows"
+    return FileOutput(output.name, card.outputs.sources, card.outputs.order, points)
 
 
 def _pixels(card: schema.Card) -> Pixels:

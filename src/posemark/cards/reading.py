@@ -79,8 +79,8 @@ def _reason(error: Exception) -> str:
 
 def _with_lower_digests(fields: dict[str, Any]) -> dict[str, Any]:
     """Some programs print digests in capitals; it is the same digest, and the same card."""
-    file = fields.get("file")
-    if isinstance(file, dict):
+    if isinstance(fields.get("file"), dict):
+        file: dict[str, Any] = fields["file"]
         for key in ("sha256", "data_sha256"):
             if isinstance(file.get(key), str):
                 file[key] = file[key].lower()

@@ -1,11 +1,16 @@
 """What a card may say. docs/add-a-model.md has a complete example."""
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
-from posemark.core.spec import Approach, BoxKind
+from posemark.codecs import coordinates, heatmap, paf
+from posemark.core.codec import CropCodec, GroupCodec
+from posemark.core.spec import Approach, BoxKind, TopDown, WholeImage
+from posemark.geometry import conventions
+from posemark.geometry.fixed_height import FixedHeight
 
 Count = Annotated[int, Meta(ge=1)]
 Byte = Annotated[int, Meta(ge=0, le=255)]
@@ -79,23 +84,45 @@ class Image(_Section, frozen=True):
 
 
 class Heatmap(_Section, frozen=True, tag="heatmap", tag_field="kind"):
-    """One map a key point. sigma: of the training targets, in cells."""
+    """One heatmap per keypoint. sigma: of the training targets, in cells."""
 
     refine: Literal["argmax", "quarter", "dark"] = "quarter"
     kernel: Literal[1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21] = 11
     sigma: Positive = 2.0
     stride: Count = 4
 
+    approach: ClassVar[Approach] = "top-down"
+
+    def method(self, card: "Card") -> TopDown:
+        """The way of the card's model."""
+        return card.top_down(heatmap.Heatmap(self.refine, self.sigma, self.kernel, self.stride))
+
 
 class Coordinates(_Section, frozen=True, tag="coordinates", tag_field="kind"):
     """Rows y, x, score, as shares of the input."""
 
+    approach: ClassVar[Approach] = "top-down"
+
+    def method(self, card: "Card") -> TopDown:
+        """The way of the card's model."""
+        return card.top_down(coordinates.Coordinates((card.input.size[1], card.input.size[0])))
+
 
 class Paf(_Section, frozen=True, tag="paf", tag_field="kind"):
-    """Part maps, background and part-affinity fields, at an eighth of the input."""
+    """Heatmaps of parts, background and part affinity fields, at an eighth of the input."""
 
     layout: Literal["coco", "body25"]
     build: Literal["gpu", "cpu"] = "gpu"
+
+    approach: ClassVar[Approach] = "bottom-up"
+
+    def method(self, card: "Card") -> WholeImage:
+        """The way of the card's model."""
+        return card.whole_image(paf.Paf(_LAYOUTS[self.layout], self.build))
+
+
+_LAYOUTS = {layout.name: layout for layout in (paf.COCO_18, paf.BODY_25)}
+_CONVENTIONS = {c.name: c for c in (conventions.HRNET, conventions.DARK, conventions.MMPOSE0)}
 
 
 class Outputs(_Section, frozen=True):
@@ -137,9 +164,29 @@ class Card(_Section, frozen=True):
     @property
     def approach(self) -> Approach:
         """What the codec implies."""
-        return "bottom-up" if isinstance(self.codec, Paf) else "top-down"
+        return self.codec.approach
 
     @property
     def variants(self) -> tuple[BoxKind, ...]:
         """The kinds of boxes that it can be run on."""
         return ("detected", "gt") if self.approach == "top-down" else ("none",)
+
+    @property
+    def method(self) -> TopDown | WholeImage:
+        """What the network sees and how its outputs are read."""
+        return self.codec.method(self)
+
+    def top_down(self, codec: CropCodec) -> TopDown:
+        """The way of a model with this codec; its section [crop] is there (reading.read)."""
+        if self.crop is None:
+            raise ValueError("a top-down card without the section [crop]")
+        convention = _CONVENTIONS[self.crop.convention]
+        return TopDown(replace(convention, padding=self.crop.padding), codec)
+
+    def whole_image(self, codec: GroupCodec) -> WholeImage:
+        """The way of a model with this codec; its section [image] is there (reading.read)."""
+        if self.image is None:
+            raise ValueError("a bottom-up card without the section [image]")
+        image = self.image
+        sizing = FixedHeight(self.input.size[0], image.multiple, image.width == "pad")
+        return WholeImage(sizing, codec)

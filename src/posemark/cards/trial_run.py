@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.codecs.coordinates import Coordinates
+from posemark.core.codec import Output
 from posemark.core.errors import UsageError
 from posemark.core.frame import Boxes, Frame
+from posemark.core.model_file import Artefact
 from posemark.core.spec import IMAGENET, ModelSpec, Pixels
 from posemark.datasets.sample import Sample
 from posemark.geometry.crop import decode_bgr
 from posemark.geometry.oks import oks_matrix
-from posemark.pipelines import topdown, whole_image
+from posemark.pipelines.build import Processing, network_inputs, pipeline_of
 from posemark.runtimes.model_file import FileSession, as_fed
 
 SCENES = 4
@@ -71,10 +72,8 @@ def _all_scenes() -> Iterator[Scene]:
 def _input(model: ModelSpec, scene: Scene) -> Maps:
     frame = scene.frame
     image = decode_bgr(frame.read(), frame.size_wh, frame.name)
-    if model.sizing:
-        (scaled,) = model.sizing.inputs(frame.size_wh, (1.0,))
-        return whole_image.network_input(model, image, scaled)
-    return topdown.network_input(model, image, scene.boxes)
+    (batch,) = network_inputs(model, image, scene.boxes)
+    return batch
 
 
 def raw_outputs(model: ModelSpec, session: FileSession, scene: Scene) -> Mapping[str, Maps]:
@@ -85,11 +84,23 @@ def raw_outputs(model: ModelSpec, session: FileSession, scene: Scene) -> Mapping
     """
     batch = _input(model, scene)
     session.require_runs(batch)
-    return session.raw.infer(as_fed(batch, model.artefact))
+    return session.raw.infer(as_fed(batch, _artefact(model)))
 
 
 def _ours(model: ModelSpec, session: FileSession, scene: Scene) -> Maps:
-    return session.infer(_input(model, scene))[model.output]
+    return session.infer(_input(model, scene))[_output(model).name]
+
+
+def _output(model: ModelSpec) -> Output:
+    """A file has one output, joined of its own where it has several."""
+    (output,) = model.outputs
+    return output
+
+
+def _artefact(model: ModelSpec) -> Artefact:
+    if model.artefact is None:
+        raise ValueError(f"{model.name} is no exported model")
+    return model.artefact
 
 
 # --- shapes -------------------------------------------------------------------------------------
@@ -97,53 +108,43 @@ def _ours(model: ModelSpec, session: FileSession, scene: Scene) -> Maps:
 
 def expected_shape(model: ModelSpec, scene: Scene) -> str:
     """In words."""
-    if isinstance(model.codec, Coordinates):
-        return f"{_channels(model)} rows of y, x, score"
-    height, width = _cells(model, scene)
-    if not model.sizing:
-        return f"{_channels(model)} maps of {height}x{width}"
-    fed = "x".join(map(str, _fed_hw(model, scene)))
-    return f"{_channels(model)} channels, maps of {height}x{width}: a drawn image, fed at {fed}"
+    output = _output(model)
+    if output.form == "rows":
+        return f"{output.channels} rows of y, x, score"
+    fed = _input(model, scene).shape[2:]
+    height, width = _cells(output, fed)
+    if model.method.fixed_size:
+        return f"{output.channels} maps of {height}x{width}"
+    size = "x".join(map(str, fed))
+    return f"{output.channels} channels, maps of {height}x{width}: a drawn image, fed at {size}"
 
 
-def _channels(model: ModelSpec) -> int:
-    return model.grouping.layout.channels if model.grouping else len(model.skeleton.keypoints)
-
-
-def _fed_hw(model: ModelSpec, scene: Scene) -> tuple[int, int]:
-    """(height, width) of the network's input."""
-    if model.sizing:
-        (scaled,) = model.sizing.inputs(scene.frame.size_wh, (1.0,))
-        return scaled.size_wh[1], scaled.size_wh[0]
-    return model.input_hw
-
-
-def _cells(model: ModelSpec, scene: Scene) -> tuple[int, int]:
-    """(height, width) of maps."""
-    height, width = _fed_hw(model, scene)
-    return height // model.stride, width // model.stride
+def _cells(output: Output, fed_hw: tuple[int, ...]) -> tuple[int, int]:
+    """(height, width) of maps, for a network input of (height, width)."""
+    return fed_hw[0] // output.stride, fed_hw[1] // output.stride
 
 
 def shape_problems(model: ModelSpec, outputs: Mapping[str, Maps], scene: Scene) -> Iterator[str]:
     """What is wrong with the shapes of the outputs that the card names, with the likely cause."""
-    wanted = model.artefact.output
-    shapes = [outputs[name].shape for name in wanted.sources or outputs]
-    if wanted.points:
-        yield from _points_shape(shapes[0], _channels(model))
+    output = _output(model)
+    shapes = [outputs[name].shape for name in _artefact(model).output.sources or outputs]
+    if output.form == "rows":
+        yield from _points_shape(shapes[0], output.channels)
         return
     flat = [shape for shape in shapes if len(shape) != 4]
     if flat:
         yield f"maps have four sides, but an output has the shape {flat[0]}: name another output"
         return
-    last = model.artefact.layout == "nhwc"
+    last = _artefact(model).layout == "nhwc"
     channels = sum(shape[3] if last else shape[1] for shape in shapes)
     yield from _channel_problems(model, channels, shapes, last)
     cells = shapes[0][1:3] if last else shapes[0][2:4]
-    if cells != _cells(model, scene):
+    wanted = _cells(output, _input(model, scene).shape[2:])
+    if cells != wanted:
         yield (
             f"maps are {cells[0]}x{cells[1]}, but an input divided by the stride of "
-            f"{model.stride} gives {'x'.join(map(str, _cells(model, scene)))}: correct "
-            "codec.stride, or the size of the input"
+            f"{output.stride} gives {wanted[0]}x{wanted[1]}: correct codec.stride, or the size of "
+            "the input"
         )
 
 
@@ -157,7 +158,7 @@ def require_shapes(model: ModelSpec, session: FileSession) -> None:
     problems = list(shape_problems(model, raw_outputs(model, session, scene), scene))
     if problems:
         raise UsageError(
-            f"{model.artefact.path.name} is not what its card says: {'; '.join(problems)}."
+            f"{_artefact(model).path.name} is not what its card says: {'; '.join(problems)}."
         )
 
 
@@ -172,7 +173,8 @@ def _points_shape(shape: tuple[int, ...], joints: int) -> Iterator[str]:
 def _channel_problems(
     model: ModelSpec, channels: int, shapes: list[tuple[int, ...]], last: bool
 ) -> Iterator[str]:
-    order, wanted = model.artefact.output.order, _channels(model)
+    order, output = _artefact(model).output.order, _output(model)
+    wanted = output.channels
     named = len(order) or channels
     if order and max(order) >= channels:
         yield f"outputs.order names channel {max(order)}, but there are {channels}, from 0 on"
@@ -182,13 +184,7 @@ def _channel_problems(
         advice = "name other outputs, or their order"
         if elsewhere == wanted and not order:
             advice = "they stand at the other end, so the layout is the other one"
-        yield f"expected {wanted} channels for {_what(model)}, got {came}: {advice}"
-
-
-def _what(model: ModelSpec) -> str:
-    if model.grouping:
-        return f"the PAF layout {model.grouping.layout.name}"
-    return f"the key points {model.skeleton.name}"
+        yield f"expected {wanted} channels for {output.meaning}, got {came}: {advice}"
 
 
 # --- values -------------------------------------------------------------------------------------
@@ -208,7 +204,7 @@ def not_finite(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> I
 def value_problems(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> Iterator[str]:
     """What is wrong with numbers that are finite."""
     outputs = [_ours(model, session, scene) for scene in scenes]
-    if isinstance(model.codec, Coordinates):
+    if _output(model).form == "rows":
         yield from _row_problems(outputs)
     else:
         yield from _map_problems(model, outputs)
@@ -250,10 +246,10 @@ def _map_problems(model: ModelSpec, outputs: list[Maps]) -> Iterator[str]:
 
 def _peaks(model: ModelSpec, maps: Maps) -> NDArray[np.float64]:
     """The highest value of every key point's map, or its score."""
-    if isinstance(model.codec, Coordinates):
+    output = _output(model)
+    if output.form == "rows":
         return maps.reshape(-1, 3)[:, 2].astype(np.float64)
-    parts = model.grouping.layout.parts if model.grouping else maps.shape[1]
-    return maps[:, :parts].max((0, 2, 3)).astype(np.float64)
+    return maps[:, : output.peaks].max((0, 2, 3)).astype(np.float64)
 
 
 def value_range(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> str:
@@ -290,7 +286,7 @@ def _alternatives(model: ModelSpec) -> dict[str, Pixels]:
     own = model.pixels
     orders = ("bgr", "rgb")
     found = {f"order {name}": replace(own, order=name) for name in orders if name != own.order}
-    if model.artefact.dtype == "uint8":
+    if _artefact(model).dtype == "uint8":
         return found
     zero, one = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     scales = {
@@ -309,16 +305,11 @@ def _alternatives(model: ModelSpec) -> dict[str, Pixels]:
 
 def likeness(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> float:
     """The mean OKS of the drawn people and what the whole pipeline finds of them."""
-    if model.sizing:
-        pipeline = whole_image.BottomUp(
-            *(model, session, model.sizing, model.grouping, (1.0,)), flip=False, trained=True
-        )
-    else:
-        pipeline = topdown.TopDown(model, session, model.codec, flip=False, most=1, trained=True)
+    pipeline = pipeline_of(model, session, Processing())
     found: list[float] = []
     for scene in scenes:
         work = pipeline.prepare(scene.frame, scene.boxes)
-        poses = pipeline.process(work, lambda _: None)
+        poses = pipeline.process(work, lambda _: None).poses
         found.append(max((_oks(points, scene, model) for points in poses.keypoints_xy), default=0))
     return float(np.mean(found))
 

@@ -50,7 +50,7 @@ def _description(done: "Exported") -> str:
     from posemark import export as exporting
 
     size = done.path.stat().st_size / 1e6
-    height, width = done.spec.input_hw if done.spec.codec else ("height", "width")
+    height, width = done.spec.input_hw if done.spec.method.fixed_size else ("height", "width")
     return (
         f"{done.path}: {size:.1f} MB, ONNX opset {exporting.OPSET}, {done.spec.name}, "
         f"weights {done.weights}\n"

@@ -81,7 +81,7 @@ To run:
 def _model_cells(spec: "ModelSpec") -> tuple[str, ...]:
     from posemark.run.plan import SEED
 
-    published = spec.reported("detected" if spec.approach == "top-down" else "single")
+    published = spec.reported(spec.method.published_first)
     return (
         spec.name,
         " ".join(entry.letter or "" for entry in SEED if entry.model == spec.name),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from posemark.codecs.assignment import Indices, assign
 from posemark.codecs.lazy_maps import Enlarged, Mean, Stored, Surface, whole
 from posemark.codecs.tagged_maps import Field as _Field
+from posemark.core.codec import OneWay, Output
 from posemark.core.errors import UsageError
 from posemark.core.frame import Floats, Truth
 from posemark.core.skeleton import COCO_17, Skeleton
@@ -27,7 +28,7 @@ _NOBODY = 1e10
 
 
 @dataclass(frozen=True)
-class AssociativeEmbedding:
+class AssociativeEmbedding(OneWay):
     """Peaks of all people, sorted into persons by a tag that is alike within each.
 
     max_people: peaks kept a joint, and groups that a peak may join.
@@ -60,6 +61,14 @@ class AssociativeEmbedding:
     def name(self) -> str:
         """What --codec calls it."""
         return "ae"
+
+    def outputs(self, skeleton: Skeleton) -> tuple[Output, ...]:
+        """Heatmaps and tags at a quarter of the input, heatmaps at half of it."""
+        count = len(skeleton.keypoints)
+        return (
+            Output("stride4", 2 * count, 4, f"heatmaps and tags of {skeleton.name}", count),
+            Output("stride2", count, 2, f"heatmaps of {skeleton.name}", count),
+        )
 
     def decode(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
         """People (P, K, 3) x, y, score in base pixels, and person scores (P,).

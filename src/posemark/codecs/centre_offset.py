@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark.codecs.heatmap import Heatmap
+from posemark.core.codec import OneWay, Output
 from posemark.core.frame import Floats, Truth
 from posemark.core.skeleton import COCO_17, Skeleton
 from posemark.core.whole_image import Maps, Pass, ScaledInput
@@ -26,7 +27,7 @@ class Proposals:
 
 
 @dataclass(frozen=True)
-class CentreOffset:
+class CentreOffset(OneWay):
     """Every peak of the centre map is a person; the offsets there lead to its joints.
 
     Outputs: "heatmaps" (1, K + 1, h, w), the centre last, and "offsets" (1, 2K, h, w), pairs
@@ -65,6 +66,14 @@ class CentreOffset:
     def name(self) -> str:
         """What the record calls it."""
         return "centre-offset"
+
+    def outputs(self, skeleton: Skeleton) -> tuple[Output, ...]:
+        """Heatmaps with the centre's last, and the offsets to every keypoint."""
+        count, name = len(skeleton.keypoints), skeleton.name
+        return (
+            Output("heatmaps", count + 1, self.stride, f"{name} and the centre", count + 1),
+            Output("offsets", 2 * count, self.stride, f"offsets to {name}", 0),
+        )
 
     def encode(self, truth: Truth, scaled: ScaledInput, mirrored: bool) -> dict[str, Maps]:
         """The outputs of a perfect network: peaks of height 1 at true, unrounded positions.
@@ -250,7 +259,7 @@ def _highest(
     """(K, h, w): the maximum of the Gaussians of all people, points_xy (P, K, 2) cells."""
     maps = np.zeros((points_xy.shape[1], size_wh[1], size_wh[0]), np.float32)
     for points, seen in zip(points_xy, visible, strict=True):
-        np.maximum(maps, codec.encode(points[None], seen[None, ...], size_wh)[0], out=maps)
+        np.maximum(maps, codec.gaussians(points[None], seen[None, ...], size_wh)[0], out=maps)
     return maps
 
 

@@ -3,17 +3,23 @@
 Coordinates are map cells, (x, y), (0, 0) the centre of the first cell.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posemark.core.codec import Output
+from posemark.core.convention import Convention
 from posemark.core.errors import UsageError
 from posemark.core.frame import Floats
+from posemark.core.skeleton import Skeleton
+from posemark.core.whole_image import Maps, Outputs
 
-Maps = NDArray[np.float32]
+OUTPUT = "heatmaps"
+
 Indices = NDArray[np.intp]
 
 # Below this a Gaussian is cut to zero: products of two stay normal numbers, and denormals,
@@ -33,11 +39,49 @@ class Heatmap:
         of the blurred map (DarkPose, arXiv 1910.06278).
     sigma: of the encoded Gaussian, in cells; 2 for 64x48 maps and 3 for 96x72 in training.
     kernel: DARK's blur size in cells, odd; 11 officially, 3 for 32x24 maps.
+    stride: input pixels per cell.
     """
 
     refine: Literal["argmax", "quarter", "dark"] = "quarter"
     sigma: float = 2.0
     kernel: int = 11
+    stride: int = 4
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The refinements."""
+        return "argmax", "quarter", "dark:K"
+
+    @property
+    def no_flip(self) -> str:
+        """Nothing: maps are averaged."""
+        return ""
+
+    @property
+    def cheaper(self) -> tuple[str, ...]:
+        """The refinements that do less work than this one."""
+        return {"dark": ("quarter", "argmax"), "quarter": ("argmax",)}.get(self.refine, ())
+
+    def outputs(self, skeleton: Skeleton) -> tuple[Output, ...]:
+        """One heatmap per keypoint."""
+        count = len(skeleton.keypoints)
+        return (Output(OUTPUT, count, self.stride, f"the key points {skeleton.name}", count),)
+
+    def variant(self, text: str) -> Self:
+        """The refinement that --codec names, with this codec's sigma and stride.
+
+        Raises:
+            UsageError: for anything but argmax, quarter, dark or dark:K with K odd, 1 to 31.
+        """
+        if text in ("argmax", "quarter"):
+            return replace(self, refine=text)
+        name, _, size = ("dark:11" if text == "dark" else text).partition(":")
+        if name == "dark" and size.isdecimal() and int(size) in range(1, 32, 2):
+            return replace(self, refine="dark", kernel=int(size))
+        raise UsageError(
+            f"--codec {text!r} is not a decoder for heatmaps. Expected argmax, quarter, or dark:K "
+            "where K is DARK's blur size, an odd number from 1 to 31 (dark alone means dark:11)."
+        )
 
     @property
     def name(self) -> str:
@@ -46,8 +90,14 @@ class Heatmap:
 
     def encode(
         self, keypoints_xy: Floats, visible: NDArray[np.bool_], size_wh: tuple[int, int]
+    ) -> dict[str, Maps]:
+        """The output of a perfect network, as `gaussians` draws it."""
+        return {OUTPUT: self.gaussians(keypoints_xy, visible, size_wh)}
+
+    def gaussians(
+        self, keypoints_xy: Floats, visible: NDArray[np.bool_], size_wh: tuple[int, int]
     ) -> Maps:
-        """The output of a perfect network: (N, K, H, W), peak 1 at each true position.
+        """Heatmaps (N, K, H, W), with a peak of 1 at each true position.
 
         keypoints_xy: (N, K, 2) cells, not rounded. visible: (N, K); the others, and those
         outside the map, get a map of zeros.
@@ -62,7 +112,21 @@ class Heatmap:
         values = np.exp(-((np.arange(cells) - centres[..., None]) ** 2) / (2 * self.sigma**2))
         return np.where(values < _CUT, 0, values).astype(np.float32)
 
-    def decode(self, heatmaps: Maps, missing_xy: float) -> tuple[Floats, Floats]:
+    def decode(
+        self,
+        outputs: Outputs,
+        mirrored: Outputs | None,
+        convention: Convention,
+        skeleton: Skeleton,
+    ) -> tuple[Floats, Floats]:
+        """Cells (N, K, 2) and scores (N, K); with the flip test, of the mean of both heatmaps."""
+        maps = outputs[OUTPUT]
+        if mirrored is not None:
+            back = flip_back(mirrored[OUTPUT], skeleton.mirrored(), convention.flip_shift)
+            maps = (maps + back) * np.float32(0.5)
+        return self.peaks(maps, convention.missing_xy)
+
+    def peaks(self, heatmaps: Maps, missing_xy: float) -> tuple[Floats, Floats]:
         """Coordinates (N, K, 2) and scores (N, K) from maps (N, K, H, W).
 
         The score is the map's maximum, of the first cell that reaches it. A key point whose
@@ -80,6 +144,19 @@ class Heatmap:
             _add_newton_steps(cells, flat.reshape(-1, height, width), at, peaks, self.kernel)
         np.copyto(cells, missing_xy, where=(scores <= 0)[:, None])
         return cells.reshape(n, joints, 2), scores.reshape(n, joints)
+
+
+def flip_back(heatmaps: Maps, mirrored: Sequence[int], shift: int) -> Maps:
+    """Heatmaps (N, K, H, W) of a mirrored image, as seen from the unmirrored one.
+
+    mirrored: for every key point the index of its counterpart. shift: 1 moves the result
+    one column right (column 0 keeps its value), which makes up for an input and an output
+    grid that mirror around different centres; 0 leaves it.
+    """
+    back = heatmaps[:, list(mirrored), :, ::-1]
+    if shift:
+        back = np.concatenate([back[..., :1], back[..., :-1]], axis=-1)
+    return back
 
 
 # Tables of what depends on the maps' shape alone: a decoder runs for every person.
@@ -225,20 +302,3 @@ def _blur_matrix(cells: int, kernel: int) -> NDArray[np.float64]:
     for row in range(cells):
         matrix[row, row : row + kernel] = gaussian_kernel(kernel)
     return matrix
-
-
-def parse(text: str, own: Heatmap) -> Heatmap:
-    """The codec that --codec names, with the model's own sigma.
-
-    Raises:
-        UsageError: for anything but argmax, quarter, dark or dark:K with K odd, 1 to 31.
-    """
-    if text in ("argmax", "quarter"):
-        return Heatmap(text, own.sigma, own.kernel)
-    name, _, size = ("dark:11" if text == "dark" else text).partition(":")
-    if name == "dark" and size.isdecimal() and int(size) in range(1, 32, 2):
-        return Heatmap("dark", own.sigma, int(size))
-    raise UsageError(
-        f"--codec {text!r} is not a decoder for heatmaps. Expected argmax, quarter, or dark:K "
-        "where K is DARK's blur size, an odd number from 1 to 31 (dark alone means dark:11)."
-    )

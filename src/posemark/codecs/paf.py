@@ -17,7 +17,8 @@ rounded; here they are laid where their image content is. With one scale there i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +37,10 @@ from posemark.codecs.paf_layouts import (
 )
 from posemark.codecs.paf_people import Links, group, score_links
 from posemark.codecs.paf_surface import MOST_PEAKS, Axis, Peaks, Surface, axis, find_peaks
+from posemark.core.codec import Output
+from posemark.core.errors import UsageError
 from posemark.core.frame import Floats, Truth
-from posemark.core.skeleton import COCO_17
+from posemark.core.skeleton import COCO_17, Skeleton
 from posemark.core.whole_image import MISSING, Maps, Pass, ScaledInput
 
 __all__ = [
@@ -64,6 +67,9 @@ __all__ = [
 ]
 
 
+_BUILDS: tuple[Build, ...] = ("gpu", "cpu")
+
+
 @dataclass(frozen=True)
 class Paf:
     """The codec of OpenPose's body models.
@@ -75,6 +81,41 @@ class Paf:
     build: Build = "gpu"
     thresholds: Thresholds = field(default=Thresholds())
     sigma_px: float = 7.0
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The builds."""
+        return tuple(f"paf:{build}" for build in _BUILDS)
+
+    @property
+    def no_flip(self) -> str:
+        """Nothing: maps are averaged."""
+        return ""
+
+    @property
+    def cheaper(self) -> tuple[str, ...]:
+        """The other build: which of them is faster depends on the people in the image."""
+        return tuple(f"paf:{build}" for build in _BUILDS if build != self.build)
+
+    def outputs(self, skeleton: Skeleton) -> tuple[Output, ...]:  # noqa: ARG002 (its own parts)
+        """Heatmaps of the parts, the background, and two channels per limb."""
+        layout = self.layout
+        meaning = f"the PAF layout {layout.name}"
+        return (Output(OUTPUT, layout.channels, STRIDE, meaning, layout.parts),)
+
+    def variant(self, text: str) -> Self:
+        """The codec of the build that --codec names.
+
+        Raises:
+            UsageError: if it names none.
+        """
+        for build in _BUILDS:
+            if text == f"paf:{build}":
+                return replace(self, build=build)
+        raise UsageError(
+            f"--codec {text!r} is not a decoder for part affinity fields. Expected "
+            f"{' or '.join(self.variants)}."
+        )
 
     @property
     def name(self) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posemark.core.skeleton import Skeleton
+
 Floats = NDArray[np.floating[Any]]
 
 
@@ -19,13 +21,15 @@ class Truth:
     """The annotated people of one frame.
 
     keypoints_xyv: (P, K, 3); v is COCO visibility: 0 unlabelled, 1 hidden, 2 visible.
-    boxes_xywh: (P, 4). areas: (P,) px^2, COCO's segment area. is_crowd: (P,) bool.
+    boxes_xywh: (P, 4). areas: (P,) px^2, COCO's segment area. is_crowd: (P,) bool. skeleton:
+    which K key points they are, with their sigmas.
     """
 
     keypoints_xyv: Floats
     boxes_xywh: Floats
     areas: Floats
     is_crowd: NDArray[np.bool_]
+    skeleton: Skeleton
 
     def __len__(self) -> int:
         return len(self.boxes_xywh)
@@ -62,16 +66,22 @@ class Boxes:
         return len(self.boxes_xywh)
 
 
+NOBODY = Boxes(np.zeros((0, 4)), np.zeros(0))
+"""No boxes: for models that see the whole image."""
+
+
 @dataclass(frozen=True, slots=True)
 class Poses:
     """The people found in one frame.
 
     keypoints_xy: (N, K, 2) image pixels. keypoint_scores: (N, K). scores: (N,) person scores.
+    skeleton: which K key points they are, with their sigmas.
     """
 
     keypoints_xy: Floats
     keypoint_scores: Floats
     scores: Floats
+    skeleton: Skeleton
 
     def __len__(self) -> int:
         return len(self.scores)

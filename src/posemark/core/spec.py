@@ -1,48 +1,23 @@
 """What a model is, as data: variants, conventions, weights, published figures, jobs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from posemark.core.frame import Floats
+from posemark.core.codec import CropCodec, GroupCodec, Output
+from posemark.core.convention import Convention
 from posemark.core.model_file import Artefact
 from posemark.core.skeleton import COCO_17, Skeleton
-from posemark.core.whole_image import GroupCodec, RescoringNet, Sizing
+from posemark.core.whole_image import RescoringNet, Sizing
 
-ONE_SCALE = (1.0,)
-THREE_SCALES = (0.5, 1.0, 2.0)
+Scales = tuple[float, ...]
+
+ONE_SCALE: Scales = (1.0,)
+THREE_SCALES: Scales = (0.5, 1.0, 2.0)
 
 Approach = Literal["top-down", "bottom-up"]
 BoxKind = Literal["gt", "detected", "none"]
 """Where boxes come from; "none" for bottom-up models, which need no box."""
-
-
-@dataclass(frozen=True)
-class Convention:
-    """How one family of repositories maps a person box to a crop and back.
-
-    name: what the record and the docs call it.
-    extent: 0 if a span of n pixels counts as n, 1 if as n - 1 (first to last pixel centre).
-        It enters the box centre, the affine and, with the opposite sign, cleaned GT boxes.
-    keep_line_boxes: whether a cleaned GT box may be one pixel thin (x2 >= x1), or must have
-        x2 > x1 and y2 > y1.
-    flip_shift: columns by which the flipped-back heatmaps move right before averaging.
-    missing_xy: heatmap coordinate given to a key point whose maximum is not positive.
-    padding: growth of the box around its centre.
-    unpadded_x: the centre's x at which the box does not grow, a leftover of MPII's missing
-        boxes in official code; None where there is no such rule.
-    """
-
-    name: str
-    extent: Literal[0, 1]
-    keep_line_boxes: bool
-    flip_shift: Literal[0, 1]
-    missing_xy: float
-    padding: float = 1.25
-    unpadded_x: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,19 +38,6 @@ class Pixels:
 
 # ImageNet statistics: what every family but OpenPose was trained with.
 IMAGENET = Pixels("rgb", 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-
-class Codec(Protocol):
-    """Key points <-> network output. Coordinates are output cells, (x, y)."""
-
-    @property
-    def name(self) -> str: ...
-
-    def encode(
-        self, keypoints_xy: Floats, visible: NDArray[np.bool_], size_wh: tuple[int, int]
-    ) -> NDArray[np.float32]: ...
-
-    def decode(self, heatmaps: NDArray[np.float32], missing_xy: float) -> tuple[Floats, Floats]: ...
 
 
 @dataclass(frozen=True)
@@ -138,14 +100,78 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class TopDown:
+    """The way of a model that sees one crop per person box.
+
+    Attributes:
+        convention: how a box becomes a crop and back.
+        codec: reads the network's outputs for crops.
+    """
+
+    convention: Convention
+    codec: CropCodec
+
+    approach: ClassVar[Approach] = "top-down"
+    fixed_size: ClassVar[bool] = True
+    rescoring: ClassVar[RescoringNet | None] = None
+    published_first: ClassVar[str] = "detected"
+
+    @property
+    def runs(self) -> tuple[tuple[BoxKind, Scales], ...]:
+        """The boxes and input scales that make its entries."""
+        return ("detected", ONE_SCALE), ("gt", ONE_SCALE)
+
+    def output_wh(self, input_wh: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) in cells of what the codec reads for an input of this size."""
+        return input_wh[0] // self.codec.stride, input_wh[1] // self.codec.stride
+
+    def read_as(self, variant: str) -> "TopDown":
+        """The same way with a variant of its codec; UsageError as the codec raises it."""
+        return replace(self, codec=self.codec.variant(variant))
+
+
+@dataclass(frozen=True)
+class WholeImage:
+    """The way of a model that sees the whole image, and whose codec finds the people.
+
+    Attributes:
+        sizing: how an image becomes the network's inputs.
+        codec: reads the network's outputs at all scales.
+        scale_sets: the sets of input scales that the family publishes.
+        mirror_shift: columns by which the mirrored image moves left before it enters the
+            network with the flip test (DEKR).
+        rescoring: the network that judges the poses, used where its weights (the tag
+            "rescore") are present.
+    """
+
+    sizing: Sizing
+    codec: GroupCodec
+    scale_sets: tuple[Scales, ...] = (ONE_SCALE,)
+    mirror_shift: int = 0
+    rescoring: RescoringNet | None = None
+
+    approach: ClassVar[Approach] = "bottom-up"
+    fixed_size: ClassVar[bool] = False
+    convention: ClassVar[Convention | None] = None
+    published_first: ClassVar[str] = "single"
+
+    @property
+    def runs(self) -> tuple[tuple[BoxKind, Scales], ...]:
+        """The boxes and input scales that make its entries."""
+        return tuple(("none", scales) for scales in self.scale_sets)
+
+    def read_as(self, variant: str) -> "WholeImage":
+        """The same way with a variant of its codec; UsageError as the codec raises it."""
+        return replace(self, codec=self.codec.variant(variant))
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """One complete variant of one family.
 
     build: returns the torch module; its forward(x (N,3,H,W)) gives a dict of named tensors.
-    convention, codec: of top-down models. sizing, grouping: of bottom-up models; scale_sets:
-        the sets of input scales that the family publishes. mirror_shift: columns by which the
-        mirrored image moves left before the network, with flip test (DEKR). rescoring: the
-        network that judges its poses, used where its weights (the tag "rescore") are present.
+    method: what the network sees, crops of people or the whole image, and how its outputs are
+        read.
     convert: state dict of another arrangement (mmpose's DEKR) -> state dict of this one.
     parameters: learnable numbers. macs: multiply-accumulates of convolutions and matrix
         products for one input of input_hw. Both are recounted by a test; of an exported model
@@ -166,18 +192,10 @@ class ModelSpec:
     build: Callable[[], Any]
     parameters: int | None
     macs: int | None
-    convention: Convention | None = None
-    codec: Codec | None = None
-    sizing: Sizing | None = None
-    grouping: GroupCodec | None = None
-    scale_sets: tuple[tuple[float, ...], ...] = (ONE_SCALE,)
-    mirror_shift: int = 0
-    rescoring: RescoringNet | None = None
+    method: TopDown | WholeImage
     pixels: Pixels = IMAGENET
     weights: tuple[Weights, ...] = ()
     convert: Callable[[Any], Any] | None = None
-    output: str = "heatmaps"
-    stride: int = 4
     skeleton: Skeleton = COCO_17
     artefact: Artefact | None = None
     card: str | None = None
@@ -190,13 +208,28 @@ class ModelSpec:
 
     @property
     def approach(self) -> Approach:
-        """Bottom-up models are those with a grouping codec."""
-        return "bottom-up" if self.grouping else "top-down"
+        """Whether it sees crops of people (top-down) or the whole image (bottom-up)."""
+        return self.method.approach
 
     @property
-    def output_wh(self) -> tuple[int, int]:
-        """(width, height) of the output maps in cells."""
-        return self.input_hw[1] // self.stride, self.input_hw[0] // self.stride
+    def codec(self) -> CropCodec | GroupCodec:
+        """The model's own decoder."""
+        return self.method.codec
+
+    @property
+    def convention(self) -> Convention | None:
+        """How boxes become crops; None for a model that needs no boxes."""
+        return self.method.convention
+
+    @property
+    def input_wh(self) -> tuple[int, int]:
+        """(width, height) of the network's input in pixels."""
+        return self.input_hw[1], self.input_hw[0]
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The network's outputs that the codec reads."""
+        return self.codec.outputs(self.skeleton)
 
     def reported(self, variant: str, weights: Weights | None = None) -> Reported | None:
         """The first published figure for a variant (Entry.variant), of these or any weights."""
@@ -230,4 +263,5 @@ class Entry:
 
     @property
     def name(self) -> str:
+        """The model and the variant: "hrnet-w32-256x192@gt"."""
         return f"{self.model}@{self.variant}"

@@ -4,16 +4,18 @@ A bottom-up network sees the whole image, at one or several scales, and its code
 people. Coordinates of *base* pixels are those of the network input at scale 1.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.core.frame import Floats, Truth
+from posemark.core.frame import Floats
 
 Maps = NDArray[np.float32]
+Outputs = Mapping[str, Maps]
+"""What a network gives, by name."""
 
 MISSING = (-1.0, -1.0, 0.0)
 """x, y and score of a key point that was not found, where a family says so."""
@@ -38,8 +40,8 @@ class Pass:
     """The named outputs (1, C, h, w) of one scale, and of its mirrored image with flip test."""
 
     input: ScaledInput
-    outputs: dict[str, Maps]
-    mirrored: dict[str, Maps] | None = None
+    outputs: Outputs
+    mirrored: Outputs | None = None
 
 
 class Sizing(Protocol):
@@ -53,24 +55,6 @@ class Sizing(Protocol):
         self, image_wh: tuple[int, int], inputs: Sequence[ScaledInput]
     ) -> NDArray[np.float64]:
         """(2, 3) affine from base pixels to image pixels, as the family computes it."""
-        ...
-
-
-class GroupCodec(Protocol):
-    """People <-> network outputs of a bottom-up family."""
-
-    @property
-    def name(self) -> str: ...
-
-    def encode(self, truth: Truth, scaled: ScaledInput, mirrored: bool) -> dict[str, Maps]:
-        """The outputs of a perfect network for this input (mirrored: of its mirror image)."""
-        ...
-
-    def decode(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
-        """People (P, K, 3) x, y, score in base pixels, and person scores (P,).
-
-        A key point at MISSING with score 0 was not found; it lies there in the image as well.
-        """
         ...
 
 

@@ -1,10 +1,14 @@
 """L2: where frames come from, and where person boxes come from."""
 
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 from posemark.core.errors import UsageError
 from posemark.core.frame import Frame
-from posemark.core.places import with_home
 
 
 class Dataset(Protocol):
@@ -30,6 +34,40 @@ class Dataset(Protocol):
     def frames(self) -> list[Frame]: ...
 
 
+@dataclass(frozen=True)
+class DataKind:
+    """A kind of data set. A module of this folder that has one as KIND adds it.
+
+    Attributes:
+        name: what --data calls it: NAME, or NAME:PLACE.
+        says: the forms that --data takes, in words for an error.
+        open: opens it; called with PLACE, or "" for the name alone.
+        own_boxes: where detected boxes come from when --boxes names nothing; None if it has
+            none of its own.
+        photographs: whether its frames are photographs, on which trained weights make sense.
+    """
+
+    name: str
+    says: str
+    open: Callable[[str], Dataset]
+    own_boxes: str | None = None
+    photographs: bool = True
+
+
+@cache
+def kinds() -> dict[str, DataKind]:
+    """Every kind of data set by name; those that come with PoseMark and any other file here."""
+    names = (m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    modules = (importlib.import_module(f"{__name__}.{name}") for name in names)
+    found = (getattr(module, "KIND", None) for module in modules)
+    return {kind.name: kind for kind in found if isinstance(kind, DataKind)}
+
+
+def kind_of(text: str) -> DataKind | None:
+    """The kind of the data set that --data names, if there is one."""
+    return kinds().get(text.partition(":")[0])
+
+
 def open_dataset(text: str) -> Dataset:
     """The data set that --data names: "sample", "coco:DIR", or "coco" for what `get` brought.
 
@@ -37,19 +75,8 @@ def open_dataset(text: str) -> Dataset:
         UsageError: for anything else.
         DataError: for "coco" where it has not been fetched.
     """
-    from posemark.datasets.coco import Coco
-    from posemark.datasets.published_data import coco_there
-    from posemark.datasets.sample import Sample
-
-    kind, _, folder = text.partition(":")
-    if text == "coco":
-        return Coco(coco_there())
-    if text == "sample":
-        return Sample()
-    if kind == "coco" and folder:
-        return Coco(with_home(folder))
-    raise UsageError(
-        f"--data {text!r} is no data set. Expected sample (built-in scenes) or coco:DIR, where "
-        "DIR holds annotations/person_keypoints_val2017.json and val2017/; coco alone is what "
-        "`posemark get coco-val2017` brought."
-    )
+    kind, (name, _, place) = kind_of(text), text.partition(":")
+    if kind is None or (text != name and not place):
+        forms = [each.says for each in sorted(kinds().values(), key=lambda k: k.name != "sample")]
+        raise UsageError(f"--data {text!r} is no data set. Expected {' or '.join(forms)}.")
+    return kind.open(place)

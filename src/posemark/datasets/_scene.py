@@ -10,6 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from posemark.core.frame import Floats, Truth
+from posemark.core.skeleton import COCO_17
 from posemark.datasets._figure import HIDDEN, Figure, sample_figure
 from posemark.datasets._seeded import between, pick
 
@@ -82,6 +83,7 @@ def truth_of(scene: Scene, rng: Generator) -> Truth:
         boxes_xywh=np.array(boxes, np.float64).reshape(-1, 4),
         areas=np.array(areas, np.float64),
         is_crowd=np.zeros(len(people), bool),
+        skeleton=COCO_17,
     )
 
 

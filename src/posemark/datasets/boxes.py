@@ -11,12 +11,13 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from posemark.core.convention import Convention
 from posemark.core.counting import counted
 from posemark.core.errors import DataError, UsageError
-from posemark.core.frame import Boxes, Floats, Frame
+from posemark.core.frame import NOBODY, Boxes, Floats, Frame
 from posemark.core.places import with_home
-from posemark.core.spec import BoxKind, Convention
-from posemark.datasets import simulated
+from posemark.core.spec import BoxKind
+from posemark.datasets import kind_of, simulated
 from posemark.datasets._json_lists import (
     Entries,
     MisfitError,
@@ -71,7 +72,7 @@ def open_boxes(
         return BoxSource("none", "none", "none", _no_boxes)
     if text == "gt":
         return BoxSource("gt", "gt", "gt", lambda frame: _gt_boxes(frame, convention))
-    if text == "simulated" and data == "sample":
+    if text == "simulated" and _is_drawn(data):
         source = BoxSource("simulated", "detected", simulated.VERSION, simulated.simulated_boxes)
     elif text == "simulated":
         raise UsageError(
@@ -91,8 +92,13 @@ def open_boxes(
     return _at_least(source, min_score)
 
 
+def _is_drawn(data: str) -> bool:
+    kind = kind_of(data)
+    return kind is not None and kind.own_boxes == "simulated"
+
+
 def _no_boxes(_: Frame) -> Boxes:
-    return Boxes(np.zeros((0, 4)), np.zeros(0))
+    return NOBODY
 
 
 def _at_least(source: BoxSource, min_score: float) -> BoxSource:

@@ -21,6 +21,9 @@ from msgspec import Meta
 from posemark.core.counting import counted
 from posemark.core.errors import DataError, FrameError
 from posemark.core.frame import Frame, Truth
+from posemark.core.places import with_home
+from posemark.core.skeleton import COCO_17
+from posemark.datasets import DataKind
 from posemark.datasets._json_lists import (
     Entries,
     MisfitError,
@@ -302,6 +305,7 @@ def _truth(people: list[_Person]) -> Truth:
         np.array([p.bbox for p in people], np.float64).reshape(len(people), 4),
         np.array([_area(p) for p in people], np.float64),
         np.array([bool(p.iscrowd) for p in people], bool),
+        COCO_17,
     )
 
 
@@ -364,3 +368,18 @@ def _read(path: Path) -> bytes:
         ) from error
     require_whole(content, str(path))
     return content
+
+
+def _open(place: str) -> Coco:
+    from posemark.datasets.published_data import coco_there  # which names the files of this module
+
+    return Coco(with_home(place) if place else coco_there())
+
+
+KIND = DataKind(
+    "coco",
+    "coco:DIR, where DIR holds annotations/person_keypoints_val2017.json and val2017/; coco alone "
+    "is what `posemark get coco-val2017` brought",
+    _open,
+    "papers",
+)

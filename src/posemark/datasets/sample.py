@@ -24,7 +24,9 @@ from functools import lru_cache, partial
 import cv2
 from numpy.random import Generator
 
+from posemark.core.errors import UsageError
 from posemark.core.frame import Frame
+from posemark.datasets import DataKind
 from posemark.datasets._backdrop import Picture, draw_backdrop, draw_barrier, with_grain
 from posemark.datasets._paint import paint_figure
 from posemark.datasets._scene import Scene, compose, truth_of
@@ -111,3 +113,12 @@ def _draw(index: int, scene: Scene) -> Picture:
 
 def _rng(index: int, what: str) -> Generator:
     return generator(f"{VERSION}:{index}:{what}")
+
+
+def _open(place: str) -> Sample:
+    if place:
+        raise UsageError(f"--data sample:{place}: the built-in scenes take no place. Use sample.")
+    return Sample()
+
+
+KIND = DataKind("sample", "sample (built-in scenes)", _open, "simulated", photographs=False)

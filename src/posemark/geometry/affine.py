@@ -7,8 +7,8 @@ has the closed form used here: one uniform scale set by the width, and a shift.
 import numpy as np
 from numpy.typing import NDArray
 
+from posemark.core.convention import Convention
 from posemark.core.frame import Floats
-from posemark.core.spec import Convention
 from posemark.geometry.boxes import SCALE_UNIT
 
 

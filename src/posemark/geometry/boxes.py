@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from posemark.core.convention import Convention
 from posemark.core.frame import Floats
-from posemark.core.spec import Convention
 
 SCALE_UNIT = 200.0
 """Pixels in one unit of `scale`, a habit inherited from MPII."""

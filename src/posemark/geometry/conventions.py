@@ -4,7 +4,7 @@ The formulas that read these fields are in boxes.py and affine.py; docs/conventi
 shows them side by side. A network only reaches its published AP under its own convention.
 """
 
-from posemark.core.spec import Convention
+from posemark.core.convention import Convention
 
 # leoxiaobin/deep-high-resolution-net.pytorch; the FPD repository took it over unchanged.
 HRNET = Convention(

@@ -6,15 +6,16 @@ callable that counts, and hands everything it saw to the writer.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from posemark.core.errors import FrameError
-from posemark.core.frame import Poses
 from posemark.measure.clock import Budget, StageClock, now_ns
 
 FrameT = TypeVar("FrameT")
 WorkT = TypeVar("WorkT")
-WarmT = TypeVar("WarmT", contravariant=True)
+InputT = TypeVar("InputT", contravariant=True)
+OutputT = TypeVar("OutputT", covariant=True)
+ResultT = TypeVar("ResultT")
 
 WARM_UP_ROUNDS = 3
 WARM_UP_SECONDS = 2.0
@@ -28,23 +29,29 @@ BLOCK_SECONDS = 0.5
 budget of seconds has several."""
 
 
-class Process(Protocol[WarmT]):
-    """The timed callable: work and lap(stage) in, poses out."""
+class Process(Protocol[InputT, OutputT]):
+    """The timed callable: work and lap(stage) in, a result out."""
 
-    def __call__(self, work: WarmT, lap: Callable[[str], None], /) -> Poses: ...
+    def __call__(self, work: InputT, lap: Callable[[str], None], /) -> OutputT: ...
 
 
 @dataclass(frozen=True)
-class Timed:
-    """What one frame gave. error: it could not be used, and nothing else is set."""
+class Timed(Generic[ResultT]):
+    """What one frame gave.
+
+    Attributes:
+        stages: nanoseconds by stage. frame_ns: nanoseconds of the frame as a whole.
+        found: what the timed callable returned; None if the frame could not be used.
+        error: why it could not; nothing else is set then.
+    """
 
     stages: dict[str, int]
     frame_ns: int
-    poses: Poses | None
+    found: ResultT | None
     error: str | None = None
 
 
-def warm_up(work: WorkT, process: Process[WorkT]) -> int:
+def warm_up(work: WorkT, process: Process[WorkT, object]) -> int:
     """Run a frame a few times unrecorded: caches, allocators and kernels settle.
 
     Returns:
@@ -64,9 +71,9 @@ def warm_up(work: WorkT, process: Process[WorkT]) -> int:
 def run_block(
     frames: Iterator[FrameT],
     prepare: Callable[[FrameT], WorkT],
-    process: Process[WorkT],
+    process: Process[WorkT, ResultT],
     seconds: float,
-) -> Iterator[tuple[FrameT, WorkT | None, Timed]]:
+) -> Iterator[tuple[FrameT, WorkT | None, Timed[ResultT]]]:
     """Time frames one after the other; ends after the frame that uses up the seconds.
 
     prepare runs outside the clock, process inside. A frame that raises FrameError is handed
@@ -78,10 +85,10 @@ def run_block(
         try:
             work = prepare(frame)
             clock.start()
-            poses = process(work, clock.lap)
-            timed = Timed(clock.stages, clock.stop(), poses)
+            found = process(work, clock.lap)
+            timed = Timed(clock.stages, clock.stop(), found)
         except FrameError as error:
-            timed = Timed({}, 0, None, str(error))
+            timed = Timed[ResultT]({}, 0, None, str(error))
         yield frame, work, timed
         if budget.used_up():
             return

@@ -18,7 +18,7 @@ from torch.nn.functional import conv2d, interpolate, relu
 
 from posemark.codecs.centre_offset import CentreOffset
 from posemark.codecs.pose_rescore import DEKR_RESCORING
-from posemark.core.spec import ONE_SCALE, THREE_SCALES, ModelSpec, Reported, Weights
+from posemark.core.spec import ONE_SCALE, THREE_SCALES, ModelSpec, Reported, Weights, WholeImage
 from posemark.geometry.sizing import ShortSide
 from posemark.nn.deform import CELLS, deform_conv
 from posemark.nn.hrnet import BasicBlock, Trunk, conv_bn
@@ -257,6 +257,17 @@ W48_WEIGHTS = (
     RESCORE,
 )
 
+
+def _whole_image(sizing: ShortSide) -> WholeImage:
+    return WholeImage(
+        sizing,
+        CentreOffset(),
+        scale_sets=(ONE_SCALE, THREE_SCALES),
+        mirror_shift=CentreOffset.mirror_shift,
+        rescoring=DEKR_RESCORING,
+    )
+
+
 MODELS = (
     ModelSpec(
         name="dekr-w32-512",
@@ -268,12 +279,8 @@ MODELS = (
         build=build_w32,
         parameters=W32_PARAMETERS,
         macs=W32_MACS,
-        sizing=ShortSide(512, smallest_counts=False),
-        grouping=CentreOffset(),
-        scale_sets=(ONE_SCALE, THREE_SCALES),
-        mirror_shift=CentreOffset.mirror_shift,
+        method=_whole_image(ShortSide(512, smallest_counts=False)),
         weights=W32_WEIGHTS,
-        rescoring=DEKR_RESCORING,
         convert=from_mmpose,
     ),
     ModelSpec(
@@ -286,12 +293,8 @@ MODELS = (
         build=build_w48,
         parameters=W48_PARAMETERS,
         macs=W48_MACS,
-        sizing=ShortSide(640, smallest_counts=False),
-        grouping=CentreOffset(),
-        scale_sets=(ONE_SCALE, THREE_SCALES),
-        mirror_shift=CentreOffset.mirror_shift,
+        method=_whole_image(ShortSide(640, smallest_counts=False)),
         weights=W48_WEIGHTS,
-        rescoring=DEKR_RESCORING,
         convert=from_mmpose,
     ),
 )

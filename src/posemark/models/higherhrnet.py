@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from posemark.codecs.associative_embedding import AssociativeEmbedding
-from posemark.core.spec import ONE_SCALE, THREE_SCALES, ModelSpec, Reported, Weights
+from posemark.core.spec import ONE_SCALE, THREE_SCALES, ModelSpec, Reported, Weights, WholeImage
 from posemark.geometry.sizing import ShortSide
 from posemark.nn.hrnet import BasicBlock, Trunk
 
@@ -105,10 +105,11 @@ MODELS = (
         build=build_w32,
         parameters=PARAMETERS,
         macs=MACS,
-        sizing=ShortSide(512, smallest_counts=True),
-        grouping=AssociativeEmbedding(),
-        scale_sets=(ONE_SCALE, THREE_SCALES),
+        method=WholeImage(
+            ShortSide(512, smallest_counts=True),
+            AssociativeEmbedding(),
+            scale_sets=(ONE_SCALE, THREE_SCALES),
+        ),
         weights=WEIGHTS,
-        output="stride4",
     ),
 )

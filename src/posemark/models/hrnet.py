@@ -18,7 +18,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from posemark.codecs.heatmap import Heatmap
-from posemark.core.spec import ModelSpec, Reported, Weights
+from posemark.core.spec import ModelSpec, Reported, TopDown, Weights
 from posemark.geometry.conventions import DARK, HRNET
 from posemark.nn.hrnet import Trunk
 
@@ -94,8 +94,7 @@ MODELS = (
         input_hw=(256, 192),
         build=build_w32,
         shared_network="hrnet-w32",
-        convention=HRNET,
-        codec=Heatmap("quarter"),
+        method=TopDown(HRNET, Heatmap("quarter")),
         parameters=28_536_113,
         macs=7_645_003_776,
         weights=(
@@ -122,8 +121,7 @@ MODELS = (
         input_hw=(384, 288),
         build=build_w48,
         shared_network="hrnet-w48",
-        convention=HRNET,
-        codec=Heatmap("quarter", sigma=3.0),
+        method=TopDown(HRNET, Heatmap("quarter", sigma=3.0)),
         parameters=63_595_745,
         macs=35_306_606_592,
         weights=(
@@ -149,8 +147,7 @@ MODELS = (
         input_hw=(256, 192),
         build=build_w32,
         shared_network="hrnet-w32",
-        convention=DARK,
-        codec=Heatmap("dark"),
+        method=TopDown(DARK, Heatmap("dark")),
         parameters=28_536_113,
         macs=7_645_003_776,
         weights=(
@@ -172,8 +169,7 @@ MODELS = (
         input_hw=(384, 288),
         build=build_w48,
         shared_network="hrnet-w48",
-        convention=DARK,
-        codec=Heatmap("dark", sigma=3.0),
+        method=TopDown(DARK, Heatmap("dark", sigma=3.0)),
         parameters=63_595_745,
         macs=35_306_606_592,
         weights=(
@@ -195,8 +191,7 @@ MODELS = (
         input_hw=(256, 192),
         build=build_w32,
         shared_network="hrnet-w32",
-        convention=HRNET,
-        codec=Heatmap("quarter"),
+        method=TopDown(HRNET, Heatmap("quarter")),
         parameters=28_536_113,
         macs=7_645_003_776,
         weights=(

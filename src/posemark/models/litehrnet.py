@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, interpolate, relu
 
 from posemark.codecs.heatmap import Heatmap
-from posemark.core.spec import ModelSpec, Reported, Weights
+from posemark.core.spec import ModelSpec, Reported, TopDown, Weights
 from posemark.geometry.conventions import MMPOSE0
 
 Branches = list[Tensor]
@@ -424,8 +424,7 @@ def spec(
         licence="Apache-2.0",
         input_hw=(256, 192),
         build=partial(LiteHRNet, config),
-        convention=MMPOSE0,
-        codec=Heatmap(refine="quarter"),
+        method=TopDown(MMPOSE0, Heatmap(refine="quarter")),
         parameters=parameters,
         macs=macs,
         weights=weights,

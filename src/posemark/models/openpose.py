@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, relu
 
 from posemark.codecs.paf import BODY_25, COCO_18, Paf
-from posemark.core.spec import ModelSpec, Pixels, Reported, Weights
+from posemark.core.spec import ModelSpec, Pixels, Reported, Weights, WholeImage
 from posemark.geometry.net_resolution import NetResolution
 
 STRIDE = 8
@@ -232,8 +232,7 @@ MODELS = (
         build=Body25,
         parameters=26_166_084,
         macs=143_630_517_760,
-        sizing=NetResolution(),
-        grouping=Paf(BODY_25),
+        method=WholeImage(NetResolution(), Paf(BODY_25)),
         pixels=CAFFE,
         weights=_official(
             "body_25/pose_iter_584000.caffemodel",
@@ -242,8 +241,6 @@ MODELS = (
             "COCO and CMU's foot annotations",
             Reported(0.523, SINGLE, False, "a comment in OpenPose's source, a tuning figure"),
         ),
-        output="maps",
-        stride=STRIDE,
     ),
     ModelSpec(
         name="openpose-coco",
@@ -255,8 +252,7 @@ MODELS = (
         build=Coco,
         parameters=52_311_446,
         macs=242_317_142_528,
-        sizing=NetResolution(),
-        grouping=Paf(COCO_18),
+        method=WholeImage(NetResolution(), Paf(COCO_18)),
         pixels=CAFFE,
         weights=_official(
             "coco/pose_iter_440000.caffemodel",
@@ -265,7 +261,5 @@ MODELS = (
             "COCO",
             Reported(0.486, SINGLE, False, "lightweight-human-pose-estimation issue 124"),
         ),
-        output="maps",
-        stride=STRIDE,
     ),
 )

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, max_pool2d, relu, scaled_dot_product_attention
 
 from posemark.codecs.heatmap import Heatmap
-from posemark.core.spec import ModelSpec, Reported, Weights
+from posemark.core.spec import ModelSpec, Reported, TopDown, Weights
 from posemark.geometry.conventions import DARK
 from posemark.nn.hrnet import Bottleneck, Trunk, conv_bn
 
@@ -197,8 +197,7 @@ _spec = partial(
     origin=ORIGIN,
     licence="MIT",
     input_hw=(256, 192),
-    convention=DARK,
-    codec=Heatmap("dark"),
+    method=TopDown(DARK, Heatmap("dark")),
 )
 
 MODELS: tuple[ModelSpec, ...] = (

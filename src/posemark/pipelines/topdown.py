@@ -1,25 +1,25 @@
 """Top-down: one crop per person box, a network, a decoder, suppression of doubles.
 
-Stages, in the order of a frame: decode, detect, preprocess, infer, postprocess. Boxes come
-from annotations or a file, so nothing happens in `detect` yet; its row stays in the ledger.
+Stages, in the order of a frame: decode, detect, preprocess, infer, postprocess.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.core.frame import Boxes, Floats, Frame, Poses, Truth
-from posemark.core.spec import Codec, ModelSpec
+from posemark.core.frame import Boxes, Floats, Frame, Poses
+from posemark.core.skeleton import Skeleton
+from posemark.core.spec import ModelSpec, TopDown
 from posemark.geometry.affine import apply, crop_affines, invert
 from posemark.geometry.boxes import centre_scale, crop_areas
 from posemark.geometry.crop import Image, crop_batch
-from posemark.geometry.flip import flip_back
 from posemark.geometry.oks import oks_nms
-from posemark.pipelines import Lap, Staged
-from posemark.pipelines.perfect_outputs import matched_people, perfect_maps
+from posemark.pipelines import Lap, Pipeline, Work
+from posemark.pipelines.people import GIVEN, People
+from posemark.pipelines.perfect_outputs import matched_people, perfect_crops
 from posemark.runtimes import Session
 
 JOINT_THRESHOLD = 0.2
@@ -31,118 +31,110 @@ NMS_OKS = 0.9
 Maps = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Work:
-    """One frame ready for the clock.
+class CropOutputs(NamedTuple):
+    """What the network gives for crops, and with the flip test for the mirrored ones.
 
-    perfect: without trained weights its oracle maps, one array a pass; else None.
+    Both map names of outputs to arrays whose first axis is the crop.
     """
 
-    frame: Frame
-    encoded: bytes
-    boxes: Boxes
-    perfect: tuple[Maps, ...] | None
+    plain: Mapping[str, Maps]
+    mirrored: Mapping[str, Maps] | None
+
+    def of(self, group: slice) -> "CropOutputs":
+        """Those of some of the crops."""
+        return CropOutputs(_rows(self.plain, group), self.mirrored and _rows(self.mirrored, group))
+
+
+def _rows(outputs: Mapping[str, Maps], group: slice) -> dict[str, Maps]:
+    return {name: maps[group] for name, maps in outputs.items()}
 
 
 @dataclass(frozen=True)
-class TopDown(Staged):
-    """The pipeline of one entry.
+class TopDownPipeline(Pipeline[CropOutputs]):
+    """The pipeline of a model that sees crops.
 
-    codec: reads the network's output. flip: average with the mirrored crop.
-    most: crops in one forward; 1 runs one after the other.
-    trained: False feeds the decoder perfect maps in place of the network's.
+    Attributes:
+        spec: of the model. method: its way, with the convention and the codec of its crops.
+        session: the network in its runtime.
+        flip: whether outputs are averaged with those of the mirrored crop.
+        most: crops in one forward; 1 runs one after the other.
+        trained: False feeds the codec perfect outputs in place of the network's.
+        people: where the people of an image are.
     """
 
     spec: ModelSpec
+    method: TopDown
     session: Session
-    codec: Codec
     flip: bool
     most: int
     trained: bool
+    people: People = GIVEN
 
-    def prepare(self, frame: Frame, boxes: Boxes) -> Work:
-        """Everything that a camera application would not do; runs outside the clock."""
-        encoded = frame.read()
-        self._ready(frame.size_wh, len(boxes))
-        perfect = None if self.trained else self._perfect_maps(frame.truth, boxes)
-        return Work(frame, encoded, boxes, perfect)
+    def pixels(self, work: Work[CropOutputs]) -> int:  # noqa: ARG002 (other pipelines need it)
+        """None: crops have one size, whatever the image's."""
+        return 0
 
     def _ready(self, size_wh: tuple[int, int], people: int) -> None:  # noqa: ARG002
         """Crops have one size, whatever the image's."""
         for group in self._groups(people):
             self.session.prepare((group.stop - group.start, 3, *self.spec.input_hw))
 
-    def _find(
-        self, image: Image, boxes: Boxes, perfect: tuple[Maps, ...] | None, lap: Lap
-    ) -> Poses:
-        found, crops = [], _Crops.of(boxes, self.spec)
+    def _poses(self, image: Image, boxes: Boxes, perfect: CropOutputs | None, lap: Lap) -> Poses:
+        found, crops = list[Floats](), self._crops(boxes)
         for group in self._groups(len(boxes)):
-            batch = crop_batch(image, crops.to_input[group], self._input_wh, self.spec.pixels)
+            affines = crops.to_input[group]
+            batch = crop_batch(image, affines, self.spec.input_wh, self.spec.pixels)
             lap("preprocess")
-            passes = self._infer(batch)
+            outputs = self._infer(batch)
             lap("infer")
             if perfect is not None:
-                passes = tuple(maps[group] for maps in perfect)
-            found.append(self._locate(passes, crops.to_maps[group]))
+                outputs = perfect.of(group)
+            found.append(self._located(outputs, crops.to_maps[group]))
             lap("postprocess")
-        joints = len(self.spec.skeleton.keypoints)
-        return self._suppress(_joined(found, joints), boxes, crops)
+        return self._suppressed(_joined(found, len(self.spec.skeleton.keypoints)), boxes, crops)
 
-    def perfect(self, frame: Frame, boxes: Boxes) -> Poses:
-        """The poses that perfect outputs for these boxes decode to; not timed."""
-        crops = _Crops.of(boxes, self.spec)
-        maps = self._perfect_maps(frame.truth, boxes)
-        return self._suppress(self._locate(maps, crops.to_maps), boxes, crops)
+    def _infer(self, batch: Maps) -> CropOutputs:
+        plain = self.session.infer(batch)
+        if not self.flip:
+            return CropOutputs(plain, None)
+        return CropOutputs(plain, self.session.infer(np.ascontiguousarray(batch[..., ::-1])))
 
-    def people(self, work: Work, poses: Poses) -> int:  # noqa: ARG002 (other pipelines need it)
-        """How many people the frame's time went to: every box."""
-        return len(work.boxes)
+    def _located(self, outputs: CropOutputs, to_maps: Floats) -> Floats:
+        """(N, K, 3) image x, y and score."""
+        cells, scores = self.method.codec.decode(
+            *outputs, self.method.convention, self.spec.skeleton
+        )
+        points = apply(invert(to_maps), cells)
+        return np.concatenate([points, scores[..., None]], -1)
 
-    def pixels(self, work: Work) -> int:  # noqa: ARG002 (other pipelines need it)
-        """None: crops have one size, whatever the image's."""
-        return 0
+    def _perfect_outputs(self, frame: Frame, boxes: Boxes) -> CropOutputs:
+        people = matched_people(frame.truth, boxes)
+        affines = self._crops(boxes).to_maps
+        arguments = (frame.truth, people, affines, self.spec, self.method)
+        mirrored = perfect_crops(*arguments, mirrored=True) if self.flip else None
+        return CropOutputs(perfect_crops(*arguments, mirrored=False), mirrored)
 
-    def _perfect_maps(self, truth: Truth, boxes: Boxes) -> tuple[Maps, ...]:
-        people = matched_people(truth, boxes)
-        affines = _Crops.of(boxes, self.spec).to_maps
-        arguments = (truth, people, affines, self.codec, self.spec)
-        passes = (False, True) if self.flip else (False,)
-        return tuple(perfect_maps(*arguments, mirrored) for mirrored in passes)
+    def _decoded(self, outputs: CropOutputs, frame: Frame, boxes: Boxes) -> Poses:  # noqa: ARG002
+        crops = self._crops(boxes)
+        return self._suppressed(self._located(outputs, crops.to_maps), boxes, crops)
 
-    @property
-    def _input_wh(self) -> tuple[int, int]:
-        return self.spec.input_hw[1], self.spec.input_hw[0]
+    def _crops(self, boxes: Boxes) -> "_Crops":
+        return _Crops.of(boxes, self.spec, self.method)
 
     def _groups(self, count: int) -> Iterator[slice]:
         return (slice(i, min(i + self.most, count)) for i in range(0, count, self.most))
 
-    def _infer(self, batch: Maps) -> tuple[Maps, ...]:
-        output = self.spec.output
-        maps = self.session.infer(batch)[output]
-        if not self.flip:
-            return (maps,)
-        return maps, self.session.infer(np.ascontiguousarray(batch[..., ::-1]))[output]
+    def _load(self, boxes: Boxes, poses: Poses) -> int:  # noqa: ARG002 (other pipelines need it)
+        return len(boxes)
 
-    def _locate(self, passes: tuple[Maps, ...], to_maps: Floats) -> Floats:
-        """(N, K, 3) image x, y and score from the maps of one pass, or of two with flip."""
-        maps = passes[0]
-        if len(passes) == 2:
-            order = self.spec.skeleton.mirrored()
-            back = flip_back(passes[1], order, self.spec.convention.flip_shift)
-            maps = (maps + back) * np.float32(0.5)
-        cells, scores = self.codec.decode(maps, self.spec.convention.missing_xy)
-        points = apply(invert(to_maps), cells)
-        return np.concatenate([points, scores[..., None]], -1)
-
-    def _suppress(self, keypoints_xys: Floats, boxes: Boxes, crops: "_Crops") -> Poses:
-        sigmas = self.spec.skeleton.sigmas
-        return suppress_doubles(keypoints_xys, boxes.scores, crops.areas, sigmas)
+    def _suppressed(self, keypoints_xys: Floats, boxes: Boxes, crops: "_Crops") -> Poses:
+        return suppress_doubles(keypoints_xys, boxes.scores, crops.areas, self.spec.skeleton)
 
 
-def network_input(spec: ModelSpec, image_bgr: Image, boxes: Boxes) -> Maps:
+def network_input(spec: ModelSpec, method: TopDown, image_bgr: Image, boxes: Boxes) -> Maps:
     """(N, 3, H, W): the crops of all boxes, as the network is fed them; not timed."""
-    input_wh = spec.input_hw[1], spec.input_hw[0]
-    return crop_batch(image_bgr, _Crops.of(boxes, spec).to_input, input_wh, spec.pixels)
+    crops = _Crops.of(boxes, spec, method)
+    return crop_batch(image_bgr, crops.to_input, spec.input_wh, spec.pixels)
 
 
 class _Crops(NamedTuple):
@@ -153,11 +145,12 @@ class _Crops(NamedTuple):
     areas: Floats
 
     @classmethod
-    def of(cls, boxes: Boxes, spec: ModelSpec) -> "_Crops":
-        convention, input_wh = spec.convention, (spec.input_hw[1], spec.input_hw[0])
-        centres, scales = centre_scale(boxes.boxes_xywh, input_wh, convention)
+    def of(cls, boxes: Boxes, spec: ModelSpec, method: TopDown) -> "_Crops":
+        convention = method.convention
+        centres, scales = centre_scale(boxes.boxes_xywh, spec.input_wh, convention)
         to_input, to_maps = (
-            crop_affines(centres, scales, wh, convention) for wh in (input_wh, spec.output_wh)
+            crop_affines(centres, scales, wh, convention)
+            for wh in (spec.input_wh, method.output_wh(spec.input_wh))
         )
         return cls(to_input, to_maps, crop_areas(scales))
 
@@ -167,7 +160,7 @@ def _joined(found: list[Floats], joints: int) -> Floats:
 
 
 def suppress_doubles(
-    keypoints_xys: Floats, box_scores: Floats, areas: Floats, sigmas: tuple[float, ...]
+    keypoints_xys: Floats, box_scores: Floats, areas: Floats, skeleton: Skeleton
 ) -> Poses:
     """Score people, then drop the poses that repeat a better one.
 
@@ -179,5 +172,5 @@ def suppress_doubles(
     counted = joint_scores > JOINT_THRESHOLD
     means = (joint_scores * counted).sum(1) / np.maximum(counted.sum(1), 1)
     scores = means * box_scores
-    keep = oks_nms(keypoints_xys[..., :2], scores, areas, sigmas, NMS_OKS)
-    return Poses(keypoints_xys[keep, :, :2], joint_scores[keep], scores[keep])
+    keep = oks_nms(keypoints_xys[..., :2], scores, areas, skeleton.sigmas, NMS_OKS)
+    return Poses(keypoints_xys[keep, :, :2], joint_scores[keep], scores[keep], skeleton)

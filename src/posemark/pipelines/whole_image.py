@@ -1,22 +1,26 @@
 """Bottom-up: the whole image at one or several scales, a network, a codec that finds people.
 
-The same stages as top-down, booked in the same ledger; nothing happens in `detect`.
+The same stages as top-down, booked in the same ledger; nothing is detected beforehand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from posemark.core.errors import FrameError
 from posemark.core.frame import Boxes, Frame, Poses
-from posemark.core.spec import ModelSpec
-from posemark.core.whole_image import MISSING, GroupCodec, Maps, Pass, Rescorer, ScaledInput, Sizing
+from posemark.core.spec import ModelSpec, WholeImage
+from posemark.core.whole_image import MISSING, Maps, Pass, Rescorer, ScaledInput
 from posemark.geometry.affine import apply
 from posemark.geometry.crop import Image, crop_batch
 from posemark.geometry.flip import mirrored_image
-from posemark.pipelines import Lap, Staged
+from posemark.pipelines import Lap, Pipeline, Work
+from posemark.pipelines.people import GIVEN, People
 from posemark.runtimes import Session
+
+Passes = tuple[Pass, ...]
+"""One per input scale, in the order in which the network runs them."""
 
 MOST_INPUT_PIXELS = 1 << 23
 """Of one network input: 1280 x 6553. Where the short side is fixed, a thin image makes a long
@@ -29,42 +33,33 @@ NOT_FINITE = (
 
 
 @dataclass(frozen=True)
-class Work:
-    """One frame ready for the clock.
+class WholeImagePipeline(Pipeline[Passes]):
+    """The pipeline of a model that sees the whole image.
 
-    perfect: without trained weights the oracle passes that the codec reads, one a scale; else
-    None.
-    """
-
-    frame: Frame
-    encoded: bytes
-    boxes: Boxes
-    perfect: tuple[Pass, ...] | None
-
-
-@dataclass(frozen=True)
-class BottomUp(Staged):
-    """The pipeline of one entry.
-
-    scales: of the input, 1 among them. flip: average with the mirrored image. trained: False
-    feeds the codec perfect outputs in place of the network's. rescorer: judges poses anew.
+    Attributes:
+        spec: of the model. method: its way, with the sizing of its inputs and the codec
+            that finds the people.
+        session: the network in its runtime.
+        scales: of the input, 1 among them.
+        flip: whether outputs are averaged with those of the mirrored image.
+        trained: False feeds the codec perfect outputs in place of the network's.
+        rescorer: judges the poses anew, where its weights are present.
+        people: nobody is looked for before the network runs.
     """
 
     spec: ModelSpec
+    method: WholeImage
     session: Session
-    sizing: Sizing
-    codec: GroupCodec
     scales: tuple[float, ...]
     flip: bool
     trained: bool
     rescorer: Rescorer | None = None
+    people: People = GIVEN
 
-    def prepare(self, frame: Frame, boxes: Boxes) -> Work:
-        """Everything that a camera application would not do; runs outside the clock."""
-        encoded = frame.read()
-        self._ready(frame.size_wh, len(boxes))
-        perfect = None if self.trained else self._perfect_passes(frame)
-        return Work(frame, encoded, boxes, perfect)
+    def pixels(self, work: Work[Passes]) -> int:
+        """Of the network's inputs at all scales: they follow the image's size."""
+        inputs = self._inputs(work.frame.size_wh)
+        return sum(width * height for width, height in (each.size_wh for each in inputs))
 
     def _ready(self, size_wh: tuple[int, int], people: int) -> None:  # noqa: ARG002 (top-down)
         for scaled in self._inputs(size_wh):
@@ -76,7 +71,7 @@ class BottomUp(Staged):
         Raises:
             FrameError: if one of them has more than MOST_INPUT_PIXELS.
         """
-        inputs = self.sizing.inputs(image_wh, self.scales)
+        inputs = self.method.sizing.inputs(image_wh, self.scales)
         width, height = max((each.size_wh for each in inputs), key=lambda wh: wh[0] * wh[1])
         if width * height > MOST_INPUT_PIXELS:
             raise FrameError(
@@ -86,11 +81,11 @@ class BottomUp(Staged):
             )
         return inputs
 
-    def _find(
+    def _poses(
         self,
         image: Image,
         boxes: Boxes,  # noqa: ARG002 (top-down needs them)
-        perfect: tuple[Pass, ...] | None,
+        perfect: Passes | None,
         lap: Lap,
     ) -> Poses:
         height, width = image.shape[:2]
@@ -103,51 +98,44 @@ class BottomUp(Staged):
             _require_finite(passes)
         return poses
 
-    def perfect(self, frame: Frame, boxes: Boxes) -> Poses:  # noqa: ARG002 (top-down needs them)
-        """The poses that perfect outputs decode to; not timed."""
-        return self._located(self._perfect_passes(frame), frame.size_wh)
+    def _decoded(self, outputs: Passes, frame: Frame, boxes: Boxes) -> Poses:  # noqa: ARG002
+        return self._located(outputs, frame.size_wh)
 
-    def people(self, work: Work, poses: Poses) -> int:  # noqa: ARG002 (top-down needs it)
-        """How many people the frame's time went to: those found."""
+    def _load(self, boxes: Boxes, poses: Poses) -> int:  # noqa: ARG002 (top-down needs them)
         return len(poses)
 
-    def pixels(self, work: Work) -> int:
-        """Of the network's inputs at all scales: they follow the image's size."""
-        inputs = self._inputs(work.frame.size_wh)
-        return sum(width * height for width, height in (each.size_wh for each in inputs))
-
-    def _passes(self, image: Image, inputs: tuple[ScaledInput, ...], lap: Lap) -> Iterator[Pass]:
+    def _passes(self, image: Image, inputs: Sequence[ScaledInput], lap: Lap) -> Iterator[Pass]:
         for scaled in inputs:
             pixels = network_input(self.spec, image, scaled)
-            mirror = mirrored_image(pixels, self.spec.mirror_shift) if self.flip else None
+            mirror = mirrored_image(pixels, self.method.mirror_shift) if self.flip else None
             lap("preprocess")
             outputs = self.session.infer(pixels)
             flipped = self.session.infer(mirror) if mirror is not None else None
             lap("infer")
             yield Pass(scaled, outputs, flipped)
 
-    def _perfect_passes(self, frame: Frame) -> tuple[Pass, ...]:
+    def _perfect_outputs(self, frame: Frame, boxes: Boxes) -> Passes:  # noqa: ARG002
         return tuple(
             Pass(
                 scaled,
-                self.codec.encode(frame.truth, scaled, False),
-                self.codec.encode(frame.truth, scaled, True) if self.flip else None,
+                self.method.codec.encode(frame.truth, scaled, False),
+                self.method.codec.encode(frame.truth, scaled, True) if self.flip else None,
             )
             for scaled in self._inputs(frame.size_wh)
         )
 
-    def _located(self, passes: tuple[Pass, ...], size_wh: tuple[int, int]) -> Poses:
-        people, scores = self.codec.decode(passes)
-        back = self.sizing.to_image(size_wh, [each.input for each in passes])
+    def _located(self, passes: Passes, size_wh: tuple[int, int]) -> Poses:
+        people, scores = self.method.codec.decode(passes)
+        back = self.method.sizing.to_image(size_wh, [each.input for each in passes])
         points = apply(np.broadcast_to(back, (len(people), 2, 3)), people[..., :2])
         points[(people == MISSING).all(-1)] = MISSING[:2]
         if self.rescorer:
             located = np.concatenate([points, people[..., 2:]], axis=-1)
             scores = self.rescorer.rescored(located, scores)
-        return Poses(points, people[..., 2], scores)
+        return Poses(points, people[..., 2], scores, self.spec.skeleton)
 
 
-def _require_finite(passes: tuple[Pass, ...]) -> None:
+def _require_finite(passes: Passes) -> None:
     """What is no number exceeds no threshold: a decoder takes it for an image without people."""
     outputs = [
         maps

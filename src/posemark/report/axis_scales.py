@@ -1,15 +1,19 @@
-"""Axes with explicit ends and ticks, so that positions in pixels are known before drawing."""
+"""Axes with explicit ends and ticks, so that positions in pixels are known before drawing.
+
+Labels are placed by these positions, so the drawing program must not choose ends of its own.
+"""
 
 import math
 from dataclasses import dataclass
 
-# A linear axis would press whatever is this many times slower into its lowest tenth.
 LOG_ABOVE = 10.0
+"""Ratio of the fastest to the slowest above which an axis is logarithmic: a linear one would
+squeeze the slowest into its lowest tenth."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Ends of an axis in data units, its ticks, and whether it is logarithmic."""
+    """Ends of an axis and its ticks, in data units, and whether it is logarithmic."""
 
     low: float
     high: float
@@ -17,14 +21,14 @@ class Axis:
     log: bool = False
 
     def share(self, value: float) -> float:
-        """Where a value lies between the ends, 0..1."""
+        """Return the position of a value between the ends, 0..1."""
         if self.log:
             return math.log(value / self.low) / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)
 
 
 def ap_axis(values: list[float]) -> Axis:
-    """AP in points: the range of the values with room for labels, cut to 0..100."""
+    """Return an axis for APs in points: their range with room for labels, cut to 0..100."""
     low, high = min(values, default=0.0), max(values, default=100.0)
     room = max(0.1 * (high - low), 1.5)
     step = _step(high - low + 2 * room)
@@ -33,7 +37,7 @@ def ap_axis(values: list[float]) -> Axis:
 
 
 def fps_axis(values: list[float]) -> Axis:
-    """FPS from zero; or logarithmic where zero would squeeze the slow ones together."""
+    """Return an axis for FPS: from zero, or logarithmic where the values differ by LOG_ABOVE."""
     low, high = min(values, default=1.0), max(values, default=1.0)
     if high / low > LOG_ABOVE:
         return log_axis(values)
@@ -42,7 +46,7 @@ def fps_axis(values: list[float]) -> Axis:
 
 
 def log_axis(values: list[float]) -> Axis:
-    """A logarithmic axis with room at both ends, whatever the range."""
+    """Return a logarithmic axis with room at both ends, whatever the range of the values."""
     low, high = min(values, default=1.0) / 1.5, max(values, default=1.0) * 1.5
     return Axis(low, high, _decades(low, high), log=True)
 

@@ -1,8 +1,8 @@
-"""The words around a chart that stands alone: title above, key and explanations below."""
+"""The text around a chart that is published alone: title above, key and explanations below."""
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from posemark.report import chart_marks, common_settings, formats, pareto
 from posemark.report.chart_theme import Spec
@@ -13,12 +13,17 @@ _CHARACTER = 5.6  # pixels at font size 11
 _COLUMNS = 3
 INTERVALS = "Thin lines through a mark: 95% intervals of its FPS and of its measured AP."
 
-Text = dict[str, Any]
-"""A text with its x in pixels from the left and its line, from 0."""
+
+class Text(TypedDict):
+    """A text, its x in pixels from the left, and the number of its line, from 0."""
+
+    text: str
+    x: float
+    line: float
 
 
 def title(rows: list[Row]) -> Spec:
-    """Headline and, below it, settings and warnings."""
+    """Return the title of a chart: the headline, and below it settings and warnings."""
     return {
         "text": common_settings.headline(rows),
         "subtitle": common_settings.settings(rows) + common_settings.warnings(rows),
@@ -32,9 +37,14 @@ def title(rows: list[Row]) -> Spec:
 
 
 def texts(rows: list[Row], width: int, reasons: Sequence[str] = ()) -> list[Text]:
-    """Key of the letters in columns; below it what lines and hollow marks are, who is missing.
+    """Return the texts below a chart: the key of the letters in columns, then explanations.
 
-    reasons: why other rows are not on these axes.
+    The explanations say what lines and hollow marks are, and which rows are missing.
+
+    Args:
+        rows: all rows of the chart, including those that it cannot plot.
+        width: available width in pixels.
+        reasons: sentences that say why other rows are not on these axes.
     """
     shown = common_settings.plotted(rows)
     key = sorted({common_settings.named(row) for row in shown if row.letter})
@@ -64,7 +74,7 @@ def _sentences(rows: list[Row], shown: list[Row]) -> list[str]:
 
 
 def doubts(rows: list[Row]) -> str:
-    """What dashed rings mean, with the verdicts that occur; "" where every speed is valid."""
+    """Say what dashed rings mean, with the verdicts that occur; "" where every speed is valid."""
     kinds = common_settings.distinct(row.verdict.kind for row in rows if not chart_marks.valid(row))
     return f"Dashed ring: the speed is not valid ({', '.join(kinds)})." if kinds else ""
 
@@ -78,12 +88,12 @@ def _hollow(shown: list[Row]) -> str:
 
 def _in_strip(shown: list[Row]) -> str:
     names = [row.letter or row.entry for row in shown if not formats.ap_known(row)]
-    told = f"Left of the AP axis, AP neither measured nor published: {', '.join(names)}."
-    return told if names else ""
+    text = f"Left of the AP axis, AP neither measured nor published: {', '.join(names)}."
+    return text if names else ""
 
 
 def unplotted_sentences(rows: list[Row]) -> list[str]:
-    """Which rows the AP-FPS chart leaves out, and why; one sentence a reason."""
+    """Say which rows the AP-FPS chart leaves out, and why: one sentence per reason."""
     shown = {row.entry for row in common_settings.plotted(rows)}
     return [
         f"Not plotted, {reason}: {', '.join(_left_out(row, shown) for row in found)}."
@@ -99,8 +109,17 @@ def _left_out(row: Row, shown: set[str]) -> str:
 
 
 def layer(found: list[Text], left: float, top: float) -> Spec:
-    """These texts as a layer, from a place in pixels on."""
-    values = [text | {"x": left + text["x"], "y": top + text["line"] * LINE} for text in found]
+    """Return a layer with these texts.
+
+    Args:
+        found: the texts.
+        left: x of their left edge in pixels.
+        top: y of their first line in pixels.
+    """
+    values = [
+        {"text": each["text"], "x": left + each["x"], "y": top + each["line"] * LINE}
+        for each in found
+    ]
     return {
         "data": {"values": values},
         "mark": {"type": "text", "align": "left", "fontSize": 11, "opacity": 0.8},

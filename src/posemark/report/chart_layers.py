@@ -1,8 +1,8 @@
 """The layers of an AP-FPS chart as Vega-Lite: fronts, intervals, rings, marks, names, legends.
 
-A solid mark is an AP of this run, a hollow one a published AP beside the speed of this run; speeds
-without any AP stand in a strip beside the axis. Thin lines through a mark are 95 % intervals; a
-dashed ring is around a speed whose verdict is not valid.
+A solid mark has an AP of this run, a hollow one a published AP and the speed of this run. Speeds
+without any AP are drawn in a strip beside the axis. Thin lines through a mark are 95% intervals;
+a dashed ring surrounds a speed whose verdict is not "valid".
 """
 
 from posemark.report import (
@@ -21,11 +21,11 @@ PUBLISHED = "AP as published (not measured here)"
 _LEGEND_INK = "#7a828c"
 _HALF_INK = f"{_LEGEND_INK}{round(255 * chart_marks.HALF):02x}"
 LAYERS = ("strip", "fronts", "fps_bars", "ap_bars", "rings", "points", "fill", "names")
-"""What each layer of the chart is, from the back to the front."""
+"""Names of the layers, from the back to the front."""
 
 
 def layers(plot: Plot) -> list[Spec]:
-    """All of them, as LAYERS names them."""
+    """Return the layers of a chart, in the order of LAYERS."""
     return [
         _strip(plot),
         _fronts(plot),
@@ -57,7 +57,7 @@ def _channel(field: str, title: str, axis: axis_scales.Axis) -> Spec:
 
 
 def _strip(plot: Plot) -> Spec:
-    """The edge of the strip, and its name below; nothing where every AP is known."""
+    """The edge of the strip, and its name below; both are absent where every AP is known."""
     edge = [{"edge": plot.left, "middle": plot.left / 2, "name": speed_strip.LABEL}]
     at: Spec = {"type": "quantitative", "scale": None}
     return {
@@ -84,7 +84,7 @@ def _strip(plot: Plot) -> Spec:
 
 
 def _fronts(plot: Plot) -> Spec:
-    """Below the marks, so that these answer to the mouse."""
+    """The Pareto fronts; they are behind the marks, so that these receive the mouse."""
     values = [
         {"front": front.kind, "order": order, "front_ap": ap, "front_fps": fps}
         for front in plot.lines
@@ -105,7 +105,7 @@ def _fronts(plot: Plot) -> Spec:
 
 
 def _bar(axis: str, plot: Plot) -> Spec:
-    """The 95 % interval of one axis as a line through its mark."""
+    """The 95% interval of one axis as a line through its mark."""
     along, across, write = ("y", "x", _y) if axis == "fps" else ("x", "y", _x)
     low, high = f"{axis}_low", f"{axis}_high"
     other = _x("at", plot) if across == "x" else _y("fps", plot)
@@ -125,7 +125,7 @@ _OWN_COLOUR: Spec = {"field": "colour", "type": "nominal", "scale": None}
 
 
 def _rings(plot: Plot) -> Spec:
-    """Around every speed that is not worth what its figure says."""
+    """A ring around every speed whose verdict is not "valid"."""
     return {
         "transform": [{"filter": "datum.doubted"}],
         "mark": {
@@ -169,7 +169,7 @@ def _marks(plot: Plot) -> Spec:
 
 
 def _fill_legend(plot: Plot) -> Spec:
-    """A layer without marks: Vega-Lite draws no legend for an opacity of its own."""
+    """A layer without marks, for the legend: Vega-Lite draws none for an opacity."""
     fills = {MEASURED: _LEGEND_INK, PUBLISHED: "transparent"}
     fills |= {speed_strip.FILL: _HALF_INK} if plot.left else {}
     meaning = {"domain": list(fills), "range": list(fills.values())}

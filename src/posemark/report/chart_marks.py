@@ -1,4 +1,4 @@
-"""What one mark of the AP-FPS chart shows, and what it tells under the mouse."""
+"""One mark of the AP-FPS chart: what it shows, and the text of its tooltip."""
 
 from typing import Any
 
@@ -22,14 +22,14 @@ TOOLTIP = {
 
 
 def ap(row: Row) -> float | None:
-    """AP in points: of this run where there is one, else the published figure, if any."""
+    """Return the AP in points: measured in this run, else published, else None."""
     if row.compared:
         return 100 * row.compared.AP
     return 100 * row.ap_published.AP if row.ap_published else None
 
 
 HALF = 0.3
-"""Opacity of a mark without any AP, which is neither solid nor hollow."""
+"""Opacity of the fill of a mark without any AP, which is neither solid nor hollow."""
 
 
 def _solid(row: Row) -> float:
@@ -39,31 +39,34 @@ def _solid(row: Row) -> float:
 
 
 def box_kind(row: Row) -> str:
-    """Ground-truth boxes, boxes of a detector (real, from a file or simulated), or none."""
+    """Return which person boxes a row used: annotated, detected (also from a file), or none."""
     if row.approach == "bottom-up":
         return NO_BOXES
     return GT if formats.on_truth(row) else DETECTED
 
 
 def family(row: Row) -> str:
-    """What the colour stands for."""
+    """Return the family, which the colour of a mark shows; the model where it has no family."""
     return row.family or row.model
 
 
 def ap_source(row: Row) -> str:
-    """Where the AP of a mark comes from."""
+    """Return in words where the AP of a mark comes from."""
     if formats.measured_ap(row) is not None:
         return "measured here"
     return "as published" if row.ap_published else "not known"
 
 
 def valid(row: Row) -> bool:
-    """Whether the speed is worth what its figure says; other marks get a ring."""
+    """Return whether the verdict on the speed is "valid"; other marks get a ring."""
     return row.verdict.kind == "valid"
 
 
 def mark(row: Row) -> dict[str, Any]:
-    """The figures of a mark and the texts of its tooltip; intervals None where there is none."""
+    """Return the figures of a mark and the texts of its tooltip.
+
+    AP is in points. Ends of intervals are None where there is no interval.
+    """
     ap_low, ap_high = (row.compared and row.compared.interval) or (None, None)
     fps_low, fps_high = row.fps_interval or (None, None)
     return {

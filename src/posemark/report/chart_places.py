@@ -1,4 +1,4 @@
-"""Where everything of an AP-FPS chart lies: its axes, its marks, and the names beside them."""
+"""The geometry of an AP-FPS chart: positions of its axes, its marks and their names."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,15 +8,19 @@ from typing import Any
 from posemark.report import axis_scales, chart_marks, formats, label_placement, pareto, speed_strip
 from posemark.report.result_row import Row
 
-_FRONT_ROOM = 2.0  # pixels to either side of a line that labels keep clear of
-_BAR_ROOM = 1.0
+_FRONT_ROOM = 2.0  # pixels to either side of a front that labels avoid
+_BAR_ROOM = 1.0  # the same for the line of an interval
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Size of the plot in pixels, and what stands around it.
+    """Size of a plot, and what is drawn around it.
 
-    legend: side of the legends, "" for none. captions: whether title and key are drawn.
+    Attributes:
+        width: width of the plot in pixels.
+        height: height of the plot in pixels.
+        legend: side of the legends; "" for no legends.
+        captions: whether title and key are drawn.
     """
 
     width: int
@@ -27,7 +31,15 @@ class Layout:
 
 @dataclass(frozen=True)
 class Plot:
-    """What the layers of one chart share. colours: by family, the same in all views."""
+    """What the layers of one chart share.
+
+    Attributes:
+        shown: the rows that have a mark.
+        x_axis: AP in points.
+        y_axis: pose FPS.
+        layout: size of the plot.
+        colours: colour by family, the same in all views.
+    """
 
     shown: list[Row]
     x_axis: axis_scales.Axis
@@ -37,12 +49,15 @@ class Plot:
 
     @property
     def left(self) -> float:
-        """Where the AP axis begins, in pixels: right of the strip, if there is one."""
+        """The x in pixels at which the AP axis begins: right of the strip, if there is one."""
         return 0.0 if all(map(formats.ap_known, self.shown)) else speed_strip.WIDTH
 
     @cached_property
     def points(self) -> list[pareto.Point]:
-        """(place along the AP axis in points, FPS) of every row; in the strip left of its end."""
+        """(AP in points, FPS) of every row.
+
+        A row without any AP has a value below the axis that places it in the strip.
+        """
         unknown = [row for row in self.shown if not formats.ap_known(row)]
         heights = [self.pixels((self.x_axis.low, row.fps_pose or 0.0))[1] for row in unknown]
         beside = dict(zip(map(id, unknown), speed_strip.lanes(heights), strict=True))
@@ -55,7 +70,7 @@ class Plot:
 
     @cached_property
     def marks(self) -> list[dict[str, Any]]:
-        """What is drawn of every row; at: its place along the AP axis."""
+        """The mark of every row; its key `at` is the place along the AP axis."""
         return [
             chart_marks.mark(row) | {"at": at}
             for row, (at, _) in zip(self.shown, self.points, strict=True)
@@ -63,11 +78,11 @@ class Plot:
 
     @property
     def lines(self) -> list[pareto.Front]:
-        """The fronts of the rows, in the units of the axes."""
+        """The Pareto fronts of the rows, in the units of the axes."""
         return pareto.fronts(self.shown, self.points, (self.x_axis.low, self.y_axis.low))
 
     def pixels(self, point: pareto.Point) -> pareto.Point:
-        """Where a point lies, from the upper left corner."""
+        """Return the position of a point in pixels from the upper left corner."""
         x, y = point
         return (
             self.left + self.x_axis.share(x) * (self.layout.width - self.left),
@@ -76,14 +91,14 @@ class Plot:
 
 
 def sized(shown: list[Row], layout: Layout, colours: dict[str, str]) -> Plot:
-    """A plot of these rows, on axes that hold them all."""
+    """Return a plot of these rows, on axes that include all figures and their intervals."""
     x_axis = axis_scales.ap_axis(_extent("ap", shown))
     y_axis = axis_scales.fps_axis(_extent("fps", shown))
     return Plot(shown, x_axis, y_axis, layout, colours)
 
 
 def _extent(axis: str, shown: list[Row]) -> list[float]:
-    """What an axis must hold: figures, and the ends of their intervals."""
+    """The values that an axis must include: figures, and the ends of their intervals."""
     found = [chart_marks.mark(row) for row in shown]
     return [
         value
@@ -94,7 +109,7 @@ def _extent(axis: str, shown: list[Row]) -> list[float]:
 
 
 def points(plot: Plot) -> list[dict[str, Any]]:
-    """What is drawn of every row, with its colour and the place of its name."""
+    """Return the mark of every row with its colour and the position of its name."""
     names = label_placement.texts(plot.shown)
     lines = [[plot.pixels(corner) for corner in front.corners] for front in plot.lines]
     keep_clear = [

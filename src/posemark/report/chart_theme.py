@@ -1,12 +1,12 @@
 """What all charts share: Vega-Lite version, colours, fonts.
 
-The colours read on white and on near-black alike.
+The colours are legible on white and on near-black.
 """
 
 from typing import Any
 
 Spec = dict[str, Any]
-VEGA_LITE = "6.1"  # the newest that the oldest supported vl-convert has
+VEGA_LITE = "6.1"  # the newest version in the oldest vl-convert that we support
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
@@ -22,12 +22,17 @@ STAGES = {
 
 
 def families(names: list[str]) -> list[str]:
-    """One colour a family; the palette starts again after its last colour."""
+    """Return one colour per family; the palette repeats after its last colour."""
     return [FAMILIES[index % len(FAMILIES)] for index in range(len(names))]
 
 
 def config(ink: str, background: str | None) -> Spec:
-    """A Vega-Lite config in one ink; "currentColor" takes the colour of the page around it."""
+    """Return a Vega-Lite config that draws text and lines in one colour.
+
+    Args:
+        ink: the colour; "currentColor" is the text colour of the surrounding page.
+        background: colour of the background; None for none.
+    """
     words = {"labelColor": ink, "titleColor": ink, "labelFontSize": 11.5, "titleFontSize": 12}
     return {
         "background": background,
@@ -55,7 +60,7 @@ def config(ink: str, background: str | None) -> Spec:
             "titleFontWeight": 600,
             "rowPadding": 4,
             "symbolSize": 110,
-            # Legends below a narrow plot stand under each other.
+            # Legends below a narrow plot are stacked.
             "layout": {"bottom": {"direction": "vertical", "anchor": "start"}},
         },
     }

@@ -20,7 +20,7 @@ _CAPTION_LEFT = -44  # pixels from the plot, below the title of the y axis
 _CAPTION_TOP = 66  # pixels below the plot
 
 PICTURE = Layout(width=600, height=400, legend="right", captions=True)
-# As wide as two panels with their axes: vega puts the legends of all charts right of the widest.
+# As wide as two panels with their axes: Vega places the legends of all charts right of the widest.
 OVER_PANELS = Layout(width=835, height=430, legend="right", captions=False)
 PANEL = Layout(width=374, height=290, legend="", captions=False)
 WIDE = Layout(width=730, height=430, legend="right", captions=False)
@@ -28,9 +28,12 @@ NARROW = Layout(width=275, height=330, legend="bottom", captions=False)
 
 
 def ap_fps_spec(rows: list[Row], layout: Layout = PICTURE, reasons: Sequence[str] = ()) -> Spec:
-    """AP against pose FPS. Rows that it cannot show are named below the plot.
+    """Return the chart of AP against pose FPS; rows that it cannot plot are named below it.
 
-    reasons: sentences on rows that are not among these, for the caption.
+    Args:
+        rows: the rows.
+        layout: size of the plot, and what is drawn around it.
+        reasons: sentences for the caption on rows that are not among these.
     """
     spec = _frame(rows) | _plot(common_settings.plotted(rows), layout, colours(rows))
     if layout.captions:
@@ -43,9 +46,10 @@ def ap_fps_spec(rows: list[Row], layout: Layout = PICTURE, reasons: Sequence[str
 
 
 def picture_spec(rows: list[Row]) -> Spec:
-    """The chart that stands alone: the largest group of comparable rows; the others are named.
+    """Return the chart for publication alone: the largest group of comparable rows.
 
-    Where both approaches occur, a panel of each stands below.
+    The other rows are named in the caption. Where both approaches occur, a panel of each is added
+    below.
     """
     groups = comparable.groups(rows)
     shown = groups[0].rows if groups else rows
@@ -65,7 +69,7 @@ def _picture(rows: list[Row], reasons: list[str]) -> Spec:
     texts = chart_captions.texts(rows, width, reasons)
     height = chart_captions.LINE * max(text["line"] for text in texts)
     below: Spec = {
-        "width": 1,  # texts may reach below the legends, which stand right of the widest view
+        "width": 1,  # texts may extend below the legends, which are right of the widest view
         "height": height,
         "layer": [chart_captions.layer(texts, _CAPTION_LEFT, 0)],
     }
@@ -92,7 +96,7 @@ def _frame(rows: list[Row]) -> Spec:
 
 
 def colours(rows: list[Row]) -> dict[str, str]:
-    """The colour of every family; those that an AP-FPS chart shows have the first ones."""
+    """Return a colour for every family; families with a mark get the first colours."""
     families = common_settings.distinct(
         chart_marks.family(row) for row in [*common_settings.plotted(rows), *rows]
     )
@@ -100,7 +104,7 @@ def colours(rows: list[Row]) -> dict[str, str]:
 
 
 def empty_spec(rows: list[Row], layout: Layout) -> Spec:
-    """The same chart before anything is placed: only what its layers look like."""
+    """Return the AP-FPS chart without size, data and captions: only its layers."""
     plot = chart_places.sized(common_settings.plotted(rows), layout, colours(rows))
     return _frame(rows) | {"layer": chart_layers.layers(plot)}
 

@@ -1,10 +1,10 @@
-"""AP over common images: what makes the APs of a run comparable whose entries saw different ones.
+"""AP over common images, which makes the APs of entries comparable that saw different images.
 
-Where entries share a time, slow ones have fewer images than fast ones, and APs over different
-images say nothing about each other. So each record is scored again over the images that all
-records of its run have; one with fewer than FEWEST_IMAGES is left aside, since it would leave too
-few for the others. This AP is what is drawn, ranked and recommended (Row.compared); that over an
-entry's own images stays beside it.
+Where entries share a time budget, slow ones process fewer images than fast ones, and APs over
+different images cannot be compared. Each record is therefore scored again over the images that
+all records of its run have. A record with fewer than FEWEST_IMAGES images is left out of this,
+since too few images would remain for the others. Charts, rankings and recommendations use this AP
+(Row.compared); the AP over an entry's own images is kept beside it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,16 +17,16 @@ from posemark.report.shared_evidence import Derived
 from posemark.score.ap_bootstrap import FEWEST_IMAGES
 
 Score = Callable[[Path, frozenset[int]], ComparedAP | None]
-"""The AP of a record over some of its images."""
+"""Computes the AP of a record, given by its path, over the images with these ids."""
 
 
 def with_common_images(found: Sequence[Derived], rows: Sequence[Row], score: Score) -> list[Row]:
-    """The rows with the AP over common images, where those of a run have different ones.
+    """Return the rows, with the AP over common images where entries of a run saw different ones.
 
     Args:
-        found: what was derived of each record.
-        rows: theirs, in the same order.
-        score: reads a record again; asked only where images differ.
+        found: the figures of each record.
+        rows: the rows of the same records, in the same order.
+        score: reads a record again and scores it; called only where images differ.
     """
     made = list(rows)
     for places in _runs(found, rows):
@@ -38,7 +38,7 @@ def with_common_images(found: Sequence[Derived], rows: Sequence[Row], score: Sco
 
 
 def _runs(found: Sequence[Derived], rows: Sequence[Row]) -> Iterable[list[int]]:
-    """Places of the rows with a measured AP, by the folder, the data and the sigmas of a run."""
+    """Indices of the rows with a measured AP, grouped by run folder, data and sigmas."""
     runs: dict[tuple[str, ...], list[int]] = {}
     for at, (each, row) in enumerate(zip(found, rows, strict=True)):
         if formats.measured_ap(row) is not None:
@@ -48,14 +48,17 @@ def _runs(found: Sequence[Derived], rows: Sequence[Row]) -> Iterable[list[int]]:
 
 
 def _common(images: Sequence[frozenset[int]]) -> frozenset[int]:
-    """None where all records have the same ones, or too few in common."""
+    """Images that all records have; empty where there are too few of them or no two records.
+
+    Records with too few images of their own are not considered.
+    """
     enough = {each for each in images if len(each) >= FEWEST_IMAGES}
     common = frozenset[int].intersection(*enough) if len(enough) > 1 else frozenset[int]()
     return common if len(common) >= FEWEST_IMAGES else frozenset()
 
 
 def sentences(rows: Sequence[Row]) -> list[str]:
-    """What the APs of each run are compared over, and the command that gives more images."""
+    """Say for each run over which images its APs are compared, and which command adds images."""
     runs: dict[str, list[tuple[Row, ComparedAP]]] = {}
     for row in rows:
         if row.ap_common:
@@ -70,7 +73,7 @@ def _sentence(own: list[tuple[Row, ComparedAP]]) -> str:
     again = f"{missing_evidence.going_on(least)} --limit {most.ap_images}"
     return (
         f"AP is compared over the {images:,} images that all entries of the run have (they have "
-        f"{spread}). {least.entry} has the fewest; what gives it more: {again}"
+        f"{spread}). {least.entry} has the fewest; this command gives it more: {again}"
     )
 
 

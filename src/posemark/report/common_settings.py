@@ -1,4 +1,4 @@
-"""What a set of rows has in common, and what it mixes: the words around charts and tables."""
+"""Text around charts and tables: settings that rows share, and warnings about what they mix."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,13 @@ from posemark.report.result_row import Row
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many rows have an AP of this run, a published one only, or none at all."""
+    """Numbers of rows by the source of their AP.
+
+    Attributes:
+        measured: rows with an AP of this run.
+        published: rows with a published AP only.
+        without: rows without any AP.
+    """
 
     measured: int
     published: int
@@ -19,14 +25,14 @@ class Coverage:
 
 
 def coverage(rows: list[Row]) -> Coverage:
-    """Count the rows by where their AP comes from."""
+    """Count the rows by the source of their AP."""
     unmeasured = [row for row in rows if formats.measured_ap(row) is None]
     published = sum(row.ap_published is not None for row in unmeasured)
     return Coverage(len(rows) - len(unmeasured), published, len(unmeasured) - published)
 
 
 def headline(rows: list[Row]) -> str:
-    """A chart title that claims "the same run" only where that is so."""
+    """Return a chart title that says "the same run" only where that is true."""
     have = coverage(rows)
     if have.measured and not have.published:
         return "Accuracy and speed of the same run"
@@ -36,7 +42,7 @@ def headline(rows: list[Row]) -> str:
 
 
 def sentence(rows: list[Row]) -> str:
-    """One sentence: what is shown and where its figures come from."""
+    """Return one sentence that says what is shown, and where the figures come from."""
     have = coverage(rows)
     parts = [
         (have.measured, "measured in the very same run for {}"),
@@ -49,7 +55,7 @@ def sentence(rows: list[Row]) -> str:
 
 
 def settings(rows: list[Row]) -> list[str]:
-    """Two lines at most: the machine, and what ran on it."""
+    """Return at most two lines: the machine, and the settings of the run."""
     people = [each for row in rows if (each := people_per_frame(row)) is not None]
     machine = [*distinct(row.machine for row in rows), _threads(rows)]
     run = [
@@ -62,7 +68,7 @@ def settings(rows: list[Row]) -> list[str]:
 
 
 def warnings(rows: list[Row]) -> list[str]:
-    """Sentences on figures that stand together here but cannot be compared, or not relied on."""
+    """Return sentences on figures that cannot be compared with each other, or not be relied on."""
     flips = len({row.flip for row in rows}) > 1
     mixed = [*comparable.reasons(rows), *common_images.sentences(rows)]
     mixed += [_FLIPS] if flips else []
@@ -74,7 +80,7 @@ _FLIPS = "Rows with and without flip test: it about doubles the inference time."
 
 
 def _doubtful(rows: list[Row]) -> Iterable[str]:
-    """A sentence for each verdict that is not valid, with the rows that have it."""
+    """One sentence per verdict other than "valid", with the rows that have it."""
     for kind, meaning in formats.VERDICTS.items():
         names = distinct(row.letter or row.entry for row in rows if row.verdict.kind == kind)
         if names and kind not in ("valid", "incomparable"):
@@ -82,48 +88,49 @@ def _doubtful(rows: list[Row]) -> Iterable[str]:
 
 
 def published_settings(rows: list[Row]) -> str:
-    """The settings of the published AP of these rows; "" where there is none."""
+    """Return the settings of the published APs of these rows; "" where there is none."""
     published = [row.ap_published for row in rows if row.ap_published is not None]
     return " | ".join(distinct(formats.published_settings(each) for each in published))
 
 
 def published_caption(rows: list[Row]) -> str:
-    """The footnote of every published AP in a table; "" where there is none."""
+    """Return the footnote for published APs in a table; "" where there is none."""
     used = published_settings(rows)
     return f"{formats.PUBLISHED_MARK} published, not measured here ({used})" if used else ""
 
 
 def short_published_caption(rows: list[Row]) -> str:
-    """The same for a terminal, where several settings would take many lines."""
+    """Return the same for a terminal, where several settings would take many lines."""
     used = short_published_settings(rows)
     return f"{formats.PUBLISHED_MARK} published, not measured here ({used})" if used else ""
 
 
 def short_published_settings(rows: list[Row]) -> str:
-    """The settings of the published AP of these rows; where there are several, who names them."""
+    """Return the settings of the published APs; where they differ, where to find them."""
     used = published_settings(rows)
-    several = "each at the settings of its publication, which the report page names"
+    several = "each at the settings of its publication, which the report page lists"
     return several if " | " in used else used
 
 
 def unscored_caption(rows: list[Row]) -> str:
-    """Why rows with trained weights have no AP; "" where all have one."""
+    """Say why rows with trained weights have no AP; "" where all of them have one."""
     reasons = distinct(row.unscored for row in rows)
     return f"No AP on this data: {'; '.join(reasons)}." if reasons else ""
 
 
 def extrapolated_caption(rows: list[Row]) -> str:
-    """The footnote of every FPS at more people than a frame held; "" where there is none."""
-    told = any(
+    """Return the footnote for FPS with more people than any frame had; "" where there is none."""
+    found = any(
         formats.extrapolated(row, people) and formats.fps_at(row, people)
         for row in rows
         for people in formats.PEOPLE
     )
-    return f"{formats.EXTRAPOLATED_MARK} extrapolated: no frame held so many people" if told else ""
+    mark = formats.EXTRAPOLATED_MARK
+    return f"{mark} extrapolated: no frame had so many people" if found else ""
 
 
 def unplotted(rows: list[Row]) -> dict[str, list[Row]]:
-    """The rows that no AP-FPS chart can show, by the reason why."""
+    """Return the rows that an AP-FPS chart cannot show, by reason."""
     other_images = {id(row) for row in comparable.other_images(rows)}
     found: dict[str, list[Row]] = {}
     for row in rows:
@@ -140,13 +147,13 @@ def _absence(row: Row, on_other_images: bool) -> str:
 
 
 def plotted(rows: list[Row]) -> list[Row]:
-    """The rows that an AP-FPS chart shows, those without any AP in its strip."""
+    """Return the rows that an AP-FPS chart shows, including those in its strip without any AP."""
     left_out = {id(row) for found in unplotted(rows).values() for row in found}
     return [row for row in rows if id(row) not in left_out]
 
 
 def by_approach(rows: list[Row]) -> dict[str, list[Row]]:
-    """The rows by approach where there are several; top-down first, as in the blog post."""
+    """Return the rows by approach, top-down first; empty where there is only one approach."""
     approaches = sorted({row.approach for row in rows}, reverse=True)
     if len(approaches) < 2:
         return {}
@@ -154,7 +161,7 @@ def by_approach(rows: list[Row]) -> dict[str, list[Row]]:
 
 
 def hosts(rows: list[Row]) -> dict[str, str]:
-    """A short name for each machine of these rows; machines that would share one have numbers."""
+    """Return a short name for each machine; machines with the same short name are numbered."""
     short = {row.machine: row.host or row.machine for row in rows}
     shared = Counter(short.values())
     seen: Counter[str] = Counter()
@@ -165,22 +172,22 @@ def hosts(rows: list[Row]) -> dict[str, str]:
 
 
 def several_machines(rows: list[Row]) -> bool:
-    """Whether a reader must see which row is whose."""
+    """Return whether the rows come from several machines."""
     return len({row.machine for row in rows}) > 1
 
 
 def named(row: Row) -> str:
-    """The letter, where there is one, and the entry."""
+    """Return the letter of an entry, where there is one, and its name."""
     return f"{row.letter} {row.entry}" if row.letter else row.entry
 
 
 def distinct(values: Iterable[str]) -> list[str]:
-    """The different non-empty values in order of appearance."""
+    """Return the distinct non-empty values in order of appearance."""
     return [value for value in dict.fromkeys(values) if value]
 
 
 def few(names: list[str]) -> str:
-    """Names in a sentence below a table whose rows say the same; the first of many."""
+    """Return names for a sentence; of many names the first ones and the number of the others."""
     if len(names) <= _MOST_NAMES:
         return ", ".join(names)
     first = names[: _MOST_NAMES - 1]
@@ -196,7 +203,7 @@ def _threads(rows: list[Row]) -> str:
 
 
 def _frames(rows: list[Row]) -> str:
-    """One count, or the span that a time budget leaves."""
+    """The number of frames, or its range where entries differ, as with a time budget."""
     counts = [row.frames for row in rows]
     if len(set(counts)) == 1:
         return counted(counts[0], "frame")

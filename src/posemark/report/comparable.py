@@ -1,4 +1,4 @@
-"""Which results may stand on one axis, and why others may not."""
+"""Which results may be compared on one axis, and why others may not."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -8,15 +8,18 @@ from itertools import compress
 from posemark.report import formats
 from posemark.report.result_row import Row
 
-_MOST_NAMES = 8  # rows that a sentence names; of more it gives the number
-_MOST_VALUES = 4
+_MOST_NAMES = 8  # rows that a sentence names; it gives only the number of more than these
+_MOST_VALUES = 4  # values that a sentence lists
 
 
 @dataclass(frozen=True)
 class Group:
     """Rows whose speeds may be compared.
 
-    title: what tells it from the other groups; where there is but one, what its rows share.
+    Attributes:
+        title: what distinguishes it from the other groups; for a single group, what its rows
+            share.
+        rows: the rows, in the order given.
     """
 
     title: str
@@ -25,11 +28,14 @@ class Group:
 
 @dataclass(frozen=True)
 class _Condition:
-    """Something that must be the same.
+    """A property in which compared rows must agree.
 
-    refusal: what is said where it differs. words: its value of a row, as it is printed. mark:
-    a hash that tells apart what has the same words. marked: the hash alone decides. advice: what
-    the reader should do, "" where nothing but the same conditions would help.
+    Attributes:
+        refusal: the sentence for rows that differ in it.
+        words: its value for a row, as it is printed.
+        mark: a hash that distinguishes values with the same words.
+        advice: what the reader should do; "" where only the same conditions would help.
+        marked: whether the hash alone decides.
     """
 
     refusal: str
@@ -39,7 +45,7 @@ class _Condition:
     marked: bool = False
 
     def value(self, row: Row) -> tuple[str, str]:
-        """What rows must have in common."""
+        """The value that rows must have in common, as (words, mark)."""
         return "" if self.marked else self.words(row), self.mark(row)
 
 
@@ -78,31 +84,31 @@ _AP = (
 
 
 def groups(rows: list[Row]) -> list[Group]:
-    """The rows by what their speed depends on beside the entry: one axis each.
+    """Group the rows by everything but the entry that their speed depends on.
 
-    The largest group comes first; of equal ones that of the earlier row. Rows whose verdict is
-    incomparable are in none.
+    Each group may have one axis. The largest group comes first; among groups of equal size, the
+    one whose first row comes first. Rows with the verdict "incomparable" are in no group.
     """
     found: dict[_Values, list[Row]] = {}
     for row in _sound(rows):
         found.setdefault(_values(_SPEED, row), []).append(row)
     by_size = sorted(found.items(), key=lambda item: -len(item[1]))
     columns = list(zip(*found, strict=True))
-    told = [len(set(values)) > 1 or len(found) == 1 for values in columns]
-    names = list(map(told_apart, columns))
+    shown = [len(set(values)) > 1 or len(found) == 1 for values in columns]
+    names = list(map(distinct_texts, columns))
     titles = {key: [own[value] for own, value in zip(names, key, strict=True)] for key in found}
-    return [Group(" · ".join(compress(titles[key], told)), own) for key, own in by_size]
+    return [Group(" · ".join(compress(titles[key], shown)), own) for key, own in by_size]
 
 
 def other_images(rows: list[Row]) -> list[Row]:
-    """The rows whose measured AP rests on other images or sigmas than that of most rows."""
+    """Return the rows whose measured AP rests on other images or sigmas than most rows' AP."""
     measured = _measured(rows)
     usual = Counter(_values(_AP, row) for row in measured).most_common(1)
     return [row for row in measured if _values(_AP, row) != usual[0][0]]
 
 
 def reasons(rows: list[Row]) -> list[str]:
-    """Why these rows do not all stand on one axis: a sentence a reason, with their names."""
+    """Say why these rows cannot all be compared: one sentence per reason, with their names."""
     speeds = (_sentence(each, _sound(rows)) for each in _SPEED)
     accuracies = (_sentence(each, _measured(rows)) for each in _AP)
     return [text for text in (*speeds, *accuracies, *_unsound(rows)) if text]
@@ -124,13 +130,20 @@ def _measured(rows: list[Row]) -> list[Row]:
 
 
 def _images(row: Row) -> str:
-    """Over how many images of which data its AP is compared."""
+    """The number of images that the row's AP is compared over, and their data set, in words."""
     count = row.compared.images if row.compared else row.frames
     return f"{formats.counted(count, 'image')} of {row.data}"
 
 
-def told_apart(values: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """How each of these values is printed: its words alone where no other value has the same."""
+def distinct_texts(values: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return how each value is printed, so that different values never look the same.
+
+    Args:
+        values: pairs of (words, mark).
+
+    Returns:
+        The words alone where only one value has them, else the words with the mark in brackets.
+    """
     distinct = set(values)
     times = Counter(words for words, _ in distinct)
     return {
@@ -140,17 +153,17 @@ def told_apart(values: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
 
 
 def _sentence(condition: _Condition, rows: list[Row]) -> str:
-    """Which rows have which value, and what to do; "" where all have the same."""
+    """Say which rows have which value, and what to do; "" where all have the same value."""
     by_value: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         by_value.setdefault(condition.value(row), []).append(row)
     if len(by_value) < 2:
         return ""
     printed = {value: (condition.words(own[0]), value[1]) for value, own in by_value.items()}
-    told = told_apart(printed.values())
+    names = distinct_texts(printed.values())
     largest = sorted(by_value.items(), key=lambda item: -len(item[1]))
     parts = [
-        f"{told[printed[value]] or 'unknown'}: {_names(own)}"
+        f"{names[printed[value]] or 'unknown'}: {_names(own)}"
         for value, own in largest[:_MOST_VALUES]
     ]
     parts += [f"{len(largest) - _MOST_VALUES} more"] if len(largest) > _MOST_VALUES else []
@@ -169,4 +182,4 @@ def _unsound(rows: list[Row]) -> Iterable[str]:
     for row in rows:
         if row.verdict.kind == "incomparable":
             why = "".join(f": {text}" for text in row.verdict.evidence[:1])
-            yield f"{row.entry} is compared with nothing{why}."
+            yield f"{row.entry} is not compared with any other result{why}."

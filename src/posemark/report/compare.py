@@ -1,15 +1,14 @@
-"""Two runs of the same entries: whether the speed changed, and by how much.
+"""Comparison of two runs of the same entries: whether the speed changed, and by how much.
 
-Frames are paired by image, so what is compared is the same work; the interval of the ratio of
-their times decides, not the ratio alone. A change is called only where it is proven and large
-enough to mean something, and only where the machine itself was in the same state.
+Frames are paired by image, so that the same work is compared. The interval of the ratio of their
+times decides, not the ratio alone. A change is reported as such only where it is significant and
+large enough to matter, and only where the machine was in the same state in both runs.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import msgspec
 
@@ -23,14 +22,15 @@ from posemark.report import comparable, formats, results, tables
 from posemark.report.result_row import Row, Verdict
 
 ALIKE = 0.05
-"""An interval within this of no change says "no change", unless a gate says how near it must be."""
+"""Relative change of time: the call is "no change" where the whole interval stays within it. A
+gate replaces it."""
 
 SENTINEL_MOVED = 0.03
-"""A larger change of the fixed workload's median time means that the machine has changed."""
+"""A larger relative change of the fixed workload's median time means that the machine changed."""
 
 DISTURBED = frozenset({"contended", "throttled", "drifting"})
-"""Verdicts on a run whose machine was not the same from block to block: load that comes and goes
-can leave the sentinel's median where it was."""
+"""Verdicts on a run during which the state of the machine changed. Load that comes and goes does
+not always change the sentinel's median, so these decide as well."""
 
 SLOWER, FASTER, NO_CHANGE = "slower", "faster", "no change"
 INCONCLUSIVE, INCOMPARABLE = "inconclusive", "incomparable"
@@ -38,15 +38,23 @@ INCONCLUSIVE, INCOMPARABLE = "inconclusive", "incomparable"
 
 @dataclass(frozen=True)
 class Change:
-    """One entry in both runs.
+    """One entry in both runs. A pair is (base, new), a ratio is new over base.
 
-    call: slower, faster, no change, inconclusive or incomparable; why: sentences, none where the
-    figures say it all. settings: what
-    differs and may, such as "runtime: torch -> onnxruntime". frames: pairs. unpaired: frames of
-    base and of new without a partner. fps: pose FPS of base and new over the pairs. ratio: time
-    of new over time of base; time: the same with its 95 % interval, None with too few blocks.
-    sentinel: ratio of the fixed workload's median times, None where not recorded. ap: 0..1, of
-    base and new; ap_difference: None where they do not rest on the same images and sigmas.
+    Attributes:
+        entry: name of the entry.
+        call: slower, faster, no change, inconclusive or incomparable.
+        why: the reasons in words; empty where the figures suffice.
+        settings: differences that do not prevent the comparison, such as
+            "runtime: torch -> onnxruntime".
+        frames: number of pairs of frames.
+        unpaired: number of frames of each run that have no counterpart.
+        fps: pose FPS over the pairs; None where the runs are incomparable.
+        ratio: ratio of pose times; None where the runs are incomparable.
+        time: the same ratio with its 95% interval; None with too few blocks.
+        sentinel: ratio of the fixed workload's median times; None where it was not recorded.
+        verdicts: what the speeds are worth.
+        ap: AP in 0..1; None where there is none.
+        ap_difference: new less base; None where the APs do not rest on the same images and sigmas.
     """
 
     entry: str
@@ -66,7 +74,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """changes: by entry, in the order of base. only_base, only_new: entries without a partner."""
+    """Two runs, compared entry by entry.
+
+    Attributes:
+        changes: the entries in both runs, in the order of base.
+        only_base: names of the entries in base alone.
+        only_new: names of the entries in new alone.
+    """
 
     changes: tuple[Change, ...]
     only_base: tuple[str, ...]
@@ -74,10 +88,14 @@ class Comparison:
 
 
 def load(path: Path, left_out: Callable[[RecordError], None] | None = None) -> list[Record]:
-    """The records of a run folder, or the one of a file; left_out as for results.load_rows.
+    """Load the records of a run folder, or the one record of a file.
+
+    Args:
+        path: a run folder or a record file.
+        left_out: as for results.load_rows.
 
     Raises:
-        RecordError: if there is none, or none can be used.
+        RecordError: if there is no record, or none of them can be used.
     """
     truths: results.Truths = {}
 
@@ -90,22 +108,35 @@ def load(path: Path, left_out: Callable[[RecordError], None] | None = None) -> l
 
 
 def compare(base: list[Record], new: list[Record], margin: float = ALIKE) -> Comparison:
-    """Pair the records by entry. margin: how near 1 the interval of "no change" must lie.
+    """Pair the records of two runs by entry and compare them.
+
+    Args:
+        base: records of the run that is the reference.
+        new: records of the other run.
+        margin: relative change of time within which the whole interval must stay for the call
+            "no change".
 
     Raises:
         RecordError: if the annotations beside a record cannot be read.
     """
     truths: results.Truths = {}
-    olds, news = ({each.header.entry: each for each in side} for side in (base, new))
+    before, after = ({each.header.entry: each for each in side} for side in (base, new))
     return Comparison(
-        tuple(_change(olds[name], news[name], truths, margin) for name in olds if name in news),
-        tuple(name for name in olds if name not in news),
-        tuple(name for name in news if name not in olds),
+        tuple(
+            _change(before[name], after[name], truths, margin) for name in before if name in after
+        ),
+        tuple(name for name in before if name not in after),
+        tuple(name for name in after if name not in before),
     )
 
 
 def slower_by(comparison: Comparison, gate: float) -> list[str]:
-    """The entries proven slower (call "slower") whose measured change is at least the gate."""
+    """Return the entries with the call "slower" whose measured change is at least the gate.
+
+    Args:
+        comparison: of two runs.
+        gate: relative change of time, such as 0.05.
+    """
     return [
         each.entry
         for each in comparison.changes
@@ -114,10 +145,14 @@ def slower_by(comparison: Comparison, gate: float) -> list[str]:
 
 
 def undecided(comparison: Comparison, gate: float) -> list[str]:
-    """The entries in both runs of which nobody can say whether they pass the gate.
+    """Return the entries in both runs for which it is unknown whether they pass the gate.
 
-    Refused ones, those without an interval or with one at least as wide (half) as the gate, and
-    those measured while the machine was in another state.
+    These are incomparable entries, entries without an interval or with an interval whose half
+    width is at least the gate, and entries measured while the state of the machine changed.
+
+    Args:
+        comparison: of two runs.
+        gate: relative change of time, such as 0.05.
     """
     return [each.entry for each in comparison.changes if not _decided(each, gate)]
 
@@ -162,11 +197,11 @@ def _change(base: Record, new: Record, truths: results.Truths, margin: float) ->
 
 
 def _refusals(rows: tuple[Row, Row], pairs: int) -> list[str]:
-    """Why the speeds are not of the same work on the same machine: sentences."""
+    """The reasons why the speeds are not those of the same work on the same machine."""
     sides = [replace(row, letter=side, ap=None) for row, side in zip(rows, _SIDES, strict=True)]
     found = comparable.reasons(sides)
     found += [_other_boxes(rows)] * (_boxes_of(rows[0]) != _boxes_of(rows[1]))
-    return found if pairs or found else ["No image was measured in both."]
+    return found if pairs or found else ["No image was measured in both runs."]
 
 
 _SIDES = ("base", "new")
@@ -177,8 +212,8 @@ def _boxes_of(row: Row) -> tuple[str, str]:
 
 
 def _other_boxes(rows: tuple[Row, Row]) -> str:
-    told = comparable.told_apart(map(_boxes_of, rows))
-    sides = (f"{told[_boxes_of(row)]}: {side}" for row, side in zip(rows, _SIDES, strict=True))
+    names = comparable.distinct_texts(map(_boxes_of, rows))
+    sides = (f"{names[_boxes_of(row)]}: {side}" for row, side in zip(rows, _SIDES, strict=True))
     return f"Speeds on several sets of boxes are not compared. {'; '.join(sides)}."
 
 
@@ -187,16 +222,16 @@ def _named(source: Source) -> str:
 
 
 def _differences(base: Header, new: Header) -> list[str]:
-    """What differs and may: it is what is compared."""
-    ours, theirs = _facts(base), _facts(new)
-    names = dict.fromkeys((*ours, *theirs))
-    sides = ((name, ours.get(name, "none"), theirs.get(name, "none")) for name in names)
+    """Differences that do not prevent the comparison, since they may be its subject."""
+    before, after = _facts(base), _facts(new)
+    names = dict.fromkeys((*before, *after))
+    sides = ((name, before.get(name, "none"), after.get(name, "none")) for name in names)
     return [f"{name}: {old} -> {now}" for name, old, now in sides if old != now]
 
 
 def _facts(header: Header) -> dict[str, str]:
     environment = header.facts
-    facts: dict[str, Any] = {
+    facts: dict[str, object] = {
         **msgspec.to_builtins(header.settings),
         "decoder": header.decoder,
         "weights": _named(header.weights),
@@ -224,42 +259,42 @@ def _call(
     verdicts: tuple[Verdict, Verdict],
     margin: float,
 ) -> tuple[str, str]:
-    """The call on a change of time, and what must be said of it besides."""
+    """The call on a change of time, and the reason in words, which may be ""."""
     if time is None:
         few = f"{formats.counted(blocks, 'block')} with pairs, {FEWEST_BLOCKS} are needed"
         return INCONCLUSIVE, f"no interval: {few}"
     if _disturbed(verdicts):
-        return INCONCLUSIVE, "the machine was not left to the entry: run again when it is quiet"
+        return INCONCLUSIVE, "the machine was disturbed during a run: repeat it on an idle machine"
     moved = _moved(sentinel)
     if _unsettled(time, sentinel):
-        return INCONCLUSIVE, f"{moved}: the machine was not the same"
-    proven, change = not time.low <= 1 <= time.high, time.point - 1
-    if proven and abs(change) >= SMALLEST:
+        return INCONCLUSIVE, f"{moved}: the machine was not in the same state"
+    significant, change = not time.low <= 1 <= time.high, time.point - 1
+    if significant and abs(change) >= SMALLEST:
         return (SLOWER if change > 0 else FASTER), f"{moved}, which is less" if moved else ""
     if 1 - margin <= time.low and time.high <= 1 + margin:
-        return NO_CHANGE, _SMALL if proven else ""
-    return INCONCLUSIVE, f"the interval reaches beyond ±{100 * margin:g}%: run for longer"
+        return NO_CHANGE, _SMALL if significant else ""
+    return INCONCLUSIVE, f"the interval extends beyond ±{100 * margin:g}%: run for longer"
 
 
-_SMALL = f"proven, but below {100 * SMALLEST:g}%, which where a process lies in memory makes too"
+_SMALL = f"significant, but below {100 * SMALLEST:g}%: memory layout alone can cause that"
 
 
 def _moved(sentinel: float | None) -> str:
-    """Whether the machine changed, in words; "" if not."""
+    """A phrase that the machine changed; "" where it did not."""
     if sentinel is None or abs(sentinel - 1) <= SENTINEL_MOVED:
         return ""
     return f"the time of the fixed workload changed by {signed(sentinel)}"
 
 
 def _unsettled(time: Interval, sentinel: float | None) -> bool:
-    """Whether the machine changed so much that the change of time may be nothing else."""
+    """Whether the machine changed so much that this alone may explain the change of time."""
     if sentinel is None or not _moved(sentinel):
         return False
     return abs(time.point - 1) <= abs(sentinel - 1) + time.half_width * time.point
 
 
 def _flaws(rows: tuple[Row, Row]) -> list[str]:
-    """What must be known of each record's own speed."""
+    """The verdict on each record whose speed is not valid, in words."""
     return [
         f"{side} is {row.verdict.kind}: {', '.join(row.verdict.evidence[:1])}"
         for side, row in zip(_SIDES, rows, strict=True)
@@ -275,12 +310,12 @@ def _ap_difference(base: Row, new: Row) -> float | None:
 
 
 def signed(ratio: float) -> str:
-    """A ratio as a change: 1.052 -> "+5.2%"."""
+    """Return a ratio as a relative change: 1.052 -> "+5.2%"."""
     return f"{round(100 * (ratio - 1), 1) + 0.0:+.1f}%"  # no "-0.0"
 
 
 def markdown(comparison: Comparison) -> str:
-    """A GitHub table, and below it what must be known of each entry."""
+    """Return a comparison as a GitHub table with remarks on its entries below."""
     titles = [title for title, _ in COLUMNS]
     marks = [":---" if title in ("entry", "call") else "---:" for title in titles]
     rows = [
@@ -288,8 +323,8 @@ def markdown(comparison: Comparison) -> str:
         for change in comparison.changes
     ]
     table = [f"| {' | '.join(cells)} |" for cells in (titles, marks, *rows)]
-    told = [f"{each.entry}: {fact}" for each in comparison.changes for fact in remarks(each)]
-    notes = [f"- {tables.markdown_text(note)}" for note in (*told, *alone(comparison))]
+    facts = [f"{each.entry}: {fact}" for each in comparison.changes for fact in remarks(each)]
+    notes = [f"- {tables.markdown_text(note)}" for note in (*facts, *alone(comparison))]
     return "\n".join([*table, "", *notes, *([""] if notes else []), LEGEND]) + "\n"
 
 
@@ -326,17 +361,20 @@ COLUMNS: tuple[tuple[str, Callable[[Change], str]], ...] = (
     ("pose FPS", _fps),
     ("AP", _ap),
 )
-LEGEND = f"time: pose stages, same frames; slower, faster: proven and {100 * SMALLEST:g}% or more"
+LEGEND = (
+    "time: pose stages of the same frames; slower, faster: significant and "
+    f"{100 * SMALLEST:g}% or more"
+)
 
 
 def remarks(change: Change) -> list[str]:
-    """What must be known of an entry beside its figures."""
-    missing = formats.counted(sum(change.unpaired), "frame")
-    partners = [f"{missing} without a partner"] if any(change.unpaired) else []
-    return [*change.why, *change.settings, *partners]
+    """Return the remarks on an entry: reasons, differing settings, frames without counterpart."""
+    count = formats.counted(sum(change.unpaired), "frame")
+    unpaired = [f"{count} in only one of the runs"] if any(change.unpaired) else []
+    return [*change.why, *change.settings, *unpaired]
 
 
 def alone(comparison: Comparison) -> list[str]:
-    """A sentence for the entries of one run only; none where every entry has its partner."""
+    """Return one phrase per run that names the entries which only this run has."""
     sides = ((comparison.only_base, "base"), (comparison.only_new, "new"))
     return [f"only in {side}: {', '.join(names)}" for names, side in sides if names]

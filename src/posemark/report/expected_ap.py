@@ -1,4 +1,4 @@
-"""Whether a run reproduces what its authors published, where that can be said at all."""
+"""Whether a run reproduces the AP that its authors published, where the two can be compared."""
 
 import re
 
@@ -7,19 +7,25 @@ from posemark.report import formats
 from posemark.report.result_row import Reproduction
 
 VAL2017_IMAGES = 5000
-"""Published APs are over all of COCO val2017; over fewer images AP is another figure."""
+"""Published APs are over all images of COCO val2017; an AP over fewer images is another figure."""
 
 TOLERANCE = 0.3
-"""AP points by which a run may differ from what it reproduces. Chosen, not measured: published
-figures are rounded to 0.1, and versions of the image library move AP by up to 0.1."""
+"""AP points by which a run may differ from the figure that it reproduces. Chosen, not measured:
+published figures are rounded to 0.1, and versions of the image library change AP by up to 0.1."""
 
 WITHIN, DIFFERS, NOT_COMPARABLE = "within tolerance", "differs", "not comparable"
 
 
 def expectation(header: Header, images: int, ap: float | None) -> str:
-    """Published beside measured AP, or why the published one says nothing about this run.
+    """State published and measured AP, or why the published one says nothing about this run.
 
-    images: scored in this run. ap: 0..1. "" where nothing is published or was measured.
+    Args:
+        header: of the record.
+        images: number of images that were scored in this run.
+        ap: measured AP, 0..1.
+
+    Returns:
+        A phrase; "" where no AP is published or none was measured.
     """
     published = header.published
     if published is None or ap is None:
@@ -32,14 +38,17 @@ def expectation(header: Header, images: int, ap: float | None) -> str:
 
 
 def in_brief(boxes: str, flip: bool) -> str:
-    """The settings of a published figure: "detected, flip test"."""
+    """Return the settings of a published figure in short: "detected, flip test"."""
     return f"{_variant(boxes)}, {formats.flip(flip)}"
 
 
 def reproduction(header: Header, images: int, ap: float | None) -> Reproduction | None:
-    """The verdict on measured against published AP; None where one of them is unknown.
+    """Return the verdict on measured against published AP; None where one of them is unknown.
 
-    images: scored in this run. ap: 0..1.
+    Args:
+        header: of the record.
+        images: number of images that were scored in this run.
+        ap: measured AP, 0..1.
     """
     published = header.published
     if published is None or ap is None:
@@ -47,14 +56,14 @@ def reproduction(header: Header, images: int, ap: float | None) -> Reproduction 
     differences = _differences(header, published, images)
     if differences:
         return Reproduction(NOT_COMPARABLE, tuple(differences))
-    # As the difference is printed, so that no table contradicts itself.
+    # Rounded as the difference is printed, so that no table contradicts itself.
     off = round(100 * (ap - published.ap), 1)
     return Reproduction(WITHIN if abs(off) <= TOLERANCE else DIFFERS)
 
 
 def _differences(header: Header, published: Published, images: int) -> list[str]:
-    """What keeps the two from being compared, the gravest first."""
-    theirs, ours = _variant(published.boxes), _own_variant(header)
+    """What prevents the comparison of both APs, the most serious reason first."""
+    published_variant, own_variant = _variant(published.boxes), _own_variant(header)
     changed = _changed(header)
     found = [
         (
@@ -65,7 +74,10 @@ def _differences(header: Header, published: Published, images: int) -> list[str]
             images != VAL2017_IMAGES,
             f"it is over {VAL2017_IMAGES:,} images of val2017, this over {images:,}",
         ),
-        (theirs != ours, f"it is for {theirs}, this for {ours}"),
+        (
+            published_variant != own_variant,
+            f"it is for {published_variant}, this for {own_variant}",
+        ),
         (
             published.flip != header.settings.flip,
             f"it is {_with(published.flip)} flip test, this {_with(header.settings.flip)}",
@@ -76,7 +88,7 @@ def _differences(header: Header, published: Published, images: int) -> list[str]
 
 
 def _variant(boxes: str) -> str:
-    """What published boxes begin with: gt, detected, single or multi."""
+    """The first word of published boxes: gt, detected, single or multi."""
     return re.split("[,: ]", boxes, maxsplit=1)[0]
 
 
@@ -87,7 +99,7 @@ def _own_variant(header: Header) -> str:
 
 
 def _changed(header: Header) -> list[str]:
-    """Settings that move AP and that no publication here has. Runtimes at fp32 do not."""
+    """Settings that change AP and that no publication here uses. Runtimes at fp32 do not."""
     used = header.settings
     settings = (
         (bool(header.given.codec), f"the codec {header.given.codec}"),

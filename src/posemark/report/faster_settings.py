@@ -1,4 +1,4 @@
-"""What may make entries fast enough: the settings that were measured, and the gain of others."""
+"""Advice where every entry is too slow: the measured settings, and how much faster others ran."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,28 +10,30 @@ from posemark.report.result_row import Row
 
 @dataclass(frozen=True)
 class Gain:
-    """Two rows of one network on one machine, of which the second is faster beyond noise."""
+    """Two rows of one network on one machine whose speeds differ by more than noise."""
 
     slow: Row
     fast: Row
 
     @property
     def times(self) -> float:
-        """How many times as fast."""
+        """How many times as fast the faster row is."""
         return (self.fast.fps_pose or 0.0) / (self.slow.fps_pose or 1.0)
 
 
 def sentences(rows: Sequence[Row], decided: Sequence[Row]) -> tuple[str, ...]:
-    """What was measured, and the largest gain among rows whose speed is decided.
+    """Say which settings were measured, and state the largest gain between two of them.
 
-    rows, decided: of one group of comparable rows.
+    Args:
+        rows: rows of one group of comparable rows.
+        decided: those of them whose speed is decided; gains are searched among these.
     """
     if not rows:
         return ()
     used = common_settings.distinct(setting(row) for row in rows)
-    said = [f"All of these were measured in {used[0]}." if len(used) == 1 else _several(used)]
+    text = f"All of these were measured in {used[0]}." if len(used) == 1 else _several(used)
     found = max(gains(decided), key=lambda gain: gain.times, default=None)
-    return tuple(said + ([_gain_words(found)] if found else []))
+    return (text, _gain_words(found)) if found else (text,)
 
 
 def _several(used: Sequence[str]) -> str:
@@ -39,21 +41,21 @@ def _several(used: Sequence[str]) -> str:
 
 
 def setting(row: Row) -> str:
-    """What the network ran on: "torch fp32 (eager)", "openvino bf16"."""
+    """Return what the network ran on: "torch fp32 (eager)", "openvino bf16"."""
     eager = " (eager)" if row.runtime == "torch" else ""
     device = "" if row.device == "cpu" else f" on {row.device}"
     return f"{row.runtime} {row.precision}{eager}{device}"
 
 
 def gains(rows: Sequence[Row]) -> Iterator[Gain]:
-    """Pairs that differ in the setting alone, and whose intervals of FPS do not meet."""
+    """Yield pairs that differ in the setting alone, and whose intervals of FPS do not overlap."""
     for slow, fast in permutations(rows, 2):
         if _work(slow) == _work(fast) and setting(slow) != setting(fast) and _apart(slow, fast):
             yield Gain(slow, fast)
 
 
 def _work(row: Row) -> tuple[object, ...]:
-    """What a frame asks of the machine, whatever it runs on."""
+    """Everything that decides the work of a frame, except runtime, precision and device."""
     network = (row.network, row.input_hw, row.approach, row.scales, row.flip, row.codec)
     return *network, row.boxes, row.persons_mode, row.data, row.mode, row.machine, row.threads
 

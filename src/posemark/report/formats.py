@@ -1,4 +1,4 @@
-"""How a figure is written: one place, so that every chart and table agrees."""
+"""Figures as text, written in one place so that all charts and tables agree."""
 
 from collections.abc import Callable, Iterable
 
@@ -10,26 +10,29 @@ DASH = "\N{EN DASH}"
 PUBLISHED_MARK = "*"
 EXTRAPOLATED_MARK = "†"
 PEOPLE = (1, 5, 20)
-"""Crowds for which tables and the page tell the FPS: a selfie, a team, a square."""
+"""Numbers of people for which tables and the page give the FPS: a selfie, a team, a square."""
 
 VERDICTS = {
-    "valid": "nothing seen that would make the speed unreliable",
+    "valid": "nothing was found that would make the speed unreliable",
     "noisy": "the interval is too wide",
     "drifting": "the machine or the frames became slower or faster during the run",
-    "contended": "other work took the machine's time",
-    "throttled": "the processor protected itself from heat",
-    "incomparable": "not what was asked for, or not one and the same machine and protocol",
+    "contended": "other programs used the machine's time",
+    "throttled": "the processor reduced its clock because of heat",
+    "incomparable": "measured by another protocol, or resumed in another environment",
 }
-"""What each verdict means. Thresholds: report/verdict.py and docs/protocol.md."""
+"""Meanings of the verdicts. Thresholds: report/verdict.py and docs/protocol.md."""
 
 
 def points(ap: float | None) -> str:
-    """An AP in 0..1 as points: 0.7441 -> "74.4"."""
+    """Return an AP in 0..1 as points: 0.7441 -> "74.4"."""
     return DASH if ap is None else f"{100 * ap:.1f}"
 
 
 def three_digits(value: float | None) -> str:
-    """Three digits, never an exponent: 1234.5 -> "1,234", 9.876 -> "9.88", 0.0786 -> "0.079"."""
+    """Return three digits without exponent: 1234.5 -> "1,234", 9.876 -> "9.88", 0.0786 -> "0.079".
+
+    Digits before the decimal point are never rounded away.
+    """
     if value is None:
         return DASH
     size = abs(value)
@@ -38,64 +41,66 @@ def three_digits(value: float | None) -> str:
 
 
 def measured_ap(row: Row) -> float | None:
-    """The AP of this very run, 0..1; None where none was measured."""
+    """Return the AP of this very run in 0..1; None where none was measured."""
     return row.ap["AP"] if row.ap else None
 
 
 def common(row: Row) -> str:
-    """The AP over common images in words; "" where all have the same: rows.Row.ap_common."""
+    """Return the AP over common images in words; "" for a row without (Row.ap_common)."""
     own = row.ap_common
-    return f"{points(own.AP)} over the {counted(own.images, 'image')} that all have" if own else ""
+    if own is None:
+        return ""
+    return f"{points(own.AP)} over the {counted(own.images, 'image')} that all entries have"
 
 
 def ap_known(row: Row) -> bool:
-    """Whether there is any AP, of this run or published."""
+    """Return whether an AP is known, measured in this run or published."""
     return measured_ap(row) is not None or row.ap_published is not None
 
 
 def published_mark(row: Row) -> str:
-    """What stands behind a published AP."""
+    """Return the footnote mark for a published AP; "" for a row without one."""
     return PUBLISHED_MARK if row.ap_published else ""
 
 
 def published_settings(published: Published) -> str:
-    """The settings without which a published AP means nothing."""
+    """Return the settings of a published AP, without which it means nothing."""
     what = "scales" if published.boxes.startswith(("single", "multi")) else "boxes"
     return f"{what}: {published.boxes}; {flip(published.flip)}"
 
 
 def run_settings(row: Row) -> str:
-    """The same settings of this very run."""
+    """Return the same settings for this very run."""
     used = scales(row)
     return f"{f'scales: {used}' if used else f'boxes: {row.boxes}'}; {flip(row.flip)}"
 
 
 def scales(row: Row) -> str:
-    """Scales of the input of a bottom-up model: "0.5, 1, 2"; "" for top-down."""
+    """Return the input scales of a bottom-up model: "0.5, 1, 2"; "" for a top-down model."""
     if row.approach != "bottom-up":
         return ""
     return ", ".join(f"{scale:g}" for scale in row.scales)
 
 
 def on_truth(row: Row) -> bool:
-    """Whether a row was given the annotated boxes, which nobody has outside a data set."""
+    """Return whether a row ran on annotated boxes, which exist only in data sets."""
     return row.boxes.startswith("gt")
 
 
 def flip(used: bool) -> str:
-    """The flip test in words."""
+    """Return in words whether the flip test was used."""
     return "flip test" if used else "no flip test"
 
 
 def people_per_frame(row: Row) -> float | None:
-    """Boxes run through the network or, bottom-up, people found; None without frames."""
+    """Return the mean boxes run (top-down) or people found (bottom-up); None without frames."""
     return row.persons / row.frames if row.frames else None
 
 
 def line(row: Row) -> str:
-    """Time of a frame over its people: "8,214 + 31.2" (ms, ms per person).
+    """Return the time of a frame over its people: "8,214 + 31.2" (ms, ms per person).
 
-    From fewer frames than a line needs, what was measured: "435 at 2.50 people".
+    With fewer frames than a line needs it is the measured mean: "435 at 2.50 people".
     """
     if _few_frames(row):
         return _as_measured(row)
@@ -106,7 +111,7 @@ def line(row: Row) -> str:
 
 
 def _few_frames(row: Row) -> bool:
-    """Whether a line over people would go through next to nothing."""
+    """Whether a line over people would rest on too few frames."""
     return 0 < max(row.frames, row.network_frames) < FEWEST_LINE_FRAMES
 
 
@@ -122,22 +127,22 @@ def _as_measured(row: Row) -> str:
 
 
 def cost(row: Row) -> str:
-    """The same in words."""
-    told = line(row)
-    if told == DASH:
+    """Return the same with units: "8,214 ms + 31.2 ms per person"."""
+    text = line(row)
+    if text == DASH:
         return DASH
-    with_unit = told.replace(" ", " ms ", 1)
+    with_unit = text.replace(" ", " ms ", 1)
     return with_unit if _few_frames(row) else f"{with_unit} ms per person"
 
 
 def stages(row: Row) -> str:
-    """The stages that cost time, in the order of the pipeline: "infer 86.9 · ..." (ms)."""
+    """Return the stages that took time, in the order of the pipeline: "infer 86.9 · ..." (ms)."""
     used = ((name, row.stage_ms.get(name, 0.0)) for name in STAGES)
     return " · ".join(f"{name} {three_digits(ms)}" for name, ms in used if ms > 0)
 
 
 def licences(row: Row) -> str:
-    """Licence of the code and, where there are real weights, of the weights."""
+    """Return the licence of the code and, for trained weights, that of the weights."""
     code = f"code {row.licence or 'unknown'}"
     if row.weights == "none":
         return code
@@ -145,12 +150,12 @@ def licences(row: Row) -> str:
 
 
 def size(row: Row) -> str:
-    """Network input as height x width."""
+    """Return the network input as height x width."""
     return f"{row.input_hw[0]}x{row.input_hw[1]}" if any(row.input_hw) else DASH
 
 
 def flaws(row: Row) -> list[str]:
-    """What a reader must know before trusting this row's figures."""
+    """Return phrases on what went wrong, which a reader must know to trust the figures."""
     found = [
         (not row.complete, "the run stopped early"),
         (row.failed_frames > 0, counted(row.failed_frames, "frame") + " failed"),
@@ -160,14 +165,19 @@ def flaws(row: Row) -> list[str]:
 
 
 def span(values: Iterable[float], write: Callable[[float], str] | None = None) -> str:
-    """One figure, or the range of several: "2.31", "2.31–5.07"; three digits by default."""
+    """Return one figure, or the range of several: "2.31", "2.31–5.07".
+
+    Args:
+        values: at least one value.
+        write: how a value is written; three digits by default.
+    """
     ordered = sorted(values)
     low, high = map(write or three_digits, (ordered[0], ordered[-1]))
     return low if low == high else low + DASH + high
 
 
 def half_width(row: Row) -> float | None:
-    """The larger side of the interval of pose FPS as a share of it; None without an interval."""
+    """Return the larger side of the interval of pose FPS, as a share; None without an interval."""
     if not row.fps_pose or row.fps_interval is None:
         return None
     low, high = row.fps_interval
@@ -175,20 +185,20 @@ def half_width(row: Row) -> float | None:
 
 
 def plus_minus(share: float | None) -> str:
-    """A half width: 0.0213 -> "±2.1%"; two digits below one per cent."""
+    """Return a half width: 0.0213 -> "±2.1%"; two decimals below one per cent."""
     if share is None:
         return DASH
     return f"±{100 * share:.{2 if share < 0.00995 else 1}f}%"
 
 
 def fps(row: Row) -> str:
-    """Pose FPS with its interval: "7.26 ±2.1%"; without one the figure alone."""
+    """Return the pose FPS with its interval, if there is one: "7.26 ±2.1%"."""
     width = half_width(row)
     return " ".join([three_digits(row.fps_pose), *([plus_minus(width)] if width else [])])
 
 
 def short_fps(row: Row) -> str:
-    """The same for narrow tables: "7.26 ±2%"."""
+    """Return the same for narrow tables: "7.26 ±2%"."""
     width = half_width(row)
     if width is None:
         return three_digits(row.fps_pose)
@@ -196,17 +206,17 @@ def short_fps(row: Row) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share as per cent: 0.123 -> "12.3%"."""
+    """Return a share in per cent: 0.123 -> "12.3%"."""
     return DASH if share is None else f"{100 * share:.1f}%"
 
 
 def short_percent(share: float | None) -> str:
-    """The same in whole per cent, with a digit below ten: "61%", "4.3%"."""
+    """Return a share in whole per cent, with one decimal below ten: "61%", "4.3%"."""
     return DASH if share is None else f"{100 * share:.{0 if share >= 0.0995 else 1}f}%"
 
 
 def fps_at(row: Row, people: int) -> float | None:
-    """Pose FPS of a frame with so many people, by the row's line; None without one."""
+    """Return the pose FPS of a frame with `people` people by the row's line; None without one."""
     if row.intercept_ms is None or row.ms_per_person is None:
         return None
     milliseconds = row.intercept_ms + row.ms_per_person * people
@@ -214,17 +224,17 @@ def fps_at(row: Row, people: int) -> float | None:
 
 
 def extrapolated(row: Row, people: int) -> bool:
-    """Whether no frame of the run held so many people."""
+    """Return whether no frame of the run had `people` people or more."""
     return people > row.most_people
 
 
 def extrapolated_mark(row: Row, people: int) -> str:
-    """What stands behind an FPS at so many people: a mark where it is extrapolated."""
+    """Return the footnote mark for an FPS with `people` people; "" where it is not extrapolated."""
     return EXTRAPOLATED_MARK if extrapolated(row, people) else ""
 
 
 def size_of(count: int | None) -> str:
-    """Bytes in decimal units: 1234567890 -> "1.23 GB"."""
+    """Return a number of bytes in decimal units: 1234567890 -> "1.23 GB"."""
     if count is None:
         return DASH
     unit = next((unit for unit in _BYTES if count >= _BYTES[unit]), "B")
@@ -235,11 +245,11 @@ _BYTES = {"GB": 10**9, "MB": 10**6, "kB": 10**3}
 
 
 def energy(row: Row) -> str:
-    """Joules a frame by counter: "package 2.31 J, dram 0.41 J"; "" where there is no counter."""
+    """Return joules per frame by counter: "package 2.31 J, dram 0.41 J"; "" without a counter."""
     counters = row.energy_mj or {}
     return ", ".join(f"{name} {three_digits(mj / 1e3)} J" for name, mj in counters.items())
 
 
 def mode(row: Row) -> str:
-    """How frames came: "burst", "sustained", "paced at 30 FPS"."""
+    """Return how frames were fed: "burst", "sustained", "paced at 30 FPS"."""
     return f"{row.mode} at {row.camera_fps:g} FPS" if row.camera_fps else row.mode

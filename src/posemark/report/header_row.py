@@ -1,4 +1,4 @@
-"""The row of a record of which only the header is known: what was run, and where."""
+"""The row of a record before its frames are read: what was run, and where."""
 
 from posemark.records import schema
 from posemark.report import formats
@@ -6,7 +6,7 @@ from posemark.report.result_row import Published, Row
 
 
 def row_of_header(header: schema.Header) -> Row:
-    """What was run; nothing measured yet."""
+    """Return a row with the facts of a header and without any measured figure."""
     settings = header.settings
     return Row(
         entry=header.entry,
@@ -71,7 +71,7 @@ def _published(published: schema.Published | None) -> Published | None:
 
 
 def _machine(facts: schema.Environment) -> str:
-    """All that tells one machine from another; what a record does not say is left out."""
+    """Everything that distinguishes one machine from another, as far as the record has it."""
     cores = formats.counted(facts.cores, "core")
     memory = f"{facts.memory_gib:.0f} GiB" if facts.memory_gib and facts.os else ""
     parts = (facts.label, facts.board, facts.cpu, cores, memory, *facts.gpus, facts.os)

@@ -1,4 +1,4 @@
-"""Fields of printed types with their meaning beside them, from which docs/json.md is made."""
+"""Descriptions of the fields of printed types, from which docs/json.md and CSV are generated."""
 
 from typing import Any
 
@@ -6,28 +6,28 @@ import msgspec
 from msgspec import inspect
 
 SCHEMA = 1
-"""Version of every JSON object that is printed. It rises when a field changes its name, type or
-meaning, or goes; a field that only comes in addition leaves it."""
+"""Version of every printed JSON object. It rises when a field is removed or changes its name, type
+or meaning; a new field does not raise it."""
 
 
 def about(meaning: str, unit: str = "", csv: bool = True, joined: str = "; ") -> msgspec.Meta:
-    """What a field means.
+    """Return the description of a field.
 
     Args:
         meaning: one or two sentences.
-        unit: of a number; "" where it has none.
+        unit: unit of a number; "" for a number without unit.
         csv: whether the field is a column in CSV as well.
-        joined: what stands between the values of a list in one cell of CSV.
+        joined: separator of the values of a list in one cell of CSV.
     """
     return msgspec.Meta(description=meaning, extra={"unit": unit, "csv": csv, "joined": joined})
 
 
 def cells(found: msgspec.Struct | None, kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The cells of an object in CSV by path, such as "stage_ms.infer" or "fps_interval.low".
+    """Return the CSV cells of an object by path, such as "stage_ms.infer" or "fps_interval.low".
 
     Args:
         found: the object; None gives an empty cell for every path of its type.
-        kind: its type, which says which paths there are.
+        kind: the type of the object, which decides the paths.
     """
     row: dict[str, Any] = {}
     for field in fields_of(kind):
@@ -39,10 +39,10 @@ def cells(found: msgspec.Struct | None, kind: type[msgspec.Struct]) -> dict[str,
 
 
 def fields_of(kind: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
-    """The fields of a type with their descriptions."""
+    """Return the fields of a type with their descriptions."""
     found = inspect.type_info(kind)
     if not isinstance(found, inspect.StructType):
-        raise TypeError(f"{kind.__name__} has no fields")
+        raise TypeError(f"expected a msgspec.Struct, but {kind.__name__} is none")
     return found.fields
 
 
@@ -56,7 +56,7 @@ def _cells(path: str, value: Any, kind: inspect.Type, joined: str) -> dict[str, 
 
 
 def _inner(value: Any, kind: inspect.Type) -> dict[str, Any] | None:
-    """The cells within a value; None for a value that is one cell."""
+    """The cells within a value; None for a value that is a single cell."""
     if isinstance(kind, inspect.StructType):
         return cells(value, kind.cls)
     if isinstance(kind, inspect.DictType):
@@ -65,7 +65,7 @@ def _inner(value: Any, kind: inspect.Type) -> dict[str, Any] | None:
 
 
 def bare(kind: inspect.Type) -> inspect.Type:
-    """A type without its description and without null."""
+    """Return a type without its description and without null."""
     if isinstance(kind, inspect.Metadata):
         return bare(kind.type)
     if isinstance(kind, inspect.UnionType):

@@ -1,7 +1,7 @@
-"""One entry's figures as other programs read them: `run --json`, `report -o x.json` and .csv.
+"""The public form of one entry's figures: `run --json`, `report -o x.json` and .csv.
 
-The names are those of the tables. Everything inside the program works on Row, which may change
-from release to release; this type is the public form, and docs/json.md is generated from it.
+The names are those of the tables. The program itself works on Row, which may change from release
+to release; docs/json.md is generated from this type.
 """
 
 from typing import Annotated, Any
@@ -22,30 +22,34 @@ class Bounds(msgspec.Struct, frozen=True, array_like=True):
 class Stages(msgspec.Struct, frozen=True):
     """Mean milliseconds per frame by stage; all zero where no frame was measured."""
 
-    decode: Annotated[float, about("Reading the image.", "ms")] = 0.0
-    detect: Annotated[float, about("Finding people; 0 with boxes that are given.", "ms")] = 0.0
+    decode: Annotated[float, about("Decoding the image.", "ms")] = 0.0
+    detect: Annotated[float, about("Detecting people; 0 with given boxes.", "ms")] = 0.0
     preprocess: Annotated[float, about("Cropping, resizing, normalising.", "ms")] = 0.0
-    infer: Annotated[float, about("The network.", "ms")] = 0.0
-    postprocess: Annotated[float, about("From the network's output to key points.", "ms")] = 0.0
+    infer: Annotated[float, about("Running the network.", "ms")] = 0.0
+    postprocess: Annotated[float, about("Decoding the network's output into key points.", "ms")] = (
+        0.0
+    )
 
 
 class Accuracy(msgspec.Struct, frozen=True):
     """COCO's key point metrics, 0 to 1. A size range without people is null."""
 
-    AP: Annotated[float | None, about("Mean over OKS thresholds 0.50 to 0.95.")]
-    AP50: Annotated[float | None, about("At OKS 0.50.")]
-    AP75: Annotated[float | None, about("At OKS 0.75.")]
-    APM: Annotated[float | None, about("People of medium size.")]
-    APL: Annotated[float | None, about("Large people.")]
-    AR: Annotated[float | None, about("Mean recall over the same thresholds.")]
+    AP: Annotated[float | None, about("Mean AP over OKS thresholds 0.50 to 0.95.")]
+    AP50: Annotated[float | None, about("AP at OKS threshold 0.50.")]
+    AP75: Annotated[float | None, about("AP at OKS threshold 0.75.")]
+    APM: Annotated[float | None, about("AP for people of medium size.")]
+    APL: Annotated[float | None, about("AP for large people.")]
+    AR: Annotated[float | None, about("Mean recall over the same thresholds as AP.")]
 
 
 class PublishedAccuracy(msgspec.Struct, frozen=True):
-    """An AP that others published, and the settings that it was measured at."""
+    """A published AP and the settings at which it was measured."""
 
     AP: Annotated[float, about("AP on COCO val2017, 0 to 1.")]
-    boxes: Annotated[str, about("Whose person boxes, or the scales of a bottom-up network.")]
-    flip: Annotated[bool, about("Whether with flip test.")]
+    boxes: Annotated[
+        str, about("Source of the person boxes, or the scales of a bottom-up network.")
+    ]
+    flip: Annotated[bool, about("Whether the flip test was used.")]
     source: Annotated[str, about("Where it was published.")]
 
 
@@ -62,23 +66,26 @@ class Worth(msgspec.Struct, frozen=True):
 class Common(msgspec.Struct, frozen=True):
     """AP over the images that all records of a run have."""
 
-    AP: Annotated[float, about("0 to 1.")]
-    interval: Annotated[Bounds | None, about("95% interval, images resampled.")]
-    images: Annotated[int, about("Their number.")]
-    key: Annotated[str, about("Hash of these images.")]
+    AP: Annotated[float, about("AP over these images, 0 to 1.")]
+    interval: Annotated[Bounds | None, about("95% interval of AP, images resampled.")]
+    images: Annotated[int, about("Number of images.")]
+    key: Annotated[str, about("Hash of the images.")]
 
 
 class Reproduced(msgspec.Struct, frozen=True):
-    """How a measured AP stands to the published one."""
+    """How a measured AP compares to the published one."""
 
     kind: Annotated[str, about("`within tolerance`, `differs` or `not comparable`.")]
-    why: Annotated[tuple[str, ...], about("What keeps the two from being compared.")]
+    why: Annotated[
+        tuple[str, ...],
+        about("What prevents the comparison, the most serious reason first; else empty."),
+    ]
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Percentiles of the time of a frame by nearest rank; null of too few frames.
+    """Percentiles of the time of a frame by nearest rank; null with too few frames.
 
-    They need 10 frames (p50, p90), 20 (p95) and 100 (p99), so that one lies beyond.
+    They need 10 frames (p50, p90), 20 (p95) and 100 (p99), so that at least one frame is slower.
     """
 
     p50: Annotated[float | None, about("Half of the frames took no longer.", "ms")] = None
@@ -91,36 +98,45 @@ class Result(msgspec.Struct, frozen=True):
     """The figures of one entry."""
 
     schema: Annotated[int, about("Version of this form.")]
-    entry: Annotated[str, about("Name of what was run: model, boxes or scales, settings.")]
+    entry: Annotated[str, about("Name of the entry: model, boxes or scales, settings.")]
     letter: Annotated[str | None, about("Letter of the entry in the suite `seed`.")]
     model: Annotated[str, about("Name of the model.")]
     weights: Annotated[
         str,
-        about("A tag, a file name, or `none`: weights by formula, only the speed is measured."),
+        about(
+            "A tag, a file name, or `none`: weights by formula, with which only the speed is "
+            "measured."
+        ),
     ]
-    runtime: Annotated[str, about("What ran the network.")]
+    runtime: Annotated[str, about("Runtime that ran the network.")]
     precision: Annotated[
         str, about("Precision of the network's arithmetic: `fp32`, `bf16`, `int8` ...")
     ]
-    boxes: Annotated[str, about("Where the person boxes come from.")]
-    frames: Annotated[int, about("Frames measured.")]
+    boxes: Annotated[str, about("Source of the person boxes.")]
+    frames: Annotated[int, about("Number of measured frames.")]
     persons: Annotated[
         int,
         about(
-            "Boxes run through the network (top-down) or people found (bottom-up), all frames "
-            "together."
+            "Boxes run through the network (top-down) or people found (bottom-up), summed over "
+            "all frames."
         ),
     ]
     fps_pose: Annotated[
-        float | None, about("Frames over the time of preprocess, infer and postprocess.", "1/s")
+        float | None,
+        about("Frames divided by the time of preprocess, infer and postprocess.", "1/s"),
     ]
-    fps_pipeline: Annotated[float | None, about("Frames over the time of all stages.", "1/s")]
+    fps_pipeline: Annotated[float | None, about("Frames divided by the time of all stages.", "1/s")]
     stage_ms: Annotated[Stages, about("Mean time per frame by stage.", "ms")]
     ap: Annotated[
         Accuracy | None,
-        about("From the poses of this very run; null without trained weights or without truth."),
+        about(
+            "Accuracy of the poses of this very run; null without trained weights or without "
+            "annotations."
+        ),
     ]
-    ap_published: Annotated[PublishedAccuracy | None, about("As published, not measured here.")]
+    ap_published: Annotated[
+        PublishedAccuracy | None, about("Published accuracy, not measured here.")
+    ]
     codec_ceiling: Annotated[
         float | None, about("AP of perfect network outputs through the decoder, 0 to 1.")
     ]
@@ -131,30 +147,32 @@ class Result(msgspec.Struct, frozen=True):
     ]
     licence: Annotated[str, about("Licence of the code.")]
     weights_licence: Annotated[str | None, about("Licence of the weights; null where unknown.")]
-    codec: Annotated[str, about("How key points are read from the network's output.")]
-    flip: Annotated[bool, about("Whether with flip test.")]
-    persons_mode: Annotated[str, about("`serial` or `batched`: how people are run.")]
-    min_score: Annotated[float, about("Boxes scored below this were left out.")]
+    codec: Annotated[str, about("How key points are decoded from the network's output.")]
+    flip: Annotated[bool, about("Whether the flip test was used.")]
+    persons_mode: Annotated[str, about("`serial` or `batched`: how the crops of a frame are run.")]
+    min_score: Annotated[float, about("Boxes with a lower score were left out.")]
     data: Annotated[str, about("Name of the data set.")]
-    threads: Annotated[int, about("CPU threads.")]
+    threads: Annotated[int, about("Number of CPU threads.")]
     parameters: Annotated[
-        int | None, about("Parameters of the network; null where nobody counted.")
+        int | None, about("Parameters of the network; null where they were not counted.")
     ]
     macs: Annotated[
         int | None,
-        about("Multiply-accumulates of one forward pass; null where nobody counted.", "MAC"),
+        about("Multiply-accumulates of one forward pass; null where they were not counted.", "MAC"),
     ]
     failed_frames: Annotated[int, about("Frames that failed; not counted in `frames`.")]
-    dropped_boxes: Annotated[int, about("Boxes that could not be run.")]
+    dropped_boxes: Annotated[
+        int, about("Boxes without size or area, or outside the image, which were not run.")
+    ]
     complete: Annotated[bool, about("False where the run stopped early.")]
-    machine: Annotated[str, about("All that is known to tell the machine from others.")]
+    machine: Annotated[str, about("Everything known that distinguishes the machine from others.")]
     notes: Annotated[tuple[str, ...], about("Remarks on the data and on what went wrong.")]
     scales: Annotated[tuple[float, ...], about("Scales of the input (bottom-up).")]
     base_ms: Annotated[
         float | None,
         about(
             "Pose time of a frame without people, by a line over the people of each frame; null "
-            "where the frames determine none.",
+            "where the frames do not determine a line.",
             "ms",
         ),
     ]
@@ -169,12 +187,15 @@ class Result(msgspec.Struct, frozen=True):
     verdict: Annotated[Worth, about("What the speed is worth.")]
     latency_ms: Annotated[
         Latency,
-        about("Time of a frame, all stages; in paced mode from the camera's frame on.", "ms"),
+        about(
+            "Time of a frame over all stages; in paced mode from the moment of the camera's frame.",
+            "ms",
+        ),
     ]
     histogram: Annotated[
         tuple[tuple[int, int], ...],
         about(
-            "Frames by latency: (bin, frames), where bin n reaches from 0.1 x 10^(n/20) ms to "
+            "Frames by latency: (bin, frames), where bin n extends from 0.1 x 10^(n/20) ms to "
             "0.1 x 10^((n+1)/20) ms.",
             csv=False,
         ),
@@ -188,27 +209,28 @@ class Result(msgspec.Struct, frozen=True):
         ),
     ]
     mode: Annotated[str, about("`burst`, `sustained` or `paced`.")]
-    paced_fps: Annotated[
-        float | None, about("Rate of the camera in paced mode, as asked for.", "1/s")
-    ]
+    paced_fps: Annotated[float | None, about("Requested rate of the camera in paced mode.", "1/s")]
     dropped_share: Annotated[
-        float | None, about("Dropped share of the camera's frames in paced mode, 0 to 1.")
+        float | None, about("Share of the camera's frames dropped in paced mode, 0 to 1.")
     ]
     camera_fps: Annotated[
         float | None,
         about(
-            "The fastest camera of which at most 1% of the frames would be dropped, replayed "
-            "from the times of the frames.",
+            "Rate of the fastest camera of which at most 1% of the frames would be dropped, "
+            "simulated from the times of the frames.",
             "1/s",
         ),
     ]
     peak_memory: Annotated[
         int | None,
-        about("Peak memory of the entry's own process; null where it had none.", "bytes"),
+        about(
+            "Peak memory of the entry's process; null where the process also ran other entries.",
+            "bytes",
+        ),
     ]
     energy_mj: Annotated[
         dict[str, float] | None,
-        about("Energy per frame, by counter; null where the platform has none.", "mJ"),
+        about("Energy per frame, by counter; null where the platform has no counter.", "mJ"),
     ]
     weights_bytes: Annotated[int, about("Size of the checkpoint, or of the parameters.", "bytes")]
     keypoint_accuracy: Annotated[
@@ -218,48 +240,54 @@ class Result(msgspec.Struct, frozen=True):
     ap_common: Annotated[
         Common | None,
         about(
-            "What is compared where entries of a run saw different images: AP over those that "
-            "all have; null where they have the same."
+            "AP over the images that all entries of the run have, which is the one compared; null "
+            "where they all have the same images."
         ),
     ]
     images: Annotated[str, about("Hash of the images that AP rests on.")]
     fingerprint: Annotated[
         dict[str, str],
         about(
-            "What decides whether two results measure the same: data, boxes, sigmas, decoder, "
-            "weights, precision, protocol ..."
+            "What decides whether two results measure the same thing: data, boxes, sigmas, "
+            "decoder, weights, precision, protocol ..."
         ),
     ]
     device: Annotated[str, about("`cpu`, or the accelerator and its name.")]
-    started: Annotated[str, about("Wall-clock time, ISO 8601, UTC.")]
+    started: Annotated[str, about("Start of the run: wall-clock time, ISO 8601, UTC.")]
     reproduction: Annotated[
         Reproduced | None,
-        about("The verdict on measured against published AP; null where one is not known."),
+        about("The verdict on measured against published AP; null where one of them is unknown."),
     ]
     expected: Annotated[
         str,
         about(
             "Whether the published AP was reproduced, or why it says nothing about this run; "
-            "empty where none is published or nothing was measured."
+            "empty where no AP is published or none was measured."
         ),
     ]
     of_peak: Annotated[
         float | None,
         about(
-            "Multiply-accumulates per second of the stage infer, over those that this machine "
-            "attains at the same precision and number of threads; null where one is unknown."
+            "Utilisation: multiply-accumulates per second of the stage infer, divided by those "
+            "that this machine attains at the same precision and number of threads; null where "
+            "one of them is unknown."
         ),
     ]
-    network: Annotated[str, about("Name of the network; models that share one infer alike.")]
+    network: Annotated[
+        str, about("Name of the network; models that share a network infer equally fast.")
+    ]
     network_frames: Annotated[
         int,
-        about("Frames of all entries read together that share this inference; 0 where read alone."),
+        about(
+            "Frames of all entries read together that share this inference; 0 where the entry was "
+            "read alone."
+        ),
     ]
     line_spread: Annotated[
         tuple[float, float, float] | None,
         about(
-            "Square of the half 95% interval of the line's time at n people as a + b n + c n^2: "
-            "(a, b, c).",
+            "(a, b, c) of a + b n + c n^2, the square of the half width of the 95% interval of "
+            "the line's time at n people.",
             "ms^2",
             csv=False,
         ),
@@ -276,11 +304,11 @@ _OF_ROW = {
     "of_peak": "share",
     "paced_fps": "camera_fps",
 }
-"""Where a field of Row has a name of its own inside the program."""
+"""Fields whose name in Row differs from their public name."""
 
 
 def result_of(row: Row) -> Result:
-    """The public form of a row."""
+    """Return the public form of a row."""
     names = (name for name in Result.__struct_fields__ if name != "schema")
     fields: dict[str, Any] = {name: getattr(row, _OF_ROW.get(name, name)) for name in names}
     return msgspec.convert({"schema": SCHEMA, **fields}, Result, from_attributes=True)

@@ -1,4 +1,4 @@
-"""Where the names of points go on a chart, so that they cover neither points nor each other."""
+"""Placement of the names of points on a chart, so that they cover neither points nor each other."""
 
 import math
 from collections import Counter
@@ -13,7 +13,7 @@ _CHARACTER_WIDTH = 5.8  # pixels at FONT_SIZE, semi-bold sans serif; estimated o
 _WIDE = frozenset("mwMW")
 _POINT_RADIUS = 8.0
 _DISTANCES = (3.0, 10.0, 18.0, 28.0)  # pixels between the point and the nearer edge of its label
-# Right of the point reads best, then above and below, then the rest.
+# Degrees. A label is easiest to read right of its point, then above and below, then elsewhere.
 _ANGLES = (0, 90, 270, 45, 315, 180, 135, 225)
 
 
@@ -27,13 +27,13 @@ class Box:
     half_h: float
 
     def overlap(self, other: "Box") -> float:
-        """The common area in square pixels."""
+        """Return the common area in square pixels."""
         width = self.half_w + other.half_w - abs(self.x - other.x)
         height = self.half_h + other.half_h - abs(self.y - other.y)
         return max(width, 0.0) * max(height, 0.0)
 
     def outside(self, size_wh: tuple[float, float]) -> float:
-        """By how many pixels the rectangle leaves a plot of this size."""
+        """Return by how many pixels the rectangle extends beyond a plot of this size."""
         over_x = max(self.half_w - self.x, self.x + self.half_w - size_wh[0], 0.0)
         over_y = max(self.half_h - self.y, self.y + self.half_h - size_wh[1], 0.0)
         return over_x + over_y
@@ -41,7 +41,14 @@ class Box:
 
 @dataclass(frozen=True)
 class Spot:
-    """A place for a label: its anchor in pixels, the side of the text that lies there."""
+    """A place for a label.
+
+    Attributes:
+        x: of its anchor, in pixels.
+        y: of its anchor, in pixels.
+        align: the side of the text that is at the anchor: left, center or right.
+        box: the rectangle that it covers.
+    """
 
     x: float
     y: float
@@ -50,7 +57,7 @@ class Spot:
 
 
 def texts(rows: list[Row]) -> list[str]:
-    """A letter or model name for each row; rows that would share one also say how they differ."""
+    """Return a letter or model name for each row; where rows share one, also how they differ."""
     names = [row.letter or row.model for row in rows]
     repeated = {name for name, times in Counter(names).items() if times > 1}
     groups = {name: [row for row, own in zip(rows, names, strict=True) if own == name]
@@ -62,9 +69,10 @@ def texts(rows: list[Row]) -> list[str]:
 
 
 def short_names(rows: list[Row]) -> list[str]:
-    """Model of each row and what differs among all of them; its whole key where that is no name.
+    """Return for each row its model and those settings that differ among the rows.
 
-    What all rows share is said once, below the table.
+    Where that is not unique, it is the full name of the entry. Settings that all rows share are
+    stated once, below the table.
     """
     fields = ("weights", "runtime", "precision")
     differ = [name for name in fields if len({getattr(row, name) for row in rows}) > 1]
@@ -83,14 +91,14 @@ def short_names(rows: list[Row]) -> list[str]:
 
 
 def _variant(row: Row) -> str:
-    """gt, detected, single or multi, as the entry's key names it."""
+    """The variant in the name of the entry: gt, detected, single or multi."""
     return row.entry.rpartition("@")[2].partition("+")[0] if "@" in row.entry else ""
 
 
 def _difference(row: Row, group: list[Row]) -> str:
     fields = ("weights", "runtime", "precision", "boxes")
     differ = [name for name in fields if len({getattr(other, name) for other in group}) > 1]
-    # Weights "none" are the bare name: most rows have none, and hollow marks say so.
+    # Weights "none" add no word: most rows have no weights, and hollow marks say so.
     found = (str(getattr(row, name)) for name in differ)
     words = [value.partition(":")[0] for value in found if value != "none"]
     if len({other.scales for other in group}) > 1:
@@ -99,7 +107,13 @@ def _difference(row: Row, group: list[Row]) -> str:
 
 
 def around(start: tuple[float, float], end: tuple[float, float], room: float) -> Box:
-    """The rectangle that keeps labels off a horizontal or vertical line."""
+    """Return the rectangle around a horizontal or vertical line that labels avoid.
+
+    Args:
+        start: (x, y) of one end in pixels.
+        end: (x, y) of the other end in pixels.
+        room: pixels that are kept free on either side.
+    """
     (x1, y1), (x2, y2) = start, end
     return Box((x1 + x2) / 2, (y1 + y2) / 2, abs(x2 - x1) / 2 + room, abs(y2 - y1) / 2 + room)
 
@@ -110,11 +124,21 @@ def place(
     size_wh: tuple[float, float],
     keep_clear: Sequence[Box] = (),
 ) -> list[Spot]:
-    """Where each label goes: the least covered of the spots around its point, one by one."""
+    """Place each label at the least covered of the spots around its point, one after another.
+
+    Args:
+        points_xy: (x, y) of the points in pixels.
+        labels: the label of each point.
+        size_wh: size of the plot in pixels.
+        keep_clear: rectangles that labels avoid.
+
+    Returns:
+        A spot for each label, in the order given.
+    """
     marks = [Box(x, y, _POINT_RADIUS, _POINT_RADIUS) for x, y in points_xy]
     taken = [*marks, *keep_clear]
     chosen: dict[int, Spot] = {}
-    # The shortest first: a letter must stand close to its point, a name can be told from afar.
+    # The shortest first: a letter must be close to its point, a longer name is clear further away.
     for index in sorted(range(len(labels)), key=lambda index: len(labels[index])):
         spots = _spots(marks[index], _width(labels[index]) / 2)
         costs = [rank + _cost(spot.box, taken, size_wh) for rank, spot in enumerate(spots)]
@@ -124,17 +148,17 @@ def place(
 
 
 def _width(text: str) -> float:
-    """In pixels; wide letters count as almost two, or a lone "m" would reach into its neighbour."""
+    """Width in pixels. Wide letters count almost twice, else a lone "m" would overlap others."""
     return _CHARACTER_WIDTH * (len(text) + 0.8 * sum(letter in _WIDE for letter in text))
 
 
 def _cost(box: Box, taken: list[Box], size_wh: tuple[float, float]) -> float:
-    """Covered square pixels; leaving the plot costs more than any of them."""
+    """Covered area in square pixels; extending beyond the plot costs more than any overlap."""
     return sum(box.overlap(other) for other in taken) + 50 * box.outside(size_wh)
 
 
 def _spots(mark: Box, half_w: float) -> list[Spot]:
-    """All spots around a point, best reading first."""
+    """All spots around a point, the most legible first."""
     return [
         _spot(mark, half_w, distance, math.radians(angle))
         for distance in _DISTANCES

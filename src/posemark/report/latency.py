@@ -1,4 +1,7 @@
-"""How long frames take, as counts by bin and as percentiles: times that occurred, none left out."""
+"""The time of frames as a histogram and as percentiles.
+
+Every percentile is a time that occurred, and no frame is left out.
+"""
 
 from bisect import bisect_right
 from collections import Counter
@@ -8,7 +11,8 @@ from math import ceil
 from posemark.measure.speed_interval import FEWEST_LINE_FRAMES
 
 BINS_PER_DECADE = 20
-"""Bins grow by 12 %: two percentiles that differ to the eye lie in two bins."""
+"""Each bin is 12% wider than the one before, so that percentiles which differ visibly fall into
+different bins."""
 
 _LOWEST_NS, _DECADES = 100_000, 7  # 0.1 ms to 1000 s
 _EDGES_NS = [
@@ -21,27 +25,28 @@ PERCENTILES = (50, 90, 95, 99)
 
 
 def fewest_frames(percent: int) -> int:
-    """The frames that a percentile needs: one beyond it at least, or it is but the slowest frame.
+    """Return the number of frames that a percentile needs.
 
-    And ten in any case: of fewer, no distribution is told.
+    At least one frame must be slower than it, else it is only the slowest frame; and at least ten
+    frames are needed, since fewer show no distribution.
     """
     return max(FEWEST_LINE_FRAMES, ceil(100 / (100 - percent)))
 
 
 def needs() -> str:
-    """The same in words: "p50 and p90 10 frames, p95 20, p99 100"."""
+    """Say how many frames the percentiles need: "p50 and p90 10 frames, p95 20, p99 100"."""
     by_frames: dict[int, list[str]] = {}
     for percent in PERCENTILES:
         by_frames.setdefault(fewest_frames(percent), []).append(f"p{percent}")
-    told = [f"{' and '.join(names)} {frames}" for frames, names in by_frames.items()]
-    return ", ".join([f"{told[0]} frames", *told[1:]])
+    parts = [f"{' and '.join(names)} {frames}" for frames, names in by_frames.items()]
+    return ", ".join([f"{parts[0]} frames", *parts[1:]])
 
 
 def histogram(frame_ns: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """(bin, frames) of the bins that hold any, by rising bin.
+    """Count frames by bin: (bin, frames) for every bin that is not empty, in rising order.
 
     The bins are the same for every run: evenly spaced on a logarithmic axis from 0.1 ms to
-    1000 s. What is shorter or longer lies in the first or last one.
+    1000 s. Shorter and longer times count in the first and the last bin.
     """
     return tuple(sorted(Counter(map(_bin, frame_ns)).items()))
 
@@ -51,15 +56,15 @@ def _bin(nanoseconds: int) -> int:
 
 
 def edges_ms(number: int) -> tuple[float, float]:
-    """The milliseconds from which (included) to which (excluded) a bin reaches."""
+    """Return the edges of a bin in milliseconds: from (included) and to (excluded)."""
     return _EDGES_NS[number] / 1e6, _EDGES_NS[number + 1] / 1e6
 
 
 def percentiles(frame_ns: Sequence[int]) -> dict[str, float]:
-    """Those of p50, p90, p95 and p99 in milliseconds that have the frames they need.
+    """Return those of p50, p90, p95 and p99, in milliseconds, that have the frames they need.
 
-    By nearest rank: the shortest time that at least so many per cent of the frames stay
-    within. Never between two frames, and no frame is left out.
+    They are taken by nearest rank: the shortest frame time within which at least that share of
+    the frames stays. Nothing is interpolated.
     """
     ordered = sorted(frame_ns)
     known = (p for p in PERCENTILES if len(ordered) >= fewest_frames(p))

@@ -1,4 +1,4 @@
-"""Whether the licences of a row allow commercial use. Facts for a shortlist, no legal advice."""
+"""Whether the licences of a row allow commercial use: facts for a shortlist, not legal advice."""
 
 from dataclasses import dataclass
 
@@ -22,16 +22,22 @@ _WHY = {
 
 @dataclass(frozen=True)
 class Licence:
-    """What may be done. kind: permissive, copyleft, non-commercial or unknown. why: a sentence."""
+    """What a licence allows.
+
+    Attributes:
+        kind: permissive, copyleft, non-commercial or unknown.
+        why: the reason in words, with the name of the licence.
+    """
 
     kind: str
     why: str
 
 
 def of_row(row: Row) -> Licence:
-    """Code and weights of a row: the less free of the two decides.
+    """Judge the licences of code and weights of a row; the more restrictive one decides.
 
-    A row whose weights come from a formula is judged by its code alone, and says so.
+    A row whose weights come from a formula is judged by its code alone, and the reason says that
+    the licence of the weights remains to be checked.
     """
     code = _part("code", row.licence)
     if row.weights == "none":

@@ -1,4 +1,8 @@
-"""What a row still needs before its speed or AP may answer a question: the one place for it."""
+"""What must still be measured before the speed or AP of a row may answer a question.
+
+All estimates of missing blocks, frames, images and time are made here, and so are the commands
+that measure them.
+"""
 
 from dataclasses import dataclass
 from math import ceil
@@ -13,9 +17,14 @@ from posemark.score.ap_bootstrap import FEWEST_IMAGES
 
 @dataclass(frozen=True)
 class Need:
-    """Further blocks and frames, and the seconds that they will take; None where nobody knows.
+    """What a row still needs.
 
-    anew: the verdict for which nothing that was measured counts; "" where it does.
+    Attributes:
+        blocks: number of further blocks.
+        frames: number of further frames.
+        seconds: time that they will take; None where it cannot be estimated.
+        anew: the verdict because of which the present measurement does not count; "" where it
+            counts.
     """
 
     blocks: int
@@ -25,15 +34,15 @@ class Need:
 
 
 def frames_known(row: Row) -> int:
-    """Frames that its inference rests on: those of all rows that share its network."""
+    """Return how many frames its inference time rests on: those of all rows with its network."""
     return max(row.frames, row.network_frames)
 
 
 def need(row: Row) -> Need | None:
-    """What would decide the speed of a row; None for one that is decided.
+    """Return what would decide the speed of a row; None for one that is decided.
 
-    The blocks are its own, since its verdict rests on them; the frames may be those of other
-    entries with the same network. Seconds rest on the mean time of its own frames.
+    The blocks must be its own, since its verdict rests on them; the frames may be those of other
+    entries with the same network. Seconds are estimated from the mean time of its own frames.
     """
     kind = row.verdict.kind
     if kind not in ("valid", "noisy"):
@@ -59,9 +68,9 @@ def _frame_seconds(row: Row) -> float:
 
 
 def missing(row: Row) -> tuple[str, ...]:
-    """Counts that are too low, one phrase each: "3 of 5 blocks", "7 of 10 frames".
+    """Return one phrase for each count that is too low: "3 of 5 blocks", "7 of 10 frames".
 
-    Frames are those of all entries with its network, and are called so where others have some.
+    Frames are those of all entries with its network; the phrase says so where others have some.
     """
     shared = frames_known(row) > row.frames
     counts = (
@@ -72,9 +81,9 @@ def missing(row: Row) -> tuple[str, ...]:
 
 
 def unsure(row: Row) -> str:
-    """Why the speed of a row answers no question, whatever is asked; "" where it may.
+    """Say why the speed of a row cannot answer any question; "" where it may answer one.
 
-    A noisy speed may: where its whole interval lies on one side of what is asked.
+    A noisy speed may answer one: it does where its whole interval is on one side of the wish.
     """
     wanted, kind = missing(row), row.verdict.kind
     if wanted:
@@ -87,7 +96,7 @@ def unsure(row: Row) -> str:
 
 
 def noise(row: Row) -> str:
-    """What a noisy speed is said to be; "" of any other."""
+    """Return the verdict on a noisy speed in words; "" for any other verdict."""
     return _verdict(row) if row.verdict.kind == "noisy" else ""
 
 
@@ -96,16 +105,17 @@ def _verdict(row: Row) -> str:
 
 
 def images_for(row: Row, lost: float, ends: tuple[float, float] | None, wish: float) -> int | None:
-    """Images that would decide whether a row loses more AP than wished.
+    """Return how many images would decide whether a row loses more AP than wished.
 
     Args:
-        row: as measured.
-        lost: AP points that it is below the best.
-        ends: of the interval of that; None where it has none.
-        wish: points that may be lost.
+        row: the row.
+        lost: AP points by which it is below the best row.
+        ends: low and high end of the interval of that loss; None where there is none.
+        wish: AP points that may be lost.
 
     Returns:
-        Their number, if the difference stays as it is; None where that is out of reach.
+        The number of images, provided that the loss does not change; None where no realistic
+        number would decide.
     """
     images = row.compared.images if row.compared else 0
     if ends is None:
@@ -118,13 +128,14 @@ def images_for(row: Row, lost: float, ends: tuple[float, float] | None, wish: fl
 
 
 _FARTHEST = 10.0
-"""Times narrower than it is: nobody has a hundred times as many images."""
+"""How many times narrower an interval may have to become: more would take a hundred times as many
+images, which nobody has."""
 
 
 def words(wanted: Need) -> str:
-    """For a list of what is undecided: "4 blocks and 9 frames more (about 10 s)"."""
+    """Return a need in words: "4 blocks and 9 frames more (about 10 s)"."""
     if wanted.anew:
-        return f"{wanted.anew}; to be measured anew with nothing else running"
+        return f"{wanted.anew}; measure it again with nothing else running"
     parts = [counted(wanted.blocks, "block")] if wanted.blocks else []
     parts += [counted(wanted.frames, "frame")] if wanted.frames else []
     seconds = wanted.seconds
@@ -133,18 +144,20 @@ def words(wanted: Need) -> str:
 
 
 _MORE = 4
-"""How many times as long a run that lacks nothing goes on: half the width of its interval."""
+"""How many times as long a run becomes whose counts suffice: this halves the width of its
+interval."""
 
 _SPARE = 1.2
-"""Of the time that is needed: it is estimated from few frames."""
+"""Factor on the time that is needed, as it is estimated from few frames."""
 
 
 def command(row: Row) -> str:
-    """What to run on an idle machine to decide its speed, as far as the row knows it.
+    """Return the command that decides the speed of a row, to be run on an idle machine.
 
-    It goes on with the record that is there, or begins another beside its folder where nothing
-    that was measured counts, or where all frames of the data are measured: then it goes through
-    them several times. A budget is of the process that it is given to.
+    It resumes the record of the row. It begins another record, in a folder beside the first,
+    where the present measurement does not count, or where all frames of the data are measured: in
+    this case it processes the data several times. A budget applies to one process, so that of a
+    resumed run covers only the additional time.
     """
     used, wanted = row.frames * _frame_seconds(row), need(row)
     more = (wanted.seconds or 0.0) if wanted else (_MORE - 1) * used
@@ -157,7 +170,7 @@ def command(row: Row) -> str:
 
 
 def _exhausted(row: Row) -> bool:
-    """Whether a run of this kind, gone on with, would find no frame left to measure."""
+    """Whether a run of this kind, when resumed, would have no frame left to measure."""
     once = row.mode == "burst" and "--repeat" not in row.typed
     return once and 0 < row.data_images <= row.frames
 
@@ -167,32 +180,39 @@ def _budget(seconds: float) -> str:
 
 
 def _beside(row: Row) -> str:
-    """The option for a folder of its own beside the one where the record lies."""
+    """The option for another folder beside the one of the record."""
     return f" --out {quote(row.folder + AGAIN)}" if row.folder else ""
 
 
 AGAIN = "-again"
-"""What the name of a folder ends in where something is measured anew."""
+"""Suffix of the folder for a repeated measurement."""
 
 
 def going_on(row: Row) -> str:
-    """The command that goes on with its record, but for when to stop."""
+    """Return the command that resumes its record, without the option that says when to stop."""
     return run(row) + (f" --out {quote(row.folder)} --resume" if row.folder else "")
 
 
 def accuracy_command(row: Row, best: Row, images: int | None) -> str:
-    """What to run to decide its AP against the best: both over the same images.
+    """Return the command that decides its AP against the best: both over the same images.
 
-    images: how many; None for all that the data have.
+    Args:
+        row: the row.
+        best: the row with the best AP.
+        images: number of images; None for all images of the data.
     """
     limit = f" --limit {images}" if images else ""
     return " && ".join(f"{going_on(each)}{limit}" for each in (row, best))
 
 
 def run(row: Row, repeat: int | None = None) -> str:
-    """The command that ran it, but for when to stop. Data and files as they were typed.
+    """Return the command that ran a row, without the option that says when to stop.
 
-    repeat: how many times to go through the data, if not as before.
+    Names of data and files are as they were typed.
+
+    Args:
+        row: the row.
+        repeat: how many times to process the data, where that is to change.
     """
     most, layout = row.inference or ("", "")
     options = {
@@ -219,10 +239,10 @@ def run(row: Row, repeat: int | None = None) -> str:
 
 
 def _entry(row: Row) -> str:
-    """The entry as it is typed: a record's name goes on with what differs, as in "a@gt+flip".
+    """The entry as it is typed.
 
-    An exported model is named by its card; weights of a file have an option of their own, where
-    the name has their tag or stem.
+    The name in the record also has the settings, as in "a@gt+flip". An exported model is named by
+    its card. Weights from a file have an option of their own, so their tag is dropped.
     """
     typed, _, variant = row.entry.partition("+")[0].rpartition("@")
     typed = row.card or (row.model if "--weights" in row.typed else typed)
@@ -230,11 +250,11 @@ def _entry(row: Row) -> str:
 
 
 def _boxes(row: Row) -> str:
-    """Of a file with its folder, where the record knows it."""
+    """The value of --boxes: a file with its folder, where the record has it."""
     return row.typed.get("--boxes", row.boxes if row.boxes.startswith("file:") else "")
 
 
 def _codec(row: Row) -> str:
-    """The decoder where the record's name says that it is not the model's own."""
+    """The value of --codec: the codec where the entry's name says that it is not the default."""
     named = row.codec.replace(":", "") in row.entry.split("+")[1:]
     return row.codec if named else ""

@@ -1,7 +1,7 @@
-"""Pareto fronts: which entries nobody beats, and the stepped lines that show it.
+"""Pareto fronts: the entries that no other entry beats, and the stepped lines that show them.
 
-A front compares like with like. A published AP is no measurement, so measured and published AP
-have fronts of their own; and so have ground-truth boxes, which nobody has outside a data set.
+Measured and published APs have separate fronts, since a published AP is not a measurement of this
+run. Entries on ground-truth boxes have fronts of their own too: an app does not have such boxes.
 """
 
 from collections.abc import Iterable
@@ -22,21 +22,29 @@ DASHES = {
     PUBLISHED + _ON_TRUTH: [2, 3],
 }
 SENTENCE = (
-    "Stepped lines are Pareto fronts: above and right of a line lies no mark of its kind. "
+    "Stepped lines are Pareto fronts: no mark of its kind is above and right of a line. "
     "Measured AP, published AP and ground-truth boxes are never compared with each other."
 )
 
 
 @dataclass(frozen=True)
 class Front:
-    """A stepped line by its corners. kind: one of DASHES."""
+    """A stepped line.
+
+    Attributes:
+        kind: one of DASHES.
+        corners: its corners from the upper left, in the units of the axes.
+    """
 
     kind: str
     corners: list[Point]
 
 
 def pareto(points: Iterable[Point]) -> list[Point]:
-    """The points that no other one matches in both coordinates and beats in one, by rising x."""
+    """Return the points that no other point beats, by rising x.
+
+    One point beats another if it is at least as large in both coordinates and larger in one.
+    """
     kept: list[Point] = []
     for point in sorted(set(points), reverse=True):
         if not kept or point[1] > kept[-1][1]:
@@ -45,7 +53,7 @@ def pareto(points: Iterable[Point]) -> list[Point]:
 
 
 def kind(row: Row) -> str:
-    """Which front a row belongs to; "" without any AP."""
+    """Return the kind of front that a row belongs to; "" for a row without any AP."""
     if not formats.ap_known(row):
         return ""
     source = PUBLISHED if formats.measured_ap(row) is None else MEASURED
@@ -53,7 +61,13 @@ def kind(row: Row) -> str:
 
 
 def fronts(rows: list[Row], points: list[Point], origin: Point) -> list[Front]:
-    """The fronts of rows at these points, each down to the lower left corner of the plot."""
+    """Return the fronts of rows, each with steps down to the lower left corner of the plot.
+
+    Args:
+        rows: the rows.
+        points: (AP in points, FPS) of each row.
+        origin: lower left corner of the plot in the same units.
+    """
     of_kind = {
         name: [point for row, point in zip(rows, points, strict=True) if kind(row) == name]
         for name in DASHES
@@ -62,7 +76,11 @@ def fronts(rows: list[Row], points: list[Point], origin: Point) -> list[Front]:
 
 
 def stairs(front: list[Point], origin: Point) -> list[Point]:
-    """The border of what a front beats; a line straight from point to point would promise more."""
+    """Return the corners of the border of the area that a front beats.
+
+    The border is stepped: a straight line from point to point would include points that no entry
+    reaches.
+    """
     corners = [(origin[0], front[0][1])]
     for x, y in front:
         corners += [(corners[-1][0], y), (x, y)]

@@ -1,4 +1,4 @@
-"""Measured against published AP in one table, or why the two cannot be compared."""
+"""A table of measured against published AP, with the reasons where they cannot be compared."""
 
 from dataclasses import dataclass
 
@@ -21,11 +21,18 @@ _NOTHING = "nothing published"
 
 @dataclass(frozen=True)
 class Comparison:
-    """A row of the table.
+    """A row of the table, as text.
 
-    short: the name of the entry where the table of results stands above. brief, settings: of the
-    published figure in short, and in full with its source. why: what keeps the figures from being
-    compared, the gravest first.
+    Attributes:
+        entry: name of the entry, with its letter.
+        short: shorter name, for use below the table of results.
+        published: published AP in points.
+        brief: settings of the published figure in short.
+        settings: the same settings in full, with the source.
+        got: measured AP in points.
+        difference: measured less published AP in points.
+        verdict: kind of Reproduction, or that no AP is published.
+        why: what prevents the comparison, the most serious reason first.
     """
 
     entry: str
@@ -40,16 +47,15 @@ class Comparison:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """As TITLES names them."""
+        """The cells of the row, in the order of TITLES."""
         first = (self.entry, self.published, self.settings, self.got, self.difference)
         return (*first, self.verdict, "; ".join(self.why))
 
 
 def comparisons(rows: list[Row]) -> list[Comparison]:
-    """The rows with an AP of their own run, in order."""
-    names = label_placement.short_names(rows)
-    told = zip(rows, names, strict=True)
-    return [_comparison(row, name) for row, name in told if formats.measured_ap(row) is not None]
+    """Compare every row that has a measured AP with its published AP, in the order given."""
+    named = zip(rows, label_placement.short_names(rows), strict=True)
+    return [_comparison(row, name) for row, name in named if formats.measured_ap(row) is not None]
 
 
 def _comparison(row: Row, name: str) -> Comparison:
@@ -75,7 +81,7 @@ def _settings(published: Published) -> str:
 
 
 def console(rows: list[Row]) -> Group | None:
-    """The table for a terminal, and reasons below it; None where nothing was measured."""
+    """Return the table for a terminal with reasons below it; None where no AP was measured."""
     found = comparisons(rows)
     if not found:
         return None
@@ -98,7 +104,7 @@ def console(rows: list[Row]) -> Group | None:
 
 
 def _reasons(found: list[Comparison]) -> list[str]:
-    """A sentence a reason, with the entries that have it."""
+    """One sentence per reason, with the entries that it applies to."""
     by_reason: dict[str, list[str]] = {}
     for each in found:
         for why in each.why:
@@ -111,7 +117,7 @@ def _reasons(found: list[Comparison]) -> list[str]:
 
 
 def _names(names: list[str], all_of_them: int) -> str:
-    """Of those, letters where there are; "all" where every row has the reason."""
+    """Letters of these entries, or names where they have none; "all" where it is every entry."""
     if len(names) == all_of_them > 1:
         return "all"
     short = [name.split()[0] if len(name.split()[0]) == 1 else name for name in names]

@@ -9,7 +9,14 @@ __all__ = ["POSE_STAGES", "STAGES", "ComparedAP", "Published", "Reproduction", "
 
 @dataclass(frozen=True)
 class Published:
-    """A published AP (0..1) on COCO val2017 and the settings it was measured at."""
+    """A published AP on COCO val2017 and the settings it was measured at.
+
+    Attributes:
+        AP: 0..1.
+        boxes: source of the person boxes, or the scales of a bottom-up network.
+        flip: whether with flip test.
+        source: where it was published.
+    """
 
     AP: float
     boxes: str
@@ -19,10 +26,12 @@ class Published:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """How the AP of a run stands to the published one (report/expected_ap.py).
+    """How the AP of a run compares to the published one (report/expected_ap.py).
 
-    kind: "within tolerance", "differs", or "not comparable". why: what keeps the two from being
-    compared, the gravest first; none where they can be.
+    Attributes:
+        kind: "within tolerance", "differs", or "not comparable".
+        why: what prevents the comparison, the most serious reason first; empty where the two can
+            be compared.
     """
 
     kind: str
@@ -33,8 +42,9 @@ class Reproduction:
 class Verdict:
     """What a result is worth, and why.
 
-    kind: valid, noisy, throttled, drifting, contended or incomparable (docs/protocol.md).
-    evidence: sentences with figures, the decisive one first; also what was fine.
+    Attributes:
+        kind: valid, noisy, throttled, drifting, contended or incomparable (docs/protocol.md).
+        evidence: sentences with figures, the decisive one first; also those of passed checks.
     """
 
     kind: str = "valid"
@@ -43,9 +53,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class ComparedAP:
-    """A measured AP (0..1), and the images that it rests on.
+    """A measured AP and the images that it rests on.
 
-    interval, draws: as ap_interval and ap_draws of a row. images: their number. key: their hash.
+    Attributes:
+        AP: 0..1.
+        interval: as ap_interval of a row.
+        draws: as ap_draws of a row.
+        images: number of images.
+        key: hash of the images.
     """
 
     AP: float
@@ -59,61 +74,91 @@ class ComparedAP:
 class Row:
     """The figures of one entry. Its public form is Result (report/json_result.py, docs/json.md).
 
-    weights: a tag, a file name, or "none" (weights by formula: the speed is measured, the
-        accuracy is not). persons: boxes run through the network (top-down) or people found
-        (bottom-up), all frames together.
-    fps_pose: frames / (preprocess + infer + postprocess); None where that time is zero.
-    fps_pipeline: frames / all stages.
-    stage_ms: mean milliseconds a frame, by stage.
-    ap: AP, AP50, AP75, APM, APL, AR in 0..1, from the poses of this very run; None where no
-        real weights or no truth. A size range without people is None.
-    codec_ceiling: AP of perfect outputs through the decoder.
-    scales: of the input (bottom-up).
-    intercept_ms, ms_per_person: the pose time of a frame as a line over its people, fitted to
-        the frames of the run; None where they determine none. most_people: in any frame of the
-        run; what the line says beyond is extrapolated.
-    fps_interval: 95% interval of fps_pose over the very frames of this run; None with too few
-        blocks. blocks: how many it rests on. verdict: what the speed is worth.
-    latency_ms: p50, p90, p95, p99 of the time of a frame, all stages, those that have enough
-        frames; in paced mode from the camera's frame on. histogram: frames by latency bin
-        (report/latency.py), (bin, frames).
-    timeline: (seconds since the first block, pose FPS, sentinel ms), at most 60 points.
-    mode, camera_fps: as run. dropped_share: of the camera's frames (paced). sustainable_fps:
-        the fastest camera of which at most 1 % of the frames would be dropped, replayed from
-        the times of the frames.
-    peak_memory: bytes, where the entry had a process of its own. energy_mj: millijoules a
-        frame by counter, where the platform has one. weights_bytes: of the checkpoint, or of
-        the parameters.
-    share: multiply-accumulates that infer did a second, over those that this machine attains at
-        the same precision and number of threads; None where one is not known.
-    keypoint_accuracy: mean OKS similarity by key point, 0..1. ap_interval: 95 % of AP, images
-        resampled. ap_draws: AP over each of the resampled sets of images, which are the same
-        ones wherever the images are; none with too few images. ap_images: that AP rests on.
-    ap_common: AP over the images that all records of the run have; None where they have the same
-        ones (report/common_images.py).
-    images: hash of the images that AP rests on. fingerprint: what else decides whether two
-        results measure the same: images, data, boxes, sigmas, decoder, weights, precision,
-        protocol. started: wall-clock time.
-    expected: "expected 74.4 (detected, flip test), got 74.3", or why the published figure
-        says nothing about this run; "" where none is published or nothing was measured.
-    reproduction: the same as a verdict; None where expected is "".
-    unscored: why poses of trained weights have no AP; "" where they have one, or where the
-        weights are not trained.
-    machine: all that is known to tell it from others; speeds of two are never compared.
-    host: the shortest name of it: the user's own, else the board's, else the processor's.
-    network: its name; models that share one infer equally fast at the same input size.
-    network_frames: frames of all rows read together that share this row's inference, its own
-        among them; 0 where a row was read alone. line_spread: half width squared of the 95 %
-        interval of the line's time at n people, in ms^2, as the polynomial a + b n + c n^2;
-        None with too few blocks. inference: what else its speed depends on: most crops in a
-        forward, layout.
-    shared_fps: 95% interval of FPS by that line, at the mean people of all frames of its network
-        on its boxes; None where no other row shares its network. min_score: of boxes.
-    typed: options as they were typed, where the other fields do not hold them: "--weights" of a
-        file, "--boxes" of a file, "--calibrate", "--machine", "--repeat". card: path of the card
-        of an exported model, as typed; "" for those of PoseMark.
-    folder: where the record lies, as it was named; "" where nobody knows. data_images: of the
-        whole data set, however few of them were measured; 0 where nobody knows.
+    Attributes:
+        entry: name of what was run: model, boxes or scales, settings.
+        letter: letter of the entry in its suite.
+        weights: a tag, a file name, or "none" (weights by formula: speed is measured, accuracy is
+            not).
+        boxes: name of the source of person boxes, or the scales of a bottom-up model.
+        frames: measured frames.
+        persons: boxes run through the network (top-down) or people found (bottom-up), summed over
+            all frames.
+        fps_pose: frames / (preprocess + infer + postprocess); None where that time is zero.
+        fps_pipeline: frames / all stages.
+        stage_ms: mean milliseconds per frame, by stage.
+        ap: AP, AP50, AP75, APM, APL, AR in 0..1, from the poses of this very run; None without
+            trained weights or without annotations. A size range without people is None.
+        ap_published: the AP that the authors published.
+        codec_ceiling: AP (0..1) of perfect network outputs through the decoder.
+        approach: top-down or bottom-up.
+        input_hw: height and width of the network's input in pixels.
+        weights_licence: licence of the weights; None where unknown.
+        persons_mode: how the crops of a frame are run: "serial" or "batched".
+        data: name of the data set.
+        parameters: parameters of the network; None where they were not counted.
+        macs: multiply-accumulates of one forward pass; None where they were not counted.
+        dropped_boxes: boxes without size or area, or outside the image.
+        complete: whether the run reached its own end.
+        machine: everything known that distinguishes the machine; speeds of two machines are never
+            compared.
+        scales: scales of the input (bottom-up).
+        intercept_ms: pose time of a frame without people, by a line over people that is fitted to
+            the frames of the run; None where the frames do not determine a line.
+        ms_per_person: slope of that line.
+        most_people: the most people in any frame of the run; beyond them the line is extrapolated.
+        fps_interval: 95% interval of fps_pose over the frames of this run; None with too few
+            blocks.
+        blocks: number of blocks that fps_interval rests on.
+        verdict: what the speed is worth.
+        latency_ms: those of p50, p90, p95 and p99 that have enough frames: percentiles of the time
+            of a frame over all stages, in paced mode from the camera's frame on.
+        histogram: (bin, frames) of the time of a frame (report/latency.py).
+        timeline: (seconds since the first block, pose FPS, sentinel ms), at most 60 points.
+        mode: burst, sustained or paced.
+        camera_fps: rate of the camera in paced mode.
+        dropped_share: share of the camera's frames that were dropped, in paced mode.
+        sustainable_fps: the fastest camera of which at most 1% of the frames would be dropped,
+            simulated from the times of the frames.
+        peak_memory: bytes; None where the entry had no process of its own.
+        energy_mj: millijoules per frame by counter; None where the platform has no counter.
+        weights_bytes: size of the checkpoint, or of the parameters.
+        keypoint_accuracy: mean OKS similarity by key point, 0..1.
+        ap_interval: 95% interval of AP, images resampled.
+        images: hash of the images that AP rests on.
+        fingerprint: what else decides whether two results measure the same thing: images, data,
+            boxes, sigmas, decoder, weights, precision, protocol.
+        device: "cpu", or the accelerator and its name.
+        started: wall-clock time, ISO 8601, UTC.
+        expected: "expected 74.4 (detected, flip test), got 74.3", or why the published figure
+            says nothing about this run; "" where no AP is published or none was measured.
+        reproduction: the same as a verdict; None where `expected` is "".
+        share: multiply-accumulates per second of the stage infer, over those that this machine
+            attains at the same precision and number of threads; None where one is unknown.
+        network: name of the network; models that share one infer equally fast at the same input
+            size.
+        network_frames: frames of all rows read together that share this row's inference, its own
+            among them; 0 where a row was read alone.
+        line_spread: the square of the half width of the 95% interval of the line's time at n
+            people, in ms^2, as the polynomial a + b n + c n^2; None with too few blocks.
+        inference: what else the speed of inference depends on: most crops per forward pass,
+            layout.
+        unscored: why poses of trained weights have no AP; "" where they have one, or where the
+            weights are not trained.
+        host: short name of the machine: the user's own, else the board's, else the processor's.
+        shared_fps: 95% interval of FPS by the line, at the mean people of all frames of its
+            network on its boxes; None where no other row shares its network.
+        min_score: boxes with a lower score were left out.
+        ap_draws: AP of each resampled set of images; the sets are the same for rows over the same
+            images. Empty with too few images.
+        ap_images: number of images that AP rests on.
+        typed: options as they were typed, where no other field holds them: "--weights" of a file,
+            "--boxes" of a file, "--calibrate", "--machine", "--repeat".
+        card: path of the card of an exported model, as typed; "" for PoseMark's own models.
+        ap_common: AP over the images that all records of the run have; None where they all have
+            the same images (report/common_images.py).
+        folder: folder of the record, as it was given; "" where unknown.
+        data_images: images of the whole data set, however few of them were measured; 0 where
+            unknown.
     """
 
     entry: str
@@ -193,7 +238,7 @@ class Row:
 
     @property
     def compared(self) -> ComparedAP | None:
-        """The measured AP that may stand beside those of other rows; None where none is."""
+        """The measured AP that may be compared with those of other rows; None without one."""
         ap = self.ap["AP"] if self.ap else None
         if self.ap_common or ap is None:
             return self.ap_common

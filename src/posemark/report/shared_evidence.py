@@ -1,4 +1,8 @@
-"""Evidence that rows of one network share: how fast it infers rests on the frames of all."""
+"""Evidence that rows with the same network share: their inference time rests on all their frames.
+
+Entries that run one network in the same way infer equally fast, so the line of inference time
+over people is fitted to the frames of all of them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +15,13 @@ from posemark.report.result_row import Row
 
 @dataclass(frozen=True)
 class Derived:
-    """The figures of one record, and what those of others depend on.
+    """The figures of one record, and what the figures of other records need of it.
 
-    parts: of its frames' time, for those who share them. images: those that were measured.
+    Attributes:
+        row: the figures of the record by itself.
+        parts: parts of the time of its frames: infer, preprocess, postprocess.
+        path: the record file.
+        images: ids of the measured images.
     """
 
     row: Row
@@ -23,7 +31,10 @@ class Derived:
 
 
 def parts_of(record: files.Record) -> tuple[Part, ...]:
-    """The time of a frame over its people: inference first, then what is the entry's own."""
+    """Return the time of a frame over its people, in parts: infer, preprocess, postprocess.
+
+    Only inference can be shared with other entries, so it comes first.
+    """
     measured = ([f for f in block.frames if f.error is None] for block in record.blocks)
     blocks = [frames for frames in measured if frames]
     top_down = record.header.approach != "bottom-up"
@@ -38,7 +49,10 @@ def parts_of(record: files.Record) -> tuple[Part, ...]:
 
 
 def with_shared_evidence(found: Sequence[Derived]) -> list[Row]:
-    """Rows in the order given, whose inference rests on all frames of their common network."""
+    """Return the rows in the order given, with inference times from all frames of their network.
+
+    A record contributes to others only if its own speed is valid or noisy.
+    """
     return [_with_evidence_of(each, found) for each in found]
 
 
@@ -69,11 +83,11 @@ def _crowd(rows: Sequence[Row]) -> float:
 
 
 _LENDING = ("valid", "noisy")
-"""Verdicts of rows whose inference may count for others: the machine was as it should be."""
+"""Verdicts of rows whose inference times may count for other rows: nothing disturbed the run."""
 
 
 def _shares(one: Row, other: Row) -> bool:
-    """Whether both infer equally fast: one network, run in the same way on the same machine."""
+    """Whether both run the same network in the same way on the same machine."""
     return _inference(one) == _inference(other)
 
 
@@ -86,5 +100,5 @@ def _inference(row: Row) -> tuple[object, ...]:
 
 
 def milliseconds(frame: schema.FrameLine, stages: Sequence[str]) -> float:
-    """What these stages of a frame took together."""
+    """Return the summed time of these stages of a frame in milliseconds."""
     return sum(frame.stages[stage] for stage in stages) / 1e6

@@ -23,10 +23,15 @@ METRICS = ("AP", "AP50", "AP75", "APM", "APL", "AR")
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its heading, its value (what sorting compares) and how the value is written.
+    """A column of the tables.
 
-    brief: whether it belongs to the short tables (terminal, Markdown) as well as to the page.
-    absent: what stands for a missing value. mark: of a footnote, behind the value.
+    Attributes:
+        title: its heading.
+        value: the value for a row, by which the page sorts.
+        write: how a value is written.
+        brief: whether Markdown and the short form of the page's table have it.
+        absent: text for a missing value.
+        mark: a footnote mark behind the value.
     """
 
     title: str
@@ -37,19 +42,19 @@ class Column:
     mark: Callable[[Row], str] | None = None
 
     def text(self, row: Row) -> str:
-        """The cell as it is printed."""
+        """Return the cell of a row as it is printed."""
         value = self.value(row)
         if value is None or value == "":
             return self.absent
         return self.write(value) + (self.mark(row) if self.mark else "")
 
     def empty(self, rows: list[Row]) -> bool:
-        """Whether there are rows and none has anything in this column."""
+        """Return whether there are rows, but none of them has a value in this column."""
         return bool(rows) and all(self.value(row) in (None, "") for row in rows)
 
     @property
     def numeric(self) -> bool:
-        """Whether the column holds numbers, which stand at the right."""
+        """Whether the column contains numbers, which are aligned right."""
         return self.write is not str
 
 
@@ -156,7 +161,7 @@ BRIEF = tuple(column for column in COLUMNS if column.brief)
 
 
 def brief(rows: list[Row]) -> list[Column]:
-    """The main columns that hold anything; with several machines also which row is whose."""
+    """Return the main columns that are not empty, and the machine where there are several."""
     machine = "machine" if common_settings.several_machines(rows) else None
     wanted = (column for column in COLUMNS if column.brief or column.title == machine)
     return [column for column in wanted if not column.empty(rows)]
@@ -167,7 +172,7 @@ def _weights_licence(row: Row) -> Value:
 
 
 def markdown(rows: list[Row]) -> str:
-    """A GitHub table of the main columns, and below it what its figures rest on."""
+    """Return a GitHub table of the main columns, with settings and warnings below it."""
     columns = brief(rows)
     lines = [
         _markdown_line([column.title for column in columns]),
@@ -180,7 +185,7 @@ def markdown(rows: list[Row]) -> str:
 
 
 def _against_published(rows: list[Row]) -> list[str]:
-    """The second table of Markdown; nothing where nothing was measured."""
+    """The second table of Markdown; empty where no AP was measured."""
     found = reproduced.comparisons(rows)
     if not found:
         return []
@@ -194,7 +199,12 @@ def _against_published(rows: list[Row]) -> list[str]:
 
 
 def captions(rows: list[Row], published: str) -> list[str]:
-    """The sentences below a table: settings, the footnote of published AP as given, warnings."""
+    """Return the sentences below a table: settings, footnotes and warnings.
+
+    Args:
+        rows: the rows of the table.
+        published: the footnote for published APs; "" for none.
+    """
     lines = [
         *common_settings.settings(rows),
         published,
@@ -209,7 +219,7 @@ def _markdown_line(cells: list[str]) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
+    """Return text escaped for Markdown, on one line."""
     flat = " ".join(text.split())
     for special in "\\|*_`[]":
         flat = flat.replace(special, "\\" + special)
@@ -217,7 +227,7 @@ def markdown_text(text: str) -> str:
 
 
 def csv(rows: list[Row]) -> str:
-    """The fields of Result, unrounded; nested ones as "stage_ms.infer", "ap.AP"."""
+    """Return the fields of Result as CSV, unrounded; nested fields as "stage_ms.infer", "ap.AP"."""
     flat = [cells(result_of(row), Result) for row in rows]
     names = common_settings.distinct(name for row in flat for name in row)
     text = io.StringIO()
@@ -228,21 +238,25 @@ def csv(rows: list[Row]) -> str:
 
 
 def to_json(rows: list[Row]) -> str:
-    """A JSON array of a Result for every row."""
+    """Return a JSON array with a Result for every row."""
     results = msgspec.json.encode([result_of(row) for row in rows])
     return msgspec.json.format(results, indent=2).decode() + "\n"
 
 
 def json_lines(rows: list[Row]) -> str:
-    """One JSON object per line: a Result for every row."""
+    """Return one JSON object per line: a Result for every row."""
     return "".join(msgspec.json.encode(result_of(row)).decode() + "\n" for row in rows)
 
 
 def console(rows: list[Row], width: int = 100) -> Group:
-    """One line per entry for a terminal of so many characters, and below it what must be known.
+    """Return a table for a terminal with one line per entry, and settings and warnings below it.
 
-    The least telling columns are left out where they would not fit beside the others, which is
-    said. The sentences below are as wide as the terminal, not as the table.
+    Where not all columns fit, the least informative ones are left out, and a sentence says so. The
+    sentences are as wide as the terminal, not as the table.
+
+    Args:
+        rows: the rows.
+        width: width of the terminal in characters.
     """
     names = dict(zip(map(id, rows), label_placement.short_names(rows), strict=True))
     machines = {machine: str(at) for at, machine in enumerate(common_settings.hosts(rows), 1)}
@@ -274,17 +288,17 @@ _UNTRAINED = "weights by formula: only the speed is measured"
 
 
 def _given(rows: list[Row]) -> str:
-    """What rows were given, as far as their short names do not say it: boxes, weights."""
+    """The boxes and weights of the rows, which their short names may not state."""
     boxes = common_settings.distinct(row.boxes for row in rows if row.approach == "top-down")
     trained = common_settings.distinct(row.weights for row in rows if row.weights != "none")
     formula = any(row.weights == "none" for row in rows) and bool(trained)
     weights = [*trained, *(["none (by formula)"] * formula)]
-    told = (("boxes", boxes), ("weights", weights))
-    return " · ".join(f"{what}: {', '.join(names)}" for what, names in told if names)
+    parts = (("boxes", boxes), ("weights", weights))
+    return " · ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
 
 
 def _fitting(columns: list[Column], rows: list[Row], width: int) -> tuple[list[Column], str]:
-    """As many of the columns as fit, and a sentence on the others, "" where all do."""
+    """As many of the columns as fit, and a sentence on the others; "" where all of them fit."""
     left, needed = columns, _needed(columns, rows)
     for title in _FIRST_TO_GO:
         if _needed(left, rows) <= width:
@@ -301,7 +315,7 @@ _LEFT_OUT = (
 
 
 def _needed(columns: list[Column], rows: list[Row]) -> int:
-    """Characters of a line."""
+    """Characters of a line of the table."""
     return sum(1 + _console_width(column, rows) for column in columns) - 1
 
 
@@ -314,7 +328,7 @@ def _heading(column: Column) -> str:
 
 
 def _best_ap(row: Row) -> str:
-    """Measured with its interval where it was, else as published."""
+    """The measured AP with its interval; the published AP where none was measured."""
     if formats.measured_ap(row) is None:
         return _column("published AP").text(row)
     own = row.compared

@@ -1,4 +1,4 @@
-"""What names of figures mean, a line each: titles under the mouse, and legends on the page."""
+"""One-line explanations of the names of figures, for tooltips and legends on the page."""
 
 from collections.abc import Iterable
 
@@ -7,8 +7,8 @@ from posemark.measure.camera import MOST_DROPPED
 TERMS = {
     "pose FPS": "frames over the time of preprocess, infer and postprocess, for all their people",
     "±": "half the width of the 95% interval of the pose FPS, as a share of it",
-    "AP, 95%": "where 95% of the APs lie when the images are drawn again",
-    "AP, common images": "over the images that all entries of the run have: what is compared",
+    "AP, 95%": "95% interval of the AP, from resampled sets of images",
+    "AP, common images": "AP over the images that all entries of the run have: the one compared",
     "published AP": "as its authors reported it, at their settings; not measured here",
     "verdict": "whether the machine was quiet enough for the speed to mean something",
     "pipeline FPS": "frames over the time of all stages, reading the image included",
@@ -19,13 +19,13 @@ TERMS = {
     "camera FPS": f"the fastest camera of which at most {100 * MOST_DROPPED:g}% of the frames "
     "would be dropped because the one before was not done",
 }
-"""By the name that tables and cards show."""
+"""Meanings by the name that tables and cards show."""
 
-_SAID = ("AP, common images", "of peak", "base ms", "ms / person", "ceiling", "camera FPS")
-"""Those that a reader cannot guess: they stand in a legend as well."""
+_IN_LEGEND = ("AP, common images", "of peak", "base ms", "ms / person", "ceiling", "camera FPS")
+"""Names that a reader cannot guess: a legend explains them as well."""
 
 
 def legend(names: Iterable[str]) -> dict[str, str]:
-    """Those of these names that need to be said, and what they mean."""
+    """Return the meanings of those of these names that a legend must explain."""
     used = set(names)
-    return {name: TERMS[name] for name in _SAID if name in used}
+    return {name: TERMS[name] for name in _IN_LEGEND if name in used}

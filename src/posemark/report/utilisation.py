@@ -1,17 +1,22 @@
-"""Which share of what the machine attains a network reaches, and what that says."""
-
-from typing import Any
+"""Utilisation: the share of the machine's attainable arithmetic that a network reaches."""
 
 from posemark.records import schema
 
 FEW, MANY, ALL = 0.25, 0.7, 1.05
+"""Shares above which the hint changes: partly bound by arithmetic, bound by it, beyond the peak."""
 
 
 def share(header: schema.Header, frames: list[schema.FrameLine]) -> float | None:
-    """Multiply-accumulates that `infer` did a second, over those attained at its precision.
+    """Return multiply-accumulates per second of `infer`, over those attained at its precision.
 
-    None where one of them is not known: records without a ceiling for their precision and
-    thread count, devices other than the CPU, models without a count, no time measured.
+    Args:
+        header: of the record.
+        frames: the measured frames.
+
+    Returns:
+        The share, or None where one of the two is unknown: records without a measured peak for
+        their precision and thread count, devices other than the CPU, models whose operations were
+        not counted, and runs without a measured time.
     """
     settings = header.settings
     ceiling = header.facts.ceiling or {}
@@ -25,9 +30,12 @@ def share(header: schema.Header, frames: list[schema.FrameLine]) -> float | None
 
 
 def _macs(header: schema.Header, frames: list[schema.FrameLine]) -> float | None:
-    """Of all these frames: the model's own for each crop, or in proportion to the pixels."""
-    macs: Any = header.macs  # None for a network that nobody has counted
-    if not macs:
+    """Multiply-accumulates of all these frames; None where those of the network are unknown.
+
+    The count of one forward pass is taken for each crop (top-down), or scaled with the pixels of
+    the input (bottom-up).
+    """
+    if not header.macs:  # None for a network whose operations were not counted
         return None
     forwards = 2 if header.settings.flip else 1
     if header.approach == "bottom-up":
@@ -35,13 +43,13 @@ def _macs(header: schema.Header, frames: list[schema.FrameLine]) -> float | None
         inputs = sum(frame.pixels for frame in frames) / (height * width)
     else:
         inputs = sum(frame.boxes for frame in frames)
-    return float(macs) * forwards * inputs
+    return float(header.macs) * forwards * inputs
 
 
 def hint(share: float) -> str:
-    """What a share says about where to look for speed."""
+    """Say what a share means for making the network faster."""
     if share > ALL:
-        return "more than was measured as attainable: run `posemark machine` on the idle machine"
+        return "above the measured peak: run `posemark machine` again on the idle machine"
     if share > MANY:
         return "bound by arithmetic: only fewer operations or a lower precision make it faster"
     if share > FEW:

@@ -1,4 +1,4 @@
-"""What a result is worth: found from the record alone, with the figures that show it."""
+"""What the speed of a result is worth, judged from the record alone, with figures as evidence."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,19 +23,22 @@ from posemark.report.formats import counted, percent, plus_minus, three_digits
 from posemark.report.result_row import Verdict
 
 MOST_SENTINEL_SPREAD = 0.25
-"""Of the sentinel's p90 over its median. It does the same work each time: a few per cent."""
+"""Limit of how far the sentinel's p90 may exceed its median, as a share of the median. The
+sentinel does the same work each time: on an idle machine it varies by a few per cent."""
 
 MOST_DRIFT = 0.03
-"""From the first third of the blocks to the last: what a reader of a table would still see."""
+"""Limit of the change from the first third of the blocks to the last, as a share: a smaller one
+would not be noticed in a table."""
 
 MOST_CLOCK_FALL = 0.05
-"""Of the mean clock from first to last third. Cores that idle move the mean by less."""
+"""Limit of the fall of the mean clock from the first to the last third, as a share. Idle cores
+change the mean by less."""
 
 MOST_FAULTS = 1.0
-"""Pages read from disk a frame. A network that stays in memory needs none."""
+"""Limit of pages read from disk per frame. A network that stays in memory needs none."""
 
-_FEWEST_IN_THIRD = 4  # blocks from which the noise of a third can be told
-_CERTAINTY = 0.999  # one-sided: of 500 steady series one seems to drift, up or down
+_FEWEST_IN_THIRD = 4  # blocks from which the noise of a third can be estimated
+_CERTAINTY = 0.999  # one-sided: one of 500 steady series seems to drift, up or down
 _OF_MAD = 1.4826  # standard deviation of a normal distribution over its median deviation
 _OF_MEDIAN = sqrt(pi / 2)  # standard error of a median over that of a mean
 
@@ -50,7 +53,7 @@ _SENSORS = {
 
 @dataclass(frozen=True)
 class _Finding:
-    """One thing that was looked at. kind: the verdict if it is bad."""
+    """The outcome of one check. kind: the verdict if it is bad."""
 
     kind: str
     text: str
@@ -58,14 +61,17 @@ class _Finding:
 
 
 def _within(kind: str, text: str, value: float, most: float) -> _Finding:
-    """Bad above a limit, which is then told."""
+    """A finding that is bad above a limit, and then states the limit."""
     bad = value > most
     return _Finding(kind, f"{text} (limit {100 * most:g}%)" if bad else text, bad)
 
 
 @dataclass(frozen=True)
 class _Change:
-    """From the first third of a series to its last, as a share. noise: what chance explains."""
+    """The change from the first third of a series to its last, as a share of its median.
+
+    noise: the change that chance alone can explain.
+    """
 
     share: float
     noise: float
@@ -77,7 +83,7 @@ class _Change:
 
 @dataclass(frozen=True)
 class _Run:
-    """A record, and what the checks need of it."""
+    """A record and the figures that the checks use."""
 
     record: Record
     interval: Interval | None
@@ -88,33 +94,39 @@ class _Run:
 
     @cached_property
     def frames(self) -> _Change | None:
-        """Of measured over expected time: people who come and go are no drift."""
+        """Change of measured over expected time: more or fewer people are no drift."""
         expected, measured = block_times(timed_blocks(self.record))
-        told = expected > 0
-        return _change((measured[told] / expected[told]).tolist())
+        known = expected > 0
+        return _change((measured[known] / expected[known]).tolist())
 
-    def told(self, name: str) -> list[Any]:
-        """One reading of all blocks that have it."""
+    def values(self, name: str) -> list[Any]:
+        """The values of one reading, from all blocks that have it."""
         values = (getattr(each, name) for each in self.readings)
         return [value for value in values if value is not None]
 
 
 def judge(record: Record, interval: Interval | None) -> Verdict:
-    """The verdict on the speed of a record: the first of the checks below that it fails.
+    """Judge the speed of a record: the first check of _CHECKS that it fails gives the verdict.
 
-    interval: of the relative speed, measure.interval.pose_interval of timed_blocks(record).
-    Evidence: first what failed, then what was looked at and fine, then what is not known.
+    Args:
+        record: the record.
+        interval: of the relative speed, as measure.speed_interval.pose_interval gives it for
+            timed_blocks(record); None where there is none.
+
+    Returns:
+        The verdict. Its evidence lists the failed checks first, then those that passed, then what
+        is not known.
     """
     run = _Run(record, interval)
     findings = [finding for check in _CHECKS for finding in check(run)]
     bad = [each for each in findings if each.bad]
     fine = [each.text for each in reversed(findings) if not each.bad]  # the interval first
     kind = bad[0].kind if bad else "valid"
-    return Verdict(kind, (*(each.text for each in bad), *fine, *_asides(run)))
+    return Verdict(kind, (*(each.text for each in bad), *fine, *_context(run)))
 
 
 def timed_blocks(record: Record) -> list[list[tuple[int, int]]]:
-    """(load, pose nanoseconds) of every measured frame, by block, as pose_interval takes them."""
+    """Return (load, pose nanoseconds) of every measured frame, by block, for pose_interval."""
     blocks = ([f for f in block.frames if f.error is None] for block in record.blocks)
     return [[(f.load, pose_ns(f)) for f in frames] for frames in blocks if frames]
 
@@ -122,7 +134,7 @@ def timed_blocks(record: Record) -> list[list[tuple[int, int]]]:
 def _comparability(run: _Run) -> Iterable[_Finding]:
     header = run.record.header
     if header.protocol != PROTOCOL:
-        text = f"measured by protocol {header.protocol}, this is protocol {PROTOCOL}"
+        text = f"measured by protocol {header.protocol}, but this version uses protocol {PROTOCOL}"
         yield _Finding("incomparable", text, bad=True)
     before = _without_ceiling(header.environment)
     for resumed in run.record.resumed:
@@ -132,18 +144,18 @@ def _comparability(run: _Run) -> Iterable[_Finding]:
             yield _Finding("incomparable", f"resumed in another environment: {changes}", bad=True)
 
 
-def _without_ceiling(environment: dict[str, Any]) -> dict[str, Any]:
-    """What an environment is; what it attains is measured, and never twice the same."""
+def _without_ceiling(environment: dict[str, object]) -> dict[str, object]:
+    """An environment without the measured peak of the machine, which differs at every start."""
     return {name: value for name, value in environment.items() if name != "ceiling"}
 
 
-def _differences(before: dict[str, Any], after: dict[str, Any]) -> str:
+def _differences(before: dict[str, object], after: dict[str, object]) -> str:
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     return "; ".join(f"{name} was {before.get(name)}, is {after.get(name)}" for name in names)
 
 
 def _heat(run: _Run) -> Iterable[_Finding]:
-    events, clock = run.told("throttles"), _change(run.told("mhz"))
+    events, clock = run.values("throttles"), _change(run.values("mhz"))
     if events:
         text = f"the processor counted {counted(sum(events), 'thermal throttle event')}"
         yield _Finding("throttled", text, bad=sum(events) > 0)
@@ -165,9 +177,10 @@ def _contention(run: _Run) -> Iterable[_Finding]:
 
 
 def _sentinel_spread(nanoseconds: Sequence[int]) -> _Finding:
-    """p90 is rounded down, so that a single stumble among few blocks says nothing.
+    """How far the sentinel's p90 exceeds its median.
 
-    From FEWEST_BLOCKS values on it is never below the median.
+    The rank of p90 is rounded down, so that one slow block among few does not decide. From
+    FEWEST_BLOCKS values on it is never below the median.
     """
     usual, ordered = median(nanoseconds), sorted(nanoseconds)
     spread = ordered[int(0.9 * (len(ordered) - 1))] / usual - 1
@@ -192,9 +205,9 @@ def _drift(run: _Run) -> Iterable[_Finding]:
 
 
 def _change(values: Sequence[float]) -> _Change | None:
-    """Between the medians of both thirds; None with too few values to tell it from noise.
+    """The change between the medians of both thirds; None with too few values to estimate noise.
 
-    Noise is known from the median deviation, so that a few stumbles do not hide a drift.
+    Noise is estimated from the median deviation, so that a few outliers do not hide a drift.
     """
     size = len(values) // 3
     if size < _FEWEST_IN_THIRD:
@@ -231,26 +244,27 @@ _CHECKS: tuple[Callable[[_Run], Iterable[_Finding]], ...] = (
     _drift,
     _precision,
 )
-"""In the order of what makes the others meaningless."""
+"""The checks in order: a failure of one makes the later ones meaningless."""
 
 
-def _asides(run: _Run) -> Iterable[str]:
-    """What decides nothing by itself, and what this platform does not tell."""
+def _context(run: _Run) -> Iterable[str]:
+    """Facts that do not decide the verdict, and readings that this platform does not have."""
     faults, preempted, celsius = (
-        run.told(name) for name in ("major_faults", "preempted", "celsius")
+        run.values(name) for name in ("major_faults", "preempted", "celsius")
     )
     frames = max(1, sum(each.frames for each in run.readings))
     if sum(faults) > MOST_FAULTS * frames:
-        yield f"memory pressure: {three_digits(sum(faults) / frames)} pages from disk a frame"
+        pages = three_digits(sum(faults) / frames)
+        yield f"memory pressure: {pages} pages read from disk per frame"
     settings = run.record.header.settings
     yield f"ran on {settings.device}, {settings.runtime} {settings.precision}"
     if preempted:
-        yield f"preempted {three_digits(sum(preempted) / frames)} times a frame"
+        yield f"preempted {three_digits(sum(preempted) / frames)} times per frame"
     if celsius:
         yield f"hottest sensor {max(celsius):.0f} °C"
-    absent = [text for name, text in _SENSORS.items() if not run.told(name)]
+    absent = [text for name, text in _SENSORS.items() if not run.values(name)]
     if absent and run.readings:
-        yield f"this platform does not tell: {', '.join(absent)}"
+        yield f"this platform does not report: {', '.join(absent)}"
 
 
 def _signed(share: float) -> str:

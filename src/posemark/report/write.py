@@ -1,4 +1,7 @@
-"""Rows to a file; its suffix says what it becomes. What draws is imported when it is asked for."""
+"""Writes rows to a file in the format that its suffix names.
+
+Modules that draw are imported only when a format needs them.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
@@ -41,10 +44,10 @@ WRITERS: dict[str, Callable[[list[Row]], bytes]] = {
 
 
 def require_place(path: Path) -> None:
-    """Refuse, before anything is read, a report that could not be written.
+    """Check that a report can be written to a path, before any record is read.
 
     Raises:
-        UsageError: if the suffix is unknown or the place takes no file.
+        UsageError: if the suffix is unknown, or no file can be written there.
     """
     if path.suffix.lower() not in WRITERS:
         raise UsageError(
@@ -60,32 +63,32 @@ def require_place(path: Path) -> None:
 
 
 def write(rows: list[Row], path: Path) -> None:
-    """Write the report that the suffix of `path` names; the file appears whole or not at all.
+    """Write a report in the format that the suffix of `path` names, whole or not at all.
 
     Raises:
         UsageError: if the suffix is unknown or the file cannot be written.
     """
     require_place(path)
-    put(path, WRITERS[path.suffix.lower()]([_shown(row) for row in rows]))
+    put(path, WRITERS[path.suffix.lower()]([_escaped(row) for row in rows]))
 
 
-def _shown(value: Any) -> Any:
+def _escaped(value: Any) -> Any:
     """A row, or a part of it, with the control characters of its texts escaped.
 
-    They come from names and messages in records. Pictures cannot hold them, some cannot be
-    encoded, and whoever looks at a table in a terminal would have them obeyed.
+    They come from names and messages in records. Pictures cannot contain them, some cannot be
+    encoded, and a terminal that shows a table would execute them.
     """
     if isinstance(value, str):
         return escaped(value)
     if isinstance(value, tuple | list):
         several = cast("Sequence[Any]", value)
-        shown = map(_shown, several)
+        shown = map(_escaped, several)
         return tuple(shown) if isinstance(value, tuple) else list(shown)
     if isinstance(value, dict):
         named = cast("dict[str, Any]", value)
-        return {_shown(name): _shown(each) for name, each in named.items()}
+        return {_escaped(name): _escaped(each) for name, each in named.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{f.name: _shown(getattr(value, f.name)) for f in fields(value)})
+        return replace(value, **{f.name: _escaped(getattr(value, f.name)) for f in fields(value)})
     return value
 
 

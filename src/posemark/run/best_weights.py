@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from posemark.core.errors import UsageError
+from posemark.datasets import kind_of
 from posemark.records import files
 from posemark.run.plan import Job
 from posemark.run.prepare import spec_of_entry
@@ -13,7 +14,8 @@ from posemark.weights import BEST, NONE, at_hand
 
 def default_weights(data: str) -> str:
     """What is run where --weights is left out: nobody can score poses in drawn scenes."""
-    return NONE if data == "sample" else BEST
+    kind = kind_of(data)
+    return NONE if kind and not kind.photographs else BEST
 
 
 def with_best(jobs: Iterable[Job], out: Path | None = None) -> list[Job]:

@@ -8,10 +8,9 @@ from posemark.artefacts import Store
 from posemark.cards.trial_run import require_shapes
 from posemark.core.places import user_cache
 from posemark.core.spec import ModelSpec
+from posemark.estimator import Estimator
 from posemark.nn import formula
-from posemark.pipelines import Pipeline
-from posemark.pipelines.topdown import TopDown
-from posemark.pipelines.whole_image import BottomUp
+from posemark.pipelines.build import Processing
 from posemark.run.prepare import Prepared
 from posemark.runtimes import Session, Source
 from posemark.runtimes.model_file import FileSession
@@ -22,23 +21,24 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def build_pipeline(prepared: Prepared) -> Pipeline:
+def build_estimator(prepared: Prepared) -> Estimator:
     """The network with its weights, in its runtime, between pre- and post-processing.
 
     Raises:
-        UsageError, ExportError: as opening.open_session; UsageError where the outputs of an
+        UsageError, ExportError: as registry.open_session; UsageError where the outputs of an
             exported file are not what its card says.
     """
-    options, spec, codec = prepared.job.options, prepared.spec, prepared.codec
+    options = prepared.job.options
     session = _session(prepared)
     _set_image_threads(options.threads)
-    trained = prepared.checkpoint is not None
-    if spec.sizing:
-        scales = prepared.job.entry.scales
-        arguments = (scales, options.flip, trained, prepared.rescorer)
-        return BottomUp(spec, session, spec.sizing, codec, *arguments)
-    most = options.max_batch if options.persons == "batched" else 1
-    return TopDown(spec, session, codec, options.flip, most, trained)
+    how = Processing(
+        scales=prepared.job.entry.scales,
+        flip=options.flip,
+        most=options.max_batch if options.persons == "batched" else 1,
+        trained=prepared.checkpoint is not None,
+        rescorer=prepared.rescorer,
+    )
+    return Estimator.of(prepared.spec, session, how)
 
 
 def artefacts() -> Store:

@@ -6,11 +6,11 @@ from functools import lru_cache
 from posemark.core.errors import UsageError
 from posemark.core.frame import Frame
 from posemark.core.spec import Entry, ModelSpec
+from posemark.core.whole_image import Maps
 from posemark.datasets import Dataset, open_dataset
 from posemark.datasets.boxes import open_boxes
 from posemark.geometry.crop import decode_bgr
-from posemark.pipelines import topdown, whole_image
-from posemark.pipelines.topdown import Maps
+from posemark.pipelines.build import network_inputs
 from posemark.runtimes import Calibration
 
 FRAMES = 100
@@ -56,12 +56,8 @@ def spread(frames: list[Frame], most: int) -> list[Frame]:
 
 
 def _inputs(spec: ModelSpec, entry: Entry, dataset: Dataset, frames: list[Frame]) -> Iterator[Maps]:
-    boxes = open_boxes("gt", spec.convention, 0, dataset.name, frames)
+    source = open_boxes("gt", spec.convention, 0, dataset.name, frames)
     for frame in frames:
         image = decode_bgr(frame.read(), frame.size_wh, frame.name)
-        if not spec.sizing:
-            crops = topdown.network_input(spec, image, boxes.of(frame))
-            yield from (crop[None] for crop in crops)
-            continue
-        for scaled in spec.sizing.inputs(frame.size_wh, entry.scales):
-            yield whole_image.network_input(spec, image, scaled)
+        for batch in network_inputs(spec, image, source.of(frame), entry.scales):
+            yield from (one[None] for one in batch)

@@ -59,8 +59,7 @@ def export_model(name: str, weights: str, path: Path, threads: int) -> Exported:
 
 
 def _best(spec: ModelSpec) -> str:
-    variant = "detected" if spec.approach == "top-down" else "single"
-    return next(iter(at_hand(spec, variant)), NONE)
+    return next(iter(at_hand(spec, spec.method.published_first)), NONE)
 
 
 @contextmanager

@@ -312,5 +312,5 @@ def memory_need(jobs: Sequence[Prepared], isolate: bool) -> float:
 def _pixels(job: Prepared) -> float:
     """Of the largest input."""
     height, width = job.spec.input_hw
-    longer = 1.0 if job.spec.codec else LONGER_SIDE
+    longer = 1.0 if job.spec.method.fixed_size else LONGER_SIDE
     return height * width * longer * max(job.job.entry.scales) ** 2

@@ -19,9 +19,9 @@ from posemark.measure.loop import BLOCK_SECONDS, FEWEST_FRAMES, run_block, time_
 from posemark.measure.paired_frames import pose_ns
 from posemark.measure.speed_interval import pose_interval
 from posemark.measure.watch import Watch
-from posemark.pipelines import Pipeline
+from posemark.pipelines import Pipeline, Work
 from posemark.records import files, schema, truth
-from posemark.run.build import build_pipeline
+from posemark.run.build import build_estimator
 from posemark.run.calibration import spread
 from posemark.run.codec_ceiling import Perfect
 from posemark.run.frame_order import Feed
@@ -178,8 +178,8 @@ class Measurement:
         return writer
 
     @cached_property
-    def _pipeline(self) -> Pipeline:
-        return build_pipeline(self._prepared)
+    def _pipeline(self) -> Pipeline[Any]:
+        return build_estimator(self._prepared).pipeline
 
     @cached_property
     def _feed(self) -> Feed:
@@ -290,7 +290,7 @@ class Measurement:
         self._block_began_ns = None
         writer.write(block_line(self._done - frames, began_ns, sentinel_ns, readings))
 
-    def _prepare(self, frame: Frame) -> Any:
+    def _prepare(self, frame: Frame) -> Work[Any]:
         return self._pipeline.prepare(frame, self._prepared.boxes.of(frame))
 
     @property
@@ -344,7 +344,7 @@ def _timed(record: files.Record | None) -> list[list[tuple[int, int]]]:
     return [[(f.load, pose_ns(f)) for f in block.frames if f.error is None] for block in blocks]
 
 
-def _warm_up(pipeline: Pipeline, source: BoxSource, frames: list[Frame]) -> float:
+def _warm_up(pipeline: Pipeline[Any], source: BoxSource, frames: list[Frame]) -> float:
     """On the first frame that has boxes and can be read; others will be reported in turn.
 
     Returns:

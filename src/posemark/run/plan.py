@@ -11,6 +11,7 @@ from posemark.core.errors import UsageError
 from posemark.core.names import nearest
 from posemark.core.places import with_home
 from posemark.core.spec import ONE_SCALE, THREE_SCALES, Entry, ModelSpec
+from posemark.datasets import kind_of
 from posemark.models import all_models
 from posemark.runtimes import Target
 
@@ -157,9 +158,7 @@ def _card_entries(path: Path) -> list[Entry]:
 
 
 def _variants(spec: ModelSpec) -> list[Entry]:
-    if spec.approach == "top-down":
-        return [Entry(spec.name, boxes) for boxes in ("detected", "gt")]
-    return [Entry(spec.name, "none", None, scales) for scales in spec.scale_sets]
+    return [Entry(spec.name, boxes, None, scales) for boxes, scales in spec.method.runs]
 
 
 def plan(names: Iterable[str], options: Options) -> list[Job]:
@@ -237,10 +236,6 @@ def _unknown(name: str, model: str) -> str:
     return f"no entry, suite or glob match for {name!r}. {nearest(model, known)}"
 
 
-_OWN_BOXES = {"sample": "simulated", "coco": "papers"}
-"""By the data, where detected boxes come from when nothing is named."""
-
-
 def _boxes(entry: Entry, options: Options) -> str:
     if entry.boxes != "detected":
         return entry.boxes
@@ -251,8 +246,9 @@ def _boxes(entry: Entry, options: Options) -> str:
         )
     if options.boxes:
         return options.boxes
-    if options.data in _OWN_BOXES:
-        return _OWN_BOXES[options.data]
+    kind = kind_of(options.data)
+    if kind and kind.own_boxes and options.data == kind.name:
+        return kind.own_boxes
     raise UsageError(
         f"{entry.name} needs detected boxes, and {options.data} has none of its own. Add "
         f"--boxes file:detections.json (COCO results format), or name {entry.model}@gt."

@@ -4,14 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from posemark.cards.model import checkpoint_of, model_of
-from posemark.codecs import heatmap
-from posemark.codecs.coordinates import Coordinates
-from posemark.codecs.heatmap import Heatmap
-from posemark.codecs.paf import Paf
-from posemark.core.errors import UsageError
+from posemark.core.errors import DataError, UsageError
 from posemark.core.frame import Frame
-from posemark.core.spec import Codec, Entry, ModelSpec
-from posemark.core.whole_image import GroupCodec, Rescorer
+from posemark.core.spec import Entry, ModelSpec
+from posemark.core.whole_image import Rescorer
 from posemark.datasets import Dataset
 from posemark.datasets.boxes import BoxSource, open_boxes
 from posemark.models import spec_of
@@ -21,20 +17,17 @@ from posemark.runtimes import Calibration
 from posemark.runtimes.registry import require
 from posemark.weights import NONE, Checkpoint, rescorer_of, resolve
 
-PAF_BUILDS = {"paf:gpu": "gpu", "paf:cpu": "cpu"}
-"""OpenPose's two published sets of rules, as --codec names them."""
-
 
 @dataclass(frozen=True)
 class Prepared:
     """A job whose every input has been found and checked; nothing heavy is built yet.
 
-    calibration: what int8 ranges are chosen from.
+    spec: of the model, with the codec that the job asks for. calibration: what int8 ranges are
+    chosen from.
     """
 
     job: Job
     spec: ModelSpec
-    codec: Codec | GroupCodec
     boxes: BoxSource
     checkpoint: Checkpoint | None
     dataset: Dataset
@@ -45,7 +38,7 @@ class Prepared:
     @property
     def decoder(self) -> str:
         """What the record calls the decoder."""
-        return self.codec.name + ("+rescore" if self.rescorer else "")
+        return self.spec.codec.name + ("+rescore" if self.rescorer else "")
 
     @property
     def data_notes(self) -> tuple[str, ...]:
@@ -74,12 +67,13 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
     entry, options = job.entry, job.options
     spec = spec_of_entry(entry)
     require(options.target, options.calibrate is not None, spec.artefact)
-    codec = _codec(spec, job)
+    spec = _read_as_asked(spec, job)
+    _require_skeleton(spec, dataset, frames)
     boxes = open_boxes(job.boxes, spec.convention, options.min_score, dataset.name, frames)
     checkpoint = weights_of(spec, options.weights)
     rescorer = rescorer_of(spec) if checkpoint else None
     ranges = calibration(spec, entry, options.calibrate) if options.calibrate else None
-    return Prepared(job, spec, codec, boxes, checkpoint, dataset, frames, rescorer, ranges)
+    return Prepared(job, spec, boxes, checkpoint, dataset, frames, rescorer, ranges)
 
 
 def spec_of_entry(entry: Entry) -> ModelSpec:
@@ -108,23 +102,33 @@ def weights_of(spec: ModelSpec, weights: str) -> Checkpoint | None:
     return checkpoint_of(spec)
 
 
-def _codec(spec: ModelSpec, job: Job) -> Codec | GroupCodec:
-    """The model's own decoder, or the one that --codec names, if the model can use it.
+def _read_as_asked(spec: ModelSpec, job: Job) -> ModelSpec:
+    """The model, read by the decoder that --codec names, if there is one.
 
     Raises:
-        UsageError: if it cannot.
+        UsageError: if the model has no such decoder, or its own cannot do the flip test.
     """
-    wanted, own = job.options.codec, spec.codec or spec.grouping
-    if job.options.flip and isinstance(own, Coordinates):
-        raise UsageError(f"--flip averages maps, and {spec.name} gives coordinates. Leave it out.")
+    wanted, own = job.options.codec, spec.codec
+    if job.options.flip and own.no_flip:
+        raise UsageError(f"--flip cannot be used with {spec.name}: {own.no_flip}. Leave it out.")
     if not wanted:
-        return own
-    if isinstance(own, Heatmap):
-        return heatmap.parse(wanted, own)
-    if isinstance(own, Paf) and wanted in PAF_BUILDS:
-        return replace(own, build=PAF_BUILDS[wanted])
-    choice = f"Expected {' or '.join(PAF_BUILDS)}." if isinstance(own, Paf) else "Leave it out."
-    raise UsageError(
-        f"--codec {wanted} cannot read the outputs of {spec.name}, a {spec.approach} model "
-        f"with a decoder of its own. {choice}"
-    )
+        return spec
+    if not own.variants:
+        raise UsageError(
+            f"--codec {wanted} cannot read the outputs of {spec.name}, a {spec.approach} model "
+            "with a decoder of its own. Leave it out."
+        )
+    try:
+        return replace(spec, method=spec.method.read_as(wanted))
+    except UsageError as error:
+        raise UsageError(f"{spec.name}: {error}") from error
+
+
+def _require_skeleton(spec: ModelSpec, dataset: Dataset, frames: list[Frame]) -> None:
+    annotated = {frame.truth.skeleton for frame in frames} - {spec.skeleton}
+    if annotated:
+        names = " and ".join(sorted(each.name for each in annotated))
+        raise DataError(
+            f"{dataset.name}: {spec.name} finds the key points {spec.skeleton.name}, but the "
+            f"data set is annotated with {names}. Use a data set with the model's key points."
+        )

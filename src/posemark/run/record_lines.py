@@ -9,7 +9,7 @@ from posemark.core.frame import Floats, Frame, Poses
 from posemark.measure.camera import Shot
 from posemark.measure.loop import Timed
 from posemark.measure.watch import Readings
-from posemark.pipelines import Pipeline
+from posemark.pipelines import Found, Pipeline, Work
 from posemark.records import schema
 
 NOT_FINITE = (
@@ -19,25 +19,29 @@ NOT_FINITE = (
 
 
 def frame_line(
-    frame: Frame, work: Any, timed: Timed, pipeline: Pipeline, shot: Shot | None
+    frame: Frame,
+    work: Work[Any] | None,
+    timed: Timed[Found],
+    pipeline: Pipeline[Any],
+    shot: Shot | None,
 ) -> schema.FrameLine:
     """One finished frame. shot: of the camera, in paced mode.
 
     Poses that are kept must be numbers: others cost the frame.
     """
     skipped, wait_ns = (shot.skipped, shot.wait_ns) if shot else (0, 0)
-    error = timed.error
-    if timed.poses is not None and pipeline.trained and not _usable(timed.poses):
+    error, found = timed.error, timed.found
+    if found is not None and pipeline.trained and not _usable(found.poses):
         error = NOT_FINITE
-    if work is None or timed.poses is None or error:
+    if work is None or found is None or error:
         return schema.FrameLine(frame.image_id, error=error, skipped=skipped)
     return schema.FrameLine(
         image_id=frame.image_id,
-        boxes=pipeline.people(work, timed.poses),
-        dropped=work.boxes.dropped,
+        boxes=found.load,
+        dropped=found.dropped,
         stages=timed.stages,
         frame_ns=timed.frame_ns,
-        poses=people(timed.poses) if pipeline.trained else None,
+        poses=people(found.poses) if pipeline.trained else None,
         wait_ns=wait_ns,
         pixels=pipeline.pixels(work),
         skipped=skipped,

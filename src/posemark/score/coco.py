@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from posemark.core.frame import Floats, Frame, Poses
-from posemark.core.skeleton import COCO_17
 from posemark.score.matching import (
     Detections,
     Flags,
@@ -32,8 +31,17 @@ def truth_json(frames: Iterable[Frame]) -> dict[str, Any]:
             for f in frames
         ],
         "annotations": [{"id": number, **a} for number, a in enumerate(annotations, 1)],
-        "categories": [{"id": 1, "name": "person", "keypoints": list(COCO_17.keypoints)}],
+        "categories": [{"id": 1, "name": "person", "keypoints": _keypoints(frames)}],
     }
+
+
+def _keypoints(frames: Sequence[Frame]) -> list[str]:
+    """The names of the key points that the frames' people are annotated with."""
+    skeletons = {frame.truth.skeleton for frame in frames}
+    if len(skeletons) > 1:
+        named = " and ".join(sorted(skeleton.name for skeleton in skeletons))
+        raise ValueError(f"frames of one data set have several sets of key points: {named}")
+    return [name for skeleton in skeletons for name in skeleton.keypoints]
 
 
 def _annotations(frame: Frame) -> list[dict[str, Any]]:
@@ -104,7 +112,7 @@ def evaluate(
     truth: dict[str, Any],
     results: Results,
     image_ids: Iterable[int],
-    sigmas: Sequence[float] = COCO_17.sigmas,
+    sigmas: Sequence[float],
 ) -> dict[str, float | None] | None:
     """AP, AP50, AP75, APM, APL, AR (0..1) over these images; None if they hold no truth.
 
@@ -127,7 +135,7 @@ def judge(
     truth: dict[str, Any],
     results: Results,
     image_ids: Iterable[int],
-    sigmas: Sequence[float] = COCO_17.sigmas,
+    sigmas: Sequence[float],
 ) -> Judged | None:
     """As evaluate(), with what the other figures of accuracy are derived from."""
     points = len(truth["categories"][0]["keypoints"])

@@ -19,7 +19,7 @@ from posemark.measure.paired_frames import gain
 from posemark.measure.speed_interval import Interval
 from posemark.records import files
 from posemark.records.files import Record
-from posemark.run.build import build_pipeline
+from posemark.run.build import build_estimator
 from posemark.run.calibration import spread
 from posemark.run.interleave import Lane, Watcher, take_turns
 from posemark.run.measurement import Circumstances, Standing
@@ -177,11 +177,10 @@ class Bench:
         frames, ours = self._reference_poses
         found = _or_failed(lambda: list(_poses(self._prepared(tried), frames)))
         theirs = [poses for _, poses in found]
-        sigmas = self._reference_prepared.spec.skeleton.sigmas
-        oks = agreement(zip(ours, theirs, strict=True), sigmas)
+        oks = agreement(zip(ours, theirs, strict=True))
         if self.unjudged:
             return Cost(len(frames), oks, unknown=self.unjudged)
-        before, after = (_ap(frames, poses, sigmas) for poses in (ours, theirs))
+        before, after = (_ap(frames, poses) for poses in (ours, theirs))
         return Cost(len(frames), oks, 100 * (before - after))
 
     @cached_property
@@ -231,7 +230,7 @@ def first_runnable(job: Job, runtimes: Sequence[str]) -> str:
 
 def _poses(prepared: Prepared, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Poses]]:
     """Yield each readable frame with the poses that the network finds in it."""
-    pipeline = build_pipeline(prepared)
+    pipeline = build_estimator(prepared).pipeline
     for frame in frames:
         try:
             image = decode_bgr(frame.read(), frame.size_wh, frame.name)
@@ -240,9 +239,10 @@ def _poses(prepared: Prepared, frames: Iterable[Frame]) -> Iterator[tuple[Frame,
         yield frame, pipeline.poses(image, prepared.boxes.of(frame))
 
 
-def _ap(frames: list[Frame], poses: list[Poses], sigmas: tuple[float, ...]) -> float:
+def _ap(frames: list[Frame], poses: list[Poses]) -> float:
     results = [
         one for f, own in zip(frames, poses, strict=True) for one in results_of(f.image_id, own)
     ]
+    sigmas = frames[0].truth.skeleton.sigmas
     figures = evaluate(truth_json(frames), results, [f.image_id for f in frames], sigmas)
     return (figures["AP"] or 0.0) if figures else 0.0

@@ -4,11 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from posemark.codecs.heatmap import Heatmap
-from posemark.codecs.paf import Paf
 from posemark.core.spec import ModelSpec
 from posemark.run.plan import Options
-from posemark.run.prepare import PAF_BUILDS
 from posemark.runtimes.registry import CHANNELS_LAST, PRECISIONS
 
 BATCHES = (2, 4, 8)
@@ -16,9 +13,6 @@ BATCHES = (2, 4, 8)
 
 FASTEST = 2
 """Lower precisions are tried with this many runtimes: the fastest in float32."""
-
-CHEAPER = {"dark": ("quarter", "argmax"), "quarter": ("argmax",)}
-"""The cheaper decoders of heatmaps, by the model's own decoder."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +104,8 @@ def batches(subject: Subject, _: Sequence[str]) -> list[Step]:
 
 def decoders(subject: Subject, _: Sequence[str]) -> list[Step]:
     """The steps that change the decoder."""
-    own = subject.spec.codec or subject.spec.grouping
-    if isinstance(own, Heatmap):
-        names = CHEAPER.get(own.name.partition(":")[0], ())
-    elif isinstance(own, Paf):
-        names = tuple(name for name, build in PAF_BUILDS.items() if build != own.build)
-    else:
+    names = subject.spec.codec.cheaper
+    if not names:
         return [Step("another decoder", {}, missing="this model's decoder has no variants")]
     return [Step(f"decoder {name}", {"codec": name}, decodes=True) for name in names]
 

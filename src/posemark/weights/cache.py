@@ -152,9 +152,9 @@ def wanted_by(spec: ModelSpec, tag: str = "") -> tuple[Tensors, Convert | None]:
 
     That is the state of its network, or of its rescorer, which no rule applies to.
     """
-    if tag == RESCORE and spec.rescoring:
+    if tag == RESCORE and spec.method.rescoring:
         with torch.device("meta"):
-            shapes = spec.rescoring.shapes.items()
+            shapes = spec.method.rescoring.shapes.items()
             return {name: torch.empty(shape) for name, shape in shapes}, None
     return _empty_state(spec.build), spec.convert
 
@@ -185,10 +185,10 @@ def not_here(spec: ModelSpec, tag: str) -> str:
 def rescorer_of(spec: ModelSpec) -> Rescorer | None:
     """The imported rescorer of a model; None if it has none or its weights are not here."""
     found = cached(spec, RESCORE)
-    if spec.rescoring is None or found is None:
+    if spec.method.rescoring is None or found is None:
         return None
     state = _fitting(found.path, spec, RESCORE)
-    return spec.rescoring.build({name: tensor.numpy() for name, tensor in state.items()})
+    return spec.method.rescoring.build({name: tensor.numpy() for name, tensor in state.items()})
 
 
 def import_file(path: Path, spec: ModelSpec, tag: str, part: str = "") -> Checkpoint:

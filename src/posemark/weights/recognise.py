@@ -198,7 +198,7 @@ def _wanted(slot: Slot) -> tuple[Tensors, Convert | None]:
 def _network(slot: Slot) -> object:
     """Equal for slots whose files have the same keys and shapes."""
     spec = slot.spec
-    return id(spec.rescoring) if slot.row.tag == RESCORE else (spec.build, spec.convert)
+    return id(spec.method.rescoring) if slot.row.tag == RESCORE else (spec.build, spec.convert)
 
 
 def _fits_nothing(path: Path, contents: Contents, slots: list[Slot], part: str) -> CheckpointError:

@@ -68,7 +68,7 @@ def test_every_mark_in_the_table_has_its_footnote():
     plain = report_rows.measured(report_rows.MODELS[0])
     told = html.html([replace(plain, intercept_ms=2.0, ms_per_person=60.0, most_people=4)], "")
     assert "†" in told
-    assert "extrapolated: no frame held so many people" in told
+    assert "extrapolated: no frame had so many people" in told
     seen = html.html([replace(plain, intercept_ms=2.0, ms_per_person=60.0, most_people=41)], "")
     assert "extrapolated: no frame" not in seen
 

@@ -131,7 +131,7 @@ def test_speed_beyond_the_people_of_the_run_is_marked():
 def test_an_unknown_speed_excludes_even_without_a_wish():
     flat = entry("flat", intercept_ms=None, ms_per_person=None)
     assert shortlist([flat]) == ["flat"]
-    assert "its time over people is not known" in why([flat], "fps", people=2)["flat"]
+    assert "its time over people is unknown" in why([flat], "fps", people=2)["flat"]
     assert why([entry("timeless", fps_pose=None)], "fps") == {"timeless": "no time measured"}
 
 
@@ -162,16 +162,14 @@ def test_published_ap_counts_where_none_was_measured_and_the_answer_says_so():
     rows = [published("paper", 0.9), published("nothing", None)]
     answer = recommend(rows, Wishes())
     assert names(answer.shortlist) == ["paper"]
-    assert (
-        "No AP was measured here: it is as published (boxes: detected; flip test)"
-        in (answer.notes[0])
-    )
-    assert "the speed is ours (no flip test)" in answer.notes[0]
+    as_published = "APs are as published (boxes: detected; flip test)"
+    assert f"No AP was measured here, so {as_published}" in answer.notes[0]
+    assert "the speed was measured here (no flip test)" in answer.notes[0]
     assert why(rows, "ap") == {"nothing": "no AP measured or published for it"}
 
 
 def test_ap_over_other_images_is_no_ap():
-    rows = [FAST, MIDDLE, replace(BEST, images="fewer", frames=120)]
+    rows = [FAST, MIDDLE, replace(BEST, images="fewer", frames=240, ap_images=120)]
     assert shortlist(rows) == ["middle", "fast"]
     assert why(rows, "ap") == {
         "best": "its AP is over other images or sigmas than most (120 images)"
@@ -214,8 +212,7 @@ def test_memory_must_be_known_and_small_enough():
     assert shortlist(rows, max_memory=1_200_000_000) == ["small"]
     assert why(rows, "memory", max_memory=1_200_000_000) == {
         "large": "1.20 GB, wanted 1.20 GB",
-        "unknown": "memory not measured, for want of a process of its own: run without "
-        "--no-isolate",
+        "unknown": "peak memory unknown, as the run used --no-isolate: run again without it",
     }
     assert recommend(rows, Wishes(max_memory=800_000_000)).shortlist[0].reasons[2] == "800 MB"
 
@@ -304,7 +301,7 @@ def test_the_page_gets_plain_values_of_every_row():
     assert (first["base"], first["slope"]) == (own.intercept_ms, own.ms_per_person)
     assert (first["licence"], first["on_truth"]) == ("unknown", False)
     assert data[1]["on_truth"]
-    assert data[-1]["stranger"].startswith("measured under other conditions")
+    assert data[-1]["not_comparable"].startswith("measured under other conditions")
     assert (data[-2]["ap"], data[-2]["ap_why"]) == (None, "no AP measured here (published 90.0)")
     assert page_data([bottom_up(0)])[0]["licence_why"].startswith("code licence MIT")
 

@@ -1,1 +1,1 @@
-"""The report as one HTML file: its parts, and the script and style that are written into it."""
+"""The report as one HTML file: its parts, and the scripts and the style that it contains."""

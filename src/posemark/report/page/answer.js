@@ -1,11 +1,10 @@
-// What the answer panel says, in the words of report/recommend/reasons.py, and how it stands there.
+// The answer panel: its words, which are those of report/recommend/reasons.py, and its layout.
 
 const DASH = "–";
 const NO_TIME = "no time measured";
 const NO_LINE =
-  "its time over people is not known: too few frames, or as many people in all of them";
-const NO_MEMORY =
-  "memory not measured, for want of a process of its own: run without --no-isolate";
+  "its time over people is unknown: too few frames, or the same number of people in all";
+const NO_MEMORY = "peak memory unknown, as the run used --no-isolate: run again without it";
 const NOTHING_DECIDED = "nothing is decided yet";
 const ON_TRUTH = "on ground-truth boxes: an app needs a detector on top";
 const DOUBTED = "speed not valid: measure these again before you choose";
@@ -64,12 +63,12 @@ function beatenWords(each, by) {
 
 // Why a row fits, phrase by phrase.
 function reasons({ each, by }, wanted) {
-  const told = offers(each, wanted);
+  const words = offers(each, wanted);
   const asked = ["ap", "fps", "licence", "memory"].filter(
     (rule) => rule === "ap" || rule === "fps" || rule in lessOne(wanted),
   );
   const beaten = by ? [beatenWords(each, by)] : [];
-  return [...beaten, ...asked.map((rule) => told[rule]), ...each.row.cautions];
+  return [...beaten, ...asked.map((rule) => words[rule]), ...each.row.cautions];
 }
 
 // ---- the panel ----
@@ -97,8 +96,8 @@ function verdictOn({ fitting, judged }) {
   return element("p", words, "verdict-line");
 }
 
-// By falling AP; what another beats has a dash in place of its rank. Rows whose speed is not valid
-// stand apart, behind a line where there are others, and so do those on annotated boxes.
+// Rows by falling AP; a row that another beats has a dash in place of its rank. Rows whose speed is
+// not valid are folded away where there are others. Rows on annotated boxes have a list of their own.
 function fittingLists({ fitting }, wanted) {
   const [valid, doubted] = [false, true].map((kind) =>
     fitting.filter(({ each }) => each.row.doubted === kind),
@@ -172,11 +171,11 @@ function near({ nearest: found }, wanted) {
   });
 }
 
-// What each wish keeps out of the shortlist.
+// The rows that each wish keeps out of the shortlist.
 function costs({ gains, shortlist }) {
-  const told = Object.entries(gains).filter(([, gained]) => gained.length);
+  const costly = Object.entries(gains).filter(([, gained]) => gained.length);
   const start = shortlist.length ? "Without the wish for" : "It would take giving up the wish for";
-  return told.map(([rule, gained]) => {
+  return costly.map(([rule, gained]) => {
     const names = listed(gained.map((each) => each.row.entry));
     return element("p", `${start} ${RULE_TITLES[rule]}: ${names}.`, "soft");
   });

@@ -1,15 +1,15 @@
-// The charts of everything that is shown: accuracy against speed, cost, stages, devices.
+// The charts of all shown entries: accuracy against speed, cost, stages, devices.
 
 const STEPS = [1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 50];
 
-// Entries that the chart of accuracy against speed can show, in the view that is chosen.
+// Entries with a mark in the chosen view of the chart of accuracy against speed.
 function plotted() {
   const view = value("view") ?? "combined";
   const fits = (entry) => view === "combined" || entry.approach === view;
   return shown().filter((entry) => fits(entry) && !missing(entry));
 }
 
-// Why an entry has no mark; "" where it has one.
+// Why an entry cannot have a mark; "" where it can.
 function missing(entry) {
   if (entry.absent) return entry.absent;
   return speed(entry) ? "" : "too few frames, or the same number of people in all of them";
@@ -35,7 +35,7 @@ function stepped(marks, origin) {
   });
 }
 
-// Where marks without any AP lie from the left edge; as strip.py has it.
+// The x of marks without any AP, in pixels from the left edge, as in report/speed_strip.py.
 function lanes(heights) {
   const { lanes: places, apart } = report.strip;
   const lowest = places.map(() => -Infinity);
@@ -50,7 +50,8 @@ function lanes(heights) {
   return found;
 }
 
-// Gives every mark its place along the AP axis; x, y: the axes of a plot of this size.
+// Sets `at`, the place along the AP axis, of every mark. x, y: the axes of a plot of this size.
+// Returns the data of the strip beside the axis.
 function placed(marks, x, y, { width, height }) {
   const unknown = marks.filter((each) => each.ap === null);
   const left = unknown.length ? report.strip.width : 0;
@@ -67,7 +68,7 @@ function placed(marks, x, y, { width, height }) {
   return left ? [{ edge: left, middle: left / 2, name: report.strip.label }] : [];
 }
 
-// What an axis must hold: figures, and the ends of their intervals.
+// The values that an axis must include: figures, and the ends of their intervals.
 function extent(marks, name) {
   const found = marks.flatMap((each) => [each[name], each[`${name}_low`], each[`${name}_high`]]);
   return found.filter((each) => each !== null);
@@ -116,7 +117,7 @@ async function drawApFps() {
   return embed("ap-fps", spec, withNames("points", obstacles(marks), places));
 }
 
-// The drawn things that names keep clear of; Vega cannot avoid what has no marks at all.
+// The marks that names avoid; Vega cannot handle layers without any marks here.
 function obstacles(marks) {
   const has = {
     fps_bars_marks: marks.some((each) => each.fps_low !== null),
@@ -131,7 +132,7 @@ function milliseconds(line, people) {
   return line.base + line.slope * people;
 }
 
-// A line in two parts: solid as far as the run met people, dashed beyond.
+// A line in two parts: solid up to the most people of the run, dashed beyond.
 function costLines(entry, most) {
   const { line } = entry;
   const seen = Math.min(Math.max(line.most, 1), most);
@@ -140,10 +141,10 @@ function costLines(entry, most) {
   grid.sort((a, b) => a - b);
   const picked = chosen.includes(entry.id);
   const quiet = chosen.length > 0 && !picked;
-  const told = { id: entry.id, name: entry.name, family: entry.mark.family, quiet, picked };
-  told.takes = line.takes;
-  told.seen = `up to ${line.most} people in a frame of the run`;
-  const point = (people, part) => ({ ...told, people, ms: milliseconds(line, people), part });
+  const own = { id: entry.id, name: entry.name, family: entry.mark.family, quiet, picked };
+  own.takes = line.takes;
+  own.seen = `up to ${line.most} people in a frame of the run`;
+  const point = (people, part) => ({ ...own, people, ms: milliseconds(line, people), part });
   return [
     ...grid.filter((people) => people <= seen).map((people) => point(people, "seen")),
     ...grid.filter((people) => people >= seen).map((people) => point(people, "beyond")),
@@ -153,7 +154,7 @@ function costLines(entry, most) {
 async function drawCost() {
   const width = widthOf("cost");
   const lined = shown().filter((entry) => entry.line);
-  tell("unfitted", unfitted(shown().filter((entry) => !entry.line)));
+  setText("unfitted", unfitted(shown().filter((entry) => !entry.line)));
   if (!lined.length) return clear("cost");
   const most = Math.max(20, ...lined.map((entry) => entry.line.most));
   const lines = lined.flatMap((entry) => costLines(entry, most));
@@ -214,7 +215,7 @@ async function drawStages() {
   return embed("stages", spec);
 }
 
-// The entries that did the same work on several machines, by what they did.
+// The entries that did the same work on several machines, grouped by that work.
 function twins() {
   const found = new Map();
   for (const entry of kept()) {

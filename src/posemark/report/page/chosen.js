@@ -1,4 +1,4 @@
-// The entries a reader compares: their cards, latency, course of the run and accuracy.
+// The entries that the reader compares: their cards, latency, course of the run and accuracy.
 
 function digits(number) {
   const size = Math.abs(number);
@@ -14,7 +14,7 @@ function element(tag, text = "", kind = "") {
   return made;
 }
 
-function tell(id, text) {
+function setText(id, text) {
   const place = document.getElementById(id);
   place.textContent = text;
   place.hidden = !text;
@@ -58,13 +58,13 @@ function drawCards() {
   const own = compared();
   const picked = chosen.length
     ? `${chosen.length} chosen (${MOST_CHOSEN} at most).`
-    : "None is chosen: these are the most accurate of the Pareto front.";
-  tell("picked", picked);
+    : "No entry is chosen: these are the most accurate of the Pareto front.";
+  setText("picked", picked);
   document.getElementById("unpick").hidden = !chosen.length;
   document.getElementById("cards").replaceChildren(...own.map(card));
 }
 
-// What an entry must have to be in each chart of the chosen ones.
+// Whether an entry has data for each chart of the compared entries.
 const HAS = {
   latency: (entry) => Object.keys(entry.latency).length > 0,
   timeline: (entry) => entry.timeline.length > 1,
@@ -72,7 +72,7 @@ const HAS = {
   sizes: (entry) => entry.sizes,
 };
 
-// All of them before any is drawn: they share the width of the page.
+// Shows or hides all sections before any chart is drawn, since they share the width of the page.
 function showSections() {
   for (const [id, has] of Object.entries(HAS)) {
     document.getElementById(`${id}-section`).hidden = !compared().some(has);
@@ -90,18 +90,18 @@ async function drawOwn(id, fill) {
 function bins(entry) {
   const frames = entry.histogram.reduce((sum, [, count]) => sum + count, 0);
   const most = Math.max(...entry.histogram.map(([, count]) => count));
-  const told = { name: entry.name, colour: chosenColour(entry) };
+  const own = { name: entry.name, colour: chosenColour(entry) };
   return entry.histogram.map(([bin, count]) => {
     const [low, high] = report.edges[bin];
     const took = `${digits(low)} to ${digits(high)} ms`;
     const words = `${count} (${((100 * count) / frames).toFixed(1)}%)`;
-    return { ...told, low, high, share: count / most, took, frames: words };
+    return { ...own, low, high, share: count / most, took, frames: words };
   });
 }
 
 function rules(entry) {
-  const told = ["p50", "p95", "p99"].filter((name) => entry.latency[name]);
-  return told.map((name, at) => ({
+  const known = ["p50", "p95", "p99"].filter((name) => entry.latency[name]);
+  return known.map((name, at) => ({
     name: entry.name,
     at: entry.latency[name],
     percentile: `${name} ${digits(entry.latency[name])}`,
@@ -109,7 +109,7 @@ function rules(entry) {
   }));
 }
 
-const PERCENTILE = 90; // pixels that the words of one take
+const PERCENTILE = 90; // width in pixels of the text of a percentile
 
 function drawLatency() {
   return drawOwn("latency", (spec, own, width) => {
@@ -135,12 +135,12 @@ function median(found) {
 }
 
 function course(entry) {
-  const told = { name: entry.name, colour: chosenColour(entry) };
+  const own = { name: entry.name, colour: chosenColour(entry) };
   const usual = median(entry.timeline.map(([, fps]) => fps));
   const fixed = median(entry.timeline.map(([, , ms]) => ms));
   return entry.timeline.flatMap(([seconds, fps, ms]) => [
-    { ...told, seconds, what: "this entry", share: fps / usual - 1, text: `${digits(fps)} FPS` },
-    { ...told, seconds, what: "fixed workload", share: fixed / ms - 1, text: `${digits(ms)} ms` },
+    { ...own, seconds, what: "this entry", share: fps / usual - 1, text: `${digits(fps)} FPS` },
+    { ...own, seconds, what: "fixed workload", share: fixed / ms - 1, text: `${digits(ms)} ms` },
   ]);
 }
 

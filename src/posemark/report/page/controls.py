@@ -1,4 +1,4 @@
-"""The controls above the charts: native form elements, so that keyboards and phones know them."""
+"""The controls above the charts: native form elements, which keyboards and phones support."""
 
 from html import escape
 
@@ -11,7 +11,12 @@ _CROWDS = {"": "as measured", **{str(people): str(people) for people in formats.
 
 
 def controls(rows: list[Row], *, log: bool) -> str:
-    """What is compared, the filters, people per frame and axes. log: what the axes begin with."""
+    """Return the controls: the compared group, the filters, people per frame and the axes.
+
+    Args:
+        rows: all rows of the page.
+        log: whether the axes are logarithmic at first.
+    """
     axes = {"log": "log", "linear": "linear"}
     return "\n".join(
         (
@@ -24,7 +29,7 @@ def controls(rows: list[Row], *, log: bool) -> str:
 
 
 def _groups(groups: list[comparable.Group]) -> str:
-    """Which rows share the axes; nothing to choose where all do."""
+    """The choice of the group of rows that share axes; "" where there is only one group."""
     if len(groups) < 2:
         return ""
     options = "".join(

@@ -1,9 +1,8 @@
-"""What the page's script knows of each row: figures for its charts, filters and cards."""
+"""The data of each row for the page's script: figures for its charts, filters and cards."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from posemark.report import (
     chart_marks,
@@ -20,14 +19,20 @@ from posemark.report.result_row import STAGES, Row
 
 @dataclass(frozen=True)
 class Filter:
-    """A property of rows by which a reader can narrow the page."""
+    """A property of rows by which a reader can filter the page.
+
+    Attributes:
+        name: its name in the page's data and form.
+        title: its title on the page.
+        value: its value for a row.
+    """
 
     name: str
     title: str
     value: Callable[[Row], str]
 
     def values(self, rows: list[Row]) -> dict[str, int]:
-        """The values that occur, in order of appearance, each with its number of rows."""
+        """Return the values that occur, in order of appearance, with their numbers of rows."""
         return Counter(self.value(row) for row in rows)
 
 
@@ -43,16 +48,21 @@ FILTERS = (
 
 
 def used(rows: list[Row]) -> list[Filter]:
-    """The filters that can narrow anything: several values occur."""
+    """Return the filters with several values, which alone have an effect."""
     return [each for each in FILTERS if len(each.values(rows)) > 1]
 
 
-def entries(rows: list[Row], colours: dict[str, str]) -> list[dict[str, Any]]:
-    """One a row, in order. colours: by family."""
+def entries(rows: list[Row], colours: dict[str, str]) -> list[dict[str, object]]:
+    """Return the data of every row, in the order given.
+
+    Args:
+        rows: the rows.
+        colours: colour by family.
+    """
     groups = [group.rows for group in comparable.groups(rows)]
     of_group = {id(row): at for at, group in enumerate(groups) for row in group}
     absent = {id(row): why for group in groups for why, row in _absent(group)}
-    told = zip(rows, names(rows), works(rows), label_placement.texts(rows), strict=True)
+    described = zip(rows, names(rows), works(rows), label_placement.texts(rows), strict=True)
     hosts = common_settings.hosts(rows)
     return [
         {
@@ -67,16 +77,16 @@ def entries(rows: list[Row], colours: dict[str, str]) -> list[dict[str, Any]]:
             "machine": device(row, hosts),
             **_figures(row),
         }
-        for index, (row, name, work, label) in enumerate(told)
+        for index, (row, name, work, label) in enumerate(described)
     ]
 
 
 def _absent(group: list[Row]) -> Iterable[tuple[str, Row]]:
-    """Why the AP-FPS chart of a group leaves rows out."""
+    """The rows of a group that its AP-FPS chart leaves out, each after the reason."""
     return ((why, row) for why, found in common_settings.unplotted(group).items() for row in found)
 
 
-def _figures(row: Row) -> dict[str, Any]:
+def _figures(row: Row) -> dict[str, object]:
     return {
         "approach": row.approach,
         "front": pareto.kind(row),
@@ -98,7 +108,7 @@ def _figures(row: Row) -> dict[str, Any]:
     }
 
 
-def _at(row: Row, people: int) -> dict[str, Any] | None:
+def _at(row: Row, people: int) -> dict[str, object] | None:
     fps = formats.fps_at(row, people)
     if fps is None:
         return None
@@ -107,7 +117,7 @@ def _at(row: Row, people: int) -> dict[str, Any] | None:
     return {"fps": fps, "beyond": beyond, "text": words + (", extrapolated" if beyond else "")}
 
 
-def _line(row: Row) -> dict[str, Any] | None:
+def _line(row: Row) -> dict[str, object] | None:
     if row.intercept_ms is None or row.ms_per_person is None:
         return None
     return {
@@ -129,28 +139,33 @@ SIZES = {"all people": "AP", "medium people": "APM", "large people": "APL"}
 
 
 def device(row: Row, hosts: dict[str, str]) -> str:
-    """Where a row ran, as charts tell machines apart. hosts: short names by machine."""
+    """Return where a row ran, as charts name it: the machine and, unless it is the CPU, the device.
+
+    Args:
+        row: the row.
+        hosts: short name by machine.
+    """
     host = hosts[row.machine]
     return host if row.device in ("", "cpu") else f"{host}, {row.device}"
 
 
 def twin(row: Row) -> str:
-    """Equal for rows that did the same work, on whatever machine.
+    """Return a key that is equal for rows that did the same work, on whatever machine.
 
-    The number of frames is no part of it: within one budget the faster machine has more.
+    The number of frames is not part of it: within a time budget a faster machine measures more.
     """
     same = (row.entry, row.weights, row.precision, row.data, row.mode, row.camera_fps)
     return " ".join(map(str, (*same, row.fingerprint.get("protocol", ""))))
 
 
-_Tell = Callable[[Row], str]
-_WORK: tuple[_Tell, ...] = (
+_Property = Callable[[Row], str]
+_WORK: tuple[_Property, ...] = (
     lambda row: "" if row.weights == "none" else row.weights,
     lambda row: row.precision,
     lambda row: row.data,
     formats.mode,
 )
-_DIFFER: tuple[_Tell, ...] = (
+_DIFFER: tuple[_Property, ...] = (
     lambda row: "" if row.weights == "none" else row.weights,
     lambda row: row.runtime,
     lambda row: row.precision,
@@ -160,9 +175,9 @@ _DIFFER: tuple[_Tell, ...] = (
 
 
 def names(rows: list[Row]) -> list[str]:
-    """A different name for every row: letter and entry, and how it differs from its namesakes."""
+    """Return a unique name for every row: letter, entry, and what differs among equal names."""
     hosts = common_settings.hosts(rows)
-    found = _told_apart(rows, (*_DIFFER, lambda row: device(row, hosts)))
+    found = _names(rows, (*_DIFFER, lambda row: device(row, hosts)))
     seen: Counter[str] = Counter()
     for at, name in enumerate(found):
         seen[name] += 1
@@ -171,20 +186,19 @@ def names(rows: list[Row]) -> list[str]:
 
 
 def works(rows: list[Row]) -> list[str]:
-    """What each row did, on whatever machine: equal names where the twins are equal."""
-    return _told_apart(rows, _WORK)
+    """Return a name for the work of each row: equal names where `twin` is equal."""
+    return _names(rows, _WORK)
 
 
-def _told_apart(rows: list[Row], tells: tuple[_Tell, ...]) -> list[str]:
-    """Letter and entry of each row, and which of these differ among its namesakes."""
+def _names(rows: list[Row], properties: tuple[_Property, ...]) -> list[str]:
+    """Letter and entry of each row, and those properties that differ among equal names."""
     namesakes: dict[str, list[Row]] = {}
     for row in rows:
         namesakes.setdefault(common_settings.named(row), []).append(row)
-    return [_name(row, namesakes[common_settings.named(row)], tells) for row in rows]
+    return [_name(row, namesakes[common_settings.named(row)], properties) for row in rows]
 
 
-def _name(row: Row, namesakes: list[Row], tells: tuple[_Tell, ...]) -> str:
-    differ = [tell for tell in tells if len({tell(other) for other in namesakes}) > 1]
-    return ", ".join(
-        [common_settings.named(row), *(words for tell in differ if (words := tell(row)))]
-    )
+def _name(row: Row, namesakes: list[Row], properties: tuple[_Property, ...]) -> str:
+    differ = [each for each in properties if len({each(other) for other in namesakes}) > 1]
+    words = (each(row) for each in differ)
+    return ", ".join([common_settings.named(row), *(word for word in words if word)])

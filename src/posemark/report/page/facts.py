@@ -1,11 +1,11 @@
-"""What the card of a chosen entry says, in words."""
+"""The facts on the card of a chosen entry, in words."""
 
 from posemark.report import formats, utilisation
 from posemark.report.result_row import Row
 
 
 def facts(row: Row) -> list[tuple[str, str]]:
-    """(what, figure) in the order of the card; what is not known is left out."""
+    """Return (label, text) in the order of the card, without facts that are unknown."""
     found = (
         ("pose FPS", _fps(row)),
         ("pipeline FPS", formats.three_digits(row.fps_pipeline)),
@@ -18,11 +18,11 @@ def facts(row: Row) -> list[tuple[str, str]]:
         ("checked", row.expected),
         ("ceiling", formats.points(row.codec_ceiling)),
         ("peak memory", formats.size_of(row.peak_memory)),
-        ("energy a frame", formats.energy(row)),
+        ("energy per frame", formats.energy(row)),
         ("weights", _weights(row)),
         ("input", formats.size(row)),
         ("ran as", _ran(row)),
-        ("on", row.machine),
+        ("machine", row.machine),
         ("people", _people(row)),
         ("licence", formats.licences(row)),
         ("remarks", "; ".join([*formats.flaws(row), *row.notes])),
@@ -59,8 +59,8 @@ def _published(row: Row) -> str:
 def _latency(row: Row) -> str:
     if not row.latency_ms:
         return ""
-    told = (f"{name} {formats.three_digits(ms)}" for name, ms in row.latency_ms.items())
-    return f"{' · '.join(told)} ms"
+    words = (f"{name} {formats.three_digits(ms)}" for name, ms in row.latency_ms.items())
+    return f"{' · '.join(words)} ms"
 
 
 def _share(row: Row) -> str:
@@ -71,7 +71,7 @@ def _share(row: Row) -> str:
 
 
 def _camera(row: Row) -> str:
-    """The fastest that would do, replayed from the run; and the one of the run, if it had one."""
+    """The fastest camera that the entry keeps up with, and the camera of the run if it had one."""
     found: list[str] = []
     if row.sustainable_fps is not None:
         found.append(f"{formats.three_digits(row.sustainable_fps)} at most")
@@ -94,4 +94,4 @@ def _people(row: Row) -> str:
     mean = formats.three_digits(formats.people_per_frame(row))
     frames = formats.counted(row.frames, "frame")
     most = f", {row.most_people} at most" if row.most_people else ""
-    return f"{mean} a frame over {frames}{most}"
+    return f"{mean} per frame over {frames}{most}"

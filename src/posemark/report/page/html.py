@@ -6,7 +6,6 @@ import json
 import re
 from html import escape
 from importlib import resources
-from typing import Any
 
 from posemark.report import (
     chart_captions,
@@ -39,7 +38,7 @@ SCRIPTS = (
 
 
 def html(rows: list[Row], title: str) -> str:
-    """The whole page. It draws its charts in the browser, without any network access."""
+    """Return the whole page, which draws its charts in the browser without network access."""
     own = "\n".join(_file(name) for name in SCRIPTS)
     scripts = {"bundle": _inline(rendering.javascript()), "script": _inline(own)}
     parts = {
@@ -64,7 +63,7 @@ def html(rows: list[Row], title: str) -> str:
         "report": _json(_report(rows)),
         "policy": _policy(*scripts.values()),
     }
-    # One pass: text that comes from rows is never searched for placeholders.
+    # All placeholders in one pass, so that text from rows is never searched for placeholders.
     return re.sub(r"\{\{(\w+)\}\}", lambda name: (parts | scripts)[name[1]], _file("template.html"))
 
 
@@ -72,8 +71,8 @@ def _file(name: str) -> str:
     return (resources.files("posemark.report.page") / name).read_text(encoding="utf-8")
 
 
-def _report(rows: list[Row]) -> dict[str, Any]:
-    """All that the page's script works on."""
+def _report(rows: list[Row]) -> dict[str, object]:
+    """The data of the page's script."""
     return {
         "charts": templates.templates(rows),
         "entries": entries.entries(rows, charts.colours(rows)),
@@ -90,18 +89,18 @@ def _report(rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     """JSON that cannot end the script element around it."""
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _inline(script: str) -> str:
-    """A script as it may stand between its tags; line ends as the browser will hash them."""
+    """A script that can be written between its tags, with the line ends that the browser hashes."""
     return script.replace("\r\n", "\n").replace("</script", "<\\/script")
 
 
 def _policy(*scripts: str) -> str:
-    """A content security policy: only these very scripts run, and nothing is loaded."""
+    """A content security policy by which only these scripts run, and nothing is loaded."""
     digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
     hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
     return (
@@ -115,7 +114,7 @@ def _paragraphs(lines: list[str], kind: str) -> str:
 
 
 def _footnote(rows: list[Row]) -> str:
-    """What the marks beside figures mean."""
+    """The meanings of the footnote marks."""
     notes = (
         common_settings.published_caption(rows),
         common_settings.unscored_caption(rows),
@@ -128,7 +127,7 @@ _FEW_WARNINGS = 2
 
 
 def _warnings(lines: list[str]) -> str:
-    """Some of them at once; many behind a line that says how many, so that charts come first."""
+    """Warnings; many of them are folded behind their number, so that charts come first."""
     if len(lines) <= _FEW_WARNINGS:
         return _paragraphs(lines, "warning")
     count = formats.counted(len(lines), "thing")
@@ -143,12 +142,12 @@ def _definitions(words: dict[str, str]) -> str:
 
 
 def _key(rows: list[Row]) -> str:
-    """Letters and names of the marks; each is a button that chooses its entry."""
-    told = zip(rows, entries.names(rows), strict=True)
+    """The key of the marks; each letter and name is a button that chooses its entry."""
+    named = zip(rows, entries.names(rows), strict=True)
     items = (
         f'<li data-entry="{at}"><button type="button" aria-pressed="false">{_lettered(row, name)}'
         "</button></li>"
-        for at, (row, name) in enumerate(told)
+        for at, (row, name) in enumerate(named)
     )
     return f'<ul class="key">{"".join(items)}</ul>' if rows else ""
 
@@ -160,7 +159,7 @@ def _lettered(row: Row, name: str) -> str:
 
 
 def _facts(rows: list[Row]) -> set[str]:
-    """What the cards of entries tell of."""
+    """The labels of the facts on the cards of entries."""
     return {what for row in rows for what, _ in facts.facts(row)}
 
 
@@ -177,7 +176,7 @@ def _table(rows: list[Row]) -> str:
 
 
 def _reproduced(rows: list[Row]) -> str:
-    """The section on measured against published AP; "" where nothing was measured."""
+    """The section on measured against published AP; "" where no AP was measured."""
     found = reproduced.comparisons(rows)
     if not found:
         return ""
@@ -209,7 +208,7 @@ _PEOPLE = {column.title: people for column, people in zip(_BY_PEOPLE, formats.PE
 
 
 _LONG = ("weights", "boxes", "evidence", "remarks", "machine", "published AP: settings")
-"""Columns whose texts may be long, and so take several lines."""
+"""Columns with long texts, which may take several lines."""
 
 
 def _heading(column: tables.Column, main: bool) -> str:
@@ -220,7 +219,7 @@ def _heading(column: tables.Column, main: bool) -> str:
 
 
 def _cell(column: tables.Column, row: Row, main: bool) -> str:
-    """One cell; data-value carries what sorting compares, unrounded."""
+    """One cell; its data-value is the unrounded value by which the table is sorted."""
     value = column.value(row)
     data = escape("" if value is None else str(value))
     shown = escape(column.text(row))
@@ -232,9 +231,10 @@ def _cell(column: tables.Column, row: Row, main: bool) -> str:
 
 
 def _classes(column: tables.Column, main: bool) -> str:
-    """Numbers stand at the right; at first and on paper only the main columns are there.
+    """The classes of a cell.
 
-    The FPS with so many people appear when the reader chooses that many.
+    Numbers are aligned right. At first and on paper only the main columns are shown. The columns of
+    the FPS with a number of people appear when the reader chooses that number.
     """
     people = _PEOPLE.get(column.title)
     names = [

@@ -1,18 +1,17 @@
 """The charts that only the page has, as Vega-Lite specifications without data.
 
-The page's script fills them with the entries that are shown or chosen: data sets by name, the
-width, and the domains of the axes.
+The page's script fills in the shown or chosen entries: data sets by name, the width, and the
+domains of the axes. The docstrings list the fields of these data sets.
 """
-
-from typing import Any
 
 from posemark.report import chart_theme
 from posemark.report.chart_theme import Spec
 from posemark.report.result_row import STAGES
 
-_HOVERED = 40  # pixels across within which a line answers to the mouse
+_HOVERED = 40  # pixels across within which a line reacts to the mouse
 _LATENCY_HEIGHT, _TIMELINE_HEIGHT = 92, 84
 _BAND = 15  # pixels of an entry within a row of the accuracy charts
+_WORKLOAD = "fixed workload"  # of the timeline, as page/chosen.js calls it
 MS = {
     "title": "ms per frame (log)",
     "format": ",~f",
@@ -22,7 +21,11 @@ MS = {
 
 
 def all_panels(colours: dict[str, str]) -> dict[str, Spec]:
-    """Every chart by its name in the page. colours: by family."""
+    """Return every chart by its name in the page.
+
+    Args:
+        colours: colour by family.
+    """
     made = {
         "cost": cost(colours),
         "stages": stages(_stage_names()),
@@ -41,24 +44,20 @@ def _page(spec: Spec) -> Spec:
 
 
 def cost(colours: dict[str, str]) -> Spec:
-    """Milliseconds of a frame over its people, one line per entry.
+    """Return the chart of milliseconds of a frame over its people, one line per entry.
 
-    lines: id, name, people, ms, part ("seen" or "beyond" what the run met), family, quiet, picked.
-    ends: where the names stand. wish: the people the page is set to.
+    Its data sets are:
+
+    - lines: id, name, people, ms, part ("seen" up to the most people of the run, or "beyond"),
+      family, quiet, picked;
+    - ends: positions of the names;
+    - wish: the number of people that the page is set to.
+
+    Args:
+        colours: colour by family.
     """
     x = _value("people", {"title": "people in the frame", "format": "d"})
     y = _value("ms", {"title": "ms per frame", "format": ",~f"})
-    opacity = {"condition": {"test": "datum.quiet", "value": 0.22}, "value": 0.95}
-    thick = {"param": "hover", "empty": False, "value": 4}
-    size = {"condition": [thick, {"test": "datum.picked", "value": 3}], "value": 1.8}
-    looks = {"title": None, "orient": "top", "symbolType": "stroke", "symbolStrokeWidth": 3}
-    colour = {
-        "field": "family",
-        "type": "nominal",
-        "scale": {"domain": list(colours), "range": list(colours.values())},
-        "legend": looks,
-    }
-    dash = {"domain": ["seen", "beyond"], "range": [[1, 0], [4, 4]]}
     lines = {"x": x, "y": y, "detail": [{"field": "id"}, {"field": "part"}]}
     return {
         "height": 400,
@@ -73,13 +72,7 @@ def cost(colours: dict[str, str]) -> Spec:
                 "name": "lines",
                 "data": {"name": "lines"},
                 "mark": {"type": "line", "clip": True},
-                "encoding": lines
-                | {
-                    "stroke": colour,
-                    "strokeDash": {"field": "part", "scale": dash, "legend": None},
-                    "opacity": opacity,
-                    "strokeWidth": size,
-                },
+                "encoding": lines | _line_looks(colours),
             },
             {
                 "name": "hovered",
@@ -98,16 +91,43 @@ def cost(colours: dict[str, str]) -> Spec:
     }
 
 
+def _line_looks(colours: dict[str, str]) -> Spec:
+    """Encoding of colour, dash, opacity and width of the lines of the chart of cost."""
+    thick = {"param": "hover", "empty": False, "value": 4}
+    dash = {"domain": ["seen", "beyond"], "range": [[1, 0], [4, 4]]}
+    looks = {"title": None, "orient": "top", "symbolType": "stroke", "symbolStrokeWidth": 3}
+    return {
+        "stroke": {
+            "field": "family",
+            "type": "nominal",
+            "scale": {"domain": list(colours), "range": list(colours.values())},
+            "legend": looks,
+        },
+        "strokeDash": {"field": "part", "scale": dash, "legend": None},
+        "opacity": {"condition": {"test": "datum.quiet", "value": 0.22}, "value": 0.95},
+        "strokeWidth": {
+            "condition": [thick, {"test": "datum.picked", "value": 3}],
+            "value": 1.8,
+        },
+    }
+
+
 def _hover() -> Spec:
     select = {"type": "point", "fields": ["id"], "on": "pointerover", "clear": "pointerout"}
     return {"name": "hover", "select": select}
 
 
 def stages(names: Spec) -> Spec:
-    """The mean frame of an entry cut into its stages, a bar an entry; the total at its end.
+    """Return the chart of the stages of a mean frame, one bar per entry, with the total at its end.
 
-    parts: name, stage, start and end in 0..1, inside, text. totals: name, text.
-    names: how the names of the bars stand: rows, their step, where the bar lies in it, words.
+    Its data sets are:
+
+    - parts: name, stage, start and end in 0..1, inside, text;
+    - totals: name, text.
+
+    Args:
+        names: layout of the names of the bars: the encoding of rows ("row"), pixels per row
+            ("step"), offset of the bar in its row ("down"), layers with texts ("words").
     """
     row, down = names["row"], names["down"]
     share = _value("start", {"title": "share of a frame", "format": "%", "tickCount": 5})
@@ -163,9 +183,12 @@ def _over_bars() -> Spec:
 
 
 def devices() -> Spec:
-    """FPS of an entry on every machine that ran it, a row an entry.
+    """Return the chart of the FPS of an entry on every machine that ran it, one row per entry.
 
-    marks: name, fps, machine, text. ranges: name, fps, fastest, ratio.
+    Its data sets are:
+
+    - marks: name, fps, machine, text;
+    - ranges: name, fps, fastest, ratio.
     """
     row = _row("name")
     fps = _value("fps", {"title": "pose FPS (log)", "format": ".6~f"}, {"type": "log"})
@@ -216,9 +239,9 @@ def _words(side: str, field: str, data: str = "ranges", row: Spec | None = None)
 
 
 def latency() -> Spec:
-    """How often frames took how long, a strip an entry, with its percentiles.
+    """Return histograms of the time of frames with percentiles, one strip per entry.
 
-    strips: name, and either low, high, share (a bin) or at, percentile (a rule).
+    Its data set `strips` has name, and either low, high, share (a bin) or at, percentile (a rule).
     """
     x = _value("low", MS, {"type": "log"})
     share = {
@@ -263,14 +286,15 @@ def latency() -> Spec:
 
 
 def timeline() -> Spec:
-    """Speed over the run as a share of its median, a strip an entry; the fixed workload beside it.
+    """Return the change of speed over the run, one strip per entry, with the fixed workload.
 
-    strips: name, seconds, share, what ("this entry" or "fixed workload").
+    Its data set `strips` has name, seconds, share (relative to the median), what ("this entry" or
+    "fixed workload").
     """
     what = {
         "field": "what",
         "type": "nominal",
-        "scale": {"domain": ["this entry", "fixed workload"], "range": [[1, 0], [4, 3]]},
+        "scale": {"domain": ["this entry", _WORKLOAD], "range": [[1, 0], [4, 3]]},
         "legend": {
             "title": None,
             "orient": "top",
@@ -288,7 +312,10 @@ def timeline() -> Spec:
             "y": _value("share", axis, {"zero": False}),
             "color": _chosen(),
             "strokeDash": what,
-            "opacity": {"condition": {"test": "datum.what[0] == 'f'", "value": 0.6}, "value": 1},
+            "opacity": {
+                "condition": {"test": f"datum.what == '{_WORKLOAD}'", "value": 0.6},
+                "value": 1,
+            },
             "tooltip": _tooltip("name", "what", "text"),
         },
     }
@@ -307,9 +334,12 @@ def _strips(height: int, layers: list[Spec]) -> Spec:
 
 
 def keypoints() -> Spec:
-    """Similarity by body part, left and right joined by a line.
+    """Return the chart of similarity by body part, with left and right joined by a line.
 
-    dots: as of sizes. ranges: the same with the right value as end.
+    Its data sets are:
+
+    - dots: name, part, value, side ("left", "right" or ""), text;
+    - ranges: the left dots, with the right value as end.
     """
     where = _accuracy("part")
     joined: Spec = {
@@ -321,15 +351,18 @@ def keypoints() -> Spec:
 
 
 def sizes() -> Spec:
-    """AP by the size of people. dots: name, size, value, side ("left", "right" or ""), text."""
+    """Return the chart of AP by the size of people.
+
+    Its data set `dots` has name, size, value, side (""), text.
+    """
     return {"height": _ROWS, "layer": [_dots("size", _accuracy("size"))]}
 
 
 _ROWS: Spec = {"step": _BAND, "for": "offset"}
 
 
-def _accuracy(field: str) -> dict[str, Any]:
-    """One row per value of the field, and within it one line per entry."""
+def _accuracy(field: str) -> Spec:
+    """Encoding with one row per value of the field, and within it one line per entry."""
     row = {
         "field": field,
         "type": "nominal",
@@ -341,7 +374,7 @@ def _accuracy(field: str) -> dict[str, Any]:
     return {"y": row, "yOffset": {"field": "name", "sort": None}, "x": x, "color": _chosen()}
 
 
-def _dots(field: str, where: dict[str, Any]) -> Spec:
+def _dots(field: str, where: Spec) -> Spec:
     shapes = {
         "domain": ["left", "right", ""],
         "range": ["triangle-left", "triangle-right", "circle"],
@@ -358,7 +391,7 @@ def _dots(field: str, where: dict[str, Any]) -> Spec:
 
 
 def _chosen() -> Spec:
-    """The colour of a chosen entry, the same in every chart of the chosen ones."""
+    """Encoding of the colour of a chosen entry, which is the same in all charts."""
     return {"field": "colour", "type": "nominal", "scale": None}
 
 

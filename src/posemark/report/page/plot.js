@@ -1,11 +1,12 @@
 // Drawing: fronts, axes, names of marks, and the order in which charts are drawn.
 
-// "ast" evaluates Vega's expressions by an interpreter, so the policy need not allow eval.
+// "ast" makes Vega interpret its expressions, so that the policy need not allow eval.
 const options = { actions: false, ast: true, renderer: "svg", tooltip: { theme: "custom" } };
-const NARROW = 720; // pixels of the page below which charts take their narrow shape
+const NARROW = 720; // pixels of width below which charts have their narrow form
 const views = new Map();
 
-// The points ([x, y]) that no other one matches in both coordinates and beats in one, by rising x.
+// The points ([x, y]) that no other point beats, by rising x. A point beats another if it is at
+// least as large in both coordinates and larger in one.
 function pareto(points) {
   const order = [...points].sort((a, b) => b[0] - a[0] || b[1] - a[1]);
   const front = [];
@@ -15,7 +16,7 @@ function pareto(points) {
   return front.reverse();
 }
 
-// The border of what a front beats, down to the lower left corner of the plot.
+// The corners of the border of the area that a front beats, down to the lower left of the plot.
 function stairs(front, [left, bottom]) {
   const corners = [[left, front[0][1]]];
   for (const [x, y] of front) corners.push([corners.at(-1)[0], y], [x, y]);
@@ -23,7 +24,7 @@ function stairs(front, [left, bottom]) {
   return corners.filter(([x, y], at) => at === 0 || `${corners[at - 1]}` !== `${[x, y]}`);
 }
 
-// Entries on the front of measured AP without annotated boxes, or on the best front there is.
+// Entries on the first kind of front that has any: measured AP without annotated boxes comes first.
 function frontOf(entries) {
   for (const kind of report.fronts) {
     const own = entries.filter((entry) => entry.front === kind && speed(entry));
@@ -35,7 +36,7 @@ function frontOf(entries) {
   return entries;
 }
 
-// FPS as measured, or with the number of people that the page is set to.
+// FPS as measured, or with the number of people that the reader chose.
 function speed(entry) {
   const people = value("people");
   return people ? entry.at[people]?.fps : entry.mark.fps;
@@ -67,7 +68,7 @@ function ticks(low, high) {
   return found.filter((tick) => low <= tick && tick <= high);
 }
 
-// Gives every layer that has this channel of position the same axis.
+// Sets the same axis in every layer that has this position channel.
 function setAxis(spec, channel, { scale, axis: drawn }) {
   for (const layer of spec.layer) {
     const encoding = layer.encoding?.[channel];
@@ -75,7 +76,7 @@ function setAxis(spec, channel, { scale, axis: drawn }) {
   }
 }
 
-// Keeps of a legend what occurs among the entries that are shown.
+// Reduces a legend to the values that occur among the shown entries.
 function setLegend(encoding, held) {
   const { domain, range } = encoding.scale;
   const kept = domain.map((each, at) => [each, range[at]]).filter(([each]) => held.has(each));
@@ -91,8 +92,8 @@ function layerOf(spec, name) {
   return spec.layer.find((layer) => layer.name === name);
 }
 
-// Names beside the marks of a layer, room: pixels right of the plot where they may stand. Vega
-// leaves out what finds no free place.
+// Adds names beside the marks of a layer. room: pixels right of the plot that they may use. Vega
+// omits names for which it finds no free place.
 function withNames(layer, avoid, anchors, room = 0) {
   return (vega) => {
     vega.marks.push({
@@ -128,7 +129,7 @@ const AROUND = [
   ...["bottom-right", "left", "top-left", "bottom-left"],
 ];
 
-// Pixels that a chart may take; its section must be visible.
+// Width in pixels available to a chart, whose section must be visible.
 function widthOf(id) {
   return document.getElementById(id).parentElement.clientWidth;
 }
@@ -148,7 +149,7 @@ async function embed(id, spec, patch) {
 
 const ruler = document.createElement("canvas").getContext("2d");
 
-// Pixels of a text of a chart at font size 12.
+// Width in pixels of a text at font size 12, in the font of the charts.
 function textWidth(text) {
   ruler.font = `12px ${report.font}`;
   return ruler.measureText(text).width;

@@ -1,4 +1,4 @@
-// Which entries fit the wishes: the rules of report/recommend/answer.py on the same figures.
+// Which entries fit the wishes: the rules of report/recommend/answer.py, applied to its figures.
 
 const wishForm = document.getElementById("wishes");
 const SLACK = 1e-9;
@@ -30,7 +30,7 @@ function fpsFor(row, people) {
 }
 
 function bestOf(rows, own) {
-  const known = rows.filter((row) => !row.stranger && row.ap !== null);
+  const known = rows.filter((row) => !row.not_comparable && row.ap !== null);
   const peers = known.filter((row) => row.on_truth === own.on_truth);
   return peers.reduce((best, row) => (best === null || row.ap > best.ap ? row : best), null) ?? own;
 }
@@ -40,7 +40,7 @@ function judge(rows, wanted) {
     const best = bestOf(rows, row);
     const lost = 100 * ((best.ap ?? 0) - (row.ap ?? 0));
     const judged = { row, lost, fps: fpsFor(row, wanted.people), open: {} };
-    if (row.stranger) return { ...judged, broken: { comparable: row.stranger } };
+    if (row.not_comparable) return { ...judged, broken: { comparable: row.not_comparable } };
     const open = known({ fps: openSpeed(judged, wanted), ap: openAccuracy(judged, wanted) });
     const broken = known({
       fps: fpsBreaks(judged, wanted),
@@ -65,7 +65,7 @@ function fits(each) {
   return breaksNothing(each) && !Object.keys(each.open).length;
 }
 
-// Why the wish for speed is undecided; "" where it is decided, or nobody asked for speed.
+// Why the wish for speed is undecided; "" where it is decided or was not made.
 function openSpeed(judged, wanted) {
   if (wanted.fps === null) return "";
   if (judged.row.unsure) return judged.row.unsure;
@@ -88,10 +88,12 @@ function fpsBounds({ row, fps }, people) {
   return [1000 / (takes + half), takes > half ? 1000 / (takes - half) : Infinity];
 }
 
-// The same of the wish for AP: of the difference to the best, paired over the images.
+// The same for the wish for AP: the interval is that of the loss, paired over the images.
 function openAccuracy(judged, wanted) {
   if (wanted.loss === null || judged.row.ap === null) return "";
-  if (judged.row.loss === null) return `${apWords(judged)}, from too few images with people to tell`;
+  if (judged.row.loss === null) {
+    return `${apWords(judged)}, but over too few images with people to be certain`;
+  }
   const [low, high] = judged.row.loss;
   if (low > wanted.loss + SLACK || high <= wanted.loss + SLACK) return "";
   return closeAccuracy(judged, wanted, low, high);
@@ -115,7 +117,7 @@ function memoryBreaks(memory, most) {
   return memory <= most ? "" : `${sizeOf(memory)}, wanted ${sizeOf(most)}`;
 }
 
-// Which list a row stands in: those with a valid speed first, and on annotated boxes last in each.
+// The list of a row: rows with a valid speed first, and in each part those on annotated boxes last.
 function listOf({ row }) {
   return 2 * row.doubted + row.on_truth;
 }
@@ -135,7 +137,7 @@ function unbeaten(fitting) {
   return fitting.filter((each) => !fitting.some((other) => beats(other, each)));
 }
 
-// The wishes less one, for every one that was made.
+// For every wish that was made, the wishes without this one.
 function lessOne(wanted) {
   const without = {
     fps: ["fps", null],
@@ -148,8 +150,9 @@ function lessOne(wanted) {
   return Object.fromEntries(less);
 }
 
-// The answer: what fits in order, with the first of the shortlist that beats it (by, or null);
-// what is undecided by rule; the shortlist; gains by wish; what comes nearest (null: undecided).
+// The answer: every row as judged; the shortlist; the rows that fit in order, each with the first
+// row of the shortlist that beats it (by, or null); the rows gained without each wish; the nearest
+// row for each wish (null where nothing is decided).
 function recommend(rows, wanted) {
   const judged = judge(rows, wanted);
   const all = ranked(judged);
@@ -164,13 +167,13 @@ function recommend(rows, wanted) {
   return { judged, shortlist, fitting, gains: Object.fromEntries(gains), nearest: near };
 }
 
-// What noise could turn: once for every wish of which that is so.
+// Rows that break no wish, once for every wish that is undecided.
 function undecided(judged) {
   const waiting = judged.filter((each) => breaksNothing(each));
   return waiting.flatMap((each) => Object.keys(each.open).map((rule) => ({ each, rule })));
 }
 
-// What a wish asks of a row; more is better, null is not known.
+// The value of a row under a wish; larger is better, null is unknown.
 const WORTH = {
   fps: (each) => each.fps,
   ap: (each) => each.row.ap,
@@ -178,14 +181,14 @@ const WORTH = {
   memory: (each) => (each.row.memory === null ? null : -each.row.memory),
 };
 
-// Whether a row may be named as nearest to a wish: licence and memory are never noisy.
+// Whether a row may be named as nearest to a wish; licence and memory are never noisy.
 function isDecided(rule, { row, open }) {
   if (rule !== "fps" && rule !== "ap") return true;
   return !Object.keys(open).length && (rule === "ap" || (!row.unsure && !row.noise));
 }
 
-// For each wish, the best among the rows that break no other, else among all of the group that
-// are decided; null where none is.
+// For each wish, the best of the decided rows that break no other wish, else of all decided rows of
+// the group; null where no row is decided.
 function nearest(judged, wanted) {
   const group = judged.filter((each) => !each.broken.comparable);
   const found = Object.keys(lessOne(wanted)).map((rule) => {
@@ -199,7 +202,8 @@ function nearest(judged, wanted) {
   return Object.fromEntries(found.filter(([, best]) => best !== undefined));
 }
 
-// What would decide: more time, or so many more images of the row and of the best.
+// The command that would decide a wish: more time, or more images of the row and of the best. The
+// numbers are those of report/missing_evidence.py and score/ap_bootstrap.py.
 const MORE = 4;
 const FARTHEST = 10;
 const FEWEST_IMAGES = 10;

@@ -1,4 +1,4 @@
-// Wiring: what is drawn again when the reader chooses, in which order.
+// Event handlers: what is drawn again after a choice of the reader, and in which order.
 
 const DRAWERS = {
   "ap-fps": drawApFps,
@@ -23,7 +23,7 @@ async function draw(id) {
   performance.mark(`drawn ${id}`);
 }
 
-// The first chart at once, every other one after the browser had time to show the one before.
+// Draws the first chart at once, and every other one after the browser could show the one before.
 async function work() {
   if (working) return;
   working = true;
@@ -39,8 +39,8 @@ function redraw(ids = Object.keys(DRAWERS)) {
   delete document.documentElement.dataset.drawn;
   for (const id of ids) dirty.add(id);
   narrowTable();
-  tellSummaries();
-  tellMissing();
+  updateSummaries();
+  updateMissing();
   showSections();
   work();
 }
@@ -51,8 +51,8 @@ function toggle(id) {
   redraw(ON_CHOICE);
 }
 
-// "3/8" beside the title of a filter that leaves something out.
-function tellSummaries() {
+// Writes "3/8" beside the title of a filter that excludes values.
+function updateSummaries() {
   for (const filter of document.querySelectorAll(".filter[data-name]")) {
     const boxes = named(controls, filter.dataset.name);
     const held = boxes.filter((box) => box.checked).length;
@@ -63,18 +63,18 @@ function tellSummaries() {
   document.getElementById("start-over").disabled = !changed;
 }
 
-function tellMissing() {
+function updateMissing() {
   const found = new Map();
   for (const entry of shown()) {
     const why = missing(entry);
     if (why) found.set(why, [...(found.get(why) ?? []), entry.name]);
   }
   const reasons = [...found].map(([why, names]) => `Not plotted, ${why}: ${listed(names)}.`);
-  tell("missing", reasons.join(" "));
+  setText("missing", reasons.join(" "));
   const people = value("people");
   const beyond = people && shown().some((entry) => entry.at[people]?.beyond);
-  const words = `† paler: no frame of this run held ${people} people; its line is extrapolated.`;
-  tell("beyond", beyond ? words : "");
+  const words = `† paler: no frame of this run had ${people} people; its line is extrapolated.`;
+  setText("beyond", beyond ? words : "");
 }
 
 document.addEventListener("input", (event) => {
@@ -98,7 +98,7 @@ for (const row of document.querySelectorAll("[data-entry]")) {
   row.querySelector("button").addEventListener("click", () => toggle(Number(row.dataset.entry)));
 }
 
-// One menu at a time; Escape and a click elsewhere close it.
+// Only one menu is open at a time; Escape or a click elsewhere closes it.
 const menus = [...document.querySelectorAll("details.filter")];
 document.addEventListener("click", (event) => {
   for (const menu of menus) if (!menu.contains(event.target)) menu.open = false;
@@ -115,7 +115,7 @@ document.getElementById("skip").addEventListener("click", () => {
   document.getElementById("figures").focus();
 });
 
-// "all" and "none" of a menu.
+// The buttons "all" and "none" of a menu.
 for (const menu of menus) {
   for (const button of menu.querySelectorAll("p button")) {
     button.addEventListener("click", () => {

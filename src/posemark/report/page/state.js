@@ -1,6 +1,6 @@
 "use strict";
-// What the reader chose: the state of the page is that of its forms and of `chosen`, written to
-// the address so that a narrowed page can be shared.
+// What the reader chose. The state of the page is that of its forms and of `chosen`; it is written
+// to the address, so that a filtered page can be shared.
 
 const report = JSON.parse(document.getElementById("report").textContent);
 const controls = document.getElementById("controls");
@@ -79,12 +79,12 @@ function passes(entry) {
   });
 }
 
-// The entries that the filters leave, whatever axes they stand on.
+// The entries that pass the filters, from all groups.
 function kept() {
   return report.entries.filter(passes);
 }
 
-// ... and that may share axes: one group of comparable entries at a time.
+// The entries that are shown: those of one group, which may share axes.
 function shown() {
   const group = Number(value("group") ?? 0);
   return kept().filter((entry) => entry.group === group);
@@ -96,7 +96,7 @@ function choose(id) {
     : [...chosen, id].slice(-MOST_CHOSEN);
 }
 
-// What the detailed charts show: the entries that were chosen, else the first of the front.
+// The entries of the detailed charts: those that were chosen, else the first two of the front.
 function compared() {
   const own = chosen.map((id) => report.entries[id]);
   if (own.length) return own;

@@ -39,7 +39,7 @@ function narrowTable() {
 function count(left, axes) {
   const whole = report.entries.length;
   const aside = left > axes ? `, ${axes} of them on these axes` : "";
-  tell("count", `${left} of ${whole} ${whole === 1 ? "entry" : "entries"}${aside}`);
+  setText("count", `${left} of ${whole} ${whole === 1 ? "entry" : "entries"}${aside}`);
 }
 
 for (const header of table.querySelectorAll("thead th")) {

@@ -1,7 +1,6 @@
-"""The charts of the page: specifications that its script fills with the entries that are shown."""
+"""The charts of the page: specifications that its script fills with the shown entries."""
 
 from copy import deepcopy
-from typing import Any
 
 from posemark.report import (
     axis_scales,
@@ -19,7 +18,7 @@ WIDE, NARROW = "ap_fps", "ap_fps_narrow"
 
 
 def templates(rows: list[Row]) -> dict[str, Spec]:
-    """Every chart by its name in the page, without data."""
+    """Return every chart by its name in the page, without data."""
     return {
         WIDE: _ap_fps(rows, charts.WIDE),
         NARROW: _ap_fps(rows, charts.NARROW),
@@ -28,10 +27,10 @@ def templates(rows: list[Row]) -> dict[str, Spec]:
 
 
 def _ap_fps(rows: list[Row], layout: chart_places.Layout) -> Spec:
-    """The AP-FPS chart without marks, names or axes: these depend on what the reader chooses."""
+    """The AP-FPS chart without marks, names and axes, which depend on what the reader chooses."""
     spec = charts.empty_spec(rows, layout)
     named = dict(zip(chart_layers.LAYERS, spec.pop("layer"), strict=True))
-    del named["names"]  # the page places names among the marks that are shown
+    del named["names"]  # the page places the names of the marks that are shown
     named["fronts"]["data"] = {"name": "fronts"}
     named["strip"]["data"] = {"name": "strip"}
     named["points"]["mark"]["cursor"] = "pointer"
@@ -48,13 +47,13 @@ def _ap_fps(rows: list[Row], layout: chart_places.Layout) -> Spec:
 
 
 def _paler() -> Spec:
-    """Marks whose FPS is extrapolated."""
+    """An encoding that draws marks with an extrapolated FPS paler."""
     return {"opacity": {"condition": {"test": "datum.beyond", "value": 0.55}, "value": 1}}
 
 
 def _chosen(points: Spec) -> Spec:
-    """A ring in ink around the entries that the reader compares."""
-    where: dict[str, Any] = {name: deepcopy(points["encoding"][name]) for name in ("x", "y")}
+    """A ring in the text colour around the entries that the reader compares."""
+    where: Spec = {name: deepcopy(points["encoding"][name]) for name in ("x", "y")}
     ring = {"shape": "circle", "size": 420, "fillOpacity": 0, "strokeWidth": 2.5}
     return {
         "transform": [{"filter": "datum.chosen"}],
@@ -64,5 +63,5 @@ def _chosen(points: Spec) -> Spec:
 
 
 def log_by_default(rows: list[Row]) -> bool:
-    """Whether the FPS of these rows lie so far apart that the page begins with log axes."""
+    """Return whether the FPS differ so much that the axes are logarithmic at first."""
     return axis_scales.fps_axis([row.fps_pose or 0.0 for row in common_settings.plotted(rows)]).log

@@ -1,1 +1,1 @@
-"""Which entries fit the wishes for an app: candidates, wishes, rules, reasons and the answer."""
+"""Recommendations for an app: candidates, wishes, rules, reasons and the answer."""

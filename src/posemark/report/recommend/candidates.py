@@ -1,4 +1,4 @@
-"""The rows that a recommendation judges, and what it knows of each whatever the wishes."""
+"""The rows that a recommendation judges, with the facts that do not depend on the wishes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,20 +9,26 @@ from posemark.report.result_row import Row
 from posemark.score.ap_bootstrap import difference_interval
 
 MEASURED, PUBLISHED = "measured", "published"
-"""Where the APs of all candidates are from."""
+"""Sources of the APs of all candidates."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A row, and what the decision needs to know of it whatever the wishes.
+    """A row with the facts that do not depend on the wishes.
 
-    name: its own among all rows. stranger: why it is not in the group that is judged; "" if it
-    is. ap_source: measured or published. ap: 0..1; None for the reason ap_why.
+    Attributes:
+        row: the row.
+        name: its unique name among all rows.
+        not_comparable: why it is not in the group that is judged; "" if it is.
+        ap_source: measured or published.
+        ap: 0..1; None for the reason in ap_why.
+        ap_why: why there is no AP; "" where there is one.
+        licence: what its licences allow.
     """
 
     row: Row
     name: str
-    stranger: str
+    not_comparable: str
     ap_source: str
     ap: float | None
     ap_why: str
@@ -30,17 +36,17 @@ class Candidate:
 
     @property
     def on_truth(self) -> bool:
-        """Whether it was given the annotated boxes."""
+        """Whether it ran on annotated boxes."""
         return formats.on_truth(self.row)
 
     @property
     def doubted(self) -> bool:
-        """Whether the verdict on its speed is another than valid."""
+        """Whether the verdict on its speed is not "valid"."""
         return not chart_marks.valid(self.row)
 
     @property
     def cautions(self) -> list[str]:
-        """What must be said beside it if it fits."""
+        """Warnings that are printed beside it if it fits."""
         verdict = self.row.verdict
         if not self.doubted:
             return []
@@ -49,9 +55,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Loss:
-    """AP points below the best row. low, high: ends of the 95 % interval; None where unknown.
+    """AP points below the best row, with their 95% interval.
 
-    The interval is paired over the images, so that what both owe to their choice cancels out.
+    The interval is paired over the images, so that the effect of their choice on both rows cancels.
+
+    Attributes:
+        points: AP points, 0..100.
+        low: lower end of the interval; None where unknown.
+        high: upper end of the interval; None where unknown.
     """
 
     points: float
@@ -60,7 +71,7 @@ class Loss:
 
 
 def candidates(rows: list[Row]) -> list[Candidate]:
-    """All rows in their order: rules 1 and 2."""
+    """Return a candidate for every row, in the order given: rules 1 and 2."""
     groups = comparable.groups(rows)
     group = groups[0].rows if groups else []
     others, measured = comparable.other_images(group), map(formats.measured_ap, group)
@@ -68,14 +79,14 @@ def candidates(rows: list[Row]) -> list[Candidate]:
     source, known = (MEASURED, _measured_ap) if some else (PUBLISHED, _published_ap)
     return [
         Candidate(
-            *(row, name, _stranger(row, groups), source, *known(row, others)),
+            *(row, name, _not_comparable(row, groups), source, *known(row, others)),
             licences.of_row(row),
         )
         for row, name in zip(rows, entries.names(rows), strict=True)
     ]
 
 
-def _stranger(row: Row, groups: list[comparable.Group]) -> str:
+def _not_comparable(row: Row, groups: list[comparable.Group]) -> str:
     if row.verdict.kind == "incomparable":
         return ": ".join(("incomparable", *row.verdict.evidence[:1]))
     own = next(group for group in groups if row in group.rows)
@@ -83,9 +94,10 @@ def _stranger(row: Row, groups: list[comparable.Group]) -> str:
 
 
 def _measured_ap(row: Row, others: list[Row]) -> tuple[float | None, str]:
-    """The AP, or why there is none. others: rows scored on other images than most."""
+    """The AP, or why there is none. others: rows whose AP is over other images than most APs."""
     if row in others:
-        return None, f"its AP is over other images or sigmas than most ({row.frames:,} images)"
+        images = formats.counted(row.compared.images if row.compared else 0, "image")
+        return None, f"its AP is over other images or sigmas than most ({images})"
     published = row.ap_published
     known = f" (published {formats.points(published.AP)})" if published else ""
     ap = row.compared.AP if row.compared else None
@@ -98,19 +110,22 @@ def _published_ap(row: Row, _: list[Row]) -> tuple[float | None, str]:
 
 
 def best_of(field: Sequence[Candidate], own: Candidate) -> Candidate:
-    """The most accurate of the group that the candidate is held against; itself if none is."""
-    known = [each for each in field if each.ap is not None and not each.stranger]
+    """Return the most accurate row of the candidate's group on the same kind of boxes.
+
+    It is the candidate itself where no row of the group has an AP.
+    """
+    known = [each for each in field if each.ap is not None and not each.not_comparable]
     peers = [each for each in known if each.on_truth == own.on_truth]
     return max(peers, key=lambda each: each.ap or 0.0, default=own)
 
 
 def loss(best: Candidate, own: Candidate) -> Loss:
-    """How far the AP of a candidate is below the best: rule 5."""
+    """Return how far the AP of a candidate is below the best: rule 5."""
     points = 100 * ((best.ap or 0.0) - (own.ap or 0.0))
     if best is own or own.ap_source == PUBLISHED:
         return Loss(points, points, points)
-    theirs, ours = best.row.compared, own.row.compared
-    ends = difference_interval(theirs.draws, ours.draws) if theirs and ours else None
+    best_ap, own_ap = best.row.compared, own.row.compared
+    ends = difference_interval(best_ap.draws, own_ap.draws) if best_ap and own_ap else None
     if ends is None or own.ap is None:
         return Loss(points)
     return Loss(points, min(points, 100 * ends[0]), max(points, 100 * ends[1]))

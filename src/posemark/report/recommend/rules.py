@@ -1,7 +1,7 @@
-"""Each row against each wish: what it breaks, and what its measurement leaves undecided.
+"""Judges each row under each wish: which wishes it breaks, and which are undecided.
 
-An answer never rests on noise: where the interval of FPS, or of the difference of AP, holds the
-wish, the wish is undecided (rules 4 and 5 of report/recommend/answer.py).
+An answer never rests on noise: where the wish is within the interval of FPS, or of the difference
+of AP, the wish is undecided (rules 4 and 5 of report/recommend/answer.py).
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from posemark.report.recommend.wishes import AP, COMPARABLE, FPS, LICENCE, MEMOR
 from posemark.report.result_row import Row
 
 SLACK = 1e-9
-"""AP points by which binary fractions may miss a wish: 76.4 - 74.4 is 2, no more."""
+"""AP points by which binary fractions may exceed a wish: 76.4 - 74.4 counts as 2, not more."""
 
 
 def judge(field: Sequence[Candidate], wishes: Wishes) -> list[Judged]:
-    """Every candidate under the wishes, in their order."""
+    """Judge every candidate under the wishes, in the order given."""
     return [_judged(each, best_of(field, each), wishes) for each in field]
 
 
@@ -29,8 +29,8 @@ def _judged(each: Candidate, best: Candidate, wishes: Wishes) -> Judged:
     row, people = each.row, wishes.people
     fps = row.fps_pose if people is None else formats.fps_at(row, people)
     judged = Judged(each, best, fps, loss(best, each))
-    if each.stranger:
-        return replace(judged, broken={COMPARABLE: each.stranger})
+    if each.not_comparable:
+        return replace(judged, broken={COMPARABLE: each.not_comparable})
     undecided = _whys({FPS: _open_speed(judged, wishes), AP: _open_accuracy(judged, wishes)})
     broken = _whys(
         {
@@ -49,7 +49,7 @@ def _whys(found: dict[str, str]) -> dict[str, str]:
 
 
 def _open_speed(judged: Judged, wishes: Wishes) -> str:
-    """Why the wish for speed is undecided; "" where it is decided, or nobody asked for speed."""
+    """Why the wish for speed is undecided; "" where it is decided or was not made."""
     if wishes.min_fps is None:
         return ""
     row = judged.candidate.row
@@ -64,7 +64,13 @@ def _open_speed(judged: Judged, wishes: Wishes) -> str:
 
 
 def bounds(row: Row, fps: float | None, people: int | None) -> tuple[float | None, float]:
-    """The ends of the 95 % interval of FPS; None and infinity where none is known."""
+    """Return the ends of the 95% interval of FPS; None and infinity where it is unknown.
+
+    Args:
+        row: the row.
+        fps: its FPS with `people`; None where unknown.
+        people: number of people in a frame; None for those of the frames of the run.
+    """
     if fps is None:
         return None, inf
     if people is None:
@@ -75,16 +81,17 @@ def bounds(row: Row, fps: float | None, people: int | None) -> tuple[float | Non
 
 
 def own_bounds(row: Row) -> tuple[float, float] | None:
-    """The interval of FPS with the people of its frames, widened to hold that of its network.
+    """Return the interval of FPS with the people of its frames, None where it is unknown.
 
-    Else two entries of one network, measured on other frames of the data, could be told apart.
+    It is widened to include the interval that rests on all frames of its network. Otherwise two
+    entries of one network that ran on different frames could seem to differ in speed.
     """
     ends = [end for known in (row.fps_interval, row.shared_fps) if known for end in known]
     return (min(ends), max(ends)) if ends else None
 
 
 def _open_accuracy(judged: Judged, wishes: Wishes) -> str:
-    """Why the wish for AP is undecided; "" where it is decided, or nobody asked for it."""
+    """Why the wish for AP is undecided; "" where it is decided or was not made."""
     if wishes.max_ap_loss is None or judged.candidate.ap is None:
         return ""
     low, high = judged.lost.low, judged.lost.high

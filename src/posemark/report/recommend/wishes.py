@@ -1,4 +1,4 @@
-"""What an app needs, and what a row is found to be under it."""
+"""The wishes for an app, and a row as judged under them."""
 
 from dataclasses import dataclass, field, replace
 
@@ -9,10 +9,14 @@ COMPARABLE, FPS, AP, LICENCE, MEMORY = "comparable", "fps", "ap", "licence", "me
 
 @dataclass(frozen=True)
 class Wishes:
-    """What an app needs; None: no wish.
+    """What an app needs; None means no such wish.
 
-    min_fps: pose FPS, with `people` in the frame. max_ap_loss: AP points (0..100) below the best.
-    commercial: code and weights must allow it. max_memory: bytes.
+    Attributes:
+        min_fps: least pose FPS, with `people` in the frame.
+        people: number of people in a frame; None for those of the frames of the run.
+        max_ap_loss: most AP points (0..100) below the best row.
+        commercial: whether code and weights must allow commercial use.
+        max_memory: largest peak memory in bytes.
     """
 
     min_fps: float | None = None
@@ -23,7 +27,7 @@ class Wishes:
 
 
 def less(wishes: Wishes) -> dict[str, Wishes]:
-    """The wishes less one, for every one that was made."""
+    """Return for every wish that was made the wishes without this one."""
     every = {
         FPS: replace(wishes, min_fps=None),
         AP: replace(wishes, max_ap_loss=None),
@@ -35,9 +39,15 @@ def less(wishes: Wishes) -> dict[str, Wishes]:
 
 @dataclass(frozen=True)
 class Judged:
-    """A candidate under given wishes. fps: as wished. best: what its AP is held against.
+    """A candidate as judged under given wishes.
 
-    broken: why, by constraint. open: why a wish is undecided, by constraint (fps or ap).
+    Attributes:
+        candidate: the candidate.
+        best: the row that its AP is compared with.
+        fps: pose FPS with the wished number of people; None where unknown.
+        lost: AP points below `best`.
+        broken: the reason for every wish that it breaks, by constraint.
+        open: the reason for every wish that is undecided, by constraint (fps or ap).
     """
 
     candidate: Candidate
@@ -49,26 +59,26 @@ class Judged:
 
     @property
     def fits(self) -> bool:
-        """Whether it breaks no wish, and none is undecided."""
+        """Whether it breaks no wish and no wish is undecided."""
         return not (self.broken or self.open)
 
     @property
     def undecided(self) -> bool:
-        """Whether it breaks no wish, but might."""
+        """Whether it breaks no wish, but one is undecided."""
         return bool(self.open) and not self.broken
 
     @property
     def worth(self) -> tuple[float, float]:
-        """AP and FPS of a row that fits, both of which are known."""
+        """AP and FPS of a row that fits; both are known then."""
         return self.candidate.ap or 0.0, self.fps or 0.0
 
     @property
     def place(self) -> tuple[bool, bool]:
-        """Which list it stands in, those that an app can rely on first: rules 6 and 7."""
+        """The list of the row, as a key that sorts reliable lists first: rules 6 and 7."""
         return self.candidate.doubted, self.candidate.on_truth
 
     def beats(self, other: "Judged") -> bool:
-        """Rule 6."""
+        """Return whether it beats another row: rule 6."""
         if self.place != other.place:
             return False
         (ap, fps), (other_ap, other_fps) = self.worth, other.worth

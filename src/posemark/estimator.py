@@ -1,4 +1,7 @@
-"""A model in an application: image in, poses out, by the same code and settings as a run."""
+"""A model in an application: image in, poses out, by the same code and settings as a run.
+
+It knows no benchmark: no job, no record, no clock. A benchmark builds one and times its pipeline.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,29 +10,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from posemark.core.errors import UsageError
-from posemark.core.frame import Boxes, Floats, Poses
+from posemark.core.frame import NOBODY, Boxes, Floats, Poses
 from posemark.core.spec import ModelSpec
-from posemark.datasets.sample import Sample
 from posemark.geometry.boxes import croppable
-from posemark.measure.environment import usable_cores
 from posemark.pipelines import Pipeline
-from posemark.run.best_weights import with_best
-from posemark.run.build import build_pipeline
-from posemark.run.plan import Job, Options, plan
-from posemark.run.prepare import prepare_job
-from posemark.run.setting import with_setting
-from posemark.weights import BEST, NONE
+from posemark.pipelines.build import Processing, pipeline_of
+from posemark.runtimes import Session
 
 
 @dataclass(frozen=True)
 class Estimator:
     """A network ready to run, between the pre- and post-processing of its family.
 
-    spec: of the model. runtime, precision, device: what it really runs on.
+    Attributes:
+        spec: of the model.
+        pipeline: from an image to poses, stage by stage; what a benchmark times.
     """
 
     spec: ModelSpec
-    pipeline: Pipeline
+    pipeline: Pipeline[Any]
+
+    @classmethod
+    def of(cls, spec: ModelSpec, session: Session, how: Processing) -> "Estimator":
+        """The estimator of a model whose network runs in this session."""
+        return cls(spec, pipeline_of(spec, session, how))
 
     @property
     def runtime(self) -> str:
@@ -69,38 +73,20 @@ class Estimator:
                 have no size or lie outside the image, or boxes for a bottom-up model.
         """
         _require_image(image_bgr)
-        if self.spec.approach == "bottom-up":
-            boxes = _no_boxes(self.spec, boxes_xywh)
-        else:
-            boxes = _boxes(self.spec, image_bgr, boxes_xywh, box_scores)
+        boxes = self._boxes(image_bgr, boxes_xywh, box_scores)
         return self.pipeline.poses(image_bgr, boxes)
 
-
-def load(name: str, weights: str | None = None, setting: str | None = None) -> Estimator:
-    """An estimator for one entry; see posemark.load."""
-    options = Options("sample", usable_cores(), weights=weights or NONE)  # nothing is read of it
-    jobs = plan([name], options)
-    if len(jobs) != 1:
-        named = ", ".join(job.entry.name for job in jobs[:8])
-        raise UsageError(f"{name!r} stands for several entries; load one: {named}.")
-    (job,) = with_best(jobs)
-    _require_weights(job, weights)
-    job = with_setting(job, setting) if setting else job
-    prepared = prepare_job(job, Sample(), [])
-    return Estimator(prepared.spec, build_pipeline(prepared))
-
-
-def _require_weights(job: Job, weights: str | None) -> None:
-    if job.entry.card:  # its file holds them
-        return
-    if weights != NONE and job.options.weights == NONE:
-        model = job.entry.model
-        why = "finds none here" if weights == BEST else "names no weights"
-        raise UsageError(
-            f"load({model!r}) {why}, and an untrained network finds nobody. Name an imported tag "
-            f"('{model}.TAG') or weights='best', give weights='FILE', or weights='none' if only "
-            "its speed matters."
-        )
+    def _boxes(
+        self,
+        image_bgr: NDArray[np.uint8],
+        boxes_xywh: ArrayLike | None,
+        box_scores: ArrayLike | None,
+    ) -> Boxes:
+        if self.spec.convention is None:
+            return _no_boxes(self.spec, boxes_xywh)
+        if self.pipeline.people.looks and boxes_xywh is None:
+            return NOBODY
+        return _boxes(self.spec, image_bgr, boxes_xywh, box_scores)
 
 
 def _require_image(image: Any) -> None:
@@ -120,7 +106,7 @@ def _no_boxes(spec: ModelSpec, boxes_xywh: ArrayLike | None) -> Boxes:
             f"{spec.name} is bottom-up: it finds the people itself, in the whole image. Leave "
             "boxes_xywh out."
         )
-    return Boxes(np.zeros((0, 4)), np.zeros(0))
+    return NOBODY
 
 
 def _boxes(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import posemark
+from posemark.core import errors
 from posemark.core.errors import CheckpointError, UsageError
 from posemark.datasets.boxes import open_boxes
 from posemark.datasets.sample import Sample
@@ -84,7 +85,7 @@ def test_a_setting_is_what_runs(tmp_path, small):
     assert (small.runtime, small.precision, small.device) == ("torch", "fp32", "cpu")
     write(folder_of(f"{SMALL}@gt") / "best.toml", Setting(precision="bf16", codec="argmax"), [])
     tuned = posemark.load(SMALL, weights="none", setting="best")
-    assert (tuned.precision, tuned.pipeline.codec.name) == ("bf16", "argmax")
+    assert (tuned.precision, tuned.spec.codec.name) == ("bf16", "argmax")
 
 
 def test_bottom_up_models_need_no_boxes_and_take_none(frames, monkeypatch):
@@ -107,8 +108,8 @@ def test_bottom_up_models_need_no_boxes_and_take_none(frames, monkeypatch):
 def spec_maps(height, width):
     """Outputs of OpenPose's network."""
     frame = Sample(1).frames()[0]
-    codec = spec_of(BOTTOM_UP).grouping
-    (scaled,) = spec_of(BOTTOM_UP).sizing.inputs(frame.size_wh, (1.0,))
+    codec = spec_of(BOTTOM_UP).codec
+    (scaled,) = spec_of(BOTTOM_UP).method.sizing.inputs(frame.size_wh, (1.0,))
     outputs = codec.encode(frame.truth, scaled, False)
     return {name: (*each.shape[:2], height, width) for name, each in outputs.items()}
 
@@ -157,3 +158,20 @@ def test_several_crops_in_a_forward_give_the_same(small, frames):
     boxes = [[20 * i, 30, 100, 200] for i in range(5)]
     one, several = small(image, boxes), batched(image, boxes)
     np.testing.assert_allclose(one.keypoints_xy, several.keypoints_xy, atol=1e-3)
+
+
+def test_the_package_exports_what_an_application_names():
+    exported = {name: getattr(posemark, name) for name in posemark.__all__}
+    assert exported["Estimator"] is type(posemark.load(SMALL, weights="none"))
+    assert exported["Poses"].__module__ == exported["Boxes"].__module__ == "posemark.core.frame"
+    tree = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert tree - {"Mapping"} <= exported.keys(), "every error of the tree"
+    assert set(dir(posemark)) >= {"load", "network"}
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        posemark.nothing  # noqa: B018
+
+
+def test_poses_know_their_skeleton(small, frames):
+    poses = small(image_of(frames[0]), [[20, 30, 100, 200]])
+    assert isinstance(poses.skeleton, posemark.Skeleton)
+    assert len(poses.skeleton.sigmas) == poses.keypoints_xy.shape[1]

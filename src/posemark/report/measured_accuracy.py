@@ -1,0 +1,159 @@
+"""Accuracy figures of a record: its poses, scored against the annotations beside it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from posemark.core.errors import RecordError
+from posemark.records import files, schema, truth
+from posemark.report.expected_ap import expectation, reproduction
+from posemark.report.result_row import ComparedAP, Row
+from posemark.score.ap_bootstrap import ap_interval, resampled_aps
+from posemark.score.coco import Judged, Results, judge
+from posemark.score.keypoints import keypoint_accuracy
+
+Truths = dict[Path, dict[str, Any]]
+"""Annotation files that were read so far, by path: a cache that callers pass along."""
+
+DRAWN = "the scenes are drawn, and trained networks know photographs"
+"""Why poses of trained weights have no AP."""
+
+
+def truth_of(record: files.Record, truths: Truths) -> dict[str, Any]:
+    """Return the annotations beside a record, in COCO's format.
+
+    Args:
+        record: the record.
+        truths: annotation files read so far; the file is added where it is missing.
+
+    Raises:
+        RecordError: if they cannot be read, lack an image that was measured, or have another
+            number of key points than the record has sigmas.
+    """
+    path = record.path.parent / record.header.truth
+    if path not in truths:
+        truths[path] = truth.read(path)
+    points, sigmas = len(truths[path]["categories"][0]["keypoints"]), len(record.header.sigmas)
+    if sigmas != points:
+        raise RecordError(
+            f"{record.path}: expected as many sigmas in its header as {path.name} beside it has "
+            f"key points, {points}, but there are {sigmas}. The record is damaged: run the entry "
+            "again into another folder."
+        )
+    annotated = {image["id"] for image in truths[path]["images"]}
+    used = (line.image_id for line in (*record.frames, *record.perfect))
+    missing = next((image_id for image_id in used if image_id not in annotated), None)
+    if missing is not None:
+        raise RecordError(
+            f"{record.path}: image {missing} was measured, but {path.name} beside it does not "
+            "contain that image. One of the two files belongs to another run: keep the files of a "
+            "run folder together."
+        )
+    return truths[path]
+
+
+def with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) -> Row:
+    """Return the row with its accuracy figures: AP, its interval, the codec's ceiling and others.
+
+    Accuracy rests on the last measured frame of each image. Drawn frames give no AP: they say
+    nothing about a network that was trained on photographs.
+
+    Args:
+        row: the row of the record, without accuracy.
+        record: the record.
+        annotations: those beside the record, from truth_of.
+    """
+    scored = [f for f in record.frames if f.error is None]
+    found = [(f.image_id, f.poses) for f in scored]
+    scores_ap = record.header.scores_ap
+    sigmas, ideal = record.header.sigmas, [(p.image_id, p.people) for p in record.perfect]
+    measured = _evaluate(annotations, found, sigmas) if scores_ap else None
+    perfect = _evaluate(annotations, ideal, sigmas)
+    ap = measured.figures if measured else None
+    draws = resampled_aps(measured) if measured else ()
+    figure = ap["AP"] if ap else None
+    images = _short_hash(sorted(f.image_id for f in scored))
+    return replace(
+        row,
+        ap=ap,
+        ap_draws=draws,
+        ap_images=len(scored) if measured else 0,
+        ap_interval=ap_interval(draws),
+        keypoint_accuracy=keypoint_accuracy(measured) if measured else None,
+        codec_ceiling=perfect.figures["AP"] if perfect else None,
+        images=images if measured else "",
+        unscored="" if scores_ap or not _has_poses(found) else DRAWN,
+        fingerprint=_fingerprint(record.header, images),
+        expected=expectation(record.header, len(scored), figure),
+        reproduction=reproduction(record.header, len(scored), figure),
+    )
+
+
+def common_ap(record: files.Record, truths: Truths, images: frozenset[int]) -> ComparedAP | None:
+    """Return the AP of a record over some of its images, or None where nobody is annotated there.
+
+    Args:
+        record: the record.
+        truths: annotation files read so far, as for truth_of.
+        images: ids of the images to score.
+
+    Raises:
+        RecordError: as for truth_of.
+    """
+    found = [(f.image_id, f.poses) for f in record.frames if f.image_id in images]
+    judged = _evaluate(truth_of(record, truths), found, record.header.sigmas)
+    ap = judged.figures["AP"] if judged else None
+    if judged is None or ap is None:
+        return None
+    draws, key = resampled_aps(judged), _short_hash(sorted(images))
+    return ComparedAP(ap, ap_interval(draws), draws, len(images), key)
+
+
+def _evaluate(
+    annotations: dict[str, Any],
+    poses: Sequence[tuple[int, schema.People | None]],
+    sigmas: Sequence[float],
+) -> Judged | None:
+    """Score poses over their images; None without trained weights or without annotations."""
+    if not _has_poses(poses):
+        return None
+    results: Results = [
+        {"image_id": image_id, "category_id": 1, "keypoints": keypoints, "score": score}
+        for image_id, people in poses
+        if people is not None
+        for keypoints, score in zip(people.keypoints, people.scores, strict=True)
+    ]
+    return judge(annotations, results, [image_id for image_id, _ in poses], sigmas)
+
+
+def _has_poses(poses: Sequence[tuple[int, schema.People | None]]) -> bool:
+    """Whether the poses of any frame were kept, as they are for trained weights."""
+    return any(people is not None for _, people in poses)
+
+
+def _fingerprint(header: schema.Header, images: str) -> dict[str, str]:
+    """Everything but the machine that decides whether two results measure the same thing."""
+    settings = header.settings
+    calibrated = f", ranges from {settings.calibrated_on}" if settings.calibrated_on else ""
+    at_least = f", scores from {settings.min_score:g}" if settings.min_score else ""
+    found = {
+        "images": images,
+        "data": header.data.sha256[:_DIGITS],
+        "boxes": header.boxes.sha256[:_DIGITS] + at_least,
+        "sigmas": _short_hash(header.sigmas),
+        "decoder": f"{settings.codec} v{header.decoder}",
+        "weights": header.weights.sha256[:_DIGITS],
+        "precision": settings.precision + calibrated,
+        "protocol": str(header.protocol),
+    }
+    return found | ({"card": settings.card} if settings.card else {})
+
+
+_DIGITS = 16
+
+
+def _short_hash(numbers: Sequence[float]) -> str:
+    return sha256(json.dumps(numbers).encode()).hexdigest()[:_DIGITS]

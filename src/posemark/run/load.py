@@ -1,0 +1,39 @@
+"""A model by the name that `posemark run` takes, ready for an application."""
+
+from posemark.core.errors import UsageError
+from posemark.datasets.sample import Sample
+from posemark.estimator import Estimator
+from posemark.measure.environment import usable_cores
+from posemark.run.best_weights import with_best
+from posemark.run.build import build_estimator
+from posemark.run.plan import Job, Options, plan
+from posemark.run.prepare import prepare_job
+from posemark.run.setting import with_setting
+from posemark.weights import BEST, NONE
+
+
+def load(name: str, weights: str | None = None, setting: str | None = None) -> Estimator:
+    """An estimator for one entry; see posemark.load."""
+    options = Options("sample", usable_cores(), weights=weights or NONE)  # nothing is read of it
+    jobs = plan([name], options)
+    if len(jobs) != 1:
+        named = ", ".join(job.entry.name for job in jobs[:8])
+        raise UsageError(f"{name!r} stands for several entries; load one: {named}.")
+    (job,) = with_best(jobs)
+    _require_weights(job, weights)
+    job = with_setting(job, setting) if setting else job
+    prepared = prepare_job(job, Sample(), [])
+    return build_estimator(prepared)
+
+
+def _require_weights(job: Job, weights: str | None) -> None:
+    if job.entry.card:  # its file holds them
+        return
+    if weights != NONE and job.options.weights == NONE:
+        model = job.entry.model
+        why = "finds none here" if weights == BEST else "names no weights"
+        raise UsageError(
+            f"load({model!r}) {why}, and an untrained network finds nobody. Name an imported tag "
+            f"('{model}.TAG') or weights='best', give weights='FILE', or weights='none' if only "
+            "its speed matters."
+        )
