@@ -31,7 +31,8 @@ from posemark.datasets.sample import Sample
 from posemark.measure.environment import usable_cores
 from posemark.pipelines.whole_image import WholeImagePipeline
 from posemark.run.build import build_estimator
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 from posemark.score.agreement import agreement
 

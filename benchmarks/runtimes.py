@@ -19,13 +19,14 @@ from statistics import median
 import numpy as np
 
 import posemark
+from posemark.core.target import Target
 from posemark.export import example
 from posemark.machine import peak
 from posemark.measure.environment import usable_cores
 from posemark.models import all_models, spec_of
 from posemark.nn import formula
 from posemark.run.build import artefacts, network_of
-from posemark.runtimes import Calibration, Session, Source, Target
+from posemark.runtimes import Calibration, Session, Source
 from posemark.runtimes.registry import open_session
 
 SECONDS, FEWEST = 8.0, 5

@@ -30,7 +30,8 @@ from posemark.report.compare import compare
 from posemark.report.results import row_of
 from posemark.run.interleave import run_jobs, take_turns
 from posemark.run.measurement import Circumstances, Measurement
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 
 ENTRY = "naive-litehrnet-18-256x192@gt"

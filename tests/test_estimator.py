@@ -15,9 +15,10 @@ from posemark.datasets.boxes import open_boxes
 from posemark.datasets.sample import Sample
 from posemark.models import spec_of
 from posemark.records import files
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
-from posemark.run.setting import Setting, folder_of, write
+from posemark.run.setting import folder_of, write
 from runs import run_one
 
 SMALL = "naive-litehrnet-18-256x192"
@@ -83,7 +84,7 @@ def test_detected_boxes_give_their_scores_to_the_poses(small, frames):
 
 def test_a_setting_is_what_runs(tmp_path, small):
     assert (small.runtime, small.precision, small.device) == ("torch", "fp32", "cpu")
-    write(folder_of(f"{SMALL}@gt") / "best.toml", Setting(precision="bf16", codec="argmax"), [])
+    write(folder_of(f"{SMALL}@gt") / "best.toml", {"precision": "bf16", "codec": "argmax"}, [])
     tuned = posemark.load(SMALL, weights="none", setting="best")
     assert (tuned.precision, tuned.spec.codec.name) == ("bf16", "argmax")
 

@@ -7,7 +7,8 @@ import goldens
 from posemark.datasets import open_dataset
 from posemark.records import files
 from posemark.report.results import row_of
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 from runs import run_one
 

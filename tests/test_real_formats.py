@@ -21,7 +21,8 @@ from posemark.datasets import open_dataset
 from posemark.models import spec_of
 from posemark.records import files
 from posemark.report.results import row_of
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 from posemark.weights import import_all, load_fitting
 from runs import run_one

@@ -18,12 +18,14 @@ from posemark.cards.check import check
 from posemark.cards.model import FOLDERS, model_of
 from posemark.core.errors import CheckpointError, RecordError, UsageError
 from posemark.core.model_file import Artefact, FileOutput
+from posemark.core.target import Target
 from posemark.datasets import open_dataset
 from posemark.records import files
 from posemark.run.build import build_estimator
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
-from posemark.runtimes import Target, Tensor
+from posemark.runtimes import Tensor
 from posemark.runtimes.model_file import FileSession
 from posemark.runtimes.registry import default_target, open_file, require
 from runs import run_one

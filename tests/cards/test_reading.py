@@ -9,7 +9,8 @@ import made_cards
 from posemark import cards, cli
 from posemark.cards.model import FOLDERS, model_of
 from posemark.core.errors import CardError, CheckpointError
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 
 
 def test_a_card_is_read(tmp_path):

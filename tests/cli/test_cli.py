@@ -526,7 +526,7 @@ def test_a_small_data_set_can_be_repeated(tmp_path):
     [
         (("--mode", "sustained", "--within", "1m"), "--within divides its time.*--budget"),
         (("--mode", "paced", "--fps", 30, "--within", "1m"), "a paced run needs the device"),
-        (("--mode", "sustained", "--repeat", 2), "--repeat only applies with --mode burst"),
+        (("--mode", "sustained", "--repeat", 2), "--repeat 2 only applies with --mode burst"),
     ],
 )
 def test_what_repeats_anyhow_shares_no_time(mistake, arguments, said):
@@ -731,8 +731,8 @@ def test_a_missing_coco_folder_shows_the_layout(mistake):
     ("arguments", "said"),
     [
         (["--resume"], "--resume needs --out"),
-        (["--mode", "paced"], "--mode paced and --fps go together"),
-        (["--fps", "30"], "--mode paced and --fps go together"),
+        (["--mode", "paced"], "--mode paced --fps 30"),
+        (["--fps", "30"], "--mode paced --fps 30"),
         (["--mode", "sustained", "--interleave"], "needs the device for itself"),
         (["--codec", "nonsense"], "--codec 'nonsense' is not a decoder"),
         (["--codec", "dark:4"], "Expected argmax, quarter, or dark:K"),

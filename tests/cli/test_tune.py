@@ -17,7 +17,7 @@ from posemark.measure.speed_interval import Interval
 from posemark.models import spec_of
 from posemark.records import files
 from posemark.report.json_outputs import Tuning
-from posemark.run.plan import Options
+from posemark.run.options import Options
 from posemark.tune import search
 from posemark.tune.search import Cost, Ladder, Rung
 from posemark.tune.search_space import Subject, decoders, most_steps

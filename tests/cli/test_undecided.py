@@ -12,7 +12,8 @@ from posemark.cli import run, undecided
 from posemark.cli.undecided import Undecided
 from posemark.core.spec import Entry
 from posemark.datasets.sample import Sample
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 
 DATASET = Sample(6)

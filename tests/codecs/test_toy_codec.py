@@ -14,7 +14,8 @@ from posemark.core.errors import UsageError
 from posemark.datasets.sample import Sample
 from posemark.report.results import load_rows
 from posemark.run.export_model import export_model
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 from posemark.tune.search_space import Subject, decoders
 from runs import run_one

@@ -8,7 +8,8 @@ from posemark.core.errors import UsageError
 from posemark.datasets import open_dataset
 from posemark.report.results import load_rows
 from posemark.run.best_weights import default_weights
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 from posemark.weights import BEST, NONE
 from runs import run_one

@@ -14,7 +14,8 @@ from models import test_every_model as every
 from posemark import export, models
 from posemark.datasets.sample import Sample
 from posemark.report.results import load_rows
-from posemark.run.plan import Options, plan, suites
+from posemark.run.options import Options
+from posemark.run.plan import plan, suites
 from posemark.run.prepare import prepare_job
 from runs import run_one
 

@@ -10,7 +10,8 @@ from posemark.core.errors import UsageError
 from posemark.core.spec import Reported, Weights
 from posemark.models import spec_of
 from posemark.run.best_weights import default_weights, is_trained, trained, with_best
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.weights import at_hand, best
 
 LITE, WIDER = "litehrnet-18-256x192", "wider-naive-litehrnet-18-256x192"

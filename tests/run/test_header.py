@@ -12,7 +12,8 @@ from posemark.records.schema import Given, Header
 from posemark.report.header_row import row_of_header
 from posemark.report.missing_evidence import command
 from posemark.run.header import make_header
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 
 MODEL = "naive-litehrnet-18-256x192"

@@ -20,7 +20,8 @@ from posemark.records import files
 from posemark.run import interleave, measurement, worker
 from posemark.run.interleave import groups, memory_need, run_jobs, take_turns
 from posemark.run.measurement import Circumstances, Standing
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 from posemark.run.worker import Isolated
 from posemark.score.coco import truth_json

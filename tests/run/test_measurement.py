@@ -21,7 +21,8 @@ from posemark.records import files
 from posemark.report.result_row import POSE_STAGES
 from posemark.report.results import load_rows
 from posemark.run import measurement
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 from posemark.runtimes.registry import installed
 from runs import run_all

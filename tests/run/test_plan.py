@@ -7,7 +7,8 @@ import pytest
 
 from posemark.core.errors import UsageError
 from posemark.models import all_models
-from posemark.run.plan import SEED, Options, plan, suites
+from posemark.run.options import Options
+from posemark.run.plan import SEED, plan, suites
 
 DEFAULTS = Options(data="sample", threads=1)
 COCO = replace(DEFAULTS, data="coco:/data")
@@ -173,8 +174,8 @@ CHANGES = {
 
 
 def key(weights=None, name=LITE, **changes):
-    (job,) = plan([name], replace(DEFAULTS, **changes))
-    return job.key(weights)
+    (job,) = plan([name], DEFAULTS)
+    return replace(job, options=replace(job.options, **changes)).key(weights)
 
 
 def test_a_key_is_the_entry_and_what_differs_from_its_defaults():

@@ -13,7 +13,8 @@ from posemark.pipelines.build import network_inputs
 from posemark.records import files
 from posemark.run import calibration
 from posemark.run.build import build_estimator
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 from runs import run_one
 

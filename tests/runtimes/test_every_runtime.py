@@ -15,10 +15,11 @@ from torch import nn
 
 from posemark.artefacts import Store
 from posemark.core.errors import ExportError, UsageError
+from posemark.core.target import Target
 from posemark.models import spec_of
 from posemark.nn import formula
 from posemark.nn.deform import deform_conv
-from posemark.runtimes import Calibration, Source, Target, registry
+from posemark.runtimes import Calibration, Source, registry
 from posemark.runtimes.registry import open_session, require, runtimes
 
 

@@ -8,12 +8,13 @@ import pytest
 import zoo
 from posemark import runtimes
 from posemark.core.errors import UsageError
+from posemark.core.target import Target
 from posemark.datasets.sample import Sample
 from posemark.records import files
 from posemark.report.results import load_rows
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
-from posemark.runtimes import Target
 from posemark.runtimes.registry import distributions, formats, installed, require
 from posemark.runtimes.registry import runtimes as rows
 from runs import run_one

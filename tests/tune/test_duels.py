@@ -15,7 +15,8 @@ from posemark.measure.speed_interval import Interval
 from posemark.models import spec_of
 from posemark.records import files
 from posemark.run.measurement import Measurement
-from posemark.run.plan import Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import plan
 from posemark.tune import duels as benches
 from posemark.tune import search_space
 from posemark.tune.duels import Bench, first_runnable

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from posemark.measure.speed_interval import Interval
 from posemark.models import spec_of
-from posemark.run.plan import Options
+from posemark.run.options import Options
 from posemark.tune import search_space
 from posemark.tune.search import PROVEN, Cost, StepError, climb
 from posemark.tune.search_space import Step, Subject

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,12 +18,8 @@ if TYPE_CHECKING:
     from posemark.report.result_row import Row
 
 
-class Licence(StrEnum):
-    """Which licences are acceptable."""
-
-    any = "any"
-    commercial = "commercial"
-
+Licence = Literal["any", "commercial"]
+"""Which licences are acceptable."""
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
@@ -66,7 +61,7 @@ def recommend(
         typer.Option(
             help="commercial: only entries whose code and weights may be used commercially."
         ),
-    ] = Licence.any,
+    ] = "any",
     max_memory: Annotated[
         int | None,
         typer.Option(
@@ -96,7 +91,7 @@ def recommend(
     """
     from posemark.report.recommend.answer import Wishes, recommend
 
-    commercial = licence is Licence.commercial
+    commercial = licence == "commercial"
     wishes = Wishes(min_fps, people, max_ap_loss, commercial, max_memory)
     rows = load_rows(runs)
     answer = recommend(rows, wishes)

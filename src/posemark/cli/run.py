@@ -10,7 +10,7 @@ import typer
 from posemark.cli import best_weights, expected_time, run_options, terminal
 from posemark.cli.console import PlainProgress, fresh_folder, progress_bar, scoring_bar, typed
 from posemark.cli.interrupt import message_on_interrupt
-from posemark.cli.run_options import DEFAULT_SECONDS, Mode, Persons
+from posemark.cli.run_options import DEFAULT_SECONDS
 from posemark.core.counting import counted
 from posemark.measure.clock import POSE_STAGES, Budget, now_ns
 
@@ -33,10 +33,10 @@ def run(
     trained_only: run_options.TrainedOnly = False,
     codec: run_options.CodecOption = None,
     flip: run_options.Flip = False,
-    persons: run_options.PersonsOption = Persons.serial,
+    persons: run_options.PersonsOption = "serial",
     max_batch: run_options.MaxBatch = None,
     runtime: run_options.Runtime = None,
-    precision: run_options.Precision = None,
+    precision: run_options.PrecisionOption = None,
     device: run_options.Device = "cpu",
     layout: run_options.Layout = None,
     calibrate: run_options.Calibrate = None,
@@ -48,7 +48,7 @@ def run(
     within: run_options.Within = None,
     until: run_options.Until = None,
     repeat: run_options.Repeat = 1,
-    mode: run_options.ModeOption = Mode.burst,
+    mode: run_options.ModeOption = "burst",
     fps: run_options.Fps = None,
     interleave: run_options.Interleave = None,
     isolate: run_options.Isolate = True,
@@ -85,19 +85,19 @@ def run(
     """
     from posemark.measure.environment import usable_cores
     from posemark.run.best_weights import default_weights
-    from posemark.run.plan import MAX_BATCH, Options, plan
+    from posemark.run.options import Options
+    from posemark.run.plan import plan
 
     time = Budget(within) if within else None
-    _require_together(persons, max_batch, precision, calibrate)
-    _require_burst(mode, within, repeat)
+    _require_burst(mode, within)
     options = Options(
         data=data,
         boxes=boxes,
         weights=weights or default_weights(data),
         codec=codec,
         flip=flip,
-        persons=persons.value,
-        max_batch=max_batch or MAX_BATCH,
+        persons=persons,
+        max_batch=max_batch,
         runtime=runtime,
         precision=precision,
         device=device,
@@ -107,8 +107,8 @@ def run(
         threads=threads or usable_cores(),
         limit=limit,
         budget=budget or DEFAULT_SECONDS.get(mode),
-        mode=mode.value,
-        camera_fps=_camera_fps(mode, fps),
+        mode=mode,
+        camera_fps=fps,
         until=until,
         repeat=repeat,
         machine=machine,
@@ -125,56 +125,23 @@ def run(
 
 def _with_setting(jobs: "list[Job]", setting: str | None, context: typer.Context) -> "list[Job]":
     """Apply to each job the setting that is saved under this name for its entry."""
-    from posemark.run.setting import FIELDS, with_setting
+    from posemark.run.setting import KEYS, with_setting
 
     if setting is None:
         return jobs
-    given = {name for name in FIELDS if typed(context, name)}
+    given = {name for name in KEYS if typed(context, name)}
     return [with_setting(job, setting, given) for job in jobs]
 
 
-def _require_together(
-    persons: Persons, max_batch: int | None, precision: str | None, calibrate: str | None
-) -> None:
+def _require_burst(mode: run_options.Mode, within: float | None) -> None:
     from posemark.core.errors import UsageError
 
-    if max_batch and persons is not Persons.batched:
+    if mode != "burst" and within:
         raise UsageError(
-            f"--max-batch {max_batch} only applies with --persons batched. Add --persons batched, "
-            "or leave --max-batch out."
-        )
-    if calibrate and precision != "int8":
-        raise UsageError(
-            f"--calibrate {calibrate} only applies with --precision int8. Add --precision int8, "
-            "or leave --calibrate out."
-        )
-
-
-def _require_burst(mode: Mode, within: float | None, repeat: int) -> None:
-    from posemark.core.errors import UsageError
-
-    if mode is not Mode.burst and within:
-        raise UsageError(
-            f"--within divides its time among entries that take turns, but a {mode.value} run "
+            f"--within divides its time among entries that take turns, but a {mode} run "
             "needs the device for itself. Give each entry a --budget in seconds, or use "
             "--mode burst."
         )
-    if mode is not Mode.burst and repeat > 1:
-        raise UsageError(
-            f"--repeat only applies with --mode burst. In a {mode.value} run the frames repeat "
-            "anyway. Leave --repeat out."
-        )
-
-
-def _camera_fps(mode: Mode, fps: float | None) -> float | None:
-    from posemark.core.errors import UsageError
-
-    if (mode is Mode.paced) != (fps is not None):
-        raise UsageError(
-            "--mode paced and --fps go together: a paced run needs the frame rate of its camera, "
-            "and no other mode has a camera. For example: --mode paced --fps 30."
-        )
-    return fps
 
 
 def _fresh_folder(resume: bool) -> Path:

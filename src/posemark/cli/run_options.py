@@ -1,30 +1,15 @@
 """The options of `posemark run`: their names, types and help texts."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from posemark.cli.console import duration, percentage
+from posemark.core.target import Precision
+from posemark.run.options import LIMITS, Mode, Persons
 
-
-class Persons(StrEnum):
-    """Whether the people of a frame pass through the network one by one or together."""
-
-    serial = "serial"
-    batched = "batched"
-
-
-class Mode(StrEnum):
-    """How frames follow each other."""
-
-    burst = "burst"
-    sustained = "sustained"
-    paced = "paced"
-
-
-DEFAULT_SECONDS = {Mode.sustained: 120.0, Mode.paced: 30.0}
+DEFAULT_SECONDS = {"sustained": 120.0, "paced": 30.0}
 """Default of --budget in seconds, by mode. Frames repeat in these modes, so they need a limit."""
 
 
@@ -89,7 +74,10 @@ PersonsOption = Annotated[
 ]
 MaxBatch = Annotated[
     int | None,
-    typer.Option(min=2, help="Most crops in one forward pass, with --persons batched. Default: 8."),
+    typer.Option(
+        min=LIMITS["max_batch"][0],
+        help="Most crops in one forward pass, with --persons batched. Default: 8.",
+    ),
 ]
 Runtime = Annotated[
     str | None,
@@ -98,8 +86,8 @@ Runtime = Annotated[
         "the card's runtime."
     ),
 ]
-Precision = Annotated[
-    str | None,
+PrecisionOption = Annotated[
+    Precision | None,
     typer.Option(
         help="fp32, bf16, fp16 or int8. If the runtime does not support it, the run is refused. "
         "Default: fp32, or the precision of the card's file."
@@ -129,19 +117,27 @@ Calibrate = Annotated[
     ),
 ]
 MinScore = Annotated[
-    float, typer.Option(min=0, max=1, help="Leave out boxes with a score below this.")
+    float,
+    typer.Option(
+        min=LIMITS["min_score"][0],
+        max=LIMITS["min_score"][1],
+        help="Leave out boxes with a score below this.",
+    ),
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(min=1, help="Number of CPU threads. Default: one for each usable core."),
+    typer.Option(
+        min=LIMITS["threads"][0], help="Number of CPU threads. Default: one for each usable core."
+    ),
 ]
 Limit = Annotated[
-    int | None, typer.Option(min=1, help="Measure at most this many frames of each entry.")
+    int | None,
+    typer.Option(min=LIMITS["limit"][0], help="Measure at most this many frames of each entry."),
 ]
 BudgetOption = Annotated[
     float | None,
     typer.Option(
-        min=0.1,
+        min=LIMITS["budget"][0],
         help="Measure each entry for at most this many seconds; the time of other entries does "
         "not count. Default: no limit; 120 with --mode sustained, 30 with --mode paced.",
     ),
@@ -158,7 +154,7 @@ Within = Annotated[
 Repeat = Annotated[
     int,
     typer.Option(
-        min=1,
+        min=LIMITS["repeat"][0],
         help="Go through the frames this many times. Useful for small data, in --mode burst.",
     ),
 ]
@@ -180,7 +176,10 @@ ModeOption = Annotated[
     ),
 ]
 Fps = Annotated[
-    float | None, typer.Option(min=0.1, help="The camera's frames per second, for --mode paced.")
+    float | None,
+    typer.Option(
+        min=LIMITS["camera_fps"][0], help="The camera's frames per second, for --mode paced."
+    ),
 ]
 Interleave = Annotated[
     bool | None,

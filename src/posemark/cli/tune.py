@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from posemark.measure.speed_interval import Interval
     from posemark.run.measurement import Standing, Step
-    from posemark.run.plan import Job, Options
+    from posemark.run.options import Options
+    from posemark.run.plan import Job
     from posemark.tune.search import Cost, Ladder, Rung
     from posemark.tune.search_space import Subject
 
@@ -124,7 +125,7 @@ def tune(
     from posemark.measure.environment import usable_cores
     from posemark.run.best_weights import default_weights
     from posemark.run.calibration import notes as calibrate_notes
-    from posemark.run.plan import Options
+    from posemark.run.options import Options
     from posemark.run.setting import require_name
     from posemark.run.settings_folder import folder_of
     from posemark.tune.duels import Bench
@@ -281,7 +282,7 @@ def _summary(ladder: "Ladder") -> list[str]:
     start = f"{ladder.start.runtime} {ladder.start.precision}"
     if ladder.best == ladder.start:
         return [f"no step was proven faster than {start} without changes"]
-    chosen = setting_of(ladder.best, ladder.start.threads).chosen.items()
+    chosen = setting_of(ladder.best, ladder.start.threads).items()
     best = ", ".join(f"{name} {value}" for name, value in chosen)
     gain = _gain(ladder.total) or "a speed-up that could not be measured at the end"
     lines = [f"{best}: {gain} against {start}, measured in turns"]

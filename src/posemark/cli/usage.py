@@ -3,10 +3,9 @@
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from enum import EnumType
 from inspect import unwrap
 from types import NoneType
-from typing import Any, Protocol, cast, get_args, get_type_hints
+from typing import Any, Literal, Protocol, cast, get_args, get_origin, get_type_hints
 
 from typer import BadParameter, Context
 from typer.core import TyperGroup
@@ -170,8 +169,8 @@ _KINDS = {int: "a whole number", float: "a number"}
 def _expected(parameter: Parameter, ctx: Context) -> str:
     """The values that a parameter takes, in words; "" if only its own parser knows them."""
     kind, info = _declared(parameter, ctx)
-    if isinstance(kind, EnumType):
-        return _alternatives(str(each) for each in cast("Iterable[object]", kind))
+    if get_origin(kind) is Literal:
+        return _alternatives(str(each) for each in get_args(kind))
     noun = _KINDS.get(kind, "") if info and not info.parser else ""
     if not noun or info.min is None:
         return noun
@@ -188,7 +187,8 @@ def _declared(parameter: Parameter, ctx: Context) -> tuple[Any, Any]:
         return None, None
     hints = get_type_hints(unwrap(ctx.command.callback), include_extras=True)
     base, info, *_ = *get_args(hints.get(parameter.name or "")), None, None
-    kinds = [each for each in get_args(base) if each is not NoneType] or [base]
+    optional = get_origin(base) is not Literal
+    kinds = [each for each in get_args(base) if optional and each is not NoneType] or [base]
     return kinds[0], info
 
 

@@ -34,7 +34,7 @@ def build_estimator(prepared: Prepared) -> Estimator:
     how = Processing(
         scales=prepared.job.entry.scales,
         flip=options.flip,
-        most=options.max_batch if options.persons == "batched" else 1,
+        most=options.crops_per_pass,
         trained=prepared.checkpoint is not None,
         rescorer=prepared.rescorer,
     )

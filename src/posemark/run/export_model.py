@@ -10,9 +10,9 @@ import posemark
 from posemark import export
 from posemark.core.errors import UsageError
 from posemark.core.spec import ModelSpec
+from posemark.core.target import Target
 from posemark.models import spec_of
 from posemark.run.build import network_of, weights_identity
-from posemark.runtimes import Target
 from posemark.runtimes.onnx_runtime import OnnxRuntimeSession
 from posemark.runtimes.registry import require
 from posemark.weights import BEST, NONE, at_hand, resolve

@@ -68,7 +68,7 @@ def make_header(
             device=options.device,
             layout=options.layout,
             calibrated_on=_calibrated_on(prepared),
-            max_batch=options.max_batch if options.persons == "batched" else 1,
+            max_batch=options.crops_per_pass,
             card=spec.card,
             repeat=options.repeat,
         ),

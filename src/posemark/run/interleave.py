@@ -138,7 +138,7 @@ def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher) -> None:
 
     first: place of the first lane in the whole run.
     """
-    running = dict(enumerate(lanes, first))
+    running: dict[int, Lane] = dict(enumerate(lanes, first))
     try:
         for place, lane in running.items():
             watcher.opening(place)
@@ -241,7 +241,7 @@ def _evidence_key(job: Prepared) -> str:
     """The same for entries whose inference takes the same time."""
     options, entry = job.job.options, job.job.entry
     shared = (job.spec.network, job.spec.input_hw, job.boxes.kind, entry.scales, options.flip)
-    running = (options.persons, options.max_batch, options.threads, options.target)
+    running = (options.persons, options.crops_per_pass, options.threads, options.target)
     return repr((shared, running))
 
 

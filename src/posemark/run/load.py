@@ -6,7 +6,8 @@ from posemark.estimator import Estimator
 from posemark.measure.environment import usable_cores
 from posemark.run.best_weights import with_best
 from posemark.run.build import build_estimator
-from posemark.run.plan import Job, Options, plan
+from posemark.run.options import Options
+from posemark.run.plan import Job, plan
 from posemark.run.prepare import prepare_job
 from posemark.run.setting import with_setting
 from posemark.weights import BEST, NONE

@@ -13,10 +13,7 @@ from posemark.core.places import with_home
 from posemark.core.spec import ONE_SCALE, THREE_SCALES, Entry, ModelSpec
 from posemark.datasets import kind_of
 from posemark.models import all_models
-from posemark.runtimes import Target
-
-MAX_BATCH = 8
-"""Crops in one forward: enough to fill a CPU, and runtimes compile for each number of them."""
+from posemark.run.options import MAX_BATCH, Options, require_consistent
 
 # The configurations of the blog post, under its letters.
 SEED = (
@@ -46,46 +43,6 @@ SEED = (
         for letter, scales in zip(letters, (ONE_SCALE, THREE_SCALES), strict=True)
     ),
 )
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the user chose for all entries of a run; None leaves the choice to the entry.
-
-    mode: burst, sustained or paced (docs/protocol.md); camera_fps: of the paced camera.
-    until: relative half width of the FPS interval at which a run may stop, 0.02 for 2 %.
-    max_batch: crops in one forward, with batched persons. calibrate: the data set that int8
-    ranges are chosen from. runtime, precision, device, layout: see runtimes.Target; None is
-    the entry's own, which `plan` fills in. repeat: how many times a burst goes through its frames.
-    machine: the user's name for this one.
-    """
-
-    data: str
-    threads: int
-    boxes: str | None = None
-    weights: str = "none"
-    codec: str | None = None
-    flip: bool = False
-    persons: str = "serial"
-    max_batch: int = MAX_BATCH
-    min_score: float = 0.0
-    limit: int | None = None
-    budget: float | None = None
-    mode: str = "burst"
-    camera_fps: float | None = None
-    until: float | None = None
-    runtime: str | None = None
-    precision: str | None = None
-    device: str = "cpu"
-    layout: str | None = None
-    calibrate: str | None = None
-    repeat: int = 1
-    machine: str | None = None
-
-    @property
-    def target(self) -> Target:
-        """Where the network is to run."""
-        return Target(self.runtime, self.precision, self.device, self.layout)
 
 
 @dataclass(frozen=True)
@@ -119,15 +76,17 @@ class Job:
 def _batching(options: Options) -> list[str]:
     if options.persons != "batched":
         return []
-    return ["batched" + (str(options.max_batch) if options.max_batch != MAX_BATCH else "")]
+    most = options.crops_per_pass
+    return ["batched" + (str(most) if most != MAX_BATCH else "")]
 
 
 def _running(entry: Entry, options: Options) -> list[str]:
     """What the network runs on, as far as it is not the entry's own: eager float32 torch."""
-    parts = [options.runtime] if options.runtime != entry.runtime else []
-    parts += [options.precision] if options.precision != entry.precision else []
-    parts += [options.device.replace(":", "")] if options.device != "cpu" else []
-    return parts + ([options.layout] if options.layout else [])
+    target = options.target
+    parts = [target.runtime] if target.runtime != entry.runtime else []
+    parts += [target.precision] if target.precision != entry.precision else []
+    parts += [target.device.replace(":", "")] if target.device != "cpu" else []
+    return parts + ([target.layout] if target.layout else [])
 
 
 def suites() -> dict[str, tuple[Entry, ...]]:
@@ -153,8 +112,11 @@ def _card_entries(path: Path) -> list[Entry]:
         CardError: for a card with a mistake.
     """
     card = cards.read(path)
-    own = {"card": str(path), "runtime": default_runtime(card), "precision": card.file.precision}
-    return [Entry(card.name, boxes, **own) for boxes in card.variants]
+    runtime, precision = default_runtime(card), card.file.precision
+    return [
+        Entry(card.name, boxes, card=str(path), runtime=runtime, precision=precision)
+        for boxes in card.variants
+    ]
 
 
 def _variants(spec: ModelSpec) -> list[Entry]:
@@ -166,8 +128,9 @@ def plan(names: Iterable[str], options: Options) -> list[Job]:
 
     Raises:
         UsageError: if a name matches nothing (names the nearest), or an entry's kind of boxes
-            contradicts --boxes.
+            contradicts --boxes, or options contradict each other.
     """
+    require_consistent(options)
     jobs = [
         Job(entry, _boxes(entry, options), _settled(entry, tag, options))
         for name in names

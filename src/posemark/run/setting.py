@@ -1,51 +1,32 @@
 """Named settings: what `tune` found, as a file that `run` and `load` accept."""
 
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 import msgspec
 
 from posemark.core import toml
 from posemark.core.errors import UsageError
 from posemark.core.places import CACHE_REMEDY, with_home, write_whole
-from posemark.run.plan import Job, Options
+from posemark.run.options import Options, as_key, out_of_range, require_consistent
+from posemark.run.plan import Job
 from posemark.run.prepare import spec_of_entry, tag_of, weights_of
 from posemark.run.settings_folder import SUFFIX, folder_of, saved
 from posemark.runtimes.registry import CHANNELS_LAST, runtimes
 
-
-class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The options that a setting chooses, under their names in Options; None leaves one alone."""
-
-    runtime: str | None = None
-    precision: Literal["fp32", "bf16", "fp16", "int8"] | None = None
-    device: str | None = None
-    layout: str | None = None
-    calibrate: str | None = None
-    threads: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    persons: Literal["serial", "batched"] | None = None
-    max_batch: Annotated[int, msgspec.Meta(ge=2)] | None = None
-    codec: str | None = None
-
-    @property
-    def chosen(self) -> dict[str, Any]:
-        """The options that it does not leave alone."""
-        return {name: value for name in FIELDS if (value := getattr(self, name)) is not None}
+KEYS = (
+    *("runtime", "precision", "device", "layout", "calibrate"),
+    *("threads", "persons", "max_batch", "codec"),
+)
+"""The options that a setting may choose, by their names in Options."""
 
 
-FIELDS: tuple[str, ...] = Setting.__struct_fields__
-
-
-def setting_of(options: Options, cores: int) -> Setting:
+def setting_of(options: Options, cores: int) -> dict[str, object]:
     """What these options have beyond the defaults on a machine with so many usable cores."""
     usual = Options(options.data, cores)
-    changed = {
-        name: value for name in FIELDS if (value := getattr(options, name)) != getattr(usual, name)
-    }
-    return Setting(**changed)
+    found = {name: getattr(options, name) for name in KEYS}
+    return {name: value for name, value in found.items() if value != getattr(usual, name)}
 
 
 def require_name(name: str) -> None:
@@ -58,7 +39,7 @@ def require_name(name: str) -> None:
         raise UsageError(f"{name!r} cannot name a setting: use letters, digits, '-' and '_'.")
 
 
-def write(path: Path, setting: Setting, remarks: Sequence[str]) -> None:
+def write(path: Path, setting: Mapping[str, object], remarks: Sequence[str]) -> None:
     """Keep a setting, in place of one of that name; remarks: one comment line each.
 
     Raises:
@@ -66,7 +47,7 @@ def write(path: Path, setting: Setting, remarks: Sequence[str]) -> None:
     """
     lines = [f"# {remark}" for remark in remarks]
     # TOML writes these strings and whole numbers as JSON does.
-    lines += [f"{name} = {json.dumps(value)}" for name, value in setting.chosen.items()]
+    lines += [as_key(name, value) for name, value in setting.items()]
     try:
         write_whole(path, "\n".join([*lines, ""]).encode())
     except OSError as error:
@@ -75,11 +56,12 @@ def write(path: Path, setting: Setting, remarks: Sequence[str]) -> None:
         ) from error
 
 
-def read(path: Path) -> Setting:
-    """The setting in a file.
+def read(path: Path) -> dict[str, object]:
+    """The options that a setting file chooses, by their names in Options.
 
     Raises:
-        UsageError: if there is none, or a key or value is unknown; names file and key.
+        UsageError: if there is none, a key or value is unknown, or keys contradict each other;
+            names file and key.
     """
     try:
         content = path.read_bytes()
@@ -89,31 +71,43 @@ def read(path: Path) -> Setting:
             f"saved, or the path of a {SUFFIX} file."
         ) from error
     try:
-        setting = msgspec.convert(toml.parsed(content), Setting)
+        options, chosen = _options(toml.parsed(content))
     except ValueError as error:  # msgspec's are, too
         raise UsageError(
             f"{path}: this is no setting: {error}. A setting is TOML with some of the keys "
-            f"{', '.join(FIELDS)}."
+            f"{', '.join(KEYS)}."
         ) from error
-    _require_known(path, setting)
-    _require_together(path, setting)
-    return setting
+    _require_known(path, options)
+    try:
+        require_consistent(options, as_key)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return chosen
 
 
-def _require_known(path: Path, setting: Setting) -> None:
+def _options(parsed: Mapping[str, object]) -> tuple[Options, dict[str, object]]:
+    """Options in which a file's keys replace the defaults, and what it chose of them.
+
+    Raises:
+        ValueError: for a key that no setting has, or a value of another type or range.
+    """
+    unknown = [name for name in parsed if name not in KEYS]
+    if unknown:
+        raise ValueError(f"unknown key {unknown[0]!r}")
+    options = msgspec.convert({"data": "sample", "threads": 1} | dict(parsed), Options)
+    wrong = out_of_range(options)
+    if wrong:
+        raise ValueError(wrong)
+    return options, {name: getattr(options, name) for name in KEYS if name in parsed}
+
+
+def _require_known(path: Path, options: Options) -> None:
     for key, known in (("runtime", runtimes()), ("layout", (CHANNELS_LAST,))):
-        value = getattr(setting, key)
+        value = getattr(options, key)
         if value is not None and value not in known:
             raise UsageError(
                 f"{path}: {key} = {value!r} is unknown; expected {' or '.join(known)}."
             )
-
-
-def _require_together(path: Path, setting: Setting) -> None:
-    if setting.max_batch and setting.persons != "batched":
-        raise UsageError(f'{path}: max_batch is about persons = "batched"; add that.')
-    if setting.calibrate and setting.precision != "int8":
-        raise UsageError(f'{path}: calibrate is about precision = "int8"; add that.')
 
 
 def find(text: str, entry: str) -> Path:
@@ -144,7 +138,7 @@ def with_setting(job: Job, text: str, explicit: Collection[str] = ()) -> Job:
     """
     spec = spec_of_entry(job.entry)
     path = find(text, job.name(tag_of(spec, weights_of(spec, job.options.weights))))
-    chosen = read(path).chosen
+    chosen = read(path)
     for name in chosen:
         given = getattr(job.options, name)
         if name in explicit and given != chosen[name]:
@@ -153,4 +147,6 @@ def with_setting(job: Job, text: str, explicit: Collection[str] = ()) -> Job:
                 f"--{option} {given} contradicts the setting {path}, which has {name} = "
                 f"{chosen[name]!r}. Leave --{option} or --setting out."
             )
-    return replace(job, options=replace(job.options, **chosen))
+    options = replace(job.options, **chosen)
+    require_consistent(options)
+    return replace(job, options=options)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from posemark.core.errors import PoseMarkError, RunError
 from posemark.machine.processes import process_context
@@ -46,7 +46,7 @@ class Isolated:
         self._key, self._on_step = prepared.key, on_step
         self._task = _Task(prepared, out, resume, circumstances)
         self._process: Any = None
-        self._pipe: Connection | None = None
+        self._pipe: Connection[Any, Any] | None = None
 
     def open(self) -> None:
         """Start the worker and let it build its network.
@@ -55,7 +55,8 @@ class Isolated:
             PoseMarkError: what the worker ran into; RunError if it died or could not start.
         """
         context = process_context()
-        self._pipe, theirs = context.Pipe()
+        own, theirs = context.Pipe()
+        self._pipe = cast("Connection[Any, Any]", own)  # the kind that Linux and macOS have
         process = context.Process(target=_work, args=(theirs, self._task), daemon=True)
         try:
             process.start()
@@ -96,6 +97,8 @@ class Isolated:
                 process.kill()
 
     def _ask(self, method: str, *arguments: Any) -> Any:
+        if self._pipe is None:
+            raise RuntimeError(f"{method}() before open()")
         try:
             self._pipe.send((method, arguments))
             while isinstance(answer := self._pipe.recv(), Step | Standing):
@@ -130,7 +133,7 @@ class Isolated:
         )
 
 
-def _work(pipe: Connection, task: _Task) -> None:
+def _work(pipe: "Connection[Any, Any]", task: _Task) -> None:
     """The worker: does as it is told until the other side hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side decides what Ctrl-C means
     measurement: Measurement | None = None
@@ -154,5 +157,5 @@ def _work(pipe: Connection, task: _Task) -> None:
             measurement.close()
 
 
-def _measurement(pipe: Connection, task: _Task) -> Measurement:
+def _measurement(pipe: "Connection[Any, Any]", task: _Task) -> Measurement:
     return Measurement(task.prepared, task.out, task.resume, pipe.send, task.circumstances)

@@ -55,26 +55,6 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Target:
-    """How a network is to run. A session that opens runs exactly so, or opening it raises.
-
-    Attributes:
-        runtime: one of registry.runtimes().
-        precision: fp32, bf16, fp16 or int8.
-        device: the runtime's name of the device in lower case: cpu, cuda or cuda:1; for
-            onnxruntime an execution provider such as cpu, cuda, tensorrt or coreml; for openvino
-            cpu, gpu or npu.
-        layout: None for the runtime's default; channels-last makes eager torch in float32 keep
-            maps as NHWC.
-    """
-
-    runtime: str = "torch"
-    precision: str = "fp32"
-    device: str = "cpu"
-    layout: str | None = None
-
-
-@dataclass(frozen=True)
 class Calibration:
     """Batches of network input, from which the ranges of int8 are chosen.
 

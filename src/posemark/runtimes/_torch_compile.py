@@ -22,7 +22,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from posemark import export
 from posemark.core.errors import UsageError
-from posemark.runtimes import Maps, Session, Source, Target, _torch_eager
+from posemark.core.target import Target
+from posemark.runtimes import Maps, Session, Source, _torch_eager
 from posemark.runtimes._torch_eager import DTYPES, arrays_of, channels_last, tensor_of
 from posemark.runtimes.export_errors import conversion_errors
 

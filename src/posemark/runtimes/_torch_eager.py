@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from posemark.runtimes import Maps, Session, Source, Target
+from posemark.core.target import Target
+from posemark.runtimes import Maps, Session, Source
 from posemark.runtimes.registry import unknown_device
 
 GRAPHS = 8

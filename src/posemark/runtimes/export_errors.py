@@ -4,7 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from posemark.core.errors import ExportError, PoseMarkError
-from posemark.runtimes import Target
+from posemark.core.target import Target
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from posemark import export
 from posemark.core.errors import UsageError
 from posemark.core.model_file import Artefact
-from posemark.runtimes import Maps, Session, Source, Target, Tensor, onnx_file
+from posemark.core.target import Target
+from posemark.runtimes import Maps, Session, Source, Tensor, onnx_file
 from posemark.runtimes.export_cache import (
     calibration_of,
     onnx_folder,

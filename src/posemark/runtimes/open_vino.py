@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from posemark import export
 from posemark.core.errors import UsageError
 from posemark.core.model_file import Artefact
-from posemark.runtimes import Maps, Session, Source, Target, Tensor
+from posemark.core.target import Target
+from posemark.runtimes import Maps, Session, Source, Tensor
 from posemark.runtimes.export_cache import (
     calibration_of,
     onnx_folder,

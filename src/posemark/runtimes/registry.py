@@ -9,7 +9,8 @@ from typing import Protocol, cast
 from posemark import runtimes as package
 from posemark.core.errors import UsageError
 from posemark.core.model_file import Artefact
-from posemark.runtimes import Session, Source, Target
+from posemark.core.target import Target
+from posemark.runtimes import Session, Source
 from posemark.runtimes.export_errors import conversion_errors
 from posemark.runtimes.model_file import FileSession
 from posemark.runtimes.row import CHANNELS_LAST, PRECISIONS, Runtime

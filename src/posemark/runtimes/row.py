@@ -1,8 +1,11 @@
 """What the registry needs to know of a runtime before its libraries are loaded."""
 
 from dataclasses import dataclass
+from typing import get_args
 
-PRECISIONS = ("fp32", "bf16", "fp16", "int8")
+from posemark.core.target import Precision
+
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 CHANNELS_LAST = "channels-last"
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from posemark import export
 from posemark.core.model_file import Artefact
-from posemark.runtimes import Maps, Session, Source, Target, Tensor
+from posemark.core.target import Target
+from posemark.runtimes import Maps, Session, Source, Tensor
 from posemark.runtimes.export_errors import conversion_errors
 from posemark.runtimes.model_file import FileSession, reading_errors, require_precision
 from posemark.runtimes.native_output import quiet

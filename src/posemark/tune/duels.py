@@ -23,7 +23,8 @@ from posemark.run.build import build_estimator
 from posemark.run.calibration import spread
 from posemark.run.interleave import Lane, Watcher, take_turns
 from posemark.run.measurement import Circumstances, Standing
-from posemark.run.plan import Job, Options
+from posemark.run.options import Options
+from posemark.run.plan import Job
 from posemark.run.prepare import Prepared, prepare_job, spec_of_entry, tag_of
 from posemark.run.worker import Isolated
 from posemark.runtimes.registry import require

@@ -7,7 +7,7 @@ from typing import Protocol
 from posemark.core.errors import PoseMarkError
 from posemark.measure.paired_frames import SMALLEST
 from posemark.measure.speed_interval import FEWEST_BLOCKS, Interval
-from posemark.run.plan import Options
+from posemark.run.options import Options
 from posemark.tune.search_space import PHASES, Phase, Step, Subject
 
 PROVEN = 1 + SMALLEST

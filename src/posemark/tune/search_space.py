@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from posemark.core.spec import ModelSpec
-from posemark.run.plan import Options
+from posemark.run.options import Options
 from posemark.runtimes.registry import CHANNELS_LAST, PRECISIONS
 
 BATCHES = (2, 4, 8)

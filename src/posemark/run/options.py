@@ -1,0 +1,148 @@
+"""The options of a run: one type for the command line, for setting files and for Python.
+
+Types, limits and the rules between options stand here and nowhere else.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
+
+from posemark.core.errors import UsageError
+from posemark.core.target import Precision, Target
+
+Persons = Literal["serial", "batched"]
+Mode = Literal["burst", "sustained", "paced"]
+
+MAX_BATCH = 8
+"""Crops in one forward pass by default: enough to fill a CPU, and runtimes compile for each number
+of them."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chose for all entries of a run; None leaves the choice to the entry.
+
+    Attributes:
+        data: the data set, as --data names it.
+        threads: CPU threads.
+        boxes: where person boxes come from, as --boxes names it.
+        weights: a tag, a file, "best" or "none".
+        codec: a variant of the model's decoder.
+        flip: whether outputs are averaged with those of the mirrored input.
+        persons: one crop per forward pass, or several.
+        max_batch: crops in one forward pass of batched persons; None for MAX_BATCH.
+        min_score: boxes scored below this are left out, 0..1.
+        limit: frames at most.
+        budget: seconds of an entry's own blocks.
+        mode: burst, sustained or paced (docs/protocol.md).
+        camera_fps: frames per second of the paced camera.
+        until: relative half width of the FPS interval at which a run may stop, 0.02 for 2%.
+        runtime, precision, device, layout: see Target; None is the entry's own, which `plan`
+            fills in.
+        calibrate: the data set that int8 ranges are chosen from.
+        repeat: how many times a burst goes through its frames.
+        machine: the user's name for this machine.
+    """
+
+    data: str
+    threads: int
+    boxes: str | None = None
+    weights: str = "none"
+    codec: str | None = None
+    flip: bool = False
+    persons: Persons = "serial"
+    max_batch: int | None = None
+    min_score: float = 0.0
+    limit: int | None = None
+    budget: float | None = None
+    mode: Mode = "burst"
+    camera_fps: float | None = None
+    until: float | None = None
+    runtime: str | None = None
+    precision: Precision | None = None
+    device: str = "cpu"
+    layout: str | None = None
+    calibrate: str | None = None
+    repeat: int = 1
+    machine: str | None = None
+
+    @property
+    def target(self) -> Target:
+        """Where the network runs; only for the options of a job, in which nothing is left open."""
+        return Target(self.runtime or "torch", self.precision or "fp32", self.device, self.layout)
+
+    @property
+    def crops_per_pass(self) -> int:
+        """The most crops in one forward pass."""
+        return (self.max_batch or MAX_BATCH) if self.persons == "batched" else 1
+
+
+LIMITS: Mapping[str, tuple[float, float | None]] = {
+    "threads": (1, None),
+    "max_batch": (2, None),
+    "min_score": (0, 1),
+    "limit": (1, None),
+    "budget": (0.1, None),
+    "camera_fps": (0.1, None),
+    "repeat": (1, None),
+}
+"""The least and the largest value of options that are numbers; None for no largest one."""
+
+
+_OPTIONS = {"camera_fps": "fps"}
+"""What the command line calls a field, where its option has another name."""
+
+
+def as_option(name: str, value: object) -> str:
+    """Return a choice as it is typed on the command line."""
+    return f"--{_OPTIONS.get(name, name).replace('_', '-')} {value}"
+
+
+def as_key(name: str, value: object) -> str:
+    """Return a choice as it is written in a setting file."""
+    return f"{name} = {json.dumps(value)}"
+
+
+def out_of_range(options: Options) -> str:
+    """Return the first option that exceeds its limits, as an error says it; "" if none does."""
+    for name, (low, high) in LIMITS.items():
+        value: float | None = getattr(options, name)
+        if value is not None and not low <= value <= (inf if high is None else high):
+            wanted = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
+            return f"{name}: expected {wanted}, got {value:g}"
+    return ""
+
+
+def require_consistent(options: Options, spelled: Callable[[str, object], str] = as_option) -> None:
+    """Check that no option contradicts another.
+
+    Args:
+        options: the options.
+        spelled: how a choice is written where the user made it.
+
+    Raises:
+        UsageError: if one contradicts another; names both and the remedy.
+    """
+    batch, data, mode = options.max_batch, options.calibrate, options.mode
+    if batch and options.persons != "batched":
+        raise UsageError(_only_with(spelled("max_batch", batch), spelled("persons", "batched")))
+    if data and options.precision != "int8":
+        raise UsageError(_only_with(spelled("calibrate", data), spelled("precision", "int8")))
+    if options.repeat > 1 and mode != "burst":
+        repeat = spelled("repeat", options.repeat)
+        raise UsageError(
+            f"{repeat} only applies with {spelled('mode', 'burst')}. In a {mode} run the frames "
+            f"repeat anyway. Leave {repeat} out."
+        )
+    if (mode == "paced") != (options.camera_fps is not None):
+        both = f"{spelled('mode', 'paced')} {spelled('camera_fps', 30)}"
+        raise UsageError(
+            "A paced run needs the frame rate of its camera, and no other mode has a camera. For "
+            f"example: {both}."
+        )
+
+
+def _only_with(choice: str, needed: str) -> str:
+    return f"{choice} only applies with {needed}. Add {needed}, or leave {choice} out."

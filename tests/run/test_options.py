@@ -1,0 +1,75 @@
+"""One type of options: its limits are those of the command line, and its rules hold everywhere."""
+
+from dataclasses import fields, replace
+from inspect import unwrap
+from typing import get_args, get_type_hints
+
+import pytest
+
+from posemark.cli.run import run
+from posemark.core.errors import UsageError
+from posemark.run.options import LIMITS, Options, as_key, out_of_range, require_consistent
+from posemark.run.plan import plan
+
+USUAL = Options("sample", 1)
+ENTRY = "naive-litehrnet-18-256x192@gt"
+
+
+def declared(field):
+    """What the command line takes for a field: its type without None, and its typer.Option."""
+    name = {"camera_fps": "fps"}.get(field, field)
+    kind, option = get_args(get_type_hints(unwrap(run), include_extras=True)[name])
+    return kind, option
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Options)])
+def test_the_command_line_has_every_option_with_its_limits(field):
+    _, option = declared(field)
+    assert (option.min, option.max) == LIMITS.get(field, (None, None))
+
+
+@pytest.mark.parametrize("field", ["persons", "mode", "precision"])
+def test_the_choices_of_the_command_line_are_those_of_the_type(field):
+    kind, _ = declared(field)
+    assert kind == get_type_hints(Options)[field]
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_value_beyond_its_limit_is_one_for_files_as_well(name):
+    low, high = LIMITS[name]
+    kind = float if "float" in str(get_type_hints(Options)[name]) else int
+    assert out_of_range(replace(USUAL, **{name: kind(low)})) == "" or kind is int
+    for wrong in [low / 2 - 1] + ([high + 1] if high else []):
+        assert out_of_range(replace(USUAL, **{name: wrong})).startswith(
+            f"{name}: expected {low:g} "
+        )
+
+
+CONTRADICTIONS = [
+    ({"max_batch": 4}, "--max-batch 4 only applies with --persons batched", "max_batch = 4 only"),
+    (
+        {"calibrate": "sample", "precision": "bf16"},
+        "--calibrate sample only applies with --precision int8. Add --precision int8, or leave",
+        'calibrate = "sample" only applies with precision = "int8"',
+    ),
+    (
+        {"mode": "sustained", "repeat": 2},
+        "--repeat 2 only applies with --mode burst. In a sustained run the frames repeat anyway",
+        "repeat = 2 only applies",
+    ),
+    ({"mode": "paced"}, "needs the frame rate of its camera", "camera_fps = 30"),
+    ({"camera_fps": 30.0}, "no other mode has a camera", "camera_fps = 30"),
+]
+
+
+@pytest.mark.parametrize(("changes", "typed", "written"), CONTRADICTIONS)
+def test_options_that_contradict_each_other_are_refused_in_the_words_of_their_place(
+    changes, typed, written
+):
+    wrong = replace(USUAL, **changes)
+    with pytest.raises(UsageError) as error:
+        plan([ENTRY], wrong)
+    assert typed in str(error.value)
+    with pytest.raises(UsageError) as error:
+        require_consistent(wrong, as_key)
+    assert written in str(error.value)
