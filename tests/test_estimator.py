@@ -139,11 +139,11 @@ def test_no_boxes_are_no_poses(small):
 
 
 def test_untrained_weights_must_be_asked_for(tmp_path):
-    with pytest.raises(UsageError, match="weights='none' if only its"):
+    with pytest.raises(UsageError, match="weights='none' if only"):
         posemark.load(SMALL)
     with pytest.raises(CheckpointError):
         posemark.load(f"{SMALL}.mine")
-    with pytest.raises(UsageError, match="stands for several entries"):
+    with pytest.raises(UsageError, match=r"'lite\*' matches \d+ entries"):
         posemark.load("lite*", weights="none")
 
 

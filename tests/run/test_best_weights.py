@@ -104,7 +104,7 @@ def test_exported_models_have_their_own_weights():
 def test_entries_without_weights_can_be_left_out(tmp_path):
     imported(tmp_path, LITE, "official")
     assert [job.entry.letter for job in trained(planned("o", "p", "q"))] == ["q"]
-    with pytest.raises(UsageError, match="--trained-only: of these entries none has trained"):
+    with pytest.raises(UsageError, match="--trained-only: none of these entries has trained"):
         trained(planned("o", "p"))
 
 
