@@ -1,8 +1,8 @@
-"""Where the golden files are, and the weights they were made with.
+"""Finds the golden files, and makes the weights that they were made with.
 
-A golden is an output of a family's official code under weights by formula. tests/golden keeps
-one of every network, some of them as samples of the output (see accept.py); further ones, of pre-
-and post-processing, are looked up beside the checkout, and their tests skip where they are missing.
+A golden is an output of a family's official code with formula weights. tests/golden has one of
+every network, some of them as samples of the output (see accept.py). Goldens of pre- and
+post-processing are read from ../shared; tests of goldens that are missing there are skipped.
 """
 
 import json
@@ -20,7 +20,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 
 def path(relative):
-    """The golden file, from the project or from ../shared; skips without either."""
+    """Return the golden file, from the project or from ../shared; skip the test without it."""
     for root in (HERE, SHARED / "golden"):
         if (root / relative).exists():
             return root / relative
@@ -40,7 +40,7 @@ def folder(model):
 
 
 def own(model):
-    """The folder of a network's golden, which must be in tests/golden: nothing skips here."""
+    """Return the folder of a network's golden, which must be in tests/golden: nothing is skipped."""
     name = folder(model)
     for file in ("keys.json", "golden.npz"):
         assert (HERE / name / file).is_file(), (
@@ -52,7 +52,7 @@ def own(model):
 
 
 def shared(relative):
-    """A file of ../shared (real images and weights); skips without it."""
+    """Return a file of ../shared (real images and weights); skip the test without it."""
     if not (SHARED / relative).exists():
         pytest.skip(f"needs ../shared/{relative}, which is not here")
     return SHARED / relative
@@ -64,10 +64,10 @@ def arrays(relative):
 
 
 def assert_output(ours, golden, name):
-    """Hold a network's output (an array) to the golden's `name`, within 1e-4 of its largest value.
+    """Compare a network's output (an array) with the golden's `name`, within 1e-4 of its maximum.
 
-    The golden may hold every nth cell of each row and column alone (`name`_stride); its mean,
-    deviation and largest absolute value, where it has them, are of all cells.
+    The golden may contain only every nth cell of each row and column (`name`_stride). Its mean,
+    deviation and largest absolute value, if it has them, are those of all cells.
     """
     expected, step = golden[name], int(golden.get(f"{name}_stride", 1))
     assert ours.shape == tuple(golden.get(f"{name}_shape", expected.shape))
@@ -82,7 +82,7 @@ def assert_output(ours, golden, name):
 
 
 def cases(golden, prefix=""):
-    """The numbers of the cases that an archive holds under names like prefix + "3/scale"."""
+    """Return the numbers of the cases in an archive, from names like prefix + "3/scale"."""
     numbers = {k[len(prefix) :].split("/")[0] for k in golden if k.startswith(prefix)}
     return sorted((n for n in numbers if n.isdecimal()), key=int)
 
@@ -104,7 +104,7 @@ def state_dict(folder):
     }
 
 
-# DEKR's buffer: where the cells of a 3x3 kernel lie, row 0 in y, row 1 in x.
+# DEKR's buffer: the positions of the cells of a 3x3 kernel, row 0 in y, row 1 in x.
 GRID_3X3 = [[-1, -1, -1, 0, 0, 0, 1, 1, 1], [-1, 0, 1, -1, 0, 1, -1, 0, 1]]
 
 
@@ -156,7 +156,7 @@ _BY_ENDING = {
     "bias": "bias",
 }
 
-# Four-dimensional weights that the goldens drew otherwise than the rest, told by full name.
+# Four-dimensional weights, by full name, that the goldens draw by another rule than the rest.
 _BY_NAME = {
     r"(final_layers?|head_heatmap\.1|offset_final_layer)\b": "conv_head",
     r".*\b(transform_matrix_conv|translation_conv)\.weight$": "conv_small",
@@ -165,7 +165,7 @@ _BY_NAME = {
 
 
 def _kind(entry, names):
-    """The kind of tensor: stated in the fourth field, else told from name and shape."""
+    """Return the kind of a tensor: the fourth field, or else a guess from name and shape."""
     if len(entry) > 3:
         return entry[3]
     name, shape = entry[0], entry[1]
