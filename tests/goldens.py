@@ -28,19 +28,19 @@ def path(relative):
 
 
 def listing(folder, pattern):
-    """The names in golden/FOLDER that match, from the project or ../shared, each once."""
+    """Return the matching names in golden/FOLDER, from the project or ../shared, each once."""
     found = {p.name for root in (HERE, SHARED / "golden") for p in (root / folder).glob(pattern)}
     return sorted(found, key=lambda name: ([int(n) for n in re.findall(r"\d+", name)], name))
 
 
 def folder(model):
-    """The folder of a model's golden: its name, as the official repositories write it."""
+    """Return the folder of a model's golden: its name as the official repositories write it."""
     name = model.replace("-", "_")
     return re.sub("^higherhrnet", "higher_hrnet", re.sub("^dark_", "darkpose_", name))
 
 
 def own(model):
-    """Return the folder of a network's golden, which must be in tests/golden: nothing is skipped."""
+    """Return the folder of a network's golden; it must be in tests/golden, nothing is skipped."""
     name = folder(model)
     for file in ("keys.json", "golden.npz"):
         assert (HERE / name / file).is_file(), (
@@ -96,7 +96,7 @@ def _description(folder):
 
 
 def state_dict(folder):
-    """The official state dict of a golden network: official names, weights by formula."""
+    """Return the official state dict of a golden network: official names, formula weights."""
     entries = keys(folder)
     names = {entry[0] for entry in entries}
     return {
@@ -118,7 +118,7 @@ def _tensor(entry, names, folder):
 
 
 def _sine_positions(height, width, channels):
-    """TransPose's frozen table (L, 1, C), in the float32 arithmetic of the official code."""
+    """Return TransPose's frozen table (L, 1, C), in the official code's float32 arithmetic."""
     half = np.arange(channels // 2)
     power = np.float32(2) * (half // 2).astype(np.float32) / np.float32(len(half))
     frequency = np.float32(10000) ** power
@@ -139,7 +139,7 @@ def network_input(golden):
 
 
 def image(seed, height, width):
-    """uint8 (H, W, 3): coarse, medium and fine random blocks, in integer arithmetic."""
+    """Return uint8 (H, W, 3): coarse, medium and fine random blocks, in integer arithmetic."""
     rng = np.random.Generator(np.random.PCG64(1000003 + int(seed)))
     total = np.zeros((height, width, 3), np.int64)
     for cell, weight in ((32, 3), (8, 3), (3, 1)):

@@ -1,4 +1,4 @@
-"""posemark.load: the poses that `run` would write, and honest errors."""
+"""posemark.load: the same poses as `run` writes, and errors that name the mistake."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ def image_of(frame):
 
 
 def saved(tmp_path, model):
-    """A checkpoint as training would have left it, so that a run keeps the network's poses."""
+    """A checkpoint that counts as trained, so that a run stores the network's poses."""
     from safetensors.torch import save_file
 
     from posemark.nn import formula
@@ -106,7 +106,7 @@ def test_bottom_up_models_need_no_boxes_and_take_none(frames, monkeypatch):
 
 
 def spec_maps(height, width):
-    """Outputs of OpenPose's network."""
+    """Return the shapes of the outputs of OpenPose's network, by name."""
     frame = Sample(1).frames()[0]
     codec = spec_of(BOTTOM_UP).codec
     (scaled,) = spec_of(BOTTOM_UP).method.sizing.inputs(frame.size_wh, (1.0,))

@@ -1,4 +1,4 @@
-"""Every network as an ONNX file gives what torch gives, at every size it takes."""
+"""Every network as an ONNX file gives the outputs of torch, at every size that it accepts."""
 
 from importlib.util import find_spec
 

@@ -24,7 +24,7 @@ LITE = "wider-naive-litehrnet-18-256x192"
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    """A checkpoint of the network that stands for a model here."""
+    """Write a checkpoint of the tiny network that replaces a model's in these tests."""
     path = tmp_path_factory.mktemp("made") / "w.pth"
     torch.save(network().state_dict(), path)
     return path
@@ -36,7 +36,7 @@ def network():
 
 @pytest.fixture
 def spec(server, file):
-    """A model with one row of weights, which the server has."""
+    """Return a model with one row of weights, whose file is on the server."""
     url = server.serve("w.pth", whole(file.read_bytes()))
     digest = weights.sha256_of(file)
     return registered(url, sha256=digest, size=file.stat().st_size)

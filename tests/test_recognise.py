@@ -1,4 +1,4 @@
-"""What a file of weights is, without anybody saying so."""
+"""Recognising the model of a file of weights from the file alone."""
 
 from dataclasses import replace
 
@@ -23,12 +23,12 @@ def cache(tmp_path, monkeypatch):
 
 
 def names(*paths, specs=SPECS, part=""):
-    """What each file is kept as, or why it is not."""
+    """Return the names that each file is imported as, or the reason why it is not."""
     return [each.names or each.why for each in weights.import_all(paths, specs, part)]
 
 
 def unpinned(names_):
-    """Of these models, the registered checkpoints that only a file name could tell apart."""
+    """Return these models' registered checkpoints that only a file name could distinguish."""
     rows = [(name, row) for name in names_ for row in spec_of(name).weights]
     return [f"{n}.{w.tag}" for n, w in rows if not w.sha256 and w.tag != weights.RESCORE]
 

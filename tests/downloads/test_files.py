@@ -1,4 +1,4 @@
-"""How a file arrives: against a real server on this machine, which fails in every way."""
+"""Downloads from a real server on this machine, which fails in every way."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ PAGE = b"<!DOCTYPE html>\n<html><body>Sign in</body></html>"
 
 
 class Heard:
-    """Remembers what was told."""
+    """Keeps everything that is reported."""
 
     def __init__(self):
         self.sentences, self.beginnings, self.count = [], [], 0
@@ -47,7 +47,7 @@ def target(tmp_path):
 
 
 def beside(target):
-    """What lies in the folder of a file but the lock."""
+    """Return the names in the folder of a file, without the lock."""
     return {path.name for path in target.parent.iterdir() if path.suffix != ".lock"}
 
 
@@ -431,7 +431,7 @@ def test_a_file_that_cannot_be_written_is_one_paragraph(server, target, monkeypa
 
 @pytest.fixture
 def behind_a_proxy(server, monkeypatch):
-    """Sets the proxy that the environment names."""
+    """Set the proxy that the environment names."""
 
     def set_up(address):
         for name in ("NO_PROXY", "no_proxy"):
@@ -496,7 +496,7 @@ def test_who_waits_is_told_why(server, target):
 
 
 def waiting_for(held, heard, target):
-    """What is said to who finds the lock taken; it is given back as soon as that is said."""
+    """Return what is reported while the lock is held; the lock is released right after that."""
     said = heard.said
 
     def release(sentence):

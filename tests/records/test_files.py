@@ -1,4 +1,4 @@
-"""Record files: what was finished can be read again, whatever happened to the run."""
+"""Record files: finished lines can be read again, whatever happened to the run."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from posemark.records.schema import (
 
 
 def header(**changes):
-    """A header without a name of the run, as all had before runs were named."""
+    """Return a header without a name of the run, as in records before runs were named."""
     fields = {
         "entry": "tiny@gt",
         "letter": "q",
@@ -278,7 +278,7 @@ STAMPED = {"run": "c0ffee00"}
 
 
 def damaged(path, change, **changes):
-    """The refusal of a record of three frames, a block and an end after a change to its lines."""
+    """Return the error of a record of three frames, a block and an end after a change to a line."""
     path.unlink(missing_ok=True)
     block = replace(BLOCK, frames=3)
     write(path, *FRAMES[:3], block, End("limit"), **changes)
@@ -351,7 +351,7 @@ def test_blocks_out_of_the_order_of_time_are_of_two_runs(path):
 
 
 def altered(text, place, value):
-    """A line with one value changed, given the keys and indices that lead to it."""
+    """Return a line with one value changed, given the keys and indices that lead to it."""
     fields = json.loads(text)
     *way, last = place
     inner = fields
@@ -393,7 +393,7 @@ SIGNED = {("image_id",), ("poses", 0, 1), ("poses", 1, 0, 4)}
 
 
 def fits(way, value):
-    """Whether a value of another kind than was there may stand there all the same."""
+    """Return whether a value of another kind than the original is valid there as well."""
     of_text = way in TEXTS and isinstance(value, str)
     return (
         of_text or (way in SIGNED and value == -5) or (way == ("sigmas", 0) and value is KeyError)
@@ -499,7 +499,7 @@ def test_the_lock_ends_with_a_killed_process(path):
 
 
 def test_a_disk_that_is_full_in_mid_record_costs_the_line_and_says_so(path):
-    """The limit on a file's size stands for the disk: the system refuses what is beyond."""
+    """A limit on the file size simulates a full disk: the system refuses to write beyond it."""
     code = (
         "import resource, sys; from pathlib import Path\n"
         "from posemark.core.errors import RunError\n"

@@ -1,4 +1,4 @@
-"""Annotations beside records: what is scored against is what was meant, or it is refused."""
+"""Annotations beside records: only the intended annotations are used for scoring."""
 
 import json
 import os
@@ -63,7 +63,7 @@ NONSENSE = [KeyError, None, "", "x", {}, [[]], 10**30, 1e300, -1e300, float("nan
         (way, value)
         for way in PLACES
         for value in NONSENSE
-        if (way, value) != (("annotations", 0), KeyError)  # one person less may be meant
+        if (way, value) != (("annotations", 0), KeyError)  # a file with one person less is valid
     ],
     ids=str,
 )

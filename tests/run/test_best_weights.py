@@ -1,4 +1,4 @@
-"""Which weights "best" stands for."""
+"""The weights that "best" chooses."""
 
 from dataclasses import replace
 

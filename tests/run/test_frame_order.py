@@ -1,4 +1,4 @@
-"""Which frame comes next."""
+"""The order of the frames of a run."""
 
 from itertools import islice
 

@@ -30,7 +30,7 @@ from runs import run_one as run
 MODEL = "naive-litehrnet-18-256x192"
 OPTIONS = Options(data="sample", threads=1, limit=3)
 IDS = [1, 2, 3]
-"""The first sample scenes: one person, nobody, three people."""
+"""The people in the first sample scenes: one, none, three."""
 
 
 def prepared(dataset=None, name=f"{MODEL}@gt", **changes):
@@ -52,7 +52,7 @@ def path(finished, tmp_path):
 
 
 def raw(path):
-    """The lines as any JSON reader sees them, without whose and which each is."""
+    """Return the lines as any JSON reader sees them, without run and line number."""
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
     return [{k: v for k, v in line.items() if k not in ("run", "line")} for line in lines]
 
@@ -164,7 +164,7 @@ def test_frames_per_second_are_frames_over_the_raw_nanoseconds(finished):
 
 
 def after(path, frames):
-    """Byte offset at which a record holds this many frames."""
+    """Return the byte offset at which a record contains this many frames."""
     size = 0
     for line in path.read_bytes().splitlines(keepends=True):
         size += len(line)
@@ -179,7 +179,7 @@ def without_blocks(path):
 
 
 def kinds(path):
-    """The kinds of a record's lines, in order, without those of perfect poses and of blocks."""
+    """Return the kinds of a record's lines, in order, without perfect poses and blocks."""
     return [line["kind"] for line in without_blocks(path) if line["kind"] != "perfect"]
 
 
@@ -293,7 +293,7 @@ def test_every_block_says_what_the_machine_did(tmp_path, small_blocks):
 def test_the_sentinel_is_outside_the_block_and_its_time_is_no_budget(
     tmp_path, small_blocks, monkeypatch
 ):
-    """By a clock that only the sentinel and the frames move."""
+    """The clock of this test is advanced only by the sentinel and the frames."""
     now = [0]
 
     class Sentinel:
@@ -322,7 +322,7 @@ def test_the_sentinel_is_outside_the_block_and_its_time_is_no_budget(
 
 @pytest.fixture
 def products(monkeypatch):
-    """For each matrix product of the sentinel, the number of threads that torch had for it."""
+    """The number of threads that torch had for each matrix product of the sentinel."""
     usual, seen = torch.get_num_threads(), []
 
     def watched(*arguments, product=torch.mm, **named):
@@ -335,7 +335,7 @@ def products(monkeypatch):
 
 
 QUICK = {"torch", "onnxruntime", "openvino"}
-"""Runtimes that a small network is in within seconds."""
+"""Runtimes that open a small network within seconds."""
 
 
 @pytest.mark.parametrize("runtime", [name for name in installed() if name in QUICK])
@@ -369,7 +369,7 @@ def test_a_sustained_run_repeats_its_frames_until_the_budget_ends_it(tmp_path):
 def test_a_paced_run_takes_what_the_camera_gives_and_counts_what_it_loses(
     tmp_path, small_blocks, monkeypatch
 ):
-    """By clocks that only the frames move: the machine may be as busy as it likes."""
+    """The clocks of this test are advanced only by frames, so a busy machine has no effect."""
 
     class Ticking(measurement.Watch):
         def stop(self):
@@ -513,7 +513,7 @@ def test_an_interrupted_ceiling_is_made_when_the_run_goes_on(tmp_path):
 
 @dataclass(frozen=True)
 class Damaged:
-    """Sample scenes of which some cannot be read (raises) and some are no image (empty)."""
+    """Return sample scenes of which some cannot be read (raises) and some are no image (empty)."""
 
     raises: tuple[int, ...] = ()
     empty: tuple[int, ...] = ()

@@ -1,4 +1,4 @@
-"""What the run loop saw, as lines: poses that are kept are numbers."""
+"""Lines of a record from measurements: only finite poses are stored."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Settings: written, found, read, and put on a job."""
+"""Settings: written, found, read, and applied to a job."""
 
 from dataclasses import replace
 
