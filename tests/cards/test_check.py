@@ -28,7 +28,7 @@ BYTES = {
 
 
 def wrong(folder, model, **changes):
-    """What is wrong, by check; the model lies beside its card."""
+    """Save a model and its card; return the findings "wrong", by check."""
     exported.save(model, folder)
     path = made_cards.card(folder, **changes)
     return {f.check: f.says for f in check(path, 1) if f.verdict == "wrong"}

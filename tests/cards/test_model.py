@@ -251,7 +251,7 @@ def test_run_and_load_refuse_what_check_refuses_in_the_same_words(joints, replac
 
 
 class Raw:
-    """Keeps what it is fed; answers with maps whose values are their channel's number."""
+    """A session that keeps its inputs, and returns maps with the number of each channel."""
 
     runtime, precision, device = "test", "fp32", "cpu"
 

@@ -130,7 +130,7 @@ def oracle_dark(grid, kernel):
 
 
 def random_maps(seed, count=3, height=64, width=48):
-    """Blobs over noise, some maps all negative, some peaks on borders, some ties."""
+    """Return maps of blobs over noise: some all negative, some peaks on borders, some ties."""
     rng = np.random.Generator(np.random.PCG64(seed))
     centres = rng.uniform(-2, [width + 1, height + 1], (count, 17, 2))
     maps = Heatmap().gaussians(

@@ -1,4 +1,4 @@
-"""Whether others used the machine."""
+"""Whether other processes used the machine."""
 
 import pytest
 from msgspec import structs
@@ -9,7 +9,7 @@ from posemark.records import files
 
 
 def record(folder, **taken):
-    """One of ten blocks in each of which others took such a share of the machine."""
+    """Return a record of ten blocks; in each, others took this share of the machine."""
     lines = [[made_records.frame(image, 20_000_000)] for image in range(10)]
     made = files.read(made_records.write(folder, made_records.header(), lines))
     cpus = made.header.environment["cpus"]

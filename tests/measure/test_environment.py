@@ -1,4 +1,4 @@
-"""What the record says about the machine."""
+"""The description of the machine in a record."""
 
 import json
 import os
@@ -81,7 +81,7 @@ def test_caches_that_are_not_told_are_none(tmp_path):
 @pytest.fixture
 def no_choice(monkeypatch):
     for name in WAITING:
-        monkeypatch.setenv(name, "1")  # so that whatever is set meanwhile is undone
+        monkeypatch.setenv(name, "1")  # so that monkeypatch restores the variable
         monkeypatch.delenv(name)
 
 
@@ -101,7 +101,7 @@ def test_how_threads_wait_is_left_to_the_user(monkeypatch, name):
 
 
 def test_the_command_sets_it_before_torch_is_loaded():
-    """libgomp itself says what it took, when it is loaded and asked to."""
+    """libgomp prints its settings when it is loaded with OMP_DISPLAY_ENV."""
     environ = {name: text for name, text in os.environ.items() if name not in WAITING}
     code = (
         "import sys; from posemark.cli import main\n"

@@ -1,4 +1,4 @@
-"""What the watch says of a block, on made-up machines and on this one."""
+"""The readings of a block, on made-up machines and on this one."""
 
 import hashlib
 import resource
@@ -34,7 +34,7 @@ def write(root, files):
 
 
 def series(monkeypatch, owner, name, *values):
-    """The function gives one value after the other, and the last for ever."""
+    """Make a function return one value after the other, and then always the last."""
     left = list(values)
 
     def give(*_, **__):

@@ -1,4 +1,4 @@
-"""Entries of a run that saw different images are compared over those that all of them have."""
+"""Entries of a run with different images are compared over the images that all of them have."""
 
 import shlex
 from dataclasses import replace
@@ -23,7 +23,7 @@ def frame(image_id, shift):
 
 
 def record(folder, entry, images, missed=(), **changes):
-    """A record of one block an image; the people of some images are found far off."""
+    """Write a record of one block per image; in some images people are found far off."""
     head = made_records.header(entry, data=DATA, **changes)
     lines = [[frame(at, 80.0 if at in missed else 0.0)] for at in images]
     return made_records.write(folder, head, lines)
@@ -34,7 +34,7 @@ def rows(folder):
 
 
 def test_each_is_scored_over_the_images_that_all_have(tmp_path):
-    """The fast entry fails where the slow one has not been."""
+    """The fast entry fails in images that the slow one did not reach."""
     record(tmp_path / "run", "slow@gt", range(12), missed=[3])
     record(tmp_path / "run", "fast@gt", range(30), missed=[3, *range(12, 30)])
     record(tmp_path / "alone", "fast@gt", range(12), missed=[3])
@@ -95,7 +95,7 @@ def test_untrained_entries_neither_have_it_nor_limit_it(tmp_path):
 
 
 def mixed():
-    """Two rows as a common time leaves them: the better one over fewer images."""
+    """Return two rows of a run with a common time: the better one has fewer images."""
     chance = (0.70, 0.72, 0.74)
     own = report_rows.measured(ap=0.72, entry="good@detected", ap_images=40, images="forty")
     other = report_rows.measured(

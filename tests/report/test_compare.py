@@ -1,4 +1,4 @@
-"""Two runs of one entry: what is paired, what is refused, and what is called a change."""
+"""Comparing two runs of an entry: pairing, refusals, and the verdict on a change."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ PEOPLE = np.random.default_rng(7).integers(1, 6, BLOCKS * FRAMES)
 
 
 def blocks(times, count=BLOCKS):
-    """Image k takes times[k] nanoseconds."""
+    """Return blocks of frames in which image k takes times[k] nanoseconds."""
     lines = [
         records.frame(at, max(1000, int(ns)), boxes=int(PEOPLE[at % len(PEOPLE)]))
         for at, ns in enumerate(times)
@@ -27,12 +27,12 @@ def blocks(times, count=BLOCKS):
 
 
 def steady(factor=1.0):
-    """A frame takes 10 ms and 20 ms a person."""
+    """Return times of frames that take 10 ms plus 20 ms per person."""
     return (10 + 20 * PEOPLE) * 1e6 * factor
 
 
 def noisy(seed, share, factor=1.0):
-    """The same, and what a block of frames shares varies as much as each frame by itself."""
+    """Return such times with noise: one factor per block and one per frame, equally large."""
     chance = np.random.default_rng(seed)
     of_block = np.tile(chance.normal(1, share, BLOCKS), FRAMES)
     return steady(factor) * of_block * chance.normal(1, share, BLOCKS * FRAMES)
@@ -40,7 +40,7 @@ def noisy(seed, share, factor=1.0):
 
 @pytest.fixture
 def pair(tmp_path):
-    """The change between two records made of blocks of frames; options by side."""
+    """Return the change between two records of blocks of frames; each side has its options."""
 
     def make(base, new, base_options=None, new_options=None, margin=compare.ALIKE):
         sides = []
@@ -63,7 +63,7 @@ def test_two_equal_runs_have_not_changed(pair):
     assert (change.frames, change.unpaired) == (BLOCKS * FRAMES, (0, 0))
 
 
-# At 1 % the smallest change that is called protects as well; at 9 % the interval has to alone.
+# At 1 % the least change that is reported protects as well; at 9 % only the interval does.
 @pytest.mark.parametrize("share", [0.01, 0.09])
 def test_at_most_one_of_twenty_pairs_of_equal_runs_is_called_changed(pair, share):
     calls = [
@@ -102,7 +102,7 @@ def test_noise_wider_than_the_margin_is_inconclusive(pair):
     assert pair(*loud, margin=0.5).call == "no change"
     some = blocks(noisy(78, 0.09)), blocks(noisy(79, 0.09))
     for change in (pair(*some), pair(*some[::-1])):
-        assert (change.time.low > 0.95) != (change.time.high < 1.05)  # beyond one end only
+        assert (change.time.low > 0.95) != (change.time.high < 1.05)  # one end is beyond
         assert change.call == "inconclusive"
 
 
@@ -248,12 +248,12 @@ def moved(share):
 @pytest.mark.parametrize(
     ("factor", "sentinel", "call"),
     [
-        (1.10, 0.10, "inconclusive"),  # all of it may be the machine
+        (1.10, 0.10, "inconclusive"),  # the machine may explain all of it
         (1.10, -0.12, "inconclusive"),
         (1.00, 0.10, "inconclusive"),  # the machine may hide it
         (1.30, 0.10, "slower"),  # the machine explains a third
         (0.70, 0.10, "faster"),
-        (1.10, 0.02, "slower"),  # no change of the machine to speak of
+        (1.10, 0.02, "slower"),  # no relevant change of the machine
     ],
 )
 def test_a_machine_in_another_state_takes_the_call_away(pair, factor, sentinel, call):
@@ -288,7 +288,7 @@ def test_both_verdicts_are_kept_and_flaws_told(pair):
 
 
 def posed(count, shift):
-    """Every image holds one person, found so many pixels off."""
+    """Return frames with one person each, found this many pixels off."""
     lines = [
         records.frame(at, 10**7, poses=records.people(records.annotation(at), shift))
         for at in range(count)
@@ -349,7 +349,7 @@ CHANGE = Change(
 
 
 def gated(*changes, gate=0.05):
-    """Who fails the gate, and of whom it cannot be said."""
+    """Return the entries that fail the gate, and those for which it is undecided."""
     comparison = Comparison(changes, (), ())
     failed, unsaid = compare.slower_by(comparison, gate), compare.undecided(comparison, gate)
     return SimpleNamespace(failed=failed, unsaid=unsaid)

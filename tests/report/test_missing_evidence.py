@@ -1,4 +1,4 @@
-"""What a row still needs: against the rules of the verdict."""
+"""The evidence that a row lacks, compared with the rules of the verdict."""
 
 import shlex
 from dataclasses import replace
@@ -85,7 +85,7 @@ def test_the_command_names_the_settings_and_enough_time():
 
 
 def lying(made, **changes):
-    """The same row, read from a folder, of data with 40 images."""
+    """Return the row as if read from a folder, with data of 40 images."""
     return replace(made, folder="my runs/first", data_images=40, **changes)
 
 
@@ -94,7 +94,7 @@ def test_the_command_goes_on_where_the_record_lies():
     assert command(slow) == (
         "posemark run small@gt --runtime torch --precision fp32 --out 'my runs/first' --resume "
         "--budget 17"
-    ), "a run that goes on has its whole budget again"
+    ), "a resumed run has its whole budget again"
     decided = lying(row("valid", 20, 9, frame_ms=2000.0))
     assert command(decided).endswith("--out 'my runs/first' --resume --budget 144")
 

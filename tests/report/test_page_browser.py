@@ -38,7 +38,7 @@ def seed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
-    """The same with a figure in every main column."""
+    """The page of these rows with a figure in every main column."""
     rows = [replace(row, share=0.22) for row in report_rows.seed_measured()]
     return written(rows, tmp_path_factory.mktemp("full"))
 
@@ -57,7 +57,7 @@ def quiet(browser):
 
 
 def column(browser, title):
-    """The cells below a heading, as they stand."""
+    """Return the cells below a heading, in the order of the page."""
     return browser.execute_script(
         """
         const header = [...document.querySelectorAll("thead th")]
@@ -70,7 +70,7 @@ def column(browser, title):
 
 
 def press(browser, title):
-    """Reach a heading by keyboard and press Enter; its aria-sort afterwards."""
+    """Focus a heading by keyboard and press Enter; return its aria-sort afterwards."""
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
@@ -80,7 +80,7 @@ def press(browser, title):
 
 
 def drawn(browser):
-    """The charts that have a picture in the document."""
+    """Return the charts that have a picture in the document."""
     found = "return [...document.querySelectorAll('.chart svg')].map((e) => e.closest('.chart').id)"
     return browser.execute_script(found)
 

@@ -1,4 +1,4 @@
-"""The answer panel: the same decision as posemark recommend, and what it shows."""
+"""The answer panel: it decides as posemark recommend does, and shows the reasons."""
 
 import random
 from dataclasses import replace
@@ -54,18 +54,18 @@ def quiet(browser):
 
 @cache
 def plain_row(make, boxes, kind):
-    """What random rows begin with, made once: its blocks and intervals take a while."""
+    """Return the row that random rows start from; cached, because its intervals take long."""
     return report_rows.judged(make(boxes=boxes, letter=None), kind)
 
 
 def draws(chance, ap):
-    """Resampled APs: none, or around the AP, more or less like those of other rows."""
+    """Return resampled APs around an AP, more or less correlated with other rows, or none."""
     spread = chance.choice([None, *[0.0, 0.002, 0.02] * 3])
     return () if spread is None else tuple(chance.gauss(ap, spread) for _ in range(20))
 
 
 def random_rows(chance):
-    """Few different values, so that ties are common; mostly such as fit or are undecided."""
+    """Return rows with few different values, so that ties are common; most fit or are undecided."""
     maker = chance.choice([report_rows.row, report_rows.measured])
     images, rows = chance.choice([9, 120]), []
     for at in range(chance.randint(0, 9)):

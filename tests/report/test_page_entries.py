@@ -1,4 +1,4 @@
-"""What the page's script is told of each row."""
+"""The data of each row for the page's script."""
 
 from dataclasses import replace
 
@@ -53,7 +53,8 @@ def test_twins_did_the_same_work_on_different_machines():
     row = report_rows.row()
     (elsewhere,) = report_rows.on_another_machine([row])
     assert entries.twin(row) == entries.twin(elsewhere)
-    assert entries.twin(row) == entries.twin(replace(elsewhere, frames=9))  # a budget leaves fewer
+    # A budget may lead to fewer frames.
+    assert entries.twin(row) == entries.twin(replace(elsewhere, frames=9))
     for other in ({"data": "sample"}, {"precision": "int8"}, {"mode": "sustained"}):
         assert entries.twin(row) != entries.twin(replace(row, **other))
 

@@ -85,7 +85,7 @@ def test_markdown_and_page_have_it_with_the_reasons_in_the_line(of):
 
 
 def test_every_published_figure_is_for_a_variant_that_an_entry_can_have():
-    """Else no run would ever be compared with it."""
+    """The words must be those that runs have: with others, no run would be compared."""
     rows = [r for spec in all_models().values() for w in spec.weights for r in w.reported]
     found = {in_brief(row.boxes, row.flip).split(",")[0] for row in rows}
     assert found == {"gt", "detected", "single", "multi"}

@@ -238,7 +238,7 @@ def test_short_names_say_what_differs_and_only_that():
         f"{row.model} torch",
     ]
     assert short([row, report_rows.row(boxes="gt")]) == [f"{row.model} detected", f"{row.model} gt"]
-    other = replace(row, model="other", precision="int8")  # all rows say it, whatever their model
+    other = replace(row, model="other", precision="int8")  # then all rows name the precision
     assert short([row, other]) == [f"{row.model} fp32", "other int8"]
     flipped = replace(row, entry=f"{row.entry}+flip")
     assert short([row, flipped]) == [row.entry, flipped.entry]

@@ -29,10 +29,12 @@ QUIET = {
 
 
 def run(blocks=30, noise=0.01, seed=0, slow=None, sentinel=None, resumed=(), **readings):
-    """A record of 3 frames a block, 0 to 5 people each, and its verdict.
+    """Return a record of 3 frames per block, with 0 to 5 people each, and its verdict.
 
-    slow, sentinel: share of the run that is over -> factor on the time of frames, of the
-    sentinel. readings: values of every block, or share -> value.
+    Args:
+        slow: maps the elapsed share of the run to a factor on the time of frames.
+        sentinel: the same for the time of the sentinel.
+        readings: values for every block, or functions of the elapsed share.
     """
     chance = np.random.default_rng(seed)
     made = []
@@ -65,7 +67,7 @@ def kind(*arguments, **changes):
 
 
 def half(before, after):
-    """before in the first half of a run, after in the second."""
+    """Return a function: `before` in the first half of a run, `after` in the second."""
     return lambda share: after if share >= 0.5 else before
 
 
@@ -79,7 +81,7 @@ def test_a_quiet_machine_is_not_accused(blocks, noise):
 
 
 def test_a_machine_with_noise_and_stumbles_is_noisy_at_worst():
-    """Every twentieth block takes twice as long: that is no drift."""
+    """Every twentieth block takes twice as long, which is not a drift."""
     kinds = []
     for seed in range(60):
         chance = np.random.default_rng(1000 + seed)
@@ -88,7 +90,7 @@ def test_a_machine_with_noise_and_stumbles_is_noisy_at_worst():
     assert kinds.count("drifting") <= 1
 
 
-def test_the_evidence_of_a_valid_speed_tells_what_was_looked_at():
+def test_the_evidence_of_a_valid_speed_names_what_was_checked():
     found = judged(run())
     assert found.kind == "valid"
     text = "\n".join(found.evidence)

@@ -1,4 +1,4 @@
-"""How alike poses of two settings are, against the plain loop."""
+"""The agreement of the poses of two settings, against a plain loop."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def moved(found, pixels):
 
 
 def plain(ours, theirs):
-    """OKS of one pose with another, by COCO's formula; areas are of the key points' boxes."""
+    """Return the OKS of two poses by COCO's formula, with the areas of their key points' boxes."""
 
     def area(points):
         return (points[:, 0].max() - points[:, 0].min()) * (points[:, 1].max() - points[:, 1].min())

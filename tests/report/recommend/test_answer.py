@@ -1,4 +1,4 @@
-"""What is recommended: every rule by an example, and all of them against a plain oracle."""
+"""Recommendations: an example for every rule, and all rules against a plain oracle."""
 
 import json
 from dataclasses import replace
@@ -14,9 +14,9 @@ from report_rows import bottom_up, row, seed, seed_measured
 
 
 def entry(name, ap=0.7, ms=100.0, slope=0.0, boxes="simulated", **changes):
-    """A row with a measured AP (0..1) that takes so many ms, and so many more a person.
+    """Return a row with a measured AP (0..1), milliseconds per frame, and more per person.
 
-    Its AP is the same whichever images are drawn: what noise does is tested elsewhere.
+    Its AP is the same in every draw; other tests are about noise.
     """
     fields = {
         "entry": name,
@@ -40,7 +40,7 @@ def entry(name, ap=0.7, ms=100.0, slope=0.0, boxes="simulated", **changes):
 
 
 def published(name, ap, **changes):
-    """A row with a published AP only."""
+    """Return a row with a published AP only."""
     known = Published(ap, "detected", True, "a paper") if ap is not None else None
     return entry(name, None, ap_published=known, **changes)
 
@@ -54,7 +54,7 @@ def shortlist(rows, **wishes):
 
 
 def why(rows, constraint, **wishes):
-    """The sentences of one constraint, by entry."""
+    """Return the sentences of one constraint, by entry."""
     excluded = recommend(rows, Wishes(**wishes)).excluded
     return {each.name: each.why for each in excluded if each.constraint == constraint}
 
@@ -255,7 +255,7 @@ def test_where_nothing_fits_each_wish_names_what_comes_nearest():
         "ap": "best: AP 75.0, the best",
         "memory": "middle: 800 MB",
     }
-    only_slow = Wishes(min_fps=60, max_ap_loss=6)  # fast breaks both, best the first alone
+    only_slow = Wishes(min_fps=60, max_ap_loss=6)  # fast violates both, best only the first
     assert recommend(THREE, only_slow).nearest["fps"] == "middle: 20.0 FPS"
 
 
@@ -335,7 +335,7 @@ WISHES = st.builds(
 
 
 def as_row(index, facts):
-    """The facts that are no fields of a row made into some; the others as they are."""
+    """Return a row: some facts are turned into fields, the others are fields already."""
     rest = dict(facts)
     sound, gt, measured, known, line = (
         rest.pop(name) for name in ("sound", "gt", "measured", "published", "line")
@@ -353,12 +353,12 @@ def as_row(index, facts):
 
 
 def most_common(values):
-    """The most frequent value, of equally frequent ones the first; None without any."""
+    """Return the most frequent value, the first if several are; None without values."""
     return max(values, key=values.count, default=None)
 
 
 def field_of(all_facts):
-    """(index, facts, AP) of the group that is judged."""
+    """Return (index, facts, AP) of the group that is judged."""
     sound = [(at, facts) for at, facts in enumerate(all_facts) if facts["sound"]]
     machine = most_common([facts["machine"] for _, facts in sound])
     group = [(at, facts) for at, facts in sound if facts["machine"] == machine]
@@ -392,7 +392,7 @@ def fits(facts, ap, fps, best, wishes):
 
 
 def oracle(all_facts, wishes):
-    """The names of the shortlist in order, and of all that fits."""
+    """Return the names of the shortlist in order, and of all entries that fit."""
     field = field_of(all_facts)
     kept = []
     for at, facts, ap in field:
