@@ -72,7 +72,7 @@ def test_strict_typing_is_where_the_page_says():
     assert PROJECT["tool"]["basedpyright"]["typeCheckingMode"] == "strict"
 
 
-def test_type_checkers_of_users_are_told_that_the_package_is_typed():
+def test_type_checkers_of_users_find_that_the_package_is_typed():
     assert "Typing :: Typed" in PROJECT["project"]["classifiers"]
     assert resources.files("posemark").joinpath("py.typed").is_file()
     assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["src/posemark"]}

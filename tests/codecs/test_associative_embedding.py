@@ -310,7 +310,7 @@ def test_everybody_is_found_within_half_a_cell_of_stride_2(image_wh, seed, scale
         assert errors.min() <= 1.0
 
 
-def test_a_crowd_with_missing_joints_is_told_apart():
+def test_people_of_a_crowd_with_missing_joints_are_distinguished():
     # With tags on a line many assignments tie. Each person's tag is constant to the last bit, so
     # a peak that lost its column finds its group again by the key.
     points = separated_people(6, (640, 480), 25)

@@ -304,7 +304,7 @@ def test_mirroring_twice_is_nothing():
             assert sign[layout.x_channel(limb), 0, 0] == -1
 
 
-def test_names_tell_what_differs():
+def test_names_state_the_differences():
     names = {
         Paf(build=b, thresholds=t).name for b in BUILDS for t in (Thresholds(), MAXIMIZE_POSITIVES)
     }

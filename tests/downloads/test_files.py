@@ -479,7 +479,7 @@ def test_two_processes_fetch_a_file_once(server, target):
     assert server.asked("thing") == [""]
 
 
-def test_who_waits_is_told_why(server, target):
+def test_a_process_that_waits_reports_why(server, target):
     url = server.serve("thing", whole(CONTENT))
     heard = Heard()
     with files.alone(target):

@@ -27,7 +27,7 @@ def test_more_than_the_limit_is_contended(tmp_path, name, factor, expected):
     assert contended(made) is expected
 
 
-def test_what_is_not_told_is_not_held_against_a_run(tmp_path):
+def test_missing_readings_do_not_count_against_a_run(tmp_path):
     made = record(tmp_path)
     for block in made.blocks:
         unknown = structs.replace(block.readings, **dict.fromkeys(MOST_TAKEN))

@@ -73,7 +73,7 @@ def test_the_last_caches_are_added_up_and_each_counts_once(tmp_path):
     assert last_level_cache(tmp_path) == 2 * 32 * 2**20
 
 
-def test_caches_that_are_not_told_are_none(tmp_path):
+def test_caches_that_are_not_reported_are_none(tmp_path):
     (tmp_path / "cpu0" / "cache" / "index0").mkdir(parents=True)
     assert last_level_cache(tmp_path) is None
 
@@ -187,7 +187,7 @@ def test_a_board_is_named_by_its_device_tree_or_firmware(tmp_path):
     assert board(tmp_path) == "Raspberry Pi 4 Model B Rev 1.4"
 
 
-def test_macs_are_told_apart_by_what_their_system_says(tmp_path, monkeypatch):
+def test_macs_are_distinguished_by_the_model_that_the_system_reports(tmp_path, monkeypatch):
     words = {"hw.model": "Mac15,3", "machdep.cpu.brand_string": "Apple M3"}
     monkeypatch.setattr(module.platform, "system", lambda: "Darwin")
     monkeypatch.setattr(module.platform, "mac_ver", lambda: ("14.5", ("", "", ""), "arm64"))

@@ -32,7 +32,7 @@ def test_the_gain_is_the_ratio_of_the_times_of_common_frames(tmp_path):
 
 
 @pytest.mark.parametrize("faster", [20, 1 / 20])
-def test_blocks_are_those_of_the_slower_whose_frames_are_few(tmp_path, faster):
+def test_blocks_are_those_of_the_slower_run_which_has_fewer_frames(tmp_path, faster):
     """The slower side's twelve frames, one per block, are all in one block of the faster side."""
     few = record(tmp_path / "few", lambda _: 500_000_000, blocks=12, frames=1)
     many = record(tmp_path / "many", lambda _: 25_000_000, blocks=12, frames=20)

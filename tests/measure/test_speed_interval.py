@@ -182,7 +182,7 @@ def test_the_same_frames_always_have_the_same_interval():
     assert pose_interval(blocks) == pose_interval([list(block) for block in blocks])
 
 
-def test_blocks_are_told_by_their_expected_and_measured_time():
+def test_blocks_are_described_by_expected_and_measured_time():
     blocks = [[(0, 10), (4, 50)], [], [(2, 30)], [(1, 30), (3, 40)]]
     expected, measured = block_times(blocks)
     assert measured.tolist() == [60, 30, 70]

@@ -117,7 +117,7 @@ def test_a_record_killed_before_any_frame_has_no_block(path):
     assert files.read(path).blocks == []
 
 
-def test_what_a_platform_does_not_tell_is_left_out_and_comes_back_as_none(path):
+def test_what_a_platform_does_not_report_is_left_out_and_comes_back_as_none(path):
     silent = BlockLine(1, 5, 6, 7)
     line = write(path, FRAMES[0], silent).splitlines()[-1]
     assert list(json.loads(line)) == ["kind", "frames", "began_ns", "wall_ns", "sentinel_ns"]
@@ -289,7 +289,7 @@ def damaged(path, change, **changes):
     return str(refusal.value)
 
 
-def test_every_line_of_a_run_says_whose_and_which_it_is_and_the_fields_are_unchanged(path):
+def test_every_line_of_a_run_has_the_run_and_its_number_and_the_fields_are_unchanged(path):
     write(path, *FRAMES, End("limit"), **STAMPED)
     told = [json.loads(line) for line in path.read_bytes().splitlines()]
     assert [(line["run"], line["line"]) for line in told] == [

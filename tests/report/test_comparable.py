@@ -163,7 +163,7 @@ def test_nothing_has_no_group():
     assert comparable.reasons([]) == []
 
 
-def test_warnings_tell_reasons_flips_doubts_and_flaws_in_this_order(rows):
+def test_warnings_are_reasons_flips_doubts_and_flaws_in_this_order(rows):
     rows[0] = replace(rows[0], machine="another", flip=True, complete=False)
     rows[1] = report_rows.judged(rows[1], "contended")
     machines, flips, contended, broken = common_settings.warnings(rows)

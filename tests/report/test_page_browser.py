@@ -97,7 +97,7 @@ def test_the_page_draws_all_charts_and_loads_nothing(browser, mixed):
     assert [u for u in browser.execute_script(loaded) if not u.startswith("data:")] == []
 
 
-def test_a_mark_tells_its_settings(browser, tmp_path):
+def test_a_mark_shows_its_settings(browser, tmp_path):
     from selenium.webdriver.common.action_chains import ActionChains
 
     opened(browser, written([report_rows.row()], tmp_path))
@@ -357,7 +357,7 @@ def test_a_line_of_cost_stands_out_under_the_mouse(browser, seed):
     assert sorted(set(browser.execute_script(widths))) == [1.8, 4]
 
 
-def test_a_line_of_cost_tells_its_entry(browser, seed):
+def test_a_line_of_cost_names_its_entry(browser, seed):
     opened(browser, seed)
     tooltip = "return document.querySelector('#cost .hovered_marks path').__data__.tooltip"
     told = browser.execute_script(tooltip)

@@ -161,7 +161,7 @@ def wish(browser, **wishes):
     settled(browser)
 
 
-def test_the_panel_tells_the_shortlist_what_is_excluded_and_what_a_wish_costs(browser, page):
+def test_the_panel_shows_the_shortlist_what_is_excluded_and_what_a_wish_costs(browser, page):
     opened(browser, page)
     wish(browser, min_fps=0.5, max_loss=20)
     answer = decision.recommend(report_rows.seed_measured(), Wishes(min_fps=0.5, max_ap_loss=20.0))

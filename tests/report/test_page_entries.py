@@ -67,7 +67,7 @@ def test_filters_offer_what_occurs_with_its_number():
     assert list(licence.values(rows)) == ["unknown", "non-commercial"]
 
 
-def test_a_card_tells_what_is_known_and_leaves_out_the_rest():
+def test_a_card_shows_what_is_known_and_leaves_out_the_rest():
     row = report_rows.scored(report_rows.top_down(0, "detected"), 0.733)
     card = dict(facts.facts(row))
     assert card["AP"].startswith("73.3 (70.5 to 76.0, 95% over images)")
@@ -77,7 +77,7 @@ def test_a_card_tells_what_is_known_and_leaves_out_the_rest():
     assert not {"AP", "published AP", "peak memory", "energy per frame", "remarks"} & set(bare)
 
 
-def test_a_card_of_a_paced_run_tells_what_the_camera_lost():
+def test_a_card_of_a_paced_run_shows_the_dropped_frames():
     card = dict(facts.facts(report_rows.paced(report_rows.row(), 30.0)))
     fastest, _, real = card["camera FPS"].partition(" at most; from a camera of 30 FPS, ")
     assert float(fastest) < 30

@@ -204,7 +204,7 @@ def test_time_goes_on_where_the_machine_was_started_anew(tmp_path):
 
 
 @pytest.mark.parametrize(("own", "peak"), [(True, 700), (False, None)])
-def test_peak_memory_is_told_only_of_a_process_of_its_own(tmp_path, own, peak):
+def test_peak_memory_is_reported_only_for_a_process_of_its_own(tmp_path, own, peak):
     lines = [frame(1, 1, 100), block(peak_rss=500), frame(2, 1, 100), block(1, peak_rss=700)]
     assert row(tmp_path, [*lines, frame(3, 1, 100), block(2)], own_process=own).peak_memory == peak
 
@@ -277,7 +277,7 @@ def test_the_published_figure_is_held_against_the_images_of_the_run(tmp_path):
 # --- what was measured --------------------------------------------------------------------------
 
 
-def test_images_are_told_by_a_hash_of_those_scored_in_any_order(tmp_path):
+def test_images_are_identified_by_a_hash_of_those_scored_in_any_order(tmp_path):
     def images(name, *lines):
         return row(tmp_path, lines, entry=f"{name}@gt").images
 
@@ -415,7 +415,7 @@ def test_without_trained_weights_there_is_nothing_to_score_and_nothing_to_say(tm
     assert (made.ap, made.unscored) == (None, "")
 
 
-def test_machines_of_one_processor_are_told_apart(tmp_path):
+def test_machines_with_the_same_processor_are_distinguished(tmp_path):
     names = iter("abcdefgh")
 
     def machine(**facts):

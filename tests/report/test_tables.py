@@ -89,7 +89,7 @@ def test_csv_is_unrounded_and_has_the_same_columns_for_every_row():
     assert (full["scales"], full["letter"]) == ("1.0", "b")
 
 
-def test_csv_tells_what_the_run_was_worth():
+def test_csv_has_the_verdict_of_the_run():
     row = report_rows.measured(camera_fps=30.0, mode="paced", dropped_share=0.25)
     (told,) = csv.DictReader(io.StringIO(tables.csv([row])))
     assert told["verdict.kind"] == "valid"
@@ -134,7 +134,7 @@ def test_the_terminal_table_has_the_cost_of_people_in_one_column():
     assert "-1.50 - 120" in printed([falling])
 
 
-def test_the_terminal_table_tells_how_far_each_speed_can_be_relied_on():
+def test_the_terminal_table_shows_the_reliability_of_each_speed():
     lines = {line[:2]: line for line in printed(report_rows.seed()).splitlines()}
     assert " 0.34 ±2% valid " in lines["a "]
     assert " 0.71 ±8% noisy " in lines["d "]

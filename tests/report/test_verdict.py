@@ -111,7 +111,7 @@ def test_a_platform_may_be_silent_about_anything(name):
     assert found.kind == "valid"
 
 
-def test_what_a_platform_does_not_tell_is_said():
+def test_missing_readings_of_a_platform_are_named():
     found = judged(run(**dict.fromkeys(QUIET)))
     assert found.kind == "valid"
     assert found.evidence[-1] == (
@@ -326,7 +326,7 @@ FAULTS = {
 }
 
 
-def test_the_gravest_fault_decides_and_the_others_are_told_after_it():
+def test_the_gravest_fault_decides_and_the_others_follow_it():
     left = dict(FAULTS)
     for expected in FAULTS:
         found = judged(run(**{k: v for change in left.values() for k, v in change.items()}))
@@ -343,7 +343,7 @@ def test_every_verdict_has_its_words():
     assert set(VERDICTS) == {*FAULTS, "valid"}
 
 
-def test_pages_read_from_disk_are_told_as_memory_pressure():
+def test_pages_read_from_disk_are_reported_as_memory_pressure():
     found = judged(run(major_faults=12))
     assert found.kind == "valid"
     assert "memory pressure: 4.00 pages read from disk per frame" in found.evidence

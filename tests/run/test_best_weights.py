@@ -89,7 +89,7 @@ def test_a_run_that_goes_on_keeps_the_weights_it_was_begun_with(key, tmp_path):
     assert chosen("r") == ["official"]
 
 
-def test_a_record_whose_weights_are_gone_binds_nobody(tmp_path):
+def test_a_record_whose_weights_were_deleted_has_no_effect(tmp_path):
     (tmp_path / f"{LITE}.mine@gt.jsonl").write_text("")
     assert chosen("r", out=tmp_path) == ["none"]
 

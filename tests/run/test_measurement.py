@@ -131,7 +131,7 @@ def test_the_annotations_lie_beside_the_record_with_all_their_images(finished):
     )
 
 
-def test_progress_is_told_after_every_frame(finished):
+def test_progress_is_reported_after_every_frame(finished):
     path, steps = finished
     assert [(s.done, s.share) for s in steps] == [(1, 1 / 3), (2, 2 / 3), (3, 1)]
     assert [s.line for s in steps] == files.read(path).frames

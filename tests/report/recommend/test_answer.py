@@ -232,14 +232,14 @@ def test_only_the_largest_group_of_comparable_rows_is_judged():
     assert list(why(rows, "fps", min_fps=1000)) == ["fast", "middle"]
 
 
-def test_a_row_is_told_under_every_constraint_that_it_breaks():
+def test_a_row_is_listed_under_every_constraint_that_it_violates():
     rows = [entry("bad", 0.5, 1000, licence="GPL-3.0", peak_memory=10**10), MIDDLE]
     wishes = Wishes(min_fps=5, max_ap_loss=1, commercial=True, max_memory=10**9)
     broken = [each.constraint for each in recommend(rows, wishes).excluded if each.name == "bad"]
     assert broken == ["fps", "ap", "licence", "memory"]
 
 
-def test_every_wish_tells_what_the_shortlist_would_gain_without_it():
+def test_every_wish_shows_what_the_shortlist_would_gain_without_it():
     answer = recommend(THREE, Wishes(min_fps=10, max_ap_loss=6))
     assert names(answer.shortlist) == ["middle"]
     assert answer.gains == {"fps": ("best",), "ap": ("fast",)}
@@ -273,13 +273,13 @@ def test_nothing_comparable_is_said_and_no_error():
     assert answer.notes[0].startswith("No result here can be compared with another")
 
 
-def test_without_people_the_crowd_of_the_frames_is_told():
+def test_without_people_the_number_of_people_in_the_frames_is_stated():
     rows = [replace(MIDDLE, persons=1000, frames=500), replace(FAST, persons=2000, frames=500)]
     note = "FPS is with the people of these frames, 2.00\N{EN DASH}4.00 on average; see --people."
     assert [note in recommend(rows, Wishes(people=n)).notes for n in (None, 2)] == [True, False]
 
 
-def test_namesakes_are_told_apart():
+def test_entries_of_equal_name_are_distinguished():
     rows = [replace(MIDDLE, runtime="torch"), replace(MIDDLE, runtime="onnxruntime", fps_pose=40)]
     answer = recommend(rows, Wishes())
     assert names(answer.shortlist) == ["middle, onnxruntime"]
