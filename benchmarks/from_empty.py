@@ -72,7 +72,7 @@ def main() -> None:
         table = out / "table.json"
         walk.command("report", out, "-o", out / "report.html", "-o", out / "chart.svg", "-o", table)
         rows = json.loads(table.read_text())
-    walk.tell()
+    walk.print_times()
     sys.exit(_judged(rows))
 
 
@@ -108,7 +108,7 @@ class Walk:
         yield
         self._seconds[name] = time.perf_counter() - start
 
-    def tell(self) -> None:
+    def print_times(self) -> None:
         """Print the seconds of every step."""
         print()
         for name, seconds in self._seconds.items():

@@ -203,7 +203,7 @@ def test_the_command_prints_each_finding_when_it_has_it(monkeypatch, tmp_path):
     assert stopped.exit_code
 
 
-def test_the_command_prints_a_line_a_check_and_its_status_tells(tmp_path, monkeypatch):
+def test_the_command_prints_one_line_per_check_and_exits_by_the_result(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
     exported.save(exported.graph(), tmp_path)
     right = CliRunner().invoke(cli.app, ["check", str(made_cards.card(tmp_path))])

@@ -168,22 +168,22 @@ def test_a_quota_counts_as_so_many_cores(monkeypatch, quota, cores):
     assert usable_cores() == cores
 
 
-def told(root, place, text):
+def write_file(root, place, text):
     (root / place).parent.mkdir(parents=True, exist_ok=True)
     (root / place).write_text(text)
 
 
 def test_a_board_is_named_by_its_device_tree_or_firmware(tmp_path):
     assert board(tmp_path) is None
-    told(tmp_path, "sys/class/dmi/id/sys_vendor", "Dell Inc.\n")
-    told(tmp_path, "sys/class/dmi/id/product_name", "To Be Filled By O.E.M.\n")
-    told(tmp_path, "sys/class/dmi/id/board_name", "0X8DXD\n")
+    write_file(tmp_path, "sys/class/dmi/id/sys_vendor", "Dell Inc.\n")
+    write_file(tmp_path, "sys/class/dmi/id/product_name", "To Be Filled By O.E.M.\n")
+    write_file(tmp_path, "sys/class/dmi/id/board_name", "0X8DXD\n")
     assert board(tmp_path) == "Dell Inc. 0X8DXD"
-    told(tmp_path, "sys/class/dmi/id/product_name", "XPS 13 9310\n")
+    write_file(tmp_path, "sys/class/dmi/id/product_name", "XPS 13 9310\n")
     assert board(tmp_path) == "Dell Inc. XPS 13 9310"
-    told(tmp_path, "sys/class/dmi/id/product_name", "dell inc. XPS\n")
+    write_file(tmp_path, "sys/class/dmi/id/product_name", "dell inc. XPS\n")
     assert board(tmp_path) == "dell inc. XPS", "the maker is not said twice"
-    told(tmp_path, "proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\x00")
+    write_file(tmp_path, "proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\x00")
     assert board(tmp_path) == "Raspberry Pi 4 Model B Rev 1.4"
 
 
@@ -209,7 +209,7 @@ def test_a_gpu_is_named_where_its_driver_says_it_and_is_no_error_elsewhere(
     tmp_path, monkeypatch, script, found
 ):
     if script:
-        told(tmp_path, "nvidia-smi", f"#!/bin/sh\n{script}\n")
+        write_file(tmp_path, "nvidia-smi", f"#!/bin/sh\n{script}\n")
         (tmp_path / "nvidia-smi").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     module.gpus.cache_clear()

@@ -291,8 +291,8 @@ def damaged(path, change, **changes):
 
 def test_every_line_of_a_run_has_the_run_and_its_number_and_the_fields_are_unchanged(path):
     write(path, *FRAMES, End("limit"), **STAMPED)
-    told = [json.loads(line) for line in path.read_bytes().splitlines()]
-    assert [(line["run"], line["line"]) for line in told] == [
+    raw_lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert [(line["run"], line["line"]) for line in raw_lines] == [
         ("c0ffee00", at) for at in range(1, 7)
     ]
     assert files.read(path).frames == FRAMES

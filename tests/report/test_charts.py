@@ -273,7 +273,7 @@ def test_the_picture_shows_the_largest_group_and_names_the_others_with_the_reaso
     rows = report_rows.mixed()
     others = report_rows.on_another_machine(rows[:4])
     assert drawn(charts.picture_spec([*others, *rows])) == drawn(charts.picture_spec(rows))
-    told = " ".join(texts(charts.picture_spec([*others, *rows])))
-    assert "Speeds of several machines are not compared." in told
-    assert "Apple M4, 10 cores" in told
+    said = " ".join(texts(charts.picture_spec([*others, *rows])))
+    assert "Speeds of several machines are not compared." in said
+    assert "Apple M4, 10 cores" in said
     assert "several machines" not in " ".join(texts(charts.picture_spec(rows)))

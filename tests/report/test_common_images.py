@@ -68,9 +68,9 @@ def test_an_entry_of_too_few_images_does_not_limit_the_others(tmp_path):
     assert found["few@gt"].ap_common is None
     assert found["some@gt"].compared.images == found["many@gt"].compared.images == 12
     assert comparable.other_images([*found.values()]) == [found["few@gt"]]
-    told = " ".join(comparable.reasons([*found.values()]))
-    assert "9 images of coco" in told
-    assert "few@gt" in told
+    hint = " ".join(comparable.reasons([*found.values()]))
+    assert "9 images of coco" in hint
+    assert "few@gt" in hint
 
 
 def test_records_of_two_runs_do_not_limit_each_other(tmp_path):
@@ -133,10 +133,10 @@ def test_tables_give_both_and_say_what_is_compared():
 
 
 def test_the_command_goes_on_with_the_entry_that_has_the_fewest_images():
-    (told,) = (
+    (hint,) = (
         line for line in common_settings.warnings(mixed()) if line.startswith("AP is compared")
     )
-    assert "40 images that all entries of the run have (they have 40 to 90)" in told
-    words = shlex.split(told.partition("more: ")[2])
+    assert "40 images that all entries of the run have (they have 40 to 90)" in hint
+    words = shlex.split(hint.partition("more: ")[2])
     assert words[:3] == ["posemark", "run", "good@detected"]
     assert words[-5:] == ["--out", "runs/a b", "--resume", "--limit", "90"]

@@ -191,7 +191,7 @@ def test_no_image_in_both_is_incomparable(pair):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "words"),
     [
         ({"environment": records.ENVIRONMENT | {"cpu": "Intel N100"}}, "several machines"),
         ({"environment": records.ENVIRONMENT | {"cores": 4}}, "several machines"),
@@ -203,10 +203,10 @@ def test_no_image_in_both_is_incomparable(pair):
     ],
     ids=["cpu", "cores", "threads", "data", "boxes", "min_score", "mode"],
 )
-def test_other_work_or_another_machine_is_refused(pair, options, told):
+def test_other_work_or_another_machine_is_refused(pair, options, words):
     change = pair(blocks(steady()), blocks(steady(2)), new_options=options)
     assert change.call == "incomparable"
-    assert told in change.why[0]
+    assert words in change.why[0]
     assert "base" in change.why[0]
     assert (change.time, change.ratio, change.fps) == (None, None, None)
 
@@ -260,8 +260,8 @@ def test_a_machine_in_another_state_takes_the_call_away(pair, factor, sentinel, 
     change = pair(blocks(steady()), blocks(steady(factor)), new_options=moved(sentinel))
     assert change.sentinel == pytest.approx(1 + sentinel)
     assert change.call == call
-    told = {"inconclusive": "changed by {}: the machine was not in the same state"}
-    words = told.get(call, "changed by {}, which is less").format(compare.signed(1 + sentinel))
+    wordings = {"inconclusive": "changed by {}: the machine was not in the same state"}
+    words = wordings.get(call, "changed by {}, which is less").format(compare.signed(1 + sentinel))
     assert words in change.why[0] if abs(sentinel) > 0.03 else change.why == ()
 
 
@@ -280,7 +280,7 @@ def test_the_sentinel_is_compared_by_its_median(pair):
     assert (change.sentinel, change.call) == (1.0, "slower")
 
 
-def test_both_verdicts_are_kept_and_flaws_told(pair):
+def test_both_verdicts_are_kept_and_flaws_are_reported(pair):
     stumbled = [2 * records.SENTINEL_NS if at % 4 == 0 else records.SENTINEL_NS for at in range(40)]
     change = pair(blocks(steady()), blocks(steady(1.1)), new_options={"sentinel_ns": stumbled})
     assert [each.kind for each in change.verdicts] == ["valid", "contended"]
@@ -312,7 +312,7 @@ def test_without_real_weights_there_is_no_ap(pair):
     assert (change.ap, change.ap_difference) == ((None, None), None)
 
 
-def test_entries_are_paired_by_name_and_the_others_told(tmp_path):
+def test_entries_are_paired_by_name_and_the_others_are_listed(tmp_path):
     lines = blocks(steady())
 
     def side(name, entries):

@@ -108,9 +108,9 @@ def test_what_counts_for_nothing_is_measured_anew_beside_it():
 def test_where_all_images_are_measured_it_goes_through_them_again_beside_it():
     made = lying(row("noisy", 40, 5, width=0.10, frame_ms=100.0))
     assert need(made).seconds == 7.5
-    told = command(made)
-    assert " --repeat 4 --budget 14 --out 'my runs/first-again'" in told
-    assert "--resume" not in told
+    command_line = command(made)
+    assert " --repeat 4 --budget 14 --out 'my runs/first-again'" in command_line
+    assert "--resume" not in command_line
     assert "--resume" in command(lying(row("noisy", 39, 5, width=0.10, frame_ms=100.0)))
     assert "--resume" in command(replace(made, mode="sustained"))
 

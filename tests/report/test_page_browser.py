@@ -302,9 +302,9 @@ def test_the_name_of_an_entry_stays_in_sight_where_the_table_scrolls_on_a_phone(
 def test_names_of_figures_that_nobody_can_guess_are_explained(browser, full):
     opened(browser, full)
     titles = "return [...document.querySelectorAll('dt[title], thead button[title]')]"
-    told = browser.execute_script(f"{titles}.map((e) => [e.textContent, e.title])")
+    shown = browser.execute_script(f"{titles}.map((e) => [e.textContent, e.title])")
     for name in ("of peak", "camera FPS"):
-        assert [name, terms.TERMS[name]] in told
+        assert [name, terms.TERMS[name]] in shown
         assert f"{name}: {terms.TERMS[name]}" in text(browser, "#figures-terms")
         assert f"{name}: {terms.TERMS[name]}" in text(browser, "#cards-terms")
 
@@ -360,7 +360,7 @@ def test_a_line_of_cost_stands_out_under_the_mouse(browser, seed):
 def test_a_line_of_cost_names_its_entry(browser, seed):
     opened(browser, seed)
     tooltip = "return document.querySelector('#cost .hovered_marks path').__data__.tooltip"
-    told = browser.execute_script(tooltip)
-    assert told["name"] == "a hrnet-w32-256x192@detected"
-    assert told["takes"] == "0.30 ms + 143 ms per person"
-    assert told["seen"] == "up to 41 people in a frame of the run"
+    shown = browser.execute_script(tooltip)
+    assert shown["name"] == "a hrnet-w32-256x192@detected"
+    assert shown["takes"] == "0.30 ms + 143 ms per person"
+    assert shown["seen"] == "up to 41 people in a frame of the run"

@@ -15,11 +15,11 @@ from posemark.report.recommend.reasons import DOUBTED, NOTHING_DECIDED, ON_TRUTH
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 DECIDE = """
 const name = (each) => each.row.entry;
-const mapped = (found, tell) =>
-  Object.fromEntries(Object.entries(found).map(([rule, each]) => [rule, tell(each)]));
+const mapped = (found, map) =>
+  Object.fromEntries(Object.entries(found).map(([rule, each]) => [rule, map(each)]));
 return arguments[0].map(({ rows, wanted }) => {
   const found = recommend(rows, wanted);
-  const broken = (each) => Object.entries(each.broken).map((told) => [name(each), ...told]);
+  const broken = (each) => Object.entries(each.broken).map((reason) => [name(each), ...reason]);
   return {
     fitting: found.fitting.map(({ each, by }) =>
       [name(each), each.fps, by ? name(by) : "", reasons({ each, by }, wanted)]),

@@ -42,9 +42,9 @@ WANDERING = entry("wandering@gt", (0.72, 0.73, 0.73, 0.71, 0.71))  # 1 to 5 poin
 def answers(rows, **wishes):
     """Return fits, undecided or out, by entry."""
     answer = recommend(rows, Wishes(**wishes))
-    told = {each.name: "out" for each in answer.excluded}
-    told |= {each.name: "undecided" for each in answer.undecided}
-    return told | {each.name: "fits" for each in answer.fitting}
+    verdicts = {each.name: "out" for each in answer.excluded}
+    verdicts |= {each.name: "undecided" for each in answer.undecided}
+    return verdicts | {each.name: "fits" for each in answer.fitting}
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def noisy(name, low, high, **changes):
 
 
 @pytest.mark.parametrize(
-    ("wish", "told"), [(7.9, "fits"), (8.1, "undecided"), (12, "undecided"), (12.1, "out")]
+    ("wish", "expected"), [(7.9, "fits"), (8.1, "undecided"), (12, "undecided"), (12.1, "out")]
 )
-def test_a_noisy_speed_is_decided_where_its_whole_interval_is_on_one_side(wish, told):
-    assert answers([noisy("a", 8.0, 12.0)], min_fps=wish) == {"a": told}
+def test_a_noisy_speed_is_decided_where_its_whole_interval_is_on_one_side(wish, expected):
+    assert answers([noisy("a", 8.0, 12.0)], min_fps=wish) == {"a": expected}
 
 
 def test_a_noisy_speed_says_so_where_it_fits():

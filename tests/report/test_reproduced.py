@@ -41,9 +41,9 @@ def printed(rows, width=80):
 def test_every_row_with_an_ap_of_its_own_has_a_line():
     found = {each.entry[0]: each for each in reproduced.comparisons(ROWS)}
     assert list(found) == ["a", "c", "e", "i", "d"]
-    told = {letter: (c.published, c.got, c.difference, c.verdict) for letter, c in found.items()}
+    shown = {letter: (c.published, c.got, c.difference, c.verdict) for letter, c in found.items()}
     dash = "\N{EN DASH}"
-    assert told == {
+    assert shown == {
         "a": ("74.4", "74.3", "-0.1", WITHIN),
         "c": ("76.3", "75.2", "-1.1", DIFFERS),
         "e": ("75.1", "74.4", dash, NOT_COMPARABLE),

@@ -91,18 +91,18 @@ def test_csv_is_unrounded_and_has_the_same_columns_for_every_row():
 
 def test_csv_has_the_verdict_of_the_run():
     row = report_rows.measured(camera_fps=30.0, mode="paced", dropped_share=0.25)
-    (told,) = csv.DictReader(io.StringIO(tables.csv([row])))
-    assert told["verdict.kind"] == "valid"
-    assert told["verdict.evidence"] == "; ".join(row.verdict.evidence)
-    assert float(told["fps_interval.low"]) == row.fps_interval[0]
-    assert float(told["fps_interval.high"]) == row.fps_interval[1]
-    assert float(told["ap_interval.low"]) == row.ap_interval[0]
-    assert float(told["latency_ms.p99"]) == row.latency_ms["p99"]
-    assert float(told["energy_mj.package"]) == row.energy_mj["package"]
-    assert float(told["keypoint_accuracy.nose"]) == row.keypoint_accuracy["nose"]
-    assert told["fingerprint.weights"] == row.fingerprint["weights"]
-    assert (told["mode"], told["paced_fps"], told["dropped_share"]) == ("paced", "30.0", "0.25")
-    assert not [name for name in told if name.startswith(("histogram", "timeline"))]
+    (cells,) = csv.DictReader(io.StringIO(tables.csv([row])))
+    assert cells["verdict.kind"] == "valid"
+    assert cells["verdict.evidence"] == "; ".join(row.verdict.evidence)
+    assert float(cells["fps_interval.low"]) == row.fps_interval[0]
+    assert float(cells["fps_interval.high"]) == row.fps_interval[1]
+    assert float(cells["ap_interval.low"]) == row.ap_interval[0]
+    assert float(cells["latency_ms.p99"]) == row.latency_ms["p99"]
+    assert float(cells["energy_mj.package"]) == row.energy_mj["package"]
+    assert float(cells["keypoint_accuracy.nose"]) == row.keypoint_accuracy["nose"]
+    assert cells["fingerprint.weights"] == row.fingerprint["weights"]
+    assert (cells["mode"], cells["paced_fps"], cells["dropped_share"]) == ("paced", "30.0", "0.25")
+    assert not [name for name in cells if name.startswith(("histogram", "timeline"))]
 
 
 def test_csv_of_rows_without_intervals_or_counters_is_as_wide():

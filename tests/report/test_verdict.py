@@ -42,9 +42,9 @@ def run(blocks=30, noise=0.01, seed=0, slow=None, sentinel=None, resumed=(), **r
         share = at / blocks
         factor = (slow(share) if slow else 1) * (1 + chance.normal(0, noise))
         frames = [frame(int(people), factor) for people in chance.integers(0, 6, 3)]
-        told = {k: v(share) if callable(v) else v for k, v in (QUIET | readings).items()}
+        values = {k: v(share) if callable(v) else v for k, v in (QUIET | readings).items()}
         fixed = round(9e6 * (sentinel(share) if sentinel else 1) * (1 + chance.normal(0, 0.01)))
-        made.append(Block(frames, BlockLine(3, at * 10**9, WALL_NS, fixed, **told)))
+        made.append(Block(frames, BlockLine(3, at * 10**9, WALL_NS, fixed, **values)))
     return record(made, resumed=list(resumed))
 
 
@@ -267,9 +267,9 @@ def test_few_blocks_are_noisy_however_alike(blocks):
 def test_the_sentinel_has_no_quantile_of_few_blocks_and_never_one_below_its_median(blocks, seed):
     chance = np.random.default_rng(seed)
     found = judged(run(blocks, sentinel=lambda _: chance.uniform(0.5, 2)))
-    told = [text for text in found.evidence if "p90" in text]
-    assert len(told) == (blocks >= FEWEST_BLOCKS)
-    assert not any("-" in text for text in told)
+    lines = [text for text in found.evidence if "p90" in text]
+    assert len(lines) == (blocks >= FEWEST_BLOCKS)
+    assert not any("-" in text for text in lines)
     assert sum("are needed" in text for text in found.evidence) == (blocks < FEWEST_BLOCKS)
 
 

@@ -120,8 +120,8 @@ def test_speed_is_judged_at_the_people_of_the_app():
 
 
 def test_speed_beyond_the_people_of_the_run_is_marked():
-    told = why([entry("a", 0.7, 10, slope=1)], "fps", people=30, min_fps=100)["a"]
-    assert told.startswith("25.0 FPS with 30 people (extrapolated: at most 9 in a frame")
+    reasons = why([entry("a", 0.7, 10, slope=1)], "fps", people=30, min_fps=100)["a"]
+    assert reasons.startswith("25.0 FPS with 30 people (extrapolated: at most 9 in a frame")
     fitting = recommend([entry("a", 0.7, 10, slope=1)], Wishes(people=30)).shortlist[0]
     assert "extrapolated" in fitting.reasons[1]
     within = recommend([entry("a", 0.7, 10, slope=1)], Wishes(people=9)).shortlist[0]
@@ -196,9 +196,9 @@ def test_commercial_excludes_all_that_is_not_permissive_with_its_reason():
         entry("formula", 0.65, 10, weights="none"),
     ]
     assert shortlist(rows, commercial=True) == ["middle", "formula"]
-    told = why(rows, "licence", commercial=True)
-    assert list(told) == ["copyleft", "closed", "unknown"]
-    assert "obligations" in told["copyleft"]
+    reasons = why(rows, "licence", commercial=True)
+    assert list(reasons) == ["copyleft", "closed", "unknown"]
+    assert "obligations" in reasons["copyleft"]
     formula = recommend(rows, Wishes(commercial=True)).shortlist[1]
     assert "weights to be chosen: check their licence" in formula.reasons[2]
 
@@ -226,9 +226,9 @@ def test_only_the_largest_group_of_comparable_rows_is_judged():
     bad = entry("bad", 0.9, verdict=Verdict("incomparable", ("resumed on 4 cores",)))
     rows = [replace(BEST, machine="Jetson Orin, 6 cores"), bad, FAST, MIDDLE]
     assert shortlist(rows, max_ap_loss=0) == ["middle"]
-    told = why(rows, "comparable", min_fps=1000)
-    assert told["best"].startswith("measured under other conditions: Jetson Orin, 6 cores")
-    assert told["bad"] == "incomparable: resumed on 4 cores"
+    reasons = why(rows, "comparable", min_fps=1000)
+    assert reasons["best"].startswith("measured under other conditions: Jetson Orin, 6 cores")
+    assert reasons["bad"] == "incomparable: resumed on 4 cores"
     assert list(why(rows, "fps", min_fps=1000)) == ["fast", "middle"]
 
 
