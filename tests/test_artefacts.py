@@ -109,7 +109,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_a_damaged_artefact_is_made_anew_and_that_is_said(tmp_path, kind, caplog):
+def test_a_damaged_artefact_is_replaced_with_a_warning(tmp_path, kind, caplog):
     store, (damage, said) = Store(tmp_path), DAMAGE[kind]
     folder = store.get("net", {}, two_files)
     damage(folder)

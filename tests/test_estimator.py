@@ -128,7 +128,7 @@ def spec_maps(height, width):
         (np.zeros((9, 9, 3), np.uint8), [[0, 0, np.nan, 5]], "box 0"),
     ],
 )
-def test_what_cannot_be_is_said(small, image, boxes, words):
+def test_impossible_arguments_are_explained(small, image, boxes, words):
     with pytest.raises(UsageError) as error:
         small(image, boxes)
     assert words in str(error.value)

@@ -63,7 +63,7 @@ def test_a_checkpoint_is_fetched_imported_and_nothing_else_is_left(spec, file, s
     assert server.asked("w.pth") == [""]
 
 
-def test_a_cached_file_that_changed_is_fetched_anew(spec, server):
+def test_a_cached_file_that_changed_is_downloaded_again(spec, server):
     stored = weights.fetch(spec, "mirror")
     stored.path.write_bytes(b"changed")
     assert weights.fetch(spec, "mirror") == stored

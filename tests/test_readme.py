@@ -97,7 +97,7 @@ def test_the_picture_of_people_is_small(pictures):
     assert height < width
 
 
-def test_the_codec_stands_where_the_readme_says():
+def test_the_codec_is_in_the_file_that_the_readme_names():
     ((ending, where, not_there),) = re.findall(
         r"Their codec then ends in `(.*?)`: (.*?)\.\s(.*?)\.", README, re.DOTALL
     )

@@ -179,7 +179,7 @@ def test_a_file_whose_digest_is_known_replaces_another(tmp_path):
     assert weights.cached(pinned, "official").sha256 == weights.sha256_of(second)
 
 
-def test_of_a_folder_what_ends_as_checkpoints_do_is_looked_into(tmp_path):
+def test_files_of_a_folder_with_suffixes_of_checkpoints_are_read(tmp_path):
     inside = tmp_path / "inside"
     inside.mkdir()
     for name in ("b.PTH", "a.pth.tar", "readme.txt", "photo.jpg", "inside/c.caffemodel"):

@@ -244,7 +244,7 @@ def registered(digest):
 
 
 @pytest.mark.parametrize("note", [None, "", "x", "[]", "{}", "null", '{"sha256": 3}', "\udcff"])
-def test_a_damaged_note_is_made_anew(lite, note):
+def test_a_damaged_note_is_replaced(lite, note):
     spec = spec_of(LITE)
     stored = weights.import_file(lite, spec, "mine")
     path = stored.path.with_name(stored.path.name + ".json")

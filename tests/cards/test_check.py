@@ -53,7 +53,7 @@ def test_channels_last_and_bytes_pass_where_the_card_says_so(tmp_path):
     assert wrong(tmp_path, model, replace=changes) == {}
 
 
-def test_of_a_network_of_whole_images_it_is_said_which_input_each_size_is_of(monkeypatch):
+def test_findings_of_a_network_of_whole_images_name_the_input_of_each_size(monkeypatch):
     pytest.importorskip("openvino")
     monkeypatch.setenv(FOLDERS, str(goldens.shared("weights")))
     said = {f.check: f.says for f in check(cards.built_in()["lightweight-openpose"], 1)}

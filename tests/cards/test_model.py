@@ -80,7 +80,7 @@ def test_another_content_than_the_card_names_is_refused(path):
                 model_of(card)
 
 
-def test_a_model_whose_weights_lie_in_another_file_is_refused(path):
+def test_a_model_whose_weights_are_in_another_file_is_refused(path):
     import onnx
 
     model = exported.graph()
@@ -203,7 +203,7 @@ def test_a_folder_of_cards_may_have_an_at(path):
         assert (job.entry.model, job.entry.boxes) == ("tiny", boxes)
 
 
-def test_after_at_stands_a_kind_of_boxes(path):
+def test_after_at_comes_a_kind_of_boxes(path):
     assert prepared(f"{path}@gt").job.entry.name == "tiny@gt"
     with pytest.raises(UsageError, match="after '@' stands detected or gt"):
         prepared(f"{path}@multi")

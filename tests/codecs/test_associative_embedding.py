@@ -200,7 +200,7 @@ def test_group_equals_the_plain_loops(seed, kinds):
     np.testing.assert_array_equal(people, expected)
 
 
-def test_search_over_maps_whose_size_is_no_multiple_of_a_block():
+def test_search_over_maps_whose_size_is_not_a_multiple_of_a_block():
     heatmaps, tags = crowd(11, (67, 83), (67, 83), 1)
     expected, _ = replace(CODEC, refine=False).group(heatmaps, tags)
     for person in expected:
@@ -355,7 +355,7 @@ def test_joints_outside_the_input_are_left_out():
     assert np.flatnonzero(maps.any((1, 2))).tolist() == [2]
 
 
-def test_nobody_decodes_to_nobody():
+def test_no_people_decode_to_no_people():
     scaled = ScaledInput(1.0, (128, 128), np.eye(2, 3))
     empty = {
         "stride4": np.zeros((1, 34, 32, 32), np.float32),

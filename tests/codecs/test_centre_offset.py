@@ -264,7 +264,7 @@ def test_mirrored_outputs_are_those_of_the_mirrored_and_moved_image():
         np.testing.assert_allclose(mirrored[name], maps, rtol=0, atol=1e-4)
 
 
-def test_joints_without_label_fall_on_the_peak_and_crowds_are_nobody():
+def test_joints_without_label_are_at_the_peak_and_crowds_are_left_out():
     scaled = ScaledInput(1.0, (640, 512), np.eye(2, 3))
     codec, truth = CentreOffset(), people_in((640, 512), 1, count=3)
     truth.keypoints_xyv[0, 5] = 0
@@ -277,7 +277,7 @@ def test_joints_without_label_fall_on_the_peak_and_crowds_are_nobody():
     assert people[0, 5, 2] == 0
 
 
-def test_nobody_and_a_person_of_one_point():
+def test_no_people_and_a_person_of_one_point():
     scaled = ScaledInput(1.0, (128, 128), np.eye(2, 3))
     codec = CentreOffset()
     empty = Truth(np.zeros((0, 17, 3)), np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool), COCO_17)

@@ -138,7 +138,7 @@ def test_the_likest_pixel_is_that_of_whole_maps(kind, kinds, seed, height, width
         assert found.value[n] == full[k, y, x]
 
 
-def test_nobody_wishes_for_nothing():
+def test_a_search_for_no_people_finds_nothing():
     field = Field(np.zeros((3, 9, 9), np.float32), np.zeros((1, 3, 9, 9), np.float32))
     assert len(field.likest(np.zeros(0, np.intp), np.zeros((0, 1), np.float32)).y) == 0
 

@@ -454,7 +454,7 @@ def test_the_person_category_is_the_one_of_that_name(folder):
     assert len(truth) == 1
 
 
-def test_nobody_among_annotations_is_refused(folder):
+def test_annotations_without_people_are_refused(folder):
     refused(
         folder,
         [image(1)],

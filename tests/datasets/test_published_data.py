@@ -59,7 +59,7 @@ def test_the_data_folder_is_the_users_choice(truth, tmp_path, monkeypatch):
     assert data_folder() == tmp_path / "cache" / "data"
 
 
-def test_a_fetch_that_was_cut_goes_on_and_then_unpacks(images, server):
+def test_an_interrupted_download_continues_and_then_unpacks(images, server):
     server.serve(images.file, cut(IMAGES, 600), whole(IMAGES))
     published_data.fetch(images)
     assert server.asked(images.file) == ["", "bytes=600-"]

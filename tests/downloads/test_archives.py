@@ -75,7 +75,7 @@ def test_archive_and_files_never_need_the_room_of_both(archive, folder):
 
 
 @pytest.mark.parametrize("after", [1, 7, 19, 20])
-def test_who_was_stopped_goes_on(archive, folder, after):
+def test_an_interrupted_unpacking_continues(archive, folder, after):
     with pytest.raises(KeyboardInterrupt):
         take(archive, images, folder, Stopping(archive, folder, after))
     assert archives.begun(archive)
@@ -87,7 +87,7 @@ def test_who_was_stopped_goes_on(archive, folder, after):
     assert not archives.begun(archive)
 
 
-def test_who_was_stopped_between_two_steps_goes_on(archive, folder):
+def test_an_unpacking_interrupted_between_two_steps_continues(archive, folder):
     """The program ends right after the central directory was restored."""
     with pytest.raises(KeyboardInterrupt):
         take(archive, images, folder, Stopping(archive, folder, 5))
@@ -97,7 +97,7 @@ def test_who_was_stopped_between_two_steps_goes_on(archive, folder):
     assert everything(folder) == FILES
 
 
-def test_a_file_that_is_there_but_another_is_replaced(archive, folder):
+def test_an_existing_file_with_other_content_is_replaced(archive, folder):
     name = next(iter(FILES))
     (folder / name).parent.mkdir(parents=True)
     (folder / name).write_bytes(b"?" * len(FILES[name]))

@@ -209,7 +209,7 @@ def test_a_broken_image_is_found_under_the_clock_and_named():
         line.process(other_size, ignore)
 
 
-def test_an_untrained_network_still_runs_and_what_it_says_is_not_used():
+def test_an_untrained_network_runs_and_its_outputs_are_not_used():
     line = pipeline(trained=False)
     work = line.prepare(frame(), boxes_of())
     poses = line.process(work, ignore).poses
@@ -268,7 +268,7 @@ def test_under_the_unbiased_convention_the_flip_test_moves_nothing():
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_a_box_that_shows_nobody_gets_a_low_score(flip):
+def test_a_box_without_a_person_gets_a_low_score(flip):
     nobody = [[5.0, 190, 30, 40], [290, 5, 25, 40]]
     boxes = boxes_of([*BOXES, *nobody])
     poses = run(pipeline(flip=flip, trained=False), boxes)
@@ -291,7 +291,7 @@ def test_a_box_shows_the_person_it_overlaps_most():
     assert matched_people(truth, boxes_of(moved)).tolist() == [2, 0]
 
 
-def test_crowds_and_loose_boxes_show_nobody():
+def test_crowds_and_loose_boxes_match_no_person():
     crowded = frame(crowd=[False, True, False]).truth
     assert matched_people(crowded, boxes_of()).tolist() == [0, -1, 2]
     x, y, w, h = BOXES[0]

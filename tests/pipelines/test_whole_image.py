@@ -122,7 +122,7 @@ def test_a_rescorer_judges_poses_in_image_pixels():
 
 
 @pytest.mark.parametrize("spec", [s for s in SPECS if s.family == "OpenPose"], ids=lambda s: s.name)
-def test_a_part_that_was_not_found_lies_at_minus_1_in_the_image(spec):
+def test_a_part_that_was_not_found_is_at_minus_1_in_the_image(spec):
     frame = frames(1)[0]
     truth = frame.truth
     truth.keypoints_xyv[0, 13:, 2] = 0
@@ -165,7 +165,7 @@ def noticed(line, image):
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_outputs_that_are_no_numbers_are_not_an_image_without_people(spec):
+def test_outputs_that_are_not_finite_are_not_an_image_without_people(spec):
     line = replace(pipeline(spec, trained=True), session=Broken(spec))
     (scene,) = frames(1)[:1]
     assert noticed(line, decode_bgr(scene.read(), scene.size_wh, scene.name))

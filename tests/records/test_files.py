@@ -178,7 +178,7 @@ def test_going_on_after_a_torn_line_replaces_it_and_no_finished_byte(path, torn)
         assert record.whole_bytes == path.stat().st_size
 
 
-def test_a_record_that_goes_on_is_complete_only_after_its_new_end(path):
+def test_a_resumed_record_is_complete_only_after_its_new_end(path):
     write(path, FRAMES[0], End("limit"))
     with files.Writer.append(files.read(path)) as writer:
         writer.write(Resumed({}, "later"))
@@ -298,7 +298,7 @@ def test_every_line_of_a_run_has_the_run_and_its_number_and_the_fields_are_uncha
     assert files.read(path).frames == FRAMES
 
 
-def test_a_record_that_goes_on_counts_its_lines_on(path):
+def test_a_resumed_record_continues_the_count_of_its_lines(path):
     write(path, FRAMES[0], End("limit"), **STAMPED)
     with files.Writer.append(files.read(path)) as writer:
         for line in (Resumed({}, "later"), FRAMES[1], End("all frames")):

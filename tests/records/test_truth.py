@@ -21,7 +21,7 @@ def test_what_was_written_is_read_back(path):
     assert [file.name for file in path.parent.iterdir()] == ["truth.json"]
 
 
-def test_what_is_there_stays_and_what_is_damaged_is_made_anew(path):
+def test_existing_files_stay_and_damaged_files_are_replaced(path):
     truth.write(made_records.truth([1]), path)
     truth.write(made_records.truth([1, 2]), path)
     assert truth.read(path) == made_records.truth([1])

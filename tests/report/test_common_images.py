@@ -132,7 +132,7 @@ def test_tables_give_both_and_say_what_is_compared():
     assert "common" not in tables.markdown(plain)
 
 
-def test_the_command_goes_on_with_the_entry_that_has_the_fewest_images():
+def test_the_command_resumes_the_entry_with_the_fewest_images():
     (hint,) = (
         line for line in common_settings.warnings(mixed()) if line.startswith("AP is compared")
     )

@@ -299,7 +299,7 @@ def test_the_name_of_an_entry_stays_in_sight_where_the_table_scrolls_on_a_phone(
     assert max(width for _, width in found) < 0.45 * 390, "room for figures beside it"
 
 
-def test_names_of_figures_that_nobody_can_guess_are_explained(browser, full):
+def test_names_of_figures_that_cannot_be_guessed_are_explained(browser, full):
     opened(browser, full)
     titles = "return [...document.querySelectorAll('dt[title], thead button[title]')]"
     shown = browser.execute_script(f"{titles}.map((e) => [e.textContent, e.title])")

@@ -56,7 +56,7 @@ def answers(rows, **wishes):
         (5.5, "fits", "fits"),
     ],
 )
-def test_ap_is_decided_where_the_difference_lies_on_one_side(wish, steady, wandering):
+def test_ap_is_decided_if_the_difference_is_on_one_side(wish, steady, wandering):
     found = answers([BEST, STEADY, WANDERING], max_ap_loss=wish)
     assert found == {"best@gt": "fits", "steady@gt": steady, "wandering@gt": wandering}
 

@@ -63,7 +63,7 @@ def test_the_terminal_has_it_within_80_columns_and_the_reasons_below():
     assert f"Not comparable, the published AP is {FLIP[6:]}: e, i." in flat
 
 
-def test_a_reason_that_all_share_names_nobody():
+def test_a_reason_that_all_share_names_no_entry():
     rows = [measured(at, "detected", 0.7, NOT_COMPARABLE, FLIP) for at in (0, 1)]
     assert f"{FLIP[6:]}: all." in " ".join(printed(rows).split())
 

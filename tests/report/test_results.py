@@ -196,7 +196,7 @@ def test_a_long_timeline_is_merged_to_sixty_points_at_most(tmp_path):
     assert made.timeline[1][1:] == pytest.approx((3 / 0.9, 2.0))
 
 
-def test_time_goes_on_where_the_machine_was_started_anew(tmp_path):
+def test_the_timeline_continues_after_a_restart_of_the_machine(tmp_path):
     lines = [frame(1, 1, 100), block(900), frame(2, 1, 100), block(905)]
     lines += [Resumed({}, "later"), frame(3, 1, 100), block(7), frame(4, 1, 100), block(9)]
     made = row(tmp_path, lines)
@@ -342,7 +342,7 @@ def test_a_folder_without_records_is_explained(tmp_path):
         load_rows([tmp_path])
 
 
-def test_an_unfinished_record_says_how_to_go_on(tmp_path):
+def test_an_unfinished_record_says_how_to_resume_it(tmp_path):
     made = row(tmp_path, uneven()[:-1])
     assert not made.complete
     assert "--resume" in " ".join(made.notes)

@@ -44,7 +44,7 @@ def test_json_lines_hold_one_row_a_line():
     ]
 
 
-def test_the_share_of_the_machine_stands_in_tables_where_it_is_known():
+def test_utilisation_is_in_the_tables_if_it_is_known():
     rows = [report_rows.row(share=0.412), report_rows.row(share=0.0251), report_rows.row()]
     lines = [line.split("|") for line in tables.markdown(rows).splitlines()[:5]]
     place = [title.strip() for title in lines[0]].index("of peak")
@@ -278,7 +278,7 @@ def test_a_line_through_few_frames_is_what_was_measured():
     assert formats.cost(replace(row, frames=10)) == "0.00 ms + 435 ms per person"
 
 
-def test_what_names_do_not_say_stands_below_the_table():
+def test_facts_that_names_leave_out_are_below_the_table():
     assert "weights by formula" in printed(report_rows.seed())
     trained = printed([report_rows.measured()])
     assert "weights by formula" not in trained

@@ -66,7 +66,7 @@ def test_every_entry_has_the_best_of_its_model_or_none(tmp_path):
     assert [job.key("official") for job in planned("r")] == [f"{LITE}.official@gt"]
 
 
-def test_a_tag_in_the_name_of_an_entry_stands(tmp_path):
+def test_a_tag_in_the_name_of_an_entry_is_kept(tmp_path):
     imported(tmp_path, LITE, "official")
     assert chosen(f"{LITE}.mine@gt", "r") == ["mine", "official"]
     assert chosen(f"{LITE}.none@gt") == ["none"]
@@ -80,7 +80,7 @@ def test_other_weights_stay_as_they_were_named():
 
 
 @pytest.mark.parametrize("key", [f"{LITE}@gt", f"{LITE}.mine@gt+flip"])
-def test_a_run_that_goes_on_keeps_the_weights_it_was_begun_with(key, tmp_path):
+def test_a_resumed_run_keeps_the_weights_that_it_began_with(key, tmp_path):
     for tag in ("official", "mine"):
         imported(tmp_path, LITE, tag)
     (tmp_path / f"{key}.jsonl").write_text("")

@@ -155,7 +155,7 @@ def test_a_process_of_its_own_gives_the_same_record_and_its_own_memory(tmp_path)
     assert len(heard.steps) == 4
 
 
-def test_what_is_wrong_in_the_worker_is_said_here(tmp_path):
+def test_errors_in_a_worker_are_raised_in_the_parent(tmp_path):
     (job,) = prepared(MODEL, limit=1)
     run_one(job, tmp_path)
     lane = isolated(job, tmp_path)

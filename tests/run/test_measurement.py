@@ -122,7 +122,7 @@ def test_the_codec_ceiling_covers_all_frames_whatever_the_budget_and_the_boxes(t
     assert the_row(path).codec_ceiling > 0.8
 
 
-def test_the_annotations_lie_beside_the_record_with_all_their_images(finished):
+def test_the_annotations_are_beside_the_record_with_all_their_images(finished):
     header = files.read(finished[0]).header
     truth = json.loads((finished[0].parent / header.truth).read_bytes())
     assert [image["id"] for image in truth["images"]] == [1, 2, 3, 4], "not those run alone"
@@ -184,7 +184,7 @@ def kinds(path):
 
 
 @pytest.mark.parametrize("torn_bytes", [0, 1, 40])
-def test_a_killed_run_goes_on_where_it_stopped(path, torn_bytes):
+def test_a_killed_run_resumes_where_it_stopped(path, torn_bytes):
     whole = after(path, 1)
     kept = path.read_bytes()[:whole]
     path.write_bytes(path.read_bytes()[: whole + torn_bytes])
@@ -424,7 +424,7 @@ def test_a_small_data_set_is_gone_through_several_times(tmp_path):
 
 
 @pytest.mark.parametrize("kept", range(1, 6))
-def test_a_repeated_run_goes_on_in_the_round_where_it_stopped(tmp_path, small_blocks, kept):
+def test_a_repeated_run_resumes_in_the_round_where_it_stopped(tmp_path, small_blocks, kept):
     path, _ = run(prepared(limit=2, repeat=3), tmp_path)
     path.write_bytes(path.read_bytes()[: after(path, kept)])
     _, steps = run(prepared(limit=2, repeat=3), tmp_path, resume=True)
@@ -449,7 +449,7 @@ def lane(out, resume=False, perfect_seconds=None, **changes):
     return made
 
 
-def test_a_measurement_says_where_it_stands(tmp_path, small_blocks):
+def test_a_measurement_reports_its_standing(tmp_path, small_blocks):
     own = lane(tmp_path)
     before = own.standing
     assert (before.blocks, before.frames, before.over, before.perfect_seconds) == (0, 0, False, 0)
@@ -498,7 +498,7 @@ def test_perfect_outputs_come_in_slices_and_are_written_when_all_are_there(tmp_p
     assert files.read(own.path).perfect == files.read(whole).perfect
 
 
-def test_an_interrupted_ceiling_is_made_when_the_run_goes_on(tmp_path):
+def test_an_interrupted_ceiling_is_made_when_the_run_is_resumed(tmp_path):
     own = lane(tmp_path, perfect_seconds=1e-9)
     own.end("within")
     own.close()
@@ -536,7 +536,7 @@ class Damaged:
 
 @pytest.mark.parametrize("damage", ["raises", "empty"])
 @pytest.mark.parametrize("which", [1, 3])
-def test_a_broken_image_is_recorded_and_counted_and_the_run_goes_on(tmp_path, damage, which):
+def test_a_broken_image_is_recorded_and_counted_and_the_run_continues(tmp_path, damage, which):
     path, steps = run(prepared(Damaged(**{damage: (which,)})), tmp_path)
     frames = files.read(path).frames
     assert [f.image_id for f in frames] == IDS
@@ -558,7 +558,7 @@ def test_a_mended_image_is_tried_again_and_counts_once(tmp_path):
     assert (row.frames, row.failed_frames, row.complete) == (3, 0, True)
 
 
-def test_a_record_killed_within_its_header_is_begun_anew(tmp_path):
+def test_a_record_killed_within_its_header_is_started_again(tmp_path):
     path, _ = run(prepared(), tmp_path / "a")
     torn = tmp_path / "b" / path.name
     torn.parent.mkdir()
@@ -572,7 +572,7 @@ def test_where_every_image_is_broken_the_run_fails_with_the_reason(tmp_path):
         run(prepared(Damaged(raises=(1, 2), empty=(3,))), tmp_path)
 
 
-def test_going_on_with_nothing_but_a_broken_image_left_finishes_the_run(tmp_path):
+def test_resuming_with_only_a_broken_image_left_finishes_the_run(tmp_path):
     job = prepared(Damaged(raises=(3,)))
     path, _ = run(job, tmp_path)
     complete = without_blocks(path)

@@ -254,7 +254,7 @@ def test_spare_time_goes_evenly_to_those_that_are_still_noisy():
     assert lanes[0].spent == pytest.approx(lanes[1].spent, abs=35), "beyond ten frames"
 
 
-def test_once_all_are_narrow_all_go_on_to_the_end_of_the_time():
+def test_once_all_intervals_are_narrow_all_entries_continue_to_the_end_of_the_time():
     clock = Clock(100)
     lanes = lanes_of(clock, 0.2, 0.3, width=MOST_HALF_WIDTH)
     shared(clock, lanes)
@@ -274,7 +274,7 @@ def test_an_entry_that_has_all_its_frames_leaves_its_time_to_the_others():
     assert len(heard.paths) == 2
 
 
-def test_a_resumed_entry_goes_on_from_what_it_has():
+def test_a_resumed_entry_continues_with_its_blocks():
     clock = Clock(31)
     have = Standing(blocks=4, frames=9)
     lanes = [Lane(clock, 5, standing=have), Lane(clock, 5)]

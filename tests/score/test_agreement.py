@@ -56,7 +56,7 @@ def test_the_same_poses_agree_wholly_and_a_shift_costs():
     assert 1 > near > far > 0
 
 
-def test_a_person_only_one_side_found_counts_nothing_and_nobody_says_nothing():
+def test_a_person_that_one_side_found_counts_as_zero_and_no_people_give_no_result():
     rng = np.random.default_rng(1)
     one, nobody = poses(rng, 1), poses(rng, 0)
     assert agreement([(one, nobody)]) == 0

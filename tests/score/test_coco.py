@@ -200,7 +200,7 @@ def test_the_truth_itself_scores_one(rng):
     assert found == pytest.approx(dict.fromkeys(NAMES, 1.0), abs=1e-9)
 
 
-def test_nobody_found_scores_zero(rng):
+def test_no_detections_score_zero(rng):
     assert evaluate(truth_json(one_each(rng)), [], [1, 2], COCO_17.sigmas) == dict.fromkeys(
         NAMES, 0.0
     )
@@ -215,7 +215,7 @@ def test_a_size_without_people_is_none_and_never_zero(rng, somebody_found):
     assert found["APL"] == pytest.approx(float(somebody_found), abs=1e-9)
 
 
-def test_where_nobody_is_annotated_there_is_nothing_to_score(rng):
+def test_without_annotated_people_there_is_nothing_to_score(rng):
     results = [prediction(1, np.ones((17, 2)), 0.5)]
     for people in ([], [person(rng, visible=0)], [person(rng, visible=2, crowd=True)]):
         assert evaluate(truth_json([frame(1, people)]), results, [1], COCO_17.sigmas) is None

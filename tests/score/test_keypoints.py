@@ -79,7 +79,7 @@ def test_half_an_oks_is_needed_to_be_found():
     assert accuracy([person], (far, 0.9)) == dict.fromkeys(NAMES, 0.0)
 
 
-def test_only_labelled_key_points_count_and_those_of_nobody_are_left_out():
+def test_only_labelled_key_points_of_counted_people_count():
     visible = np.array([0, 1, 2] + [0] * 14)
     person, other = somebody(100, visible), somebody(400, visible[[1, 0, 2, *range(3, 17)]])
     far = person[0][:, :2].copy()

@@ -71,7 +71,7 @@ def test_without_wishes_the_shortlist_is_the_front_with_the_most_accurate_first(
     assert (answer.excluded, answer.gains, answer.nearest) == ((), {}, {})
 
 
-def test_what_fits_with_a_speed_that_is_not_valid_stands_apart_and_beats_nobody_else():
+def test_fitting_entries_with_an_invalid_speed_are_listed_apart_and_beat_no_other():
     contended = {"verdict": Verdict("contended", ("other work",))}
     busy = [entry("busy", 0.8, 10, **contended), entry("slower", 0.7, 20, **contended)]
     truth = [
@@ -176,7 +176,7 @@ def test_ap_over_other_images_is_no_ap():
     }
 
 
-def test_rows_on_annotated_boxes_come_last_and_beat_nobody_else():
+def test_rows_on_annotated_boxes_come_last_and_beat_no_other():
     rows = [entry("gt", 0.9, 10, boxes="gt"), entry("gt worse", 0.8, 20, boxes="gt"), MIDDLE]
     answer = recommend(rows, Wishes(max_ap_loss=20))
     assert names(answer.shortlist) == ["middle", "gt"]
@@ -259,7 +259,7 @@ def test_where_nothing_fits_each_wish_names_what_comes_nearest():
     assert recommend(THREE, only_slow).nearest["fps"] == "middle: 20.0 FPS"
 
 
-def test_a_licence_that_nobody_has_comes_nearest_with_its_reason():
+def test_a_licence_that_no_entry_has_names_the_nearest_with_its_reason():
     rows = [entry("closed", licence="CMU non-commercial"), entry("copyleft", licence="GPL-3.0")]
     assert recommend(rows, Wishes(commercial=True)).nearest == {
         "licence": "copyleft: code licence GPL-3.0 is copyleft: commercial use comes with "
