@@ -48,8 +48,11 @@ def machine(
     """
     from posemark.machine.peak import ATTEMPTS, SECONDS
     from posemark.measure.environment import environment, usable_cores
+    from posemark.runtimes.registry import distributions
 
-    identity = environment(machine)  # first: it may refuse the name, and measuring takes long
+    identity = environment(
+        machine, distributions()
+    )  # first: it may refuse the name, and measuring takes long
     peak = _measured(threads or usable_cores(), SECONDS, json, machine, ATTEMPTS)
     if json:
         _print_json(identity, peak)

@@ -173,13 +173,13 @@ def _subject(job: "Job", runtimes: tuple[str, ...], calibrate: str | None) -> "S
 
 def _runtimes(text: str | None) -> tuple[str, ...]:
     from posemark.core.errors import UsageError
-    from posemark.runtimes.registry import RUNTIMES
+    from posemark.runtimes.registry import runtimes
 
-    names = tuple(name.strip() for name in text.split(",")) if text else RUNTIMES
-    unknown = [name for name in names if name not in RUNTIMES]
+    names = tuple(name.strip() for name in text.split(",")) if text else tuple(runtimes())
+    unknown = [name for name in names if name not in runtimes()]
     if unknown:
         raise UsageError(
-            f"--runtimes: no runtime is called {unknown[0]!r}. Choose from {', '.join(RUNTIMES)}."
+            f"--runtimes: no runtime is called {unknown[0]!r}. Choose from {', '.join(runtimes())}."
         )
     return names
 

@@ -17,6 +17,7 @@ from posemark.measure.environment import environment
 from posemark.nn import formula
 from posemark.records import files, schema
 from posemark.run.prepare import Prepared
+from posemark.runtimes.registry import distributions
 from posemark.weights import NONE, Checkpoint, names_file
 
 _FLOAT_BYTES = 4
@@ -57,7 +58,8 @@ def make_header(
         box_kind=boxes.kind,
         settings=_settings(prepared),
         published=_published(prepared),
-        environment=environment(job.options.machine) | ({"ceiling": ceiling} if ceiling else {}),
+        environment=environment(job.options.machine, distributions())
+        | ({"ceiling": ceiling} if ceiling else {}),
         posemark=posemark.__version__,
         protocol=PROTOCOL,
         truth=f"truth-{prepared.dataset.name}-{prepared.dataset.fingerprint}.json",
