@@ -3,7 +3,7 @@
 The machines, their true speeds and the wishes are those of tests/report/test_recommend_noise.py;
 the images and the true APs those of tests/report/test_recommend_accuracy_noise.py. Run with
 `python benchmarks/answers.py`; it takes a minute or two. With `--face-value` every figure is
-taken as if there were no noise, which shows what the intervals are good for.
+taken as exact, as if there were no noise, which shows the benefit of the intervals.
 """
 
 import random
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _forget_noise() -> None:
-    """From here on, no rule asks how far a figure can be relied on."""
+    """Make all rules treat every figure as exact from here on."""
     from posemark.report import missing_evidence
     from posemark.report.recommend import rules
     from posemark.report.recommend.candidates import Loss

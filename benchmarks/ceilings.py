@@ -1,7 +1,7 @@
 """Codec ceilings: the AP of perfect network outputs through every decoder, as a Markdown table.
 
-No network runs. For every top-down input size each decoder is tried under the box convention
-of a family that has it; bottom-up models at one and at three scales, flip test off.
+No network runs. For every top-down input size each decoder is tried under the box convention of a
+family that uses it. Bottom-up models are tried at one and at three scales. The flip test is off.
 
     python benchmarks/ceilings.py sample
     python benchmarks/ceilings.py coco:DIR
@@ -28,7 +28,7 @@ BOTTOM_UP = ("higherhrnet-w32-512", "dekr-w32-512", "dekr-w48-640", "openpose-bo
 
 
 def pipelines():
-    """(model, map size, decoder, pipeline) of every row."""
+    """Yield (model, map size, decoder, pipeline) of every row."""
     for name in TOP_DOWN:
         spec = spec_of(name)
         width, height = spec.method.output_wh(spec.input_wh)
@@ -65,7 +65,7 @@ def main(data):
 
 
 def results(frame, poses):
-    """A frame's poses in COCO's results format."""
+    """Yield a frame's poses in COCO's results format."""
     for xy, joint_scores, score in zip(
         poses.keypoints_xy, poses.keypoint_scores, poses.scores, strict=True
     ):

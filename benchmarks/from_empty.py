@@ -1,12 +1,12 @@
-"""A newcomer's walk: from an empty folder to the chart of all 25 configurations with weights.
+"""A new user's steps: from an empty folder to the chart of all 25 configurations with weights.
 
-A server on this machine speaks https and has every file that the suite `seed` needs, under the
-registry's names: of every registered checkpoint a file of its real network, filled by formula (so
-that its AP is near 0), some images of COCO in archives laid out as the official ones, and the
-annotated boxes as person boxes. The registry is rewritten in memory: its addresses lead to that
-server, its digests and sizes are those of the made files, each pinned as firmly as the real one.
-Then the commands of a user follow, in a fresh folder of PoseMark's own: `get`, `weights import` of
-what has no address, `run`, `report`. Ends with status 1 unless every row has trained weights.
+A local https server has every file that the suite `seed` needs, under the registry's names: for
+every registered checkpoint a file for its real network with formula weights (so its AP is near 0),
+some images of COCO in archives like the official ones, and the annotated boxes as person boxes. The
+registry is changed in memory: its addresses are those of the server, and its digests and sizes are
+those of the made files, pinned in the same way as the real ones. Then the commands of a user run in
+a new folder for PoseMark's files: `get`, `weights import` for checkpoints without an address, `run`
+and `report`. The exit status is 1 unless every row has trained weights.
 
     python benchmarks/from_empty.py coco:DIR [--limit 1] [--threads 2] [--out DIR]
 """
@@ -56,7 +56,7 @@ Serve = Callable[[str, Path], str]
 
 
 def main() -> None:
-    """Print what a user sees, seconds of every step, and how many rows have weights."""
+    """Print the output for the user, the seconds of every step, and how many rows have weights."""
     options = _options()
     sys.path.insert(0, str(TESTS))
     with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as serve:
@@ -72,7 +72,7 @@ def main() -> None:
         table = out / "table.json"
         walk.command("report", out, "-o", out / "report.html", "-o", out / "chart.svg", "-o", table)
         rows = json.loads(table.read_text())
-    walk.tell()
+    walk.print_times()
     sys.exit(_judged(rows))
 
 
@@ -86,13 +86,13 @@ def _options() -> argparse.Namespace:
 
 
 class Walk:
-    """The commands that were given, and how long each took."""
+    """Runs commands, and keeps their durations."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
 
     def command(self, *words: object) -> None:
-        """Give a command as its words; one that fails ends the walk."""
+        """Run a command, given as its words; a command that fails ends the program."""
         given = [str(word) for word in words]
         line = " ".join(["posemark", *given])
         with self.step(line):
@@ -102,13 +102,13 @@ class Walk:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time what is done inside."""
+        """Measure the duration of the block."""
         print(f"\n$ {name}", flush=True)
         start = time.perf_counter()
         yield
         self._seconds[name] = time.perf_counter() - start
 
-    def tell(self) -> None:
+    def print_times(self) -> None:
         """Print the seconds of every step."""
         print()
         for name, seconds in self._seconds.items():
@@ -116,7 +116,7 @@ class Walk:
 
 
 def _judged(rows: list[dict[str, Any]]) -> int:
-    """Print the rows with weights and with AP; 1 if any row of the suite is without."""
+    """Print how many rows have weights and AP; return 1 if a row of the suite lacks weights."""
     trained = [row for row in rows if row["weights"] != NONE]
     measured = [row for row in trained if row["ap"] is not None]
     print(
@@ -133,7 +133,7 @@ def _judged(rows: list[dict[str, Any]]) -> int:
 
 @contextmanager
 def _server(folder: Path) -> Iterator[Serve]:
-    """A server of files; it is trusted, and the folders of PoseMark are empty ones beside it."""
+    """Run a trusted server of files, with empty folders for PoseMark's files."""
     import https_server
 
     authority = https_server.authority()
@@ -154,7 +154,7 @@ def _server(folder: Path) -> Iterator[Serve]:
 
 
 def _make_all(folder: Path, data: str, images: int, serve: Serve) -> None:
-    """Make and serve every file, and let the registry lead to them."""
+    """Make and serve every file, and change the registry's addresses accordingly."""
     frames = list(islice(filter(_has_posed, open_dataset(data).frames()), images))
     contents = _contents_of_data(data, frames)
     for key, group in DATA.items():
@@ -180,9 +180,9 @@ def _data_made(data: DataFile, content: bytes, folder: Path, serve: Serve) -> Da
 
 
 def _row_made(spec: ModelSpec, row: Weights, folder: Path, serve: Serve) -> Weights:
-    """The row, pinned as it was, with its file at the server or in the folder of those by hand.
+    """Return the row, pinned as before, with its file on the server or in the manual folder.
 
-    Where the name of the file is not known, a person gives it the model's.
+    If the name of the file is unknown, it is named after the model.
     """
     name = row.file or f"{spec.name}.pth"
     where = f"{spec.name}.{row.tag}" if row.urls else BY_HAND
@@ -202,7 +202,7 @@ def _row_made(spec: ModelSpec, row: Weights, folder: Path, serve: Serve) -> Weig
 
 
 def _save(spec: ModelSpec, row: Weights, path: Path) -> None:
-    """A checkpoint as its authors save it; no two that are trained differently are the same."""
+    """Return a checkpoint as its authors save it; different weights have different contents."""
     import caffe_writer
 
     state = _rescorer(spec) if row.tag == RESCORE else _state(spec.build)
@@ -229,7 +229,7 @@ def _rescorer(spec: ModelSpec) -> dict[str, torch.Tensor]:
 
 
 def _contents_of_data(data: str, frames: list[Frame]) -> dict[str, bytes]:
-    """By name of the registry's file: archives of some images, and boxes of the people in them."""
+    """Return archives of some images, and boxes of their people, by the registry's file names."""
     from made_val2017 import zipped
 
     ids = {frame.image_id for frame in frames}

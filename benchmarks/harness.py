@@ -1,7 +1,7 @@
-"""What the harness itself costs, and how far the ledger falls short of the frame time.
+"""The cost of the harness itself, and the part of the frame time that no stage covers.
 
-Prints two tables: the loop around a pipeline that does nothing (the harness alone), and, for
-the given run records, how far the stages fall short of the independently taken frame time.
+Prints two tables: the loop around a pipeline that does nothing (the harness alone), and, for the
+given records, the difference between the independently measured frame time and its stages.
 
     python benchmarks/harness.py [RECORD.jsonl ...]
 """
@@ -24,7 +24,7 @@ def empty_process(work, lap):
 
 
 def harness_alone():
-    """Microseconds of one frame in which nothing happens, writing excluded."""
+    """Return the microseconds of a frame in which nothing happens, without writing its line."""
     begin = perf_counter_ns()
     uncovered = [
         timed.frame_ns - sum(timed.stages.values())

@@ -1,10 +1,10 @@
-"""Runs killed at random moments, and gone on with: no frame may be lost or counted twice.
+"""Runs killed at random moments and resumed: no frame may be lost or counted twice.
 
 Two small entries run in processes of their own over the same images. One of the processes, or all
-of them, get a signal when some more frames are in the records and a random time has passed;
---resume goes on, is killed again, and so on until the records are whole. Then every image must be
-measured exactly once, and what stood in a record before a kill must still stand there. Ends with
-status 1 if a frame is lost or doubled, a traceback was printed or a process was left behind.
+of them, get a signal when some more frames are in the records and a random time has passed. The run
+is resumed and killed again until the records are complete. Then every image must be measured
+exactly once, and every line that was in a record before a kill must still be there. The exit status
+is 1 if a frame is lost or doubled, a traceback was printed or a process was left behind.
 
     python benchmarks/kills.py coco:DIR [--kills 40] [--limit 40] [--seed 0]
 """
@@ -39,21 +39,22 @@ VICTIMS = {
     "group, Ctrl-C twice": signal.SIGINT,
     "server": signal.SIGKILL,
 }
-"""The server is the process that forks the workers, which go on without it to the end."""
+"""The server is the process that forks the workers, which continue to the end without it."""
 
 BETWEEN_STOPS = 0.05
-"""Seconds between two Ctrl-C of an impatient hand."""
+"""Seconds between two Ctrl-C of an impatient user."""
 
 PATIENCE = 300.0
-"""Seconds until a run that does nothing is given up."""
+"""Seconds until a run without progress is abandoned."""
 
 
 @dataclass
 class Tally:
-    """What came of all kills of a kind.
+    """The results of all kills of a kind.
 
-    in_frames: kills that hit records that held frames and were not complete. linger: the longest
-    that a process of the run lived after it, in seconds.
+    Attributes:
+        in_frames: kills of runs whose records had frames and were not complete.
+        linger: the longest time that a process of the run lived after a kill, in seconds.
     """
 
     kills: int = 0
@@ -74,7 +75,7 @@ class Trial:
     kept: dict[str, list[int]] = field(default_factory=dict)
 
     def runs(self, victims: list[str], tallies: dict[str, Tally]) -> list[str]:
-        """Kill and go on until the victims are used up or all is measured; what went wrong."""
+        """Kill and resume until no victim is left or everything is measured; return the faults."""
         wrong: list[str] = []
         while victims and not self._complete():
             victim = victims.pop()
@@ -135,7 +136,7 @@ class Trial:
         return sum(path.read_bytes().count(b"\n") for path in self._records())
 
     def _ids(self) -> dict[str, list[int]]:
-        """The images that each record has measured, in order."""
+        """Return the images that each record has measured, in order."""
         return {p.name: [f.image_id for f in files.read(p).good] for p in self._records()}
 
     def _complete(self) -> bool:
@@ -143,7 +144,7 @@ class Trial:
         return len(records) == len(ENTRIES) and all(record.complete for record in records)
 
     def _lost(self) -> list[str]:
-        """Records that no longer begin with the frames they held."""
+        """Return faults: records that no longer begin with the frames that they had."""
         now = self._ids()
         return [
             f"{name}: held {len(ids)} frames before, and does not begin with them"
@@ -152,7 +153,7 @@ class Trial:
         ]
 
     def _uncounted(self) -> list[str]:
-        """Images that are not measured exactly once at the end."""
+        """Return faults: images that are not measured exactly once at the end."""
         wrong = [] if self._complete() else [f"{self.out}: not complete at the end"]
         for name, ids in self._ids().items():
             often = {image: count for image, count in Counter(ids).items() if count > 1}
@@ -187,7 +188,7 @@ def _is_server(pid: int) -> bool:
 
 
 def _processes(session: int) -> dict[int, int]:
-    """The living processes of a session by their ids, each with its parent's."""
+    """Return the ids of the running processes of a session, each with that of its parent."""
     found: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -200,7 +201,7 @@ def _processes(session: int) -> dict[int, int]:
 
 
 def _linger(session: int) -> float:
-    """Seconds until no process of a session is left, 30 at most."""
+    """Return the seconds until no process of a session is left, at most 30."""
     start = time.monotonic()
     while _processes(session) and time.monotonic() - start < 30:
         time.sleep(0.01)
@@ -215,7 +216,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    # A shell starts what it sends to the background with Ctrl-C ignored, and the runs would, too.
+    # A shell starts background programs with Ctrl-C ignored, and the runs would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     rng = random.Random(options.seed)
     victims = (list(VICTIMS) * options.kills)[: options.kills]

@@ -1,11 +1,12 @@
 """Mutated inputs against the readers: tracebacks, seconds and memory per kind of input.
 
-Every kind has a seed, the bytes of a sound input, and a reader. Mutants are made from the seed by
-a generator of fixed seed, their number, so that a run can be repeated: --first 3000 --mutants 20000
-makes those numbered 3000 to 22999. A reader may refuse with an error of posemark.core.errors; any
-other exception is a traceback. The first mutant of each fault is kept in the folder given by
---keep. Each kind runs in a child process of limited memory; a child that dies, hangs or takes too
-much is counted and another one goes on behind the mutant. Ends with status 1 if anything was found.
+Every kind has a seed, the bytes of a sound input, and a reader. Mutants are made from the seed by a
+random generator whose seed is their number, so that a run can be repeated: --first 3000 --mutants
+20000 makes those numbered 3000 to 22999. A reader may refuse with an error of posemark.core.errors;
+any other exception is a traceback. The first mutant of each fault is kept in the folder given by
+--keep. Each kind runs in a child process of limited memory. A child that dies, hangs or takes too
+much memory is counted, and another one continues after the mutant. The exit status is 1 if there
+was a fault.
 
     python benchmarks/mutate.py [KIND ...] [--mutants 3000] [--first 0] [--keep FOLDER]
 """
@@ -30,10 +31,10 @@ from mutated_inputs import KINDS, Kind
 from posemark.core.errors import PoseMarkError
 
 MEMORY = 1 << 30
-"""Bytes that a reader may take beyond what the process had before."""
+"""Bytes that a reader may use beyond those that the process had before."""
 
 REFUSED_MEMORY = 3 * MEMORY
-"""Bytes beyond which the system gives none. Were it MEMORY, a library that asks for more and then
+"""Bytes that the system grants at most. If this were MEMORY, a library that asks for more and then
 refuses the mutant would look as if it had asked for nothing."""
 
 SECONDS = 5
@@ -58,7 +59,7 @@ VALUES = (*VALUES, "", "x", "1", "\0\x1b[31m", "../../x", "/dev/zero", "x" * 10*
 
 
 def mutant(kind: Kind, seed: bytes, number: int) -> bytes:
-    """The seed with one to four changes; of JSON every second mutant stays JSON."""
+    """Return the seed with one to four changes; every second mutant of JSON is still JSON."""
     rng = random.Random(number)
     if kind.lines_of_json and number % 2:
         return _other_fields(rng, seed)
@@ -66,7 +67,7 @@ def mutant(kind: Kind, seed: bytes, number: int) -> bytes:
 
 
 def _other_bytes(rng: random.Random, seed: bytes) -> bytes:
-    """Bits, cuts, doubled or moved parts, odd words."""
+    """Return the seed with other bits, cuts, doubled or moved parts, or odd words."""
     content = bytearray(seed)
     for _ in range(rng.randint(1, 4)):
         rng.choice((_flip, _cut, _double, _word, _end))(rng, content)
@@ -103,7 +104,7 @@ def _end(rng: random.Random, content: bytearray) -> None:
 
 
 def _other_fields(rng: random.Random, seed: bytes) -> bytes:
-    """Fields of JSON lines left out, doubled, of another type or size, or nested."""
+    """Return JSON lines with fields left out, doubled, of another type or size, or nested."""
     lines = [json.loads(line) for line in seed.splitlines()]
     for _ in range(rng.randint(1, 3)):
         places = [place for line in lines for place in _places(line)]
@@ -114,7 +115,7 @@ def _other_fields(rng: random.Random, seed: bytes) -> bytes:
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
-    """Every container below a value with each of its keys."""
+    """Return every container below a value with each of its keys."""
     if not isinstance(value, dict | list):
         return []
     keys = list(value) if isinstance(value, dict) else range(len(value))
@@ -123,7 +124,7 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
 
 
 def _chosen(rng: random.Random, places: list[tuple[Any, Any]]) -> tuple[Any, Any]:
-    """Fields more often than the numbers of long lists."""
+    """Choose a place; fields are chosen more often than the numbers of long lists."""
     fields = [place for place in places if isinstance(place[0], dict)]
     return rng.choice(fields if fields and rng.random() < 0.7 else places)
 
@@ -133,7 +134,7 @@ def _remove(_: random.Random, container: Any, key: Any) -> None:
 
 
 def _replace(rng: random.Random, container: Any, key: Any) -> None:
-    """By a copy: what is changed again later would otherwise stay changed for all mutants."""
+    """Set a copy of a value: otherwise later changes of it would apply to all mutants."""
     container[key] = copy.deepcopy(rng.choice(VALUES))
 
 
@@ -154,9 +155,12 @@ def _repeat(rng: random.Random, container: Any, key: Any) -> None:
 
 
 class Outcome(NamedTuple):
-    """number: of the mutant. what: "read", "refused", or what went wrong.
+    """The result of one mutant.
 
-    peak: bytes that the child held at most so far, beyond what it had before.
+    Attributes:
+        number: the number of the mutant.
+        what: "read", "refused", or the fault.
+        peak: the most bytes that the child has used so far, beyond those that it had before.
     """
 
     number: int
@@ -166,16 +170,16 @@ class Outcome(NamedTuple):
 
 
 def child(name: str, numbers: range, pipe) -> None:
-    """Read one mutant after the other; sends an Outcome each."""
+    """Read one mutant after the other, and send an Outcome for each."""
     with tempfile.TemporaryDirectory() as folder:
         kind = KINDS[name]
         seed = kind.make()
-        kind.read(Path(folder), seed)  # what is sound must be read
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # image libraries write of every mutant
+        kind.read(Path(folder), seed)  # the sound input must be read
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # image libraries print for every mutant
         before = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (before + REFUSED_MEMORY,) * 2)
         resident = peak_rss()
-        pipe.send(None)  # from here on, time counts
+        pipe.send(None)  # time counts from here on
         for number in numbers:
             begin = time.perf_counter()
             what = attempt(kind, Path(folder), mutant(kind, seed, number))
@@ -184,12 +188,12 @@ def child(name: str, numbers: range, pipe) -> None:
 
 
 def peak_rss() -> int:
-    """The most memory that this process ever held, in bytes."""
+    """Return the peak memory of this process, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def attempt(kind: Kind, folder: Path, content: bytes) -> str:
-    """What came of a mutant."""
+    """Return the result of a mutant."""
     try:
         kind.read(folder, content)
     except PoseMarkError:
@@ -201,9 +205,9 @@ def attempt(kind: Kind, folder: Path, content: bytes) -> str:
 
 
 def outcomes(name: str, numbers: range):
-    """One Outcome for each mutant; a child that dies or hangs is followed by another.
+    """Yield one Outcome for each mutant; a child that dies or hangs is replaced by another.
 
-    So is one that took too much memory, as its peak is that of its whole life.
+    A child that used too much memory is also replaced, because its peak never decreases.
     """
     number, context = numbers.start, multiprocessing.get_context("spawn")
     while number < numbers.stop:
@@ -246,7 +250,7 @@ def main() -> None:
 
 
 def row(name: str, numbers: range, keep: Path | None) -> int:
-    """Print the row of a kind and its findings; their number."""
+    """Print the row of a kind and its faults; return the number of faults."""
     found, slowest, peak, sample = Counter(), 0.0, 0, {}
     for outcome in outcomes(name, numbers):
         what = outcome.what + ", slow" * (outcome.seconds > SECONDS)

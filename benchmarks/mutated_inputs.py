@@ -1,4 +1,4 @@
-"""The kinds of input that benchmarks/mutate.py changes: a sound one of each, and its reader."""
+"""The kinds of input that benchmarks/mutate.py changes: for each a sound input and its reader."""
 
 import json
 import sys
@@ -48,9 +48,12 @@ from posemark.weights import load_fitting
 
 
 class Kind(NamedTuple):
-    """make: the bytes of a sound input. read: a folder to write into, and a mutant.
+    """A kind of input.
 
-    lines_of_json: the fields of its JSON are changed, too.
+    Attributes:
+        make: returns the bytes of a sound input.
+        read: reads a mutant; called with a folder to write into, and the mutant.
+        lines_of_json: whether the fields of its JSON are changed, too.
     """
 
     make: Callable[[], bytes]
@@ -143,7 +146,7 @@ codec = "dark:11"
 
 
 def card() -> bytes:
-    """One with most of what may stand in a card."""
+    """Return a card with most of the fields that a card may have."""
     file = f'name = "tiny.onnx"\nsha256 = "{"0123456789abcdef" * 4}"\nparameters = 12'
     changes = {
         'origin = "tests"': 'origin = "tests"\nlicence = "MIT"',
@@ -167,7 +170,7 @@ def read_setting(folder: Path, content: bytes) -> object:
 
 
 def made_header() -> Header:
-    """A header with what only some records hold."""
+    """Return a header with the fields that only some records have."""
     ceiling = {"ceiling": {"fp32": 1e11, "threads": 2}}
     return made_records.header(
         environment=made_records.ENVIRONMENT | ceiling,
@@ -185,7 +188,7 @@ def truth() -> bytes:
 
 
 def record() -> bytes:
-    """Two blocks, a failed frame, a resumed run, perfect outputs."""
+    """Return a record with two blocks, a failed frame, a resumed run and perfect outputs."""
     found = made_records.people(made_records.annotation(0))
     first, second = (made_records.frame(i, 17_000_000, boxes=1, poses=found) for i in (0, 1))
     lines = [
@@ -228,7 +231,7 @@ def network() -> torch.nn.Module:
 
 
 def checkpoint(zipped: bool) -> Callable[[], bytes]:
-    """As training scripts write them: a dictionary around the weights."""
+    """Return a function that makes a checkpoint as training scripts do, inside a dictionary."""
 
     def make() -> bytes:
         torch.manual_seed(0)
@@ -253,7 +256,7 @@ def reader_of_weights(suffix: str) -> Callable[[Path, bytes], object]:
 
 
 def onnx_model() -> bytes:
-    """Weights as initialisers, as constants, in a branch and in a function."""
+    """Return an ONNX file with weights as initialisers, constants, in a branch and a function."""
     weights = [numpy_helper.from_array(np.ones((4, 3, 3, 3), t), t) for t in ("f4", "f2")]
     value = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
     constant = helper.make_node("Constant", [], ["c"], value=weights[0])
@@ -277,7 +280,7 @@ def read_onnx(folder: Path, content: bytes) -> object:
 
 
 def caffe() -> bytes:
-    """A convolution and a layer without numbers, in the new format."""
+    """Return a network with a convolution and a layer without numbers, in the new format."""
     draw = np.random.default_rng(0)
     weights = [draw.normal(size=shape) for shape in ((4, 3, 3, 3), (4,))]
     return caffe_writer.net({"conv": weights, "data": []})

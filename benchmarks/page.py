@@ -1,8 +1,8 @@
-"""How large a report page of 100 entries is, and how soon its first chart stands.
+"""The size of a report page with 100 entries, and the time until its charts are drawn.
 
 Writes a page of 100 entries with histograms and timelines as of 5,000 frames, opens it in headless
-Chromium several times, each in a fresh browser, and prints milliseconds since the navigation
-began: until the AP-FPS chart stands, and until all charts do.
+Chromium several times, each in a new browser, and prints milliseconds since the navigation began:
+until the AP-FPS chart is drawn, and until all charts are drawn.
 
     python benchmarks/page.py [--entries 100] [--times 5] [--out page.html]
 """
@@ -31,7 +31,7 @@ MARKS = "return performance.getEntriesByType('mark').map((each) => [each.name, e
 
 
 def rows(entries):
-    """The post's 25 entries again and again, each time a little faster."""
+    """Return the post's 25 entries repeatedly, each time a little faster."""
     found = []
     while len(found) < entries:
         turn = len(found) // 25
@@ -49,7 +49,7 @@ def _varied(row, turn):
 
 
 def milliseconds(path):
-    """When each chart stood, by its name, in a browser of its own."""
+    """Return when each chart was drawn, by its name, in a browser of its own."""
     with tempfile.TemporaryDirectory() as profile:
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium")

@@ -1,10 +1,10 @@
-"""What pre- and post-processing costs, next to the straightforward way: a Markdown table.
+"""The cost of pre- and post-processing, compared with a plain implementation: a Markdown table.
 
-"plain" enlarges whole maps and loops over people, joints and pairs, as a description of the
-official procedures reads; it is written here from those facts, on numpy and OpenCV, and shares
-only the last step of grouping with PoseMark. Both start at the network's output (the crop: at
-the decoded image) and end at poses in image coordinates; they run in turn, in this process.
-Maps are what perfect networks would say about people of the built-in scenes. Two minutes.
+"plain" enlarges whole maps and loops over people, joints and pairs, as the official procedures are
+described. It is written here from those descriptions, with numpy and OpenCV, and shares only the
+last step of grouping with PoseMark. Both start at the network's output (the crop: at the decoded
+image) and end at poses in image coordinates; they take turns in this process. Maps are the outputs
+of perfect networks for people of the built-in scenes. It takes two minutes.
 
     python benchmarks/postprocess.py [--rounds N] [--only WORD]
 """
@@ -38,7 +38,7 @@ THREE_SCALES = (0.5, 1.0, 2.0)
 
 
 class Row(NamedTuple):
-    """A line of the table. check: whether the results of the two ways are the same."""
+    """A row of the table; `check` returns whether both implementations have equal results."""
 
     name: str
     limit_ms: float | None
@@ -51,10 +51,10 @@ class Row(NamedTuple):
 
 
 def people(count: int, size_wh: tuple[int, int]) -> Truth:
-    """So many people of the built-in scenes, in an image of this size.
+    """Return this many people of the built-in scenes, in an image of this size.
 
-    Moved off the grid: a key point in the middle between two pixels makes them equally high, and
-    then the rounding of either way decides which one is the peak.
+    They are moved off the grid: a key point in the middle between two pixels makes both equally
+    high, and then the rounding of each implementation decides which one is the peak.
     """
     each = min(count, 10)
     frames = [f for f in Sample().frames() if len(f.truth) == each][: count // each]
@@ -76,7 +76,7 @@ def people(count: int, size_wh: tuple[int, int]) -> Truth:
 
 
 def one_crop() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """An image, and the affines of its first person to 256x192 and to 64x48."""
+    """Return an image, and the affines of its first person to 256x192 and to 64x48."""
     frame = next(f for f in Sample().frames() if len(f.truth) == 5)
     centres, scales = centre_scale(frame.truth.boxes_xywh[:1], (192, 256), HRNET)
     to_input, to_maps = (crop_affines(centres, scales, wh, HRNET) for wh in ((192, 256), (48, 64)))
@@ -90,7 +90,7 @@ def plain_crop(image, affine):
 
 
 def plain_peaks(maps):
-    """Per map the cell (x, y) of the maximum, and the maximum."""
+    """Yield the cell (x, y) of the maximum of each map, and the maximum."""
     for grid in maps:
         y, x = np.unravel_index(grid.argmax(), grid.shape)
         yield np.array([x, y], float), grid[y, x]
@@ -161,7 +161,7 @@ def alike(limit, plain, ours):
 
 
 def passes_of(name, count, image_wh, scales):
-    """The codec, perfect outputs, and the affine from base pixels to the image."""
+    """Return the codec, perfect outputs, and the affine from base pixels to the image."""
     spec, truth = spec_of(name), people(count, image_wh)
     inputs = spec.method.sizing.inputs(image_wh, scales)
     passes = [Pass(i, spec.codec.encode(truth, i, False)) for i in inputs]
@@ -175,7 +175,7 @@ def in_image(found, back):
 
 
 def same_people(limit, plain, ours):
-    """As many, and at the same places, in whatever order."""
+    """Return whether both have equally many people at the same places, in any order."""
     if len(plain[0]) != len(ours[0]):
         return False
     return all(np.abs(ours[0] - person).max((1, 2)).min() <= limit for person in plain[0])
@@ -339,7 +339,7 @@ def grouping(title, name, image_wh, plain, count, scales, limit) -> Row:
         limit,
         lambda: in_image(plain(codec, passes), back),
         lambda: in_image(decoded(codec, passes), back),
-        # OpenPose's GPU code, our default, enlarges a little otherwise than OpenCV.
+        # OpenPose's GPU code, the default here, enlarges in a slightly different way than OpenCV.
         partial(same_people, 2.0 if plain is plain_fields else 0.01),
     )
 

@@ -1,11 +1,11 @@
-"""What runtimes and precisions gain over eager torch, network alone, a Markdown row a network.
+"""The gain of runtimes and precisions over eager torch, network alone: a Markdown row per network.
 
-Rounds run every session once, one after the other, so that what slows the machine slows all. A
-gain is the median over rounds of eager torch's time by the session's, with its 10 % and 90 %
-quantiles; "of peak" is the share of what the machine attains at that precision (`posemark
-machine`, measured at the start). Weights by formula: errors, in shares of the output's largest
-value, say nothing about AP. One crop, or for bottom-up models what a 640x480 image becomes.
-Fifteen minutes for the whole zoo on two cores.
+A round runs every session once, one after the other, so that a slow machine slows all. A gain is
+the median over rounds of eager torch's time divided by the session's, with its 10 % and 90 %
+quantiles. "of peak" is the utilisation of the machine's peak at that precision (`posemark machine`,
+measured at the start). Weights are by formula, so errors, relative to the output's largest value,
+say nothing about AP. The input is one crop, or for bottom-up models the input of a 640x480 image.
+The whole zoo takes fifteen minutes on two cores.
 
     python benchmarks/runtimes.py [MODEL ...] [--kinds RUNTIME:PRECISION,...]
 """
@@ -30,14 +30,14 @@ from posemark.runtimes import Calibration, Session, Source
 from posemark.runtimes.registry import open_session
 
 SECONDS, FEWEST = 8.0, 5
-"""Of rounds, a network; rounds at least."""
+"""Seconds of rounds per network, and the least number of rounds."""
 
 KINDS = "onnxruntime:fp32,openvino:fp32,openvino:bf16"
 
 
 @dataclass
 class Runner:
-    """A session under measurement; times: of its rounds, in seconds."""
+    """A session under measurement; `times` are those of its rounds, in seconds."""
 
     kind: str
     session: Session
@@ -73,7 +73,7 @@ def batch_of(spec):
 
 
 def run(runners, batch):
-    """Rounds; the first, which warms up, does not count."""
+    """Run the rounds; the first one is the warm-up and does not count."""
     until = time.monotonic() + SECONDS
     for count in range(1000):
         for runner in runners:

@@ -1,14 +1,14 @@
 """Can the figures be trusted? The same entry twice, slowed down by 5 %, noisy by 1 %, disturbed.
 
-Runs on the machine as it is and prints three tables; takes a quarter of an hour and wants the
-machine for itself. Each repetition is one interleaved run of four lanes of the same entry:
+Prints three tables of measurements on this machine. It takes a quarter of an hour and needs an
+otherwise idle machine. Each repetition is one interleaved run of four lanes of the same entry:
 
-    same      twice the same: the difference must lie within its stated interval
+    same      twice the same: the difference must be within its stated interval
     slower    5 % slower: must be found
-    noisy     the same on average, but 1 % up or down by chance: must not be called a difference
+    noisy     the same on average, but 1 % up or down by chance: must not be reported
 
-Then the entry runs alone, undisturbed and with a process that eats a core from the middle on, and
-as from a camera that is faster than the entry.
+Then the entry runs alone: undisturbed, with a process that occupies a core from the middle on, and
+with a camera that is faster than the entry.
 
     python benchmarks/validity.py [ENTRY] [REPETITIONS]
 """
@@ -37,7 +37,7 @@ from posemark.run.prepare import prepare_job
 ENTRY = "naive-litehrnet-18-256x192@gt"
 REPETITIONS = 20
 SECONDS = 8.0
-# Shares of a frame's time that are wasted: 2 % by all, so that noise can go both ways.
+# Shares of a frame's time that are wasted: 2 % by all, so that noise can have both signs.
 LANES = {
     "base": lambda: 0.02,
     "same": lambda: 0.02,
@@ -76,7 +76,7 @@ class Lane(Measurement):
 
 
 class Quiet:
-    """Hears of a run and says nothing."""
+    """A watcher that ignores everything."""
 
     def opening(self, place):
         pass
@@ -108,7 +108,7 @@ def lanes(entry, folder):
 
 
 def repetition(entry, folder):
-    """One interleaved run of all lanes: changes against the base, by lane."""
+    """Return the changes against the base, by lane, in one interleaved run of all lanes."""
     made = dict(lanes(entry, folder))
     take_turns(list(made.values()), 0, Quiet())
     records = {name: files.read(lane.path) for name, lane in made.items()}
@@ -137,7 +137,7 @@ def validity(entry, repetitions):
 
 
 def alone(job, watcher):
-    """The row of one entry that has the machine for itself."""
+    """Return the row of one entry that runs alone."""
     paths = []
     watcher.over = lambda place, path: paths.append(path)
     with tempfile.TemporaryDirectory() as folder:
@@ -152,7 +152,7 @@ def eat(seconds):
 
 
 class Hog(Quiet):
-    """Starts a process that eats a core once half of the budget is over."""
+    """Starts a process that occupies a core when half of the budget is over."""
 
     def __init__(self):
         self.process = None
@@ -176,7 +176,7 @@ def disturbance(entry):
 
 
 def camera(entry):
-    """One image with one person, again and again, so that the entry has one rate."""
+    """Print runs on one image with one person, repeated so that the entry has one rate."""
     burst = alone(prepared(entry, mode="sustained", limit=1, budget=SECONDS), Quiet())
     print(f"\n{entry} on one image: {burst.fps_pipeline:.2f} pipeline FPS")
     print("| camera FPS | entry / camera | dropped | expected | p50 ms | p99 ms |")

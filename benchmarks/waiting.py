@@ -1,6 +1,6 @@
-"""How the threads of OpenMP wait for each other, with and without a busy process beside.
+"""How the threads of OpenMP wait for each other, with and without another busy process.
 
-Threads that have done their share of an operator either spin (libgomp: up to some milliseconds)
+Threads that have finished their part of an operator either spin (libgomp: up to some milliseconds)
 or sleep until the others are done. Run with `python benchmarks/waiting.py`; it takes about two
 minutes. Every policy runs in a process of its own, as libgomp reads the policy once; policies
 take turns, round by round. Times are of forwards of one network in eager torch.
@@ -73,7 +73,7 @@ def _median_ms(chosen: dict[str, str], arguments: argparse.Namespace) -> float:
 
 
 def _forwards(model: str, threads: int, seconds: float) -> list[float]:
-    """Milliseconds of every forward until the seconds are over; the first two do not count."""
+    """Return milliseconds of every forward until the seconds are over, without the first two."""
     import torch
 
     import posemark
@@ -94,7 +94,7 @@ def _forwards(model: str, threads: int, seconds: float) -> list[float]:
 
 @contextmanager
 def _busy(count: int) -> Iterator[None]:
-    """So many processes that compute without end meanwhile."""
+    """Run this many processes that compute endlessly."""
     endless = [sys.executable, "-c", "while True: pass"]
     processes = [subprocess.Popen(endless) for _ in range(count)]
     try:

@@ -1,10 +1,10 @@
-"""Accept golden files: take them from ../shared/golden into tests/golden, on purpose.
+"""Copy golden files from ../shared/golden into tests/golden, when asked to by name.
 
 `make accept` lists which of the kept goldens differ from the shared ones;
-`make accept GOLDENS="hrnet_w32_256x192/golden.npz ..."` takes over the named ones, byte by byte,
-but for the outputs of the networks in SAMPLED, which are thinned out by `sampled`.
-`make accept GOLDENS=sampled` makes all of these anew. What a golden holds depends on the shared
-file alone, so anybody who has that gets the same arrays.
+`make accept GOLDENS="hrnet_w32_256x192/golden.npz ..."` copies the named ones byte by byte. The
+outputs of the networks in SAMPLED are thinned out by `sampled`; `make accept GOLDENS=sampled` makes
+all of these again. A golden depends only on the shared file, so everybody who has that file gets
+the same arrays.
 """
 
 import filecmp
@@ -28,17 +28,17 @@ SAMPLED = (
     "transpose_h_a6_256x192",
     "transpose_r_a4_256x192",
 )
-"""Networks of which a sibling's golden is kept whole: samples of theirs are enough."""
+"""Networks of which samples are enough, because a related network's golden is kept whole."""
 
 MOST_VALUES = 30_000
-"""Of an output, in a sampled golden: 120 kB."""
+"""Most values of one output in a sampled golden (120 kB)."""
 
 
 def sampled(arrays):
-    """The arrays of a golden, every output (N, C, H, W) of it with MOST_VALUES values at most.
+    """Return the arrays of a golden, each output (N, C, H, W) with at most MOST_VALUES values.
 
-    Every second cell of rows and columns is kept, or every third, and so on. NAME_stride says
-    which, of the official output; NAME_shape is the shape of that. Its NAME_stats stay: mean,
+    Every second cell of rows and columns is kept, or every third, and so on: NAME_stride is the
+    step and NAME_shape the shape of the official output. NAME_stats are kept unchanged: mean,
     deviation and largest absolute value of all cells.
     """
     found = dict(arrays)
@@ -56,13 +56,13 @@ def is_sampled(name):
 
 
 def expected(name):
-    """The arrays that a sampled golden must hold."""
+    """Return the arrays that a sampled golden must contain."""
     with np.load(SHARED / name) as archive:
         return sampled(dict(archive))
 
 
 def is_same(name):
-    """Whether a kept golden is what would be accepted now."""
+    """Return whether a kept golden equals the one that would be accepted now."""
     if not is_sampled(name):
         return filecmp.cmp(HERE / name, SHARED / name, shallow=False)
     with np.load(HERE / name) as archive:

@@ -54,7 +54,7 @@ def resized(browser, width):
 
 
 def settled(browser):
-    """Wait until every chart shows what was chosen last."""
+    """Wait until every chart shows the last choice."""
     from selenium.webdriver.support.ui import WebDriverWait
 
     drawn = "return document.documentElement.dataset.drawn === 'all'"
@@ -83,7 +83,7 @@ def choose(browser, name, value):
 
 
 def data(browser, chart, layer):
-    """The data of the drawn marks of a layer, as they stand in the document."""
+    """Return the data of the drawn marks of a layer, in the order of the document."""
     script = """
     const found = document.querySelectorAll(`#${arguments[0]} .${arguments[1]}_marks > *`);
     return [...found].map((each) => ({ ...each.__data__.datum }));
@@ -110,7 +110,7 @@ def text(browser, selector):
 
 
 def requests(browser):
-    """The address of everything that the page asked for (and not the browser's own pages)."""
+    """Return the addresses that the page requested, without the browser's own pages."""
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     sent = [each for each in messages if each["method"] == "Network.requestWillBeSent"]
     own = [each["params"] for each in sent if each["params"]["documentURL"].startswith("file:")]

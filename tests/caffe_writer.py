@@ -1,4 +1,4 @@
-"""A small writer of .caffemodel files, so that every layout can be had."""
+"""Writes small .caffemodel files in every layout that the format allows."""
 
 import struct
 

@@ -1,6 +1,6 @@
-"""One thread a test process: two workers on two cores would otherwise wait for each other.
+"""Fixtures for all tests, among them a local web server for tests that download files.
 
-And a web server on this machine for all tests that fetch something.
+Each test process uses one thread: two workers on two cores would otherwise wait for each other.
 """
 
 import os
@@ -9,7 +9,7 @@ import signal
 import hypothesis
 import pytest
 
-# How long a case takes says nothing here: other programs may use the machine.
+# The duration of a case means nothing here: other programs may use the machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
@@ -18,7 +18,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 @pytest.fixture(autouse=True)
 def stoppable():
-    """The command, whose end ignores Ctrl-C for the rest of its process, is called in this one."""
+    """Restore Ctrl-C: a command that ends ignores it for the rest of the test process."""
     before = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, before)
@@ -26,7 +26,7 @@ def stoppable():
 
 @pytest.fixture(scope="session")
 def authority():
-    """Whose certificates are trusted where `server` is used."""
+    """The certificate authority that is trusted in tests that use `server`."""
     import https_server
 
     return https_server.authority()
@@ -42,7 +42,7 @@ def _running(authority):
 
 @pytest.fixture
 def server(_running, authority, tmp_path, monkeypatch):
-    """A server that serves nothing yet; patience for a test, and PoseMark's own empty folder."""
+    """A server without files, with short timeouts and an empty folder for PoseMark's files."""
     import https_server
     from posemark.downloads import files
 

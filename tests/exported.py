@@ -1,4 +1,4 @@
-"""Small exported networks, made on the spot."""
+"""Makes small exported networks."""
 
 import numpy as np
 import onnx
@@ -8,7 +8,10 @@ from onnx import TensorProto, helper, numpy_helper
 def graph(joints=17, size=(64, 48), scale=1.0, layout="nchw", kind=TensorProto.FLOAT, extra=False):
     """Maps (1, joints, h/4, w/4) of a colour image: the sigmoid of a convolution, times scale.
 
-    layout, kind: of the input, whose maps are in the same layout. extra: a second output.
+    Args:
+        layout: the layout of the input and of the maps.
+        kind: the type of the input.
+        extra: whether there is a second output.
     """
     rng = np.random.default_rng(0)
     weights = rng.normal(0, 0.1, (joints, 3, 4, 4)).astype(np.float32)
@@ -41,7 +44,7 @@ def graph(joints=17, size=(64, 48), scale=1.0, layout="nchw", kind=TensorProto.F
 
 
 def rows(values):
-    """A network that answers with these (17, 3) numbers, whatever it sees."""
+    """Return a network whose output is these (17, 3) numbers for any input."""
     fixed = numpy_helper.from_array(values.astype(np.float32)[None, None], "rows")
     nodes = [
         helper.make_node("ReduceMin", ["images"], ["least"], keepdims=0),
@@ -56,7 +59,7 @@ def rows(values):
 
 
 def in_bytes():
-    """`graph`, its pixels rounded to bytes and back as quantised networks do everywhere."""
+    """Return `graph` with its pixels rounded to bytes and back, as in quantised networks."""
     model = graph()
     values = [numpy_helper.from_array(np.float32(1 / 64), "step")]
     values.append(numpy_helper.from_array(np.uint8(128), "middle"))

@@ -1,8 +1,8 @@
-"""Where the golden files are, and the weights they were made with.
+"""Finds the golden files, and makes the weights that they were made with.
 
-A golden is an output of a family's official code under weights by formula. tests/golden keeps
-one of every network, some of them as samples of the output (see accept.py); further ones, of pre-
-and post-processing, are looked up beside the checkout, and their tests skip where they are missing.
+A golden is an output of a family's official code with formula weights. tests/golden has one of
+every network, some of them as samples of the output (see accept.py). Goldens of pre- and
+post-processing are read from ../shared; tests of goldens that are missing there are skipped.
 """
 
 import json
@@ -20,7 +20,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 
 def path(relative):
-    """The golden file, from the project or from ../shared; skips without either."""
+    """Return the golden file, from the project or from ../shared; skip the test without it."""
     for root in (HERE, SHARED / "golden"):
         if (root / relative).exists():
             return root / relative
@@ -28,19 +28,19 @@ def path(relative):
 
 
 def listing(folder, pattern):
-    """The names in golden/FOLDER that match, from the project or ../shared, each once."""
+    """Return the matching names in golden/FOLDER, from the project or ../shared, each once."""
     found = {p.name for root in (HERE, SHARED / "golden") for p in (root / folder).glob(pattern)}
     return sorted(found, key=lambda name: ([int(n) for n in re.findall(r"\d+", name)], name))
 
 
 def folder(model):
-    """The folder of a model's golden: its name, as the official repositories write it."""
+    """Return the folder of a model's golden: its name as the official repositories write it."""
     name = model.replace("-", "_")
     return re.sub("^higherhrnet", "higher_hrnet", re.sub("^dark_", "darkpose_", name))
 
 
 def own(model):
-    """The folder of a network's golden, which must be in tests/golden: nothing skips here."""
+    """Return the folder of a network's golden; it must be in tests/golden, nothing is skipped."""
     name = folder(model)
     for file in ("keys.json", "golden.npz"):
         assert (HERE / name / file).is_file(), (
@@ -52,7 +52,7 @@ def own(model):
 
 
 def shared(relative):
-    """A file of ../shared (real images and weights); skips without it."""
+    """Return a file of ../shared (real images and weights); skip the test without it."""
     if not (SHARED / relative).exists():
         pytest.skip(f"needs ../shared/{relative}, which is not here")
     return SHARED / relative
@@ -64,10 +64,10 @@ def arrays(relative):
 
 
 def assert_output(ours, golden, name):
-    """Hold a network's output (an array) to the golden's `name`, within 1e-4 of its largest value.
+    """Compare a network's output (an array) with the golden's `name`, within 1e-4 of its maximum.
 
-    The golden may hold every nth cell of each row and column alone (`name`_stride); its mean,
-    deviation and largest absolute value, where it has them, are of all cells.
+    The golden may contain only every nth cell of each row and column (`name`_stride). Its mean,
+    deviation and largest absolute value, if it has them, are those of all cells.
     """
     expected, step = golden[name], int(golden.get(f"{name}_stride", 1))
     assert ours.shape == tuple(golden.get(f"{name}_shape", expected.shape))
@@ -82,7 +82,7 @@ def assert_output(ours, golden, name):
 
 
 def cases(golden, prefix=""):
-    """The numbers of the cases that an archive holds under names like prefix + "3/scale"."""
+    """Return the numbers of the cases in an archive, from names like prefix + "3/scale"."""
     numbers = {k[len(prefix) :].split("/")[0] for k in golden if k.startswith(prefix)}
     return sorted((n for n in numbers if n.isdecimal()), key=int)
 
@@ -96,7 +96,7 @@ def _description(folder):
 
 
 def state_dict(folder):
-    """The official state dict of a golden network: official names, weights by formula."""
+    """Return the official state dict of a golden network: official names, formula weights."""
     entries = keys(folder)
     names = {entry[0] for entry in entries}
     return {
@@ -104,7 +104,7 @@ def state_dict(folder):
     }
 
 
-# DEKR's buffer: where the cells of a 3x3 kernel lie, row 0 in y, row 1 in x.
+# DEKR's buffer: the positions of the cells of a 3x3 kernel, row 0 in y, row 1 in x.
 GRID_3X3 = [[-1, -1, -1, 0, 0, 0, 1, 1, 1], [-1, 0, 1, -1, 0, 1, -1, 0, 1]]
 
 
@@ -118,7 +118,7 @@ def _tensor(entry, names, folder):
 
 
 def _sine_positions(height, width, channels):
-    """TransPose's frozen table (L, 1, C), in the float32 arithmetic of the official code."""
+    """Return TransPose's frozen table (L, 1, C), in the official code's float32 arithmetic."""
     half = np.arange(channels // 2)
     power = np.float32(2) * (half // 2).astype(np.float32) / np.float32(len(half))
     frequency = np.float32(10000) ** power
@@ -139,7 +139,7 @@ def network_input(golden):
 
 
 def image(seed, height, width):
-    """uint8 (H, W, 3): coarse, medium and fine random blocks, in integer arithmetic."""
+    """Return uint8 (H, W, 3): coarse, medium and fine random blocks, in integer arithmetic."""
     rng = np.random.Generator(np.random.PCG64(1000003 + int(seed)))
     total = np.zeros((height, width, 3), np.int64)
     for cell, weight in ((32, 3), (8, 3), (3, 1)):
@@ -156,7 +156,7 @@ _BY_ENDING = {
     "bias": "bias",
 }
 
-# Four-dimensional weights that the goldens drew otherwise than the rest, told by full name.
+# Four-dimensional weights, by full name, that the goldens draw by another rule than the rest.
 _BY_NAME = {
     r"(final_layers?|head_heatmap\.1|offset_final_layer)\b": "conv_head",
     r".*\b(transform_matrix_conv|translation_conv)\.weight$": "conv_small",
@@ -165,7 +165,7 @@ _BY_NAME = {
 
 
 def _kind(entry, names):
-    """The kind of tensor: stated in the fourth field, else told from name and shape."""
+    """Return the kind of a tensor: the fourth field, or else a guess from name and shape."""
     if len(entry) > 3:
         return entry[3]
     name, shape = entry[0], entry[1]

@@ -1,6 +1,6 @@
-"""A web server on this machine that speaks https and fails in every way that servers fail in.
+"""A web server on this machine that speaks https and can fail in every way that servers fail.
 
-Its certificate is made on the spot; tests trust it by the variable that requests reads.
+Its certificate is made for each test run; tests trust it through REQUESTS_CA_BUNDLE.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ class _Quiet(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request, client_address):
-        """Clients that go away are what is tested."""
+        """Ignore errors of clients that close the connection: the tests do that on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -50,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @dataclass
 class Server:
-    """What is served under which name, and what was asked for: (name, range)."""
+    """The served files by name, and the requests so far: (name, range)."""
 
     http: _Quiet
     ways: dict = field(default_factory=dict)
@@ -60,18 +60,18 @@ class Server:
         return f"https://localhost:{self.http.server_address[1]}/{name}"
 
     def serve(self, name, *ways):
-        """Answers to one request after the other; the last one stays."""
+        """Set the answers to consecutive requests; the last one is repeated."""
         self.ways[name] = list(ways)
         return self.address(name)
 
     def asked(self, name):
-        """The ranges that were asked for of a name."""
+        """Return the ranges that were requested of a file."""
         return [given for asked, given in self.log if asked == name]
 
 
 @contextlib.contextmanager
 def running(authority, host="localhost"):
-    """A server with a certificate for `host` by an authority."""
+    """Run a server whose certificate for `host` is signed by an authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(host).configure_cert(context)
     http = _Quiet(("127.0.0.1", 0), _Handler)
@@ -88,7 +88,7 @@ def running(authority, host="localhost"):
 
 
 def trusted(authority, folder):
-    """The file to name in REQUESTS_CA_BUNDLE."""
+    """Write the authority's certificate to a file for REQUESTS_CA_BUNDLE, and return its path."""
     path = folder / "authority.pem"
     authority.cert_pem.write_to_path(path)
     return path
@@ -125,7 +125,7 @@ def _carry(source, target):
 
 @contextlib.contextmanager
 def proxy():
-    """Its address, and the hosts that it was asked to connect to."""
+    """Run a proxy; yield its address and the hosts that it was asked to connect to."""
     http = _Quiet(("127.0.0.1", 0), _Tunnel)
     http.asked = []
     thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
@@ -142,7 +142,7 @@ def proxy():
 
 
 def whole(content, tag=TAG, ranges=True, **headers):
-    """As servers should: ranges, and only of the version that is asked for."""
+    """Answer as servers should: with ranges, and only of the requested version."""
 
     def way(handler):
         start = _start(handler, tag) if ranges else 0
@@ -164,7 +164,7 @@ def _start(handler, tag):
 
 
 def cut(content, after, tag=TAG):
-    """The connection ends after so many bytes of the file."""
+    """Close the connection after a number of bytes of the file."""
 
     def way(handler):
         start = _start(handler, tag)
@@ -189,7 +189,7 @@ def redirect(to):
 
 
 def trickle(length=1_000_000, seconds=30.0, pause=0.02):
-    """A byte now and then, for as long as the other side listens."""
+    """Send a byte from time to time, until the client closes the connection."""
 
     def way(handler):
         handler.head(200, {"Content-Length": length})
@@ -203,7 +203,7 @@ def trickle(length=1_000_000, seconds=30.0, pause=0.02):
 
 
 def slow_head(seconds=4.0):
-    """Headers that come byte by byte, so that the line is never silent."""
+    """Send headers byte by byte, so that the connection is never silent."""
 
     def way(handler):
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
@@ -217,7 +217,7 @@ def slow_head(seconds=4.0):
 
 
 def silent(seconds=5.0):
-    """Nothing at all."""
+    """Send nothing."""
 
     def way(handler):
         time.sleep(seconds)
@@ -226,7 +226,7 @@ def silent(seconds=5.0):
 
 
 def slow(content, seconds, tag=TAG):
-    """The whole file, in pieces over a time."""
+    """Send the whole file slowly, in pieces."""
 
     def way(handler):
         handler.head(200, {"Content-Length": len(content), "ETag": tag})
@@ -240,7 +240,7 @@ def slow(content, seconds, tag=TAG):
 
 
 def unsized(content):
-    """Without its length, as HTTP/1.0 allows."""
+    """Send the file without its length, as HTTP/1.0 allows."""
 
     def way(handler):
         handler.head(200, {})

@@ -1,4 +1,4 @@
-"""Write docs/json.md from the types that are printed: `make docs`."""
+"""Writes docs/json.md from the types of the JSON results: `make docs`."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ SCALARS = {
 
 
 def page():
-    """The text of docs/json.md."""
+    """Return the text of docs/json.md."""
     inner, parts = [], [INTRODUCTION]
     for kind, where in WHERE.items():
         parts.append(section(kind, f"Printed by {where}."))
@@ -49,7 +49,7 @@ def page():
 
 
 def nested(kind):
-    """The types that the fields of a type hold, and theirs."""
+    """Return the types of the fields of a type, and recursively those of their fields."""
     return [
         each
         for field in json_descriptions.fields_of(kind)
@@ -59,7 +59,7 @@ def nested(kind):
 
 
 def structs(kind):
-    """The classes in a type."""
+    """Return the classes that a type annotation contains."""
     match kind:
         case inspect.StructType():
             return [kind.cls]
@@ -78,7 +78,7 @@ def structs(kind):
 
 
 def section(kind, where=""):
-    """One type: what it is, and a table of its fields."""
+    """Return the section of one type: its description and a table of its fields."""
     rows = [
         f"| `{field.name}` | {words(field.type)} | {field.type.extra['unit']} | {meaning(field)} |"
         for field in json_descriptions.fields_of(kind)
@@ -89,13 +89,13 @@ def section(kind, where=""):
 
 
 def meaning(field):
-    """The description of a field."""
+    """Return the description of a field."""
     note = "" if field.type.extra["csv"] else " Not in CSV."
     return field.type.extra_json_schema["description"].replace("|", "\\|") + note
 
 
 def words(kind):
-    """A type in words."""
+    """Return the words for a type."""
     match kind:
         case inspect.StructType():
             return f"[{kind.cls.__name__}](#{kind.cls.__name__.lower()})"

@@ -1,4 +1,4 @@
-"""Cards of exported networks, made on the spot."""
+"""Makes cards of exported networks."""
 
 CARD = """
 name = "tiny"
@@ -26,7 +26,7 @@ kind = "heatmap"
 
 
 def text(replace=None, add=""):
-    """What a card says; replace: a part of it -> what it becomes."""
+    """Return the text of a card; `replace` maps parts of the text to their replacements."""
     said = CARD
     for old, new in (replace or {}).items():
         assert old in said, old
@@ -35,7 +35,7 @@ def text(replace=None, add=""):
 
 
 def card(folder, replace=None, add=""):
-    """The path of such a card."""
+    """Write such a card and return its path."""
     path = folder / "tiny.toml"
     path.write_text(text(replace, add), encoding="utf-8")
     return path

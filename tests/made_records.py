@@ -1,4 +1,4 @@
-"""Records with given times, as `posemark run` would have written them."""
+"""Writes records with given times, as `posemark run` would have written them."""
 
 import json
 
@@ -30,7 +30,7 @@ SENTINEL_NS = 9_000_000
 
 
 def header(entry="small@gt", environment=ENVIRONMENT, settings=None, **changes):
-    """A header; settings: changes to the Settings."""
+    """Return a header; `settings` are changes to its Settings."""
     used = Settings("hrnet", "quarter", False, "serial", 0.0, 2, "torch", "fp32")
     fields = {
         "entry": entry,
@@ -65,7 +65,7 @@ def header(entry="small@gt", environment=ENVIRONMENT, settings=None, **changes):
 
 
 def frame(image_id, pose_ns, **changes):
-    """A measured frame whose pose stages took so long."""
+    """Return a measured frame whose pose stages have these durations."""
     parts = {"preprocess": pose_ns // 20, "postprocess": pose_ns // 50}
     stages = {"decode": 4_000_000, "detect": 0, "infer": pose_ns - sum(parts.values()), **parts}
     fields = {"boxes": 2, "stages": stages, "frame_ns": sum(stages.values())}
@@ -73,14 +73,14 @@ def frame(image_id, pose_ns, **changes):
 
 
 def people(annotation, shift=0.0, score=0.9):
-    """What a network found for one annotated person, some pixels off."""
+    """Return what a network found for one annotated person, some pixels off."""
     x, y, _ = (annotation["keypoints"][at::3] for at in range(3))
     found = [value for at in range(17) for value in (x[at] + shift, y[at], 0.9)]
     return People([score], [found])
 
 
 def annotation(image_id):
-    """One person of 100 by 200 pixels, every key point visible."""
+    """Return one person of 100 by 200 pixels, every key point visible."""
     spots = [value for at in range(17) for value in (10.0 + 5 * at, 20.0 + 10 * at, 2)]
     box = {"bbox": [5.0, 10.0, 100.0, 200.0], "area": 20_000.0, "iscrowd": 0}
     return {"id": image_id + 1, "image_id": image_id, "category_id": 1, "num_keypoints": 17} | {
@@ -90,7 +90,7 @@ def annotation(image_id):
 
 
 def truth(image_ids):
-    """Annotations with one person an image."""
+    """Return annotations with one person per image."""
     return {
         "images": [
             {"id": each, "file_name": f"{each}.png", "width": 640, "height": 480}
@@ -102,10 +102,12 @@ def truth(image_ids):
 
 
 def write(folder, head, blocks, sentinel_ns=SENTINEL_NS, killed=False, resumed=None):
-    """The path of a record with these blocks of FrameLines.
+    """Write a record with these blocks of FrameLines, and return its path.
 
-    sentinel_ns: one for all blocks, or one a block. killed: in the last block. resumed: the
-    environment of a later process, which ran the last block.
+    Args:
+        sentinel_ns: one value for all blocks, or one value per block.
+        killed: whether the run was killed in the last block.
+        resumed: the environment of a later process, which ran the last block.
     """
     lines = []
     sentinels = [sentinel_ns] * len(blocks) if isinstance(sentinel_ns, int) else sentinel_ns
@@ -122,7 +124,7 @@ def write(folder, head, blocks, sentinel_ns=SENTINEL_NS, killed=False, resumed=N
 
 
 def with_truth(folder, head, lines):
-    """The path of a record of these lines, beside one annotated person for each of its images."""
+    """Write a record of these lines and one annotated person per image; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     images = sorted({line.image_id for line in lines if isinstance(line, FrameLine)})
     (folder / head.truth).write_text(json.dumps(truth(images)), encoding="utf-8")
@@ -130,7 +132,7 @@ def with_truth(folder, head, lines):
 
 
 def written(path, head, lines):
-    """The path, where a record of these lines lies now."""
+    """Write a record of these lines to the path, and return the path."""
     with files.Writer.create(path, head) as writer:
         for line in lines:
             writer.write(line)
@@ -138,5 +140,5 @@ def written(path, head, lines):
 
 
 def made(*arguments, **options):
-    """The record that write() leaves, read again."""
+    """Return the record that write() writes, read again."""
     return files.read(write(*arguments, **options))

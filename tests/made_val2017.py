@@ -1,4 +1,4 @@
-"""A val2017 of three images without people, packed as its publisher packs it, and one box."""
+"""Makes a val2017 of three images without people, in the publisher's archives, and one box."""
 
 import io
 import json
@@ -12,7 +12,7 @@ IMAGE = cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
 
 
 def zipped(files, method=zipfile.ZIP_STORED):
-    """An archive of these contents by name."""
+    """Return an archive of these contents by name."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", method) as archive:
         for name, inside in files.items():
@@ -27,7 +27,7 @@ def _annotations():
     return json.dumps({"images": images, "annotations": []}).encode()
 
 
-# Made once, as archives say when they were made.
+# Made once, because archives contain the time at which they were made.
 IMAGES = zipped({"val2017/": b"", **{f"val2017/{name}": IMAGE for name in NAMES}})
 ANNOTATIONS = zipped(
     {

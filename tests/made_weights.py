@@ -1,4 +1,4 @@
-"""Checkpoints for tests: files of a few kB that fit a model, and formats nobody writes any more."""
+"""Makes checkpoints of a few kB that fit a model, some in formats that are no longer written."""
 
 import io
 import pickle
@@ -13,7 +13,7 @@ from posemark.weights.cache import import_file, wanted_by
 
 
 def state_of(spec, tag="", value=0.0):
-    """The state of a model's network, or of what else the tag is: one number throughout."""
+    """Return a state dict of the model's network (or of the tag's) with one number throughout."""
     return {
         name: torch.full((), value).to(each.dtype).expand(each.shape)
         for name, each in wanted_by(spec, tag)[0].items()
@@ -21,20 +21,20 @@ def state_of(spec, tag="", value=0.0):
 
 
 def as_file(content, **how):
-    """The bytes that torch.save writes."""
+    """Return the bytes that torch.save writes."""
     file = io.BytesIO()
     torch.save(content, file, **how)
     return file.getvalue()
 
 
 def saved(path, model, tag="", value=0.0):
-    """A file of such a state."""
+    """Write a checkpoint with such a state, and return its path."""
     torch.save(state_of(spec_of(model), tag, value), path)
     return path
 
 
 def imported(folder, model, tag, value=0.0):
-    """What is kept of such a file as MODEL.TAG; not for tags with a registered digest."""
+    """Import such a file as MODEL.TAG; not for tags with a registered digest."""
     path = saved(folder / f"{model}.{tag}.made.pth", model, tag, value)
     return import_file(path, spec_of(model), tag)
 
@@ -50,7 +50,7 @@ class _Pickler(pickle._Pickler):
 
 
 def tar(state):
-    """The format of PyTorch before 0.1.10, which no torch writes any more."""
+    """Return the format of PyTorch before 0.1.10, which current versions no longer write."""
     storages, tensors, main, out = (io.BytesIO() for _ in range(4))
     pickle.dump(len(state), storages, 2)
     pickle.dump(len(state), tensors, 2)

@@ -13,7 +13,7 @@ MACHINE = "AMD EPYC 9V74, 2 cores, Linux 6.8"
 DATA = "coco-val2017"
 OFFICIAL = "detected, person AP 56.4"
 
-# model, family, (h, w), published AP with detected boxes, ms of the network a person
+# model, family, (h, w), published AP with detected boxes, ms of the network per person
 MODELS = (
     ("hrnet-w32-256x192", "HRNet", (256, 192), 0.744, 62.4),
     ("hrnet-w48-384x288", "HRNet", (384, 288), 0.763, 214.0),
@@ -28,7 +28,7 @@ LETTERS = {"gt": "acegikm", "detected": "bdfhjln"}
 
 
 def row(model=MODELS[0], boxes="detected", letter="b", **changes):
-    """One row; keyword arguments replace its fields."""
+    """Return one row; keyword arguments replace its fields."""
     name, family, input_hw, published, network_ms = model
     people = PEOPLE[boxes]
     stage_ms = {
@@ -70,7 +70,7 @@ def row(model=MODELS[0], boxes="detected", letter="b", **changes):
     return timed(replace(made, **changes), changes)
 
 
-# What the blocks of a run say of it: half width of the interval, the decisive sentence.
+# Verdicts of runs: the half width of the interval, and the decisive sentence.
 KINDS = {
     "valid": (0.021, "interval ±2.1% over 42 blocks"),
     "noisy": (0.083, "interval ±8.3% over 42 blocks (limit 5%)"),
@@ -97,7 +97,7 @@ FINGERPRINT = {
 
 
 def timed(row, changes=None, kind="valid", blocks=42):
-    """A row with what its blocks of frames say of it; the fields of `changes` stay as given."""
+    """Return a row with the verdict of its blocks; the fields of `changes` stay as given."""
     chance = np.random.default_rng(crc32(row.entry.encode()))
     fields = {
         "most_people": _most_people(row),
@@ -142,7 +142,7 @@ def _speeds(row, chance, half_width, blocks):
 
 
 IMAGES_OWE = np.random.default_rng(0).normal(0, 0.013, 40)
-"""What every AP owes to the choice of images, draw by draw."""
+"""Return the part of every AP that depends on the choice of images, for each draw."""
 
 
 def _accuracy(row, chance):
@@ -164,18 +164,18 @@ def _no_reference(published, frames):
 
 
 def judged(row, kind, **changes):
-    """The same row with another verdict, and an interval to match."""
+    """Return the row with another verdict and a matching interval."""
     return timed(row, changes, kind)
 
 
 def short(row):
-    """The same row after a budget that left it three blocks."""
+    """Return the row after a budget that allowed three blocks."""
     verdict = Verdict("noisy", ("only 3 blocks (5 are needed for an interval)", *FINE))
     return timed(row, {"fps_interval": None, "verdict": verdict}, blocks=3)
 
 
 def paced(row, camera_fps):
-    """The same row from a camera of so many frames a second."""
+    """Return the row of a run with a camera of this rate, in frames per second."""
     dropped = max(0.0, 1 - row.fps_pipeline / camera_fps)
     changes = {"mode": "paced", "camera_fps": camera_fps, "dropped_share": dropped}
     waited = {name: ms + 900 / camera_fps for name, ms in row.latency_ms.items()}
@@ -183,7 +183,7 @@ def paced(row, camera_fps):
 
 
 def suite():
-    """Seven models with both kinds of boxes, weights by formula: 14 rows, none measured."""
+    """Return 14 rows without a measured AP: seven models with both kinds of boxes."""
     return [
         row(model, boxes, LETTERS[boxes][index])
         for index, model in enumerate(MODELS)
@@ -192,7 +192,7 @@ def suite():
 
 
 def measured(model=MODELS[0], boxes="detected", ap=0.733, **changes):
-    """A row with real weights and an AP of its own run."""
+    """Return a row with real weights and a measured AP."""
     scores = {"AP": ap, "AP50": 0.9, "AP75": ap + 0.08, "APM": ap - 0.03, "APL": ap + 0.06}
     letter = LETTERS[boxes][MODELS.index(model)]
     real = {"weights": "coco", "ap": scores | {"AR": ap + 0.05}}
@@ -200,7 +200,7 @@ def measured(model=MODELS[0], boxes="detected", ap=0.733, **changes):
 
 
 def mixed():
-    """The suite and four rows with a measured AP: 18 rows."""
+    """Return 18 rows: the suite and four rows with a measured AP."""
     return [
         *suite(),
         measured(MODELS[0], "gt", 0.7552),
@@ -210,8 +210,8 @@ def mixed():
     ]
 
 
-# The 25 entries of the blog post: letters, model, family, ms of the network a person, published
-# AP on detected and on annotated boxes.
+# The 25 entries of the blog post: letters, model, family, ms of the network per person,
+# published AP on detected and on annotated boxes.
 TOP_DOWN = (
     ("ab", "hrnet-w32-256x192", "HRNet", 142.0, 0.744, 0.765),
     ("cd", "hrnet-w48-384x288", "HRNet", 611.0, 0.763, None),
@@ -223,7 +223,7 @@ TOP_DOWN = (
     ("op", "naive-litehrnet-18-256x192", "Lite-HRNet", 45.1, 0.627, None),
     ("qr", "litehrnet-18-256x192", "Lite-HRNet", 52.3, 0.648, None),
 )
-# ... ms of a frame and ms a person, published AP at one scale or at three.
+# ... ms per frame and ms per person, published AP at one scale or at three.
 BOTTOM_UP = (
     ("s", "openpose-body25", "OpenPose", (1.0,), 1900.0, 3.1, 0.486),
     ("t", "higherhrnet-w32-512", "HigherHRNet", (1.0,), 1060.0, 9.4, 0.671),
@@ -238,7 +238,7 @@ POST_BOXES = {"detected": "file:val2017_person_bbox.json", "gt": "gt", "none": "
 
 
 def top_down(number, boxes, **changes):
-    """A top-down entry of the post."""
+    """Return a top-down entry of the post."""
     letters, model, family, network_ms, *published = TOP_DOWN[number]
     at = ("detected", "gt").index(boxes)
     figure, setting = published[at], ("detected (person AP 56.4)", "gt")[at]
@@ -254,7 +254,7 @@ def top_down(number, boxes, **changes):
 
 
 def bottom_up(number, **changes):
-    """A bottom-up entry of the post."""
+    """Return a bottom-up entry of the post."""
     letter, model, family, scales, base_ms, a_person, published = BOTTOM_UP[number]
     variant = "single" if scales == (1.0,) else "multi"
     fields = {
@@ -290,12 +290,12 @@ def _entry(model, boxes, base_ms, person_ms, fields):
     return timed(replace(row(), **(made | fields)), made | fields)
 
 
-# Letters of seed() whose speed is not to be relied on; y has too few blocks for an interval.
+# Letters of seed() whose speed is not reliable; y has too few blocks for an interval.
 NOT_VALID = {"d": "noisy", "h": "contended", "j": "drifting", "s": "throttled", "w": "noisy"}
 
 
 def seed():
-    """The blog post's 25 entries, a to y, weights by formula: AP published where known."""
+    """Return the blog post's 25 entries, a to y, with formula weights and published APs."""
     pairs = [
         top_down(number, boxes) for number in range(len(TOP_DOWN)) for boxes in ("detected", "gt")
     ]
@@ -305,21 +305,21 @@ def seed():
 
 
 def scored(row, ap):
-    """The same row with real weights and an AP of its own run."""
+    """Return the row with real weights and a measured AP."""
     scores = {"AP": ap, "AP50": 0.9, "AP75": ap + 0.08, "APM": ap - 0.03, "APL": ap + 0.06}
     row = replace(row, weights="official", ap=scores | {"AR": ap + 0.05})
     return timed(row, {"verdict": row.verdict, "fps_interval": row.fps_interval})
 
 
 def seed_measured():
-    """The 25 entries, 12 of them with a measured AP."""
+    """Return the 25 entries, 12 of them with a measured AP."""
     aps = {"a": 0.733, "b": 0.755, "d": 0.781, "k": 0.706, "l": 0.728, "m": 0.747, "n": 0.769}
     aps |= {"q": 0.637, "r": 0.659, "t": 0.659, "v": 0.669, "w": 0.698}
     return [scored(each, aps[each.letter]) if each.letter in aps else each for each in seed()]
 
 
 def on_another_machine(rows):
-    """The same rows as run on a machine three times as fast, with the same data and images."""
+    """Return the rows as measured on a machine three times as fast, with the same data."""
     return [
         timed(
             replace(

@@ -1,10 +1,10 @@
-"""Running jobs in a test: what became of them, and what was told on the way."""
+"""Runs jobs in a test, and keeps what was reported meanwhile."""
 
 from posemark.run.interleave import run_jobs
 
 
 class Heard:
-    """Everything a run told its watcher."""
+    """A watcher that keeps everything a run reports."""
 
     def __init__(self):
         self.opened, self.steps, self.paths = [], [], []
@@ -25,13 +25,13 @@ class Heard:
 
 
 def run_all(jobs, out, resume=False, isolate=False):
-    """What the watcher of jobs that take turns heard."""
+    """Run jobs in turns, and return what their watcher heard."""
     heard = Heard()
     run_jobs([jobs], out, resume, isolate, heard)
     return heard
 
 
 def run_one(job, out, resume=False):
-    """The path of the record of one job, and the steps that were reported on the way."""
+    """Run one job; return the path of its record and the reported steps."""
     heard = run_all([job], out, resume)
     return heard.paths[0], [step for _, step in heard.steps]

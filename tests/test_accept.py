@@ -1,4 +1,4 @@
-"""Goldens that hold samples: what is kept of an output, and that anybody gets the same."""
+"""Goldens of sampled outputs: which values are kept, and that the samples are reproducible."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""docs/architecture.md says what is so: layout, layers, counts of files, sizes of functions."""
+"""docs/architecture.md agrees with the code: layout, layers, counts of files, function sizes."""
 
 import ast
 import re
@@ -24,15 +24,15 @@ def functions(tree):
 
 
 def docstrings(tree):
-    """The nodes of all docstrings."""
+    """Return the ids of the nodes of all docstrings."""
     kinds = (ast.FunctionDef, ast.ClassDef, ast.Module)
     bodies = [each.body for each in ast.walk(tree) if isinstance(each, kinds)]
-    # A string under a constant describes that.
+    # A string below a constant is the description of the constant.
     return {id(each.value) for body in bodies for each in body if isinstance(each, ast.Expr)}
 
 
 def texts(tree):
-    """The strings that code works with or shows."""
+    """Yield the strings that the code uses or prints."""
     described = docstrings(tree)
     for each in ast.walk(tree):
         if isinstance(each, ast.Constant) and id(each) not in described:
@@ -40,7 +40,7 @@ def texts(tree):
 
 
 def row(addition):
-    """What the table of additions says: how many files, and which are named."""
+    """Return how many files the table of additions states for one, and which files it names."""
     (cells,) = re.findall(rf"^\| {addition} \| (.*) \|$", PAGE, re.MULTILINE)
     number = re.match(r"(?:up to )?(\d+)", cells)
     return int(number[1]), set(re.findall(r"`([\w./]+\.(?:py|toml))`", cells))
@@ -60,7 +60,7 @@ def test_the_layout_is_that_of_the_package():
 def test_the_layers_are_those_that_are_enforced():
     (layers,) = re.findall(r"^`(cli -> .*)`\.$", PAGE, re.MULTILINE)
     contract = PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
-    # __main__ is but the door to cli.
+    # __main__ only calls cli.
     enforced = [layer.replace(" ", "") for layer in contract if layer != "__main__"]
     assert layers.split(" -> ") == enforced
 
@@ -72,7 +72,7 @@ def test_strict_typing_is_where_the_page_says():
     assert PROJECT["tool"]["basedpyright"]["typeCheckingMode"] == "strict"
 
 
-def test_type_checkers_of_users_are_told_that_the_package_is_typed():
+def test_type_checkers_of_users_find_that_the_package_is_typed():
     assert "Typing :: Typed" in PROJECT["project"]["classifiers"]
     assert resources.files("posemark").joinpath("py.typed").is_file()
     assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": ["src/posemark"]}
@@ -112,7 +112,7 @@ def test_functions_are_as_small_as_the_page_says():
 
 
 def first_line(function):
-    """Where its body begins, behind the docstring."""
+    """Return the line where the body of a function begins, after its docstring."""
     start = function.body[0]
     documented = ast.get_docstring(function) is not None and len(function.body) > 1
     return function.body[1].lineno if documented else start.lineno
@@ -121,8 +121,8 @@ def first_line(function):
 # --- what an addition costs ---------------------------------------------------------------------
 
 
-def test_no_sign_of_per_cent_is_parted_from_its_number():
-    """A line that is wrapped would begin with it; and it is typed so: --until 2%."""
+def test_no_per_cent_sign_is_separated_from_its_number():
+    """A wrapped line could begin with the sign, and options have no space: --until 2%."""
     parted = re.compile(r"(?:[0-9]|^) %(?![a-z(\d])")
     shown = [
         *((name, text) for name, tree in TREES.items() for text in texts(tree)),

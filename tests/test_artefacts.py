@@ -1,4 +1,4 @@
-"""Artefacts appear whole or not at all, and are made once."""
+"""Artefacts are stored completely or not at all, and are made once."""
 
 import errno
 import json
@@ -15,7 +15,7 @@ from posemark.core.errors import ExportError, UsageError
 
 @pytest.fixture(autouse=True)
 def audible(caplog, monkeypatch):
-    """Warnings are recorded whatever libraries of earlier tests did to logging in this process."""
+    """Record warnings, even if libraries in earlier tests changed logging in this process."""
     logger = logging.getLogger("posemark.artefacts")
     monkeypatch.setattr(logger, "disabled", False)
     monkeypatch.setattr(logger, "propagate", True)
@@ -109,7 +109,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_a_damaged_artefact_is_made_anew_and_that_is_said(tmp_path, kind, caplog):
+def test_a_damaged_artefact_is_replaced_with_a_warning(tmp_path, kind, caplog):
     store, (damage, said) = Store(tmp_path), DAMAGE[kind]
     folder = store.get("net", {}, two_files)
     damage(folder)
@@ -128,7 +128,7 @@ def test_a_damaged_artefact_is_made_anew_and_that_is_said(tmp_path, kind, caplog
 
 
 def test_the_warning_reaches_stderr_without_any_set_up(tmp_path):
-    """Workers that measure set up no logging."""
+    """Worker processes configure no logging."""
     folder = Store(tmp_path).get("net", {}, two_files)
     flip_a_bit(folder)
     code = (

@@ -83,7 +83,7 @@ def test_a_big_unpacked_blob_is_read_at_once():
 
 
 def read_or_refuse(content):
-    """What was read, or {} where the file was refused, as it should be, with a ValueError."""
+    """Return what was read, or {} if the file was refused with a ValueError, as it should be."""
     try:
         return caffemodel.parse(content)
     except ValueError:
@@ -172,7 +172,7 @@ TINY_FIELDS = {
     "sides": field(1, 1),
     "names": field(1, b"a"),
 }
-WITHIN = {  # what stands around them
+WITHIN = {  # the fields around them
     "blobs": lambda fields: field(100, fields),
     "names": lambda fields: field(100, fields),
     "runs of numbers": lambda fields: field(100, field(7, fields)),
@@ -182,7 +182,7 @@ WITHIN = {  # what stands around them
 
 
 def many(kind):
-    """5 MB of tiny fields."""
+    """Return 5 MB of tiny fields."""
     tiny = TINY_FIELDS[kind]
     fields = tiny * (5_000_000 // len(tiny))
     return WITHIN.get(kind, bytes)(fields)

@@ -1,7 +1,7 @@
-"""Hostile pickles by the hundred: none may execute anything, each is refused in one paragraph.
+"""Hundreds of hostile pickles: each is refused in one paragraph, and nothing is executed.
 
-The canary is a file that whoever is tricked into executing something leaves behind. That it would
-be left behind is shown with Python's own pickle first.
+The canary is a file that appears if a reader executes a pickle. Python's own pickle is tricked
+first, which shows that the canary works.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ MOST_SECONDS, MOST_BYTES = 10, 10**9
 
 @pytest.fixture
 def canary(tmp_path, monkeypatch):
-    """The file that must not appear; a module that makes it when imported can be imported."""
+    """The file that must not appear; importing the module that is made here would create it."""
     path = tmp_path / "canary"
     (tmp_path / "canary_module.py").write_text(MODULE.format(path=str(path)))
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -67,7 +67,7 @@ def named(module, name):
 
 
 def payloads(path):
-    """(module, name, argument) of calls that leave the canary behind."""
+    """Return (module, name, argument) of calls that create the canary."""
     statement = f"__import__('pathlib').Path({str(path)!r}).touch()"
     script = str(path.with_name("canary_module.py"))
     return [
@@ -87,7 +87,7 @@ def reduce(module, name, argument):
     return named(module, name) + text(argument) + b"\x85R"
 
 
-# How the call is made: opcodes that leave one value on the stack.
+# Ways to make the call: opcodes that leave one value on the stack.
 WAYS = {
     "reduce": reduce,
     "reduce of a name on the stack": lambda m, n, a: (
@@ -163,7 +163,7 @@ PLACES = {
 
 
 def hostile(path):
-    """A program for every way and place, calls in rotation."""
+    """Yield a program for every way and place, with the calls in rotation."""
     calls = payloads(path)
     for at, (way, place) in enumerate(product(WAYS, PLACES)):
         program = PLACES[place](called(way, calls[at % len(calls)]))
@@ -234,7 +234,7 @@ FILES = {
 
 @pytest.mark.parametrize("file", FILES)
 def test_no_hostile_pickle_executes_anything(file, canary, tmp_path):
-    """120 in each kind of file."""
+    """Each kind of file is tried with 120 hostile programs."""
     path, wanted = tmp_path / "x.pth", {"w": torch.zeros(2)}
     before, names = peak_bytes(), set(sys.modules)
     count = 0

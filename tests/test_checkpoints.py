@@ -1,4 +1,4 @@
-"""Reading real checkpoints of every age and kind, and hostile ones, without executing them."""
+"""Reading real checkpoints of every age and kind, and hostile ones, without executing code."""
 
 import argparse
 import copy
@@ -63,7 +63,7 @@ def require_equal(found, net):
 
 
 class HistoryBuffer:
-    """As mmengine's: an object of an unknown class, with arrays as its state."""
+    """Like mmengine's class: an object of an unknown class, with arrays as its state."""
 
     def __init__(self):
         self._log_history = np.arange(4.0)
@@ -71,7 +71,7 @@ class HistoryBuffer:
 
 
 class Averaged:
-    """As ultralytics' ModelEMA: an object that holds a module."""
+    """Like ultralytics' ModelEMA: an object that contains a module."""
 
     def __init__(self, module):
         self.ema, self.updates = module, 3
@@ -135,7 +135,7 @@ WHOLE = {
 
 
 def views(net):
-    """All weights in one flat buffer."""
+    """Return a state whose weights are views of one flat buffer."""
     state = without_counters(net)
     flat = torch.cat([t.flatten() for t in state.values()])
     parts = flat.split([t.numel() for t in state.values()])
@@ -212,7 +212,7 @@ def test_weights_that_are_not_finite_are_refused(value, net, load):
 
 
 def repacked(content):
-    """The same archive, compressed."""
+    """Return the archive, compressed."""
     out = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(content)) as old,
@@ -225,7 +225,7 @@ def repacked(content):
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(net, load):
     state = dict(net.state_dict())
-    state["head.bias"] = torch.zeros(40_000_000)[:2]  # two numbers of 160 MB
+    state["head.bias"] = torch.zeros(40_000_000)[:2]  # two numbers of a storage of 160 MB
     content = repacked(as_file(state))
     assert len(content) < 1_000_000
     with pytest.raises(CheckpointError, match="would take 160,0.* bytes of memory"):
@@ -234,7 +234,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(net, load):
 
 
 def nested(levels):
-    """A module that holds twice a module that holds twice ... : 2 to the power of levels."""
+    """Return a module that contains a module twice, and so on: 2 to the power of levels."""
     module = nn.Sequential(nn.Linear(1, 1))
     for _ in range(levels):
         module = nn.Sequential(module, module)
@@ -254,7 +254,7 @@ def cyclic_module():
 
 
 def key_bomb():
-    """A tuple that holds twice a tuple that holds ..., as a key: hashing it takes for ever."""
+    """Return a key: a tuple that contains a tuple twice, and so on. Hashing it would never end."""
     start = b"\x80\x02}" + b"K\x01\x85" + b"q\x00"
     return (
         start
@@ -288,9 +288,7 @@ def test_hostile_files_are_refused_in_time(case, load):
     start = time.perf_counter()
     with pytest.raises(CheckpointError, match="x.pth"):
         load(HOSTILE[case])
-    assert (
-        time.perf_counter() - start < 30
-    )  # seconds; far more than it takes, far less than for ever
+    assert time.perf_counter() - start < 30  # seconds; far more than needed, and finite
 
 
 def test_a_program_is_said_to_be_one(net, tmp_path):

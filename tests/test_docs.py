@@ -1,4 +1,4 @@
-"""Tables of the documentation: every row has the cells of its heading."""
+"""Tables of the documentation: every row has as many cells as its heading."""
 
 import re
 from itertools import groupby
@@ -11,7 +11,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def cells(line):
-    """Their number; an escaped bar, or one in a span of code, separates nothing."""
+    """Return the number of cells; an escaped bar, or one in a code span, separates nothing."""
     return len(re.findall(r"(?<!\\)\|", re.sub(r"`[^`]*`", "", line)))
 
 

@@ -1,4 +1,4 @@
-"""Every network as an ONNX file gives what torch gives, at every size it takes."""
+"""Every network as an ONNX file gives the outputs of torch, at every size that it accepts."""
 
 from importlib.util import find_spec
 
@@ -77,7 +77,7 @@ def test_parity_names_what_is_wrong():
             export.require_close("net", wrong, reference)
 
 
-def test_facts_tell_weights_versions_and_precisions_apart():
+def test_facts_differ_for_other_weights_versions_and_precisions():
     spec = spec_of("hrnet-w32-256x192")
     first = export.facts(spec, "aa", "1", "fp32")
     assert first["input"] == "256x192"

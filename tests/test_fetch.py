@@ -24,7 +24,7 @@ LITE = "wider-naive-litehrnet-18-256x192"
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    """A checkpoint of the network that stands for a model here."""
+    """Write a checkpoint of the tiny network that replaces a model's in these tests."""
     path = tmp_path_factory.mktemp("made") / "w.pth"
     torch.save(network().state_dict(), path)
     return path
@@ -36,7 +36,7 @@ def network():
 
 @pytest.fixture
 def spec(server, file):
-    """A model with one row of weights, which the server has."""
+    """Return a model with one row of weights, whose file is on the server."""
     url = server.serve("w.pth", whole(file.read_bytes()))
     digest = weights.sha256_of(file)
     return registered(url, sha256=digest, size=file.stat().st_size)
@@ -63,7 +63,7 @@ def test_a_checkpoint_is_fetched_imported_and_nothing_else_is_left(spec, file, s
     assert server.asked("w.pth") == [""]
 
 
-def test_a_cached_file_that_changed_is_fetched_anew(spec, server):
+def test_a_cached_file_that_changed_is_downloaded_again(spec, server):
     stored = weights.fetch(spec, "mirror")
     stored.path.write_bytes(b"changed")
     assert weights.fetch(spec, "mirror") == stored

@@ -1,8 +1,8 @@
-"""The suite `light` on real photographs: each card through the command line's own path.
+"""The suite `light` on real photographs: each card by the same code as the command line.
 
-On all 600 images of ../shared/coco the six reach the APs that an independent evaluation found
-(docs/benchmarks/README.md). Here, for speed, the first 150 are run, and compared with what these
-runs had on them.
+On all 600 images of ../shared/coco the six models reach the APs that an independent evaluation
+found (docs/benchmarks/README.md). To be fast, this test runs the first 150 images, and compares
+with the APs that those runs reached on the same images.
 """
 
 import pytest
@@ -29,7 +29,7 @@ AP = {
 }
 
 
-PACKAGES = {"tflite": "ai_edge_litert"}  # others are called as their runtime
+PACKAGES = {"tflite": "ai_edge_litert"}  # other packages have the name of their runtime
 
 
 def require_runtime(name):

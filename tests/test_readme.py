@@ -1,4 +1,4 @@
-"""README.md: its Python runs as printed, its links lead somewhere, its pictures say the truth."""
+"""README.md: its Python runs as printed, its links exist, its pictures match the code."""
 
 import importlib.util
 import io
@@ -41,7 +41,7 @@ def executed(block, names):
 
 @pytest.fixture
 def clean_folder(tmp_path, monkeypatch):
-    """Nothing was imported or fetched, and no folder of files is named."""
+    """No weights are imported or downloaded, and no folder of files is set."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv(FOLDERS, raising=False)
@@ -67,7 +67,7 @@ def test_a_trained_model_finds_the_people_of_the_scene(clean_folder, monkeypatch
     assert poses.keypoints_xy.shape == (len(frame.truth), 17, 2)
     for own, visible in zip(truth, seen[..., 0] == 2, strict=True):
         distances = np.linalg.norm(poses.keypoints_xy - own, axis=2)[:, visible]
-        assert np.median(distances, axis=1).min() < 10  # pixels: somebody was found there
+        assert np.median(distances, axis=1).min() < 10  # pixels: a person was found there
 
 
 def test_everything_that_the_readme_links_to_is_here():
@@ -97,7 +97,7 @@ def test_the_picture_of_people_is_small(pictures):
     assert height < width
 
 
-def test_the_codec_stands_where_the_readme_says():
+def test_the_codec_is_in_the_file_that_the_readme_names():
     ((ending, where, not_there),) = re.findall(
         r"Their codec then ends in `(.*?)`: (.*?)\.\s(.*?)\.", README, re.DOTALL
     )

@@ -1,4 +1,4 @@
-"""Real weights on real photographs, through the command line's own path, against an
+"""Real weights on real photographs, by the same code as the command line, against an
 independent evaluation of the same files (../shared/facts/REFERENCE_AP.md)."""
 
 import pytest
@@ -12,7 +12,7 @@ from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 from runs import run_one
 
-# "PP-TinyPose 256x192, quarter offset": AP and AR hold within 0.003, the others within 0.012.
+# "PP-TinyPose 256x192, quarter offset": AP and AR agree within 0.003, the others within 0.012.
 REFERENCE = {
     "AP": 0.6642,
     "AP50": 0.8935,
@@ -47,5 +47,5 @@ def test_tinypose_reaches_its_reference_ap_on_ground_truth_boxes(tmp_path):
     for name, expected in REFERENCE.items():
         tolerance = 0.003 if name in ("AP", "AR") else 0.012
         assert row.ap[name] == pytest.approx(expected, abs=tolerance), name
-    # Perfect maps through the quarter-offset decoder lose a few points, never all.
+    # Perfect maps decoded with quarter offset lose a few points of AP, never all.
     assert 0.93 < row.codec_ceiling < 1

@@ -1,6 +1,6 @@
-"""A real checkpoint in every packing that people have, classes and all: ../shared/weights.
+"""A real checkpoint (../shared/weights) in every format in use, with foreign classes.
 
-The classes of other programs are made up here, and gone again before the file is read.
+The classes of other programs are defined here, and removed before the file is read.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def tinypose():
 
 @contextmanager
 def stand_in(name, *bases, **body):
-    """A class NAME of a module that is not there, only as long as something is pickled."""
+    """Define a class of a module that does not exist, while something is pickled."""
     module, _, short = name.rpartition(".")
     parents = [module.rsplit(".", at)[0] for at in range(module.count(".") + 1)]
     made = type(short, bases, {"__module__": module} | body)
@@ -52,7 +52,7 @@ def stand_in(name, *bases, **body):
 
 
 def mmengine(state, path):
-    """mmpose 1.x: arrays in its meta data, and a history of objects."""
+    """Save as mmpose 1.x does: with arrays in the meta data, and a history of objects."""
     with stand_in("mmengine.logging.history_buffer.HistoryBuffer") as buffer:
         history = buffer()
         history._log_history, history._count_history = np.arange(6.0), np.ones(6)
@@ -67,7 +67,7 @@ def mmengine(state, path):
 
 
 def training(state, path):
-    """The training scripts of the HRNet family."""
+    """Save as the training scripts of the HRNet family do."""
     content = {
         "epoch": 210,
         "state_dict": OrderedDict((f"module.{k}", v) for k, v in state.items()),
@@ -84,13 +84,13 @@ def arguments(state, path):
 
 
 def module(state, path):
-    """A whole network, as `torch.save(model)` leaves it, beside its averaged copy."""
+    """Save a whole network, as `torch.save(model)` does, and its averaged copy."""
     with stand_in("ultralytics.nn.tasks.PoseModel", nn.Module) as kind:
         torch.save({"model": tree(state, kind), "ema": None, "date": "2023"}, path)
 
 
 def tree(state, kind):
-    """Modules of that kind, nested as the names of a state are."""
+    """Return modules of that class, nested as the names of a state dict are."""
     top = kind()
     for name, tensor in state.items():
         *parents, own = name.split(".")
@@ -152,7 +152,7 @@ def test_a_real_checkpoint_is_recognised_in_another_packing(tinypose, tmp_path, 
 
 
 def accuracy(weights, folder):
-    """What a run over the first images gives with these weights."""
+    """Return the results of a run over the first images with these weights."""
     options = Options(
         data=f"coco:{goldens.shared('coco')}", threads=1, weights=str(weights), limit=12
     )
@@ -164,7 +164,7 @@ def accuracy(weights, folder):
 
 @pytest.mark.timeout(600)
 def test_the_accuracy_is_that_of_the_file_whose_ap_is_known(tinypose, tmp_path):
-    """test_real_accuracy.py holds that file to an independent evaluation."""
+    """test_real_accuracy.py compares that file with an independent evaluation."""
     original = goldens.shared("weights/tinypose_256x192_wider_naive_litehrnet18.safetensors")
     expected = accuracy(original, tmp_path / "original")
     assert expected["AP"] > 0.5

@@ -1,4 +1,4 @@
-"""What a file of weights is, without anybody saying so."""
+"""Recognising the model of a file of weights from the file alone."""
 
 from dataclasses import replace
 
@@ -23,12 +23,12 @@ def cache(tmp_path, monkeypatch):
 
 
 def names(*paths, specs=SPECS, part=""):
-    """What each file is kept as, or why it is not."""
+    """Return the names that each file is imported as, or the reason why it is not."""
     return [each.names or each.why for each in weights.import_all(paths, specs, part)]
 
 
 def unpinned(names_):
-    """Of these models, the registered checkpoints that only a file name could tell apart."""
+    """Return these models' registered checkpoints that only a file name could distinguish."""
     rows = [(name, row) for name in names_ for row in spec_of(name).weights]
     return [f"{n}.{w.tag}" for n, w in rows if not w.sha256 and w.tag != weights.RESCORE]
 
@@ -53,7 +53,7 @@ def test_a_registered_digest_decides_whatever_the_file_is_called(tmp_path):
     assert weights.resolve(spec_of(TWO_ROWS), "tinypose").sha256 == weights.sha256_of(path)
 
 
-def test_a_registered_beginning_of_a_digest_is_told_from_a_whole_one(tmp_path):
+def test_a_registered_beginning_of_a_digest_is_distinguished_from_a_whole_one(tmp_path):
     path = saved(tmp_path / "w.pth", LITE)
     (row,) = spec_of(LITE).weights
     pinned = replace(row, tag="pinned", sha256=weights.sha256_of(path)[:8])
@@ -128,12 +128,12 @@ def test_of_several_sets_of_weights_one_is_chosen_by_its_part(tmp_path):
         ("DarkPose-w32.pth", DARK),
     ],
 )
-def test_models_of_one_network_are_told_apart_by_the_name_of_the_file(file, model, tmp_path):
+def test_models_of_one_network_are_distinguished_by_the_name_of_the_file(file, model, tmp_path):
     assert names(saved(tmp_path / file, HRNET)) == [(f"{model}.official",)]
 
 
 @pytest.mark.parametrize("file", ["hrnet_w32.pth", "darker.pth", "w32.pth"])
-def test_a_name_that_tells_nothing_is_not_guessed_from(file, tmp_path):
+def test_a_file_name_without_meaning_is_not_used_for_guesses(file, tmp_path):
     (why,) = names(saved(tmp_path / file, HRNET))
     assert f"{file}: it fits several checkpoints:" in why
     assert f"{DARK}.official, {FPD}.official" in why
@@ -179,7 +179,7 @@ def test_a_file_whose_digest_is_known_replaces_another(tmp_path):
     assert weights.cached(pinned, "official").sha256 == weights.sha256_of(second)
 
 
-def test_of_a_folder_what_ends_as_checkpoints_do_is_looked_into(tmp_path):
+def test_files_of_a_folder_with_suffixes_of_checkpoints_are_read(tmp_path):
     inside = tmp_path / "inside"
     inside.mkdir()
     for name in ("b.PTH", "a.pth.tar", "readme.txt", "photo.jpg", "inside/c.caffemodel"):

@@ -29,7 +29,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def states():
-    """State dicts by formula, one network a family."""
+    """Return state dicts with formula weights, for one network per family."""
     found = {}
     for name in (HRNET, LITE):
         network = posemark.network(name)
@@ -116,7 +116,7 @@ class Bomb:
 
 
 def read(path):
-    """Whatever is in the file, for a network of one tensor."""
+    """Load the content of a file for a network of one tensor."""
     return weights.load_fitting(path, {"w": torch.zeros(2)}, "one")
 
 
@@ -244,7 +244,7 @@ def registered(digest):
 
 
 @pytest.mark.parametrize("note", [None, "", "x", "[]", "{}", "null", '{"sha256": 3}', "\udcff"])
-def test_a_damaged_note_is_made_anew(lite, note):
+def test_a_damaged_note_is_replaced(lite, note):
     spec = spec_of(LITE)
     stored = weights.import_file(lite, spec, "mine")
     path = stored.path.with_name(stored.path.name + ".json")
@@ -305,4 +305,4 @@ def test_an_import_replaces_one_with_another_suffix(lite, states, tmp_path):
     save_file(states[LITE], other)
     stored = weights.import_file(other, spec, "mine")
     assert weights.resolve(spec, "mine") == stored
-    assert len(list(stored.path.parent.iterdir())) == 2  # it and its note
+    assert len(list(stored.path.parent.iterdir())) == 2  # the file and its note

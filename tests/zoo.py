@@ -7,10 +7,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def one_more_file(package, scan, folder, name, source):
-    """One more file in a folder of the package, which the scan of that folder then finds.
+    """Add a file to a folder of the package, so that the scan of that folder finds it.
 
-    package: the imported package, such as posemark.models. scan: the cached function that
-    collects its files. folder: an empty one. name: of the module.
+    Args:
+        package: the imported package, such as posemark.models.
+        scan: the cached function that collects its files.
+        folder: an empty folder.
+        name: the name of the module.
     """
     (folder / f"{name}.py").write_text(source)
     before = list(package.__path__)

@@ -28,7 +28,7 @@ BYTES = {
 
 
 def wrong(folder, model, **changes):
-    """What is wrong, by check; the model lies beside its card."""
+    """Save a model and its card; return the findings "wrong", by check."""
     exported.save(model, folder)
     path = made_cards.card(folder, **changes)
     return {f.check: f.says for f in check(path, 1) if f.verdict == "wrong"}
@@ -53,7 +53,7 @@ def test_channels_last_and_bytes_pass_where_the_card_says_so(tmp_path):
     assert wrong(tmp_path, model, replace=changes) == {}
 
 
-def test_of_a_network_of_whole_images_it_is_said_which_input_each_size_is_of(monkeypatch):
+def test_findings_of_a_network_of_whole_images_name_the_input_of_each_size(monkeypatch):
     pytest.importorskip("openvino")
     monkeypatch.setenv(FOLDERS, str(goldens.shared("weights")))
     said = {f.check: f.says for f in check(cards.built_in()["lightweight-openpose"], 1)}
@@ -203,7 +203,7 @@ def test_the_command_prints_each_finding_when_it_has_it(monkeypatch, tmp_path):
     assert stopped.exit_code
 
 
-def test_the_command_prints_a_line_a_check_and_its_status_tells(tmp_path, monkeypatch):
+def test_the_command_prints_one_line_per_check_and_exits_by_the_result(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
     exported.save(exported.graph(), tmp_path)
     right = CliRunner().invoke(cli.app, ["check", str(made_cards.card(tmp_path))])

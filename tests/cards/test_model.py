@@ -82,7 +82,7 @@ def test_another_content_than_the_card_names_is_refused(path):
                 model_of(card)
 
 
-def test_a_model_whose_weights_lie_in_another_file_is_refused(path):
+def test_a_model_whose_weights_are_in_another_file_is_refused(path):
     import onnx
 
     model = exported.graph()
@@ -205,7 +205,7 @@ def test_a_folder_of_cards_may_have_an_at(path):
         assert (job.entry.model, job.entry.boxes) == ("tiny", boxes)
 
 
-def test_after_at_stands_a_kind_of_boxes(path):
+def test_after_at_comes_a_kind_of_boxes(path):
     assert prepared(f"{path}@gt").job.entry.name == "tiny@gt"
     with pytest.raises(UsageError, match="after '@' stands detected or gt"):
         prepared(f"{path}@multi")
@@ -253,7 +253,7 @@ def test_run_and_load_refuse_what_check_refuses_in_the_same_words(joints, replac
 
 
 class Raw:
-    """Keeps what it is fed; answers with maps whose values are their channel's number."""
+    """A session that keeps its inputs, and returns maps with the number of each channel."""
 
     runtime, precision, device = "test", "fp32", "cpu"
 

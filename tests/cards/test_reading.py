@@ -1,4 +1,4 @@
-"""What a card may say, and how its mistakes are answered."""
+"""Reading cards: valid contents, and the errors for mistakes."""
 
 import re
 

@@ -836,11 +836,11 @@ def test_export_writes_a_checked_onnx_file_and_says_what_goes_in_and_out(tmp_pat
 
 def test_export_refuses_what_it_cannot_write(mistake, tmp_path):
     assert "expected a file name that ends in .onnx" in mistake("export", SMALL, "-o", "net.pb")
-    assert "a folder that is there" in mistake("export", SMALL, "-o", tmp_path / "no" / "net.onnx")
+    assert "a folder that exists" in mistake("export", SMALL, "-o", tmp_path / "no" / "net.onnx")
     (tmp_path / "file").touch()
     (tmp_path / "x.onnx").mkdir()
     said = mistake("export", SMALL, "-o", tmp_path / "file" / "net.onnx")
-    assert f"{tmp_path}/file is no folder. Give another name." in said
+    assert f"{tmp_path}/file is not a folder. Give another name." in said
     assert "this is a folder" in mistake("export", SMALL, "-o", tmp_path / "x.onnx")
     assert "no model is called" in mistake("export", "hrnet", "-o", tmp_path / "net.onnx")
 

@@ -43,7 +43,7 @@ def parser_maps(golden):
 
 
 def enlarged(maps, size_wh):
-    """Maps (..., h, w) resampled as lazy_maps.Enlarged does, all pixels of them."""
+    """Return whole maps (..., h, w), resampled as lazy_maps.Enlarged does."""
     flat = Stored(maps.reshape(-1, *maps.shape[-2:]))
     found = whole(Enlarged(flat, (int(size_wh[0]), int(size_wh[1]))))
     return found.reshape(*maps.shape[:-2], *found.shape[1:])
@@ -138,7 +138,7 @@ def test_official_loop(file):
 
 
 def oracle_peaks(heatmaps, tags, codec):
-    """Per joint rows of x, y, value, tags: a full max-pool, then the highest."""
+    """Return rows of x, y, value, tags for each joint, from a full max-pool."""
     pooled = functional.max_pool2d(
         torch.from_numpy(heatmaps), codec.nms_kernel, 1, codec.nms_kernel // 2
     )
@@ -168,7 +168,7 @@ def oracle_refine(heatmaps, tags, person):
 
 
 def crowd(seed, size_hw, tags_hw, kinds):
-    """People of like tags over noise, with joints missing, ties and peaks on the border."""
+    """Return maps of people with similar tags over noise: missing joints, ties, border peaks."""
     rng = np.random.Generator(np.random.PCG64(seed))
     heatmaps = rng.normal(0, 0.02, (17, *size_hw)).astype(np.float32)
     tags = rng.normal(0, 0.3, (kinds, 17, *tags_hw)).astype(np.float32)
@@ -200,7 +200,7 @@ def test_group_equals_the_plain_loops(seed, kinds):
     np.testing.assert_array_equal(people, expected)
 
 
-def test_search_over_maps_whose_size_is_no_multiple_of_a_block():
+def test_search_over_maps_whose_size_is_not_a_multiple_of_a_block():
     heatmaps, tags = crowd(11, (67, 83), (67, 83), 1)
     expected, _ = replace(CODEC, refine=False).group(heatmaps, tags)
     for person in expected:
@@ -259,7 +259,7 @@ def test_ties_are_broken_as_by_the_package_munkres():
 
 
 def truth_of(points, visible=None):
-    """People with joints at points (P, 17, 2) of the image."""
+    """Return people with joints at points (P, 17, 2) of the image."""
     seen = np.full(points.shape[:2], 2.0) if visible is None else visible
     count = len(points)
     return Truth(
@@ -272,7 +272,7 @@ def truth_of(points, visible=None):
 
 
 def separated_people(seed, image_wh, count):
-    """Joints at random places of a grid of roomy cells, no two people's near each other."""
+    """Return joints at random places in separate cells of a grid, so that people are apart."""
     rng = np.random.default_rng(seed)
     columns, rows = image_wh[0] // 60, image_wh[1] // 60
     points = np.zeros((count, 17, 2))
@@ -310,9 +310,9 @@ def test_everybody_is_found_within_half_a_cell_of_stride_2(image_wh, seed, scale
         assert errors.min() <= 1.0
 
 
-def test_a_crowd_with_missing_joints_is_told_apart():
-    # On a line of tags many assignments tie; that a person's tag is constant to the last bit
-    # makes peaks that lost their column find their group again, by its key.
+def test_people_of_a_crowd_with_missing_joints_are_distinguished():
+    # With tags on a line many assignments tie. Each person's tag is constant to the last bit, so
+    # a peak that lost its column finds its group again by the key.
     points = separated_people(6, (640, 480), 25)
     visible = np.where(np.random.default_rng(6).random(points.shape[:2]) < 0.6, 2.0, 0.0)
     truth = truth_of(points, visible)
@@ -355,7 +355,7 @@ def test_joints_outside_the_input_are_left_out():
     assert np.flatnonzero(maps.any((1, 2))).tolist() == [2]
 
 
-def test_nobody_decodes_to_nobody():
+def test_no_people_decode_to_no_people():
     scaled = ScaledInput(1.0, (128, 128), np.eye(2, 3))
     empty = {
         "stride4": np.zeros((1, 34, 32, 32), np.float32),

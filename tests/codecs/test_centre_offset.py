@@ -21,7 +21,7 @@ def dequantised(golden, name, scale):
 
 
 def one_pass(heatmaps=None, offsets=None, scale=1.0, mirrored=None):
-    """A pass over maps (1, C, h, w) whose input's place in the image is of no matter."""
+    """Return a pass over maps (1, C, h, w); the placement of its input does not matter."""
     outputs = {"heatmaps": heatmaps, "offsets": offsets}
     return Pass(ScaledInput(scale, (0, 0), np.eye(2, 3)), outputs, mirrored)
 
@@ -42,7 +42,7 @@ def test_official_pose_maps_and_their_mirroring():
         joints = CentreOffset().joints(one_pass(offsets=offset), cells)
         np.testing.assert_allclose(joints, expected, rtol=0, atol=1e-6)
         both = one_pass(offsets=offset, mirrored={"offsets": offset})
-        # The stored maps are swapped and counted from the right, but not yet turned around.
+        # The stored maps have swapped channels and offsets from the right, but are not mirrored.
         other = as_joints(golden[f"{case}/posemap_flip"][..., ::-1])
         expected = (expected + other) / 2
         np.testing.assert_allclose(CentreOffset().joints(both, cells), expected, rtol=0, atol=1e-5)
@@ -92,7 +92,7 @@ def test_official_suppression_across_scales():
 
 
 def official_run(file):
-    """A golden of the whole test loop, its passes and image size."""
+    """Return a golden of the whole test loop, its passes and the image size."""
     golden = goldens.arrays(f"dekr_common/{file}")
     height, width = golden["image_h_w"]
     passes = []
@@ -120,7 +120,7 @@ def test_official_test_loop(file):
         found = codec.proposals(seen)
         expected = golden[f"scale{seen.input.scale}/proposals"].reshape(-1, 17, 3)
         np.testing.assert_allclose(found.scores, expected[:, 0, 2], rtol=0, atol=1e-6)
-        # Loop 2 has two peaks of one height; which comes first is up to torch.topk.
+        # Loop 2 has two peaks of equal height; torch.topk decides which comes first.
         order = np.lexsort([found.joints_xy[:, 0, 0], -found.scores])
         theirs = expected[np.lexsort([expected[:, 0, 0], -expected[:, 0, 2]])]
         np.testing.assert_allclose(found.joints_xy[order], theirs[..., :2], rtol=0, atol=1e-4)
@@ -150,7 +150,7 @@ def test_official_mean_heatmaps(file):
 
 
 def oracle_suppress(joints, heats, threshold, needed):
-    """Suppression in words of the paper's code, pose by pose."""
+    """Return poses after suppression, one by one as in the paper's code."""
     kept, ignored = [], set()
     for i, pose in enumerate(joints):
         if i in ignored:
@@ -200,7 +200,7 @@ def test_peaks_equal_the_plain_loop(shape, reach):
 
 
 def people_in(image_wh, seed, count=5):
-    """People on a grid, wide enough apart that nobody hides another's centre."""
+    """Return people on a grid, far enough apart that no centre is hidden."""
     rng = np.random.default_rng(seed)
     columns = np.arange(count) % 3
     centres = np.stack([columns, np.arange(count) // 3], 1) * [200, 240] + [110, 120]
@@ -230,7 +230,7 @@ def decoded_in_image(codec, passes, sizing, image_wh):
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("scales", [(1.0,), (0.5, 1.0, 2.0)])
 def test_everybody_in_perfect_outputs_is_found_within_half_a_cell(scales, flip, seed):
-    # 640x512 fits the input rule exactly: the scales then agree on where things are.
+    # 640x512 fits the input rule exactly, so positions agree at all scales.
     image_wh, sizing, codec = (640, 512), ShortSide(512, smallest_counts=False), CentreOffset()
     truth = people_in(image_wh, seed)
     passes = perfect_passes(codec, truth, image_wh, sizing, scales, flip)
@@ -264,7 +264,7 @@ def test_mirrored_outputs_are_those_of_the_mirrored_and_moved_image():
         np.testing.assert_allclose(mirrored[name], maps, rtol=0, atol=1e-4)
 
 
-def test_joints_without_label_fall_on_the_peak_and_crowds_are_nobody():
+def test_joints_without_label_are_at_the_peak_and_crowds_are_left_out():
     scaled = ScaledInput(1.0, (640, 512), np.eye(2, 3))
     codec, truth = CentreOffset(), people_in((640, 512), 1, count=3)
     truth.keypoints_xyv[0, 5] = 0
@@ -277,7 +277,7 @@ def test_joints_without_label_fall_on_the_peak_and_crowds_are_nobody():
     assert people[0, 5, 2] == 0
 
 
-def test_nobody_and_a_person_of_one_point():
+def test_no_people_and_a_person_of_one_point():
     scaled = ScaledInput(1.0, (128, 128), np.eye(2, 3))
     codec = CentreOffset()
     empty = Truth(np.zeros((0, 17, 3)), np.zeros((0, 4)), np.zeros(0), np.zeros(0, bool), COCO_17)

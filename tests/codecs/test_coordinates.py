@@ -1,4 +1,4 @@
-"""Rows y, x, score: what is encoded is read back."""
+"""Rows y, x, score: decoding returns what was encoded."""
 
 import numpy as np
 

@@ -130,7 +130,7 @@ def oracle_dark(grid, kernel):
 
 
 def random_maps(seed, count=3, height=64, width=48):
-    """Blobs over noise, some maps all negative, some peaks on borders, some ties."""
+    """Return maps of blobs over noise: some all negative, some peaks on borders, some ties."""
     rng = np.random.Generator(np.random.PCG64(seed))
     centres = rng.uniform(-2, [width + 1, height + 1], (count, 17, 2))
     maps = Heatmap().gaussians(
@@ -190,7 +190,7 @@ def test_invisible_and_outside_points_encode_to_nothing_and_decode_to_missing():
     assert not scores.any()
 
 
-def test_nobody_decodes_to_nothing():
+def test_no_people_decode_to_no_people():
     for refine in ("argmax", "quarter", "dark"):
         cells, scores = Heatmap(refine).peaks(np.zeros((0, 17, 64, 48), np.float32), 0)
         assert cells.shape == (0, 17, 2)

@@ -46,7 +46,7 @@ def single_pass(golden):
 
 
 def whole(surface, channels):
-    """Every pixel of the surface, from the windows that the decoder reads."""
+    """Return every pixel of the surface, from the windows that the decoder reads."""
     width, height = surface.size_wh
     size = 16
     grid = itertools.product(range(channels), range(0, height, size), range(0, width, size))
@@ -174,7 +174,7 @@ def test_cpu_enlarging_is_opencvs():
 @pytest.mark.parametrize("build", BUILDS)
 @pytest.mark.parametrize("seed", range(3))
 def test_tiles_miss_no_peak(build, seed):
-    """Against a plain loop over whole enlarged maps with few, weak and strong blobs."""
+    """Compare with a plain loop over whole enlarged maps with a few weak and strong blobs."""
     rng = np.random.default_rng(seed)
     maps = rng.normal(0, 0.01, (3, 12, 15)).astype(np.float32)
     for channel, y, x in zip(*(rng.integers(0, n, 9) for n in maps.shape), strict=True):
@@ -210,7 +210,7 @@ def truth_of(people):
 
 
 def crowd(count, size_wh, rng):
-    """People side by side in rows, some mirrored, none near another."""
+    """Return people side by side in rows, some mirrored, all far apart."""
     columns = -(-count // 2) if count > 3 else max(1, count)
     rows = max(1, -(-count // columns))
     cell = np.array(size_wh) / (columns, rows)
@@ -220,7 +220,7 @@ def crowd(count, size_wh, rng):
 
 
 def matched(found, people):
-    """The found people in the order of the true ones."""
+    """Return the found people in the order of the true ones."""
     gap = np.abs(found[:, None, :, :2] - people[None]).mean((2, 3))
     return found[gap.argmin(0)]
 
@@ -258,13 +258,13 @@ def test_separate_people_come_back_within_half_a_cell(count, layout, build, mirr
     build=st.sampled_from(BUILDS),
 )
 def test_one_person_anywhere_comes_back(x, y, size, build):
-    # Off the grid: round numbers, which Hypothesis likes, put many key points between two pixels.
+    # Off the grid, because Hypothesis' round numbers put many key points between two pixels.
     person = STANDING * size + (x + 0.137, y + 0.211)
     codec, scaled = Paf(build=build), scaled_input((368, 368))
     found, _ = codec.decode([Pass(scaled, codec.encode(truth_of(person), scaled, False))])
     assert len(found) == 1
     seen = found[0, :, 2] > 0
-    # A key point right between two pixels ties with its neighbour, and no peak exceeds it.
+    # A key point exactly between two pixels gives two equal values, and neither is a peak.
     assert seen.sum() >= 13
     assert np.abs(found[0, seen, :2] - 0.5 - person[seen]).max() < 0.5 * 8
 
@@ -304,7 +304,7 @@ def test_mirroring_twice_is_nothing():
             assert sign[layout.x_channel(limb), 0, 0] == -1
 
 
-def test_names_tell_what_differs():
+def test_names_state_the_differences():
     names = {
         Paf(build=b, thresholds=t).name for b in BUILDS for t in (Thresholds(), MAXIMIZE_POSITIVES)
     }

@@ -34,7 +34,7 @@ def test_outputs_and_scores_of_the_official_network(golden, network):
         np.testing.assert_allclose(after, golden[f"{case}/scores_after"], rtol=0, atol=2e-6)
 
 
-def test_nobody_and_points_that_are_not_numbers(network):
+def test_no_people_and_points_that_are_not_numbers(network):
     assert network.rescored(np.zeros((0, 17, 3)), np.zeros(0)).shape == (0,)
     people = np.full((1, 17, 3), np.nan)
     assert network.rescored(people, np.ones(1)).tolist() == [0]

@@ -14,7 +14,7 @@ SIDES = st.integers(1, 23)
 
 
 def enlarged(maps, size_wh):
-    """Whole maps; edges repeat."""
+    """Return whole enlarged maps; edge pixels are repeated."""
     return np.stack([cv2.resize(grid, size_wh, interpolation=cv2.INTER_LINEAR) for grid in maps])
 
 
@@ -23,7 +23,7 @@ def noise(rng, *shape):
 
 
 def three_scales(rng, height, width):
-    """The surface of three scales, one flipped, and its whole maps (2, 4 H, 4 W)."""
+    """Return a surface of three scales, one flipped, and its whole maps (2, 4 H, 4 W)."""
     size_wh, order = (4 * width, 4 * height), (1, 0)
     maps = [noise(rng, 2, *hw) for hw in ((height, width), (2 * height, 2 * width))]
     base = noise(rng, 2, 4 * height, 4 * width)
@@ -43,7 +43,7 @@ def test_scales_and_a_flip_are_enlarged_and_averaged(seed, height, width):
 @settings(deadline=None, max_examples=60)
 @given(SEEDS, SIDES, SIDES, st.integers(1, 12))
 def test_patches_hold_to_the_last_bit_what_whole_maps_hold(seed, height, width, size):
-    """Beyond the edges too, which repeat."""
+    """Windows beyond the edges repeat the edge pixels."""
     rng = np.random.default_rng(seed)
     surface, _ = three_scales(rng, height, width)
     full = whole(surface)
@@ -91,7 +91,7 @@ def maps_of(kind, rng, height, width):
 
 
 def plain_maxima(full, threshold, reach):
-    """(joint, y, x) by looking at every pixel; the highest first, equals in reading order."""
+    """Return (joint, y, x) from a search over all pixels: highest first, ties in reading order."""
     found = []
     for (k, y, x), value in np.ndenumerate(full):
         window = full[k, max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
@@ -119,7 +119,7 @@ def test_maxima_are_those_of_whole_maps(kind, seed, height, width, kernel, enlar
 @settings(deadline=None, max_examples=15)
 @given(SEEDS, SIDES, SIDES)
 def test_the_likest_pixel_is_that_of_whole_maps(kind, kinds, seed, height, width):
-    """The first in reading order of highest heat - round(|tag - mean|)."""
+    """The result is the first pixel, in reading order, of largest heat - round(|tag - mean|)."""
     rng = np.random.default_rng(seed)
     heat = Enlarged(Stored(maps_of(kind, rng, height, width)), (2 * width, 2 * height))
     tags = tuple(Stored(noise(rng, 3, height, width)) for _ in range(kinds))
@@ -138,15 +138,15 @@ def test_the_likest_pixel_is_that_of_whole_maps(kind, kinds, seed, height, width
         assert found.value[n] == full[k, y, x]
 
 
-def test_nobody_wishes_for_nothing():
+def test_a_search_for_no_people_finds_nothing():
     field = Field(np.zeros((3, 9, 9), np.float32), np.zeros((1, 3, 9, 9), np.float32))
     assert len(field.likest(np.zeros(0, np.intp), np.zeros((0, 1), np.float32)).y) == 0
 
 
 def test_a_square_that_only_the_last_look_takes_is_judged_by_its_rounded_distance():
-    """In the same row of squares another promises more and does not keep it."""
+    """Another square in the same row has a higher bound, but no higher value."""
     heat, tags = np.full((1, 8, 16), 0.2, np.float32), np.zeros((1, 8, 16), np.float32)
-    heat[0, 3, 3], tags[0, 3, 3] = 0.95, 5  # high where the tag is far
-    heat[0, 4, 12], tags[0, :, 8:] = 0.9, 0.3  # 0.3 rounds to no distance
+    heat[0, 3, 3], tags[0, 3, 3] = 0.95, 5  # high, but its tag is far away
+    heat[0, 4, 12], tags[0, :, 8:] = 0.9, 0.3  # 0.3 is rounded to a distance of 0
     found = Field(heat, tags[None]).likest(np.array([0]), np.zeros((1, 1)))
     assert (found.y[0], found.x[0], found.value[0]) == (4, 12, np.float32(0.9))

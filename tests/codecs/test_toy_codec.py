@@ -1,8 +1,8 @@
-"""Adding a codec costs one file: here a family with a codec of its own that reads two outputs.
+"""A codec is added in one file: here a family with its own codec, which reads two outputs.
 
-The codec is read by nothing outside its file, so the test also shows that no other file asks
-what it is: it goes through a run with the flip test, into a row of the report, and into an
-export's list of outputs.
+No other file knows the codec, so the test also shows that no other file depends on the kind of a
+codec: it is used in a run with the flip test, in a row of the report, and in an export's list of
+outputs.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""TransPose's crops, decoding and flip test: the convention and codec its variants declare."""
+"""TransPose's crops, decoding and flip test, by the convention and codec of its variants."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def golden():
 
 
 def crops(golden):
-    """The (8, 2, 3) affines of the boxes."""
+    """Return the (8, 2, 3) affines of the boxes."""
     centres, scales = golden["center"], golden["scale"]
     return affine.crop_affines(centres, scales, tuple(golden["input_wh"]), SPEC.convention)
 

@@ -1,4 +1,4 @@
-"""Places for files: tried before anything is measured, and left as they were."""
+"""Places for files: tested before anything is measured, and left unchanged."""
 
 from pathlib import Path
 

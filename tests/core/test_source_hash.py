@@ -1,4 +1,4 @@
-"""What a network is built from: the files that are found, and the hash that artefacts hang on."""
+"""The source files of a network, and their hash, on which artefacts depend."""
 
 import importlib
 import sys
@@ -27,7 +27,7 @@ FILES = {
 
 @pytest.fixture
 def plug_in(tmp_path, monkeypatch):
-    """The folder of a package of somebody else's, which brings two families."""
+    """The folder of another project's package, which provides two families."""
     folder = tmp_path / "toyzoo"
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Person boxes: which are taken, which are dropped, and which files are refused."""
+"""Person boxes: which are used, which are dropped, and which files are refused."""
 
 import json
 import re
@@ -19,7 +19,7 @@ CONVENTIONS = (HRNET, DARK, MMPOSE0)
 
 
 def frame(image_id=139, boxes_xywh=(), labelled=None, crowd=None):
-    """A frame of people in these boxes; labelled: how many key points each has."""
+    """Return a frame of people in these boxes; `labelled` are their numbers of key points."""
     boxes = np.array(boxes_xywh, np.float64).reshape(-1, 4)
     labelled = np.full(len(boxes), 17) if labelled is None else np.array(labelled)
     points = np.ones((len(boxes), 17, 3)) * (np.arange(17) < labelled[:, None])[..., None]
@@ -34,8 +34,8 @@ def gt(one, convention, min_score=0.0):
 
 # --- annotated boxes ----------------------------------------------------------------------------
 
-# What the official dataset classes make of a box: HRNet, DarkPose, mmpose 0.x; None: dropped.
-# A box that begins left of the image is moved, not cut: so it is officially.
+# Boxes after the official dataset classes of HRNet, DarkPose and mmpose 0.x; None: dropped.
+# They move a box that begins left of the image, and do not cut it.
 CLEANED = {
     "inside": ([10, 20, 30, 40], [10, 20, 29, 39], [10, 20, 30, 40], [10, 20, 29, 39]),
     "to the last pixel": ([600, 400, 40, 80], [600, 400, 39, 79], [600, 400, 40, 80], "hrnet"),
@@ -261,7 +261,7 @@ def test_what_is_left_out_is_noted(file_boxes):
 
 @pytest.mark.timeout(40)
 def test_boxes_of_many_images_come_at_once(file_boxes):
-    """200,000 boxes of as many images took over a minute when images were looked up singly."""
+    """200,000 boxes of as many images took over a minute when each image was searched for."""
     rows = [detection(139), *(detection(10**6 + i) for i in range(200_000))]
     source = file_boxes(rows)
     assert len(source.of(frame(139))) == 1

@@ -1,4 +1,4 @@
-"""COCO in its standard layout, and everything that can be wrong with a copy of it."""
+"""COCO in its standard layout, and every fault that a copy of it can have."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def image(image_id, name=None, size_wh=WH):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three images, of which 7 holds two people, 3 one and 5 nobody; listed out of order."""
+    """Three images, listed out of order: image 7 has two people, 3 has one, and 5 has none."""
     (tmp_path / IMAGES).mkdir()
     for image_id in (3, 5, 7):
         write_image(tmp_path, f"{image_id}.jpg", picture(image_id))
@@ -59,7 +59,7 @@ def annotate(folder, content):
 
 
 def only_frame(folder, name, size_wh=WH):
-    """The frame of a data set of this one image."""
+    """Return the frame of a data set of this one image."""
     annotate(folder, {"images": [image(1, name, size_wh)], "annotations": []})
     (frame,) = Coco(folder).frames()
     return frame
@@ -146,7 +146,7 @@ def test_a_png_with_transparency_and_the_name_of_a_jpeg_loses_only_its_alpha(fol
 
 
 def rotated_by_exif(jpeg):
-    """The JPEG with an EXIF block that asks viewers for a quarter turn (orientation 6)."""
+    """Return the JPEG with an EXIF block that asks viewers for a quarter turn (orientation 6)."""
     tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
     body = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
@@ -174,13 +174,13 @@ def test_an_image_that_was_cut_off_is_a_frame_error(folder, kind, kept):
 
 
 FIRST_CHUNK = 33
-"""Where the first chunk behind the header of a PNG begins."""
+"""Offset of the first chunk after the header of a PNG."""
 
 
 @pytest.mark.parametrize("length", [2**32 - 1, 2**31 - 1, 20_000])
 @pytest.mark.parametrize("kind", [b"IDAT", b"tEXt"])
 def test_a_png_whose_chunk_is_longer_than_the_file_is_not_given_to_opencv(folder, length, kind):
-    """OpenCV takes the length in memory first: 4 GB for a file of 1 kB."""
+    """OpenCV first allocates memory of that length: 4 GB for a file of 1 kB."""
     content = write_image(folder, "long.png", picture(), ".png")
     assert len(content) < 20_000
     chunk = struct.pack(">I", length) + kind
@@ -266,7 +266,7 @@ def test_an_image_of_another_size_is_a_frame_error(folder):
 
 
 def png_without_pixels(side):
-    """The beginning and the end of a PNG of side x side pixels."""
+    """Return the beginning and the end of a PNG of side x side pixels."""
     head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     return PNG + b"\0\0\0\r" + head + struct.pack(">I", zlib.crc32(head)) + PNG_END
 
@@ -454,7 +454,7 @@ def test_the_person_category_is_the_one_of_that_name(folder):
     assert len(truth) == 1
 
 
-def test_nobody_among_annotations_is_refused(folder):
+def test_annotations_without_people_are_refused(folder):
     refused(
         folder,
         [image(1)],

@@ -1,4 +1,4 @@
-"""COCO and the papers' person boxes: fetched to where `--data coco` and `--boxes papers` look."""
+"""Downloading COCO and the papers' person boxes for `--data coco` and `--boxes papers`."""
 
 import hashlib
 from dataclasses import replace
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.enable_socket
 
 
 def served(server, data, content, **facts):
-    """A file of the registry, with this content and on this server."""
+    """Return a registered file with this content, served by this server."""
     digest = hashlib.sha256(content).hexdigest()
     url = server.serve(data.file, whole(content))
     wanted = replace(data.wanted, urls=(url,), size=len(content), sha256=digest)
@@ -59,7 +59,7 @@ def test_the_data_folder_is_the_users_choice(truth, tmp_path, monkeypatch):
     assert data_folder() == tmp_path / "cache" / "data"
 
 
-def test_a_fetch_that_was_cut_goes_on_and_then_unpacks(images, server):
+def test_an_interrupted_download_continues_and_then_unpacks(images, server):
     server.serve(images.file, cut(IMAGES, 600), whole(IMAGES))
     published_data.fetch(images)
     assert server.asked(images.file) == ["", "bytes=600-"]

@@ -1,4 +1,4 @@
-"""The built-in scenes: the same everywhere, shaped like COCO, and drawn where they say."""
+"""The built-in scenes: equal everywhere, in COCO's shapes, and drawn at the annotated places."""
 
 import hashlib
 from collections import Counter
@@ -23,7 +23,7 @@ def frames():
 
 @pytest.fixture(scope="module")
 def people(frames):
-    """Key points (P, 17, 3), boxes (P, 4), areas (P,) and image sizes (P, 2) of everybody."""
+    """Return key points (P, 17, 3), boxes (P, 4), areas (P,), image sizes (P, 2) of all people."""
     truths = [frame.truth for frame in frames]
     sizes = [frame.size_wh for frame in frames for _ in range(len(frame.truth))]
     return (
@@ -148,7 +148,7 @@ def test_pictures_decode_to_the_stated_size(frames, position):
 
 
 def test_people_are_drawn_at_their_joints(frames):
-    """Around nearly every visible joint the picture differs from the empty place."""
+    """At nearly every visible joint the picture differs from the empty scene."""
     differs = []
     for frame in [f for f in frames if len(f.truth)][:20]:
         empty = sample._draw(frame.image_id, Scene(frame.size_wh, ()))

@@ -1,4 +1,4 @@
-"""Simulated detections: how many, how good, and the same every time."""
+"""Simulated detections: their number, their quality, and that they are reproducible."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def frame_of(image_id, boxes_xywh=(), areas=(), crowd=(), size_wh=(640, 480)):
 
 
 def best_overlap(box, others):
-    """Highest IoU of one box with (N, 4) others, all x, y, w, h."""
+    """Return the highest IoU of one box with (N, 4) others, all x, y, w, h."""
     low = np.maximum(box[:2], others[:, :2])
     high = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=1)

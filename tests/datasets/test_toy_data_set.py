@@ -1,4 +1,4 @@
-"""Adding a data set costs one file: this test adds one, and touches no other file."""
+"""A data set is added in one file: this test adds one, and changes no other file."""
 
 import pytest
 

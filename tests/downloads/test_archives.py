@@ -1,4 +1,4 @@
-"""Taking members out of a zip file: safely, and without room for both."""
+"""Taking members out of a zip file: safely, and without disk space for both."""
 
 import io
 import stat
@@ -47,7 +47,7 @@ def test_only_what_is_wanted_is_taken_and_the_archive_is_gone(tmp_path, folder, 
 
 
 class Stopping:
-    """Is interrupted after so many members; notes the room that is taken meanwhile."""
+    """Interrupts after some members, and keeps the largest disk space in use until then."""
 
     def __init__(self, archive, folder, after):
         self.archive, self.folder, self.after = archive, folder, after
@@ -75,7 +75,7 @@ def test_archive_and_files_never_need_the_room_of_both(archive, folder):
 
 
 @pytest.mark.parametrize("after", [1, 7, 19, 20])
-def test_who_was_stopped_goes_on(archive, folder, after):
+def test_an_interrupted_unpacking_continues(archive, folder, after):
     with pytest.raises(KeyboardInterrupt):
         take(archive, images, folder, Stopping(archive, folder, after))
     assert archives.begun(archive)
@@ -87,8 +87,8 @@ def test_who_was_stopped_goes_on(archive, folder, after):
     assert not archives.begun(archive)
 
 
-def test_who_was_stopped_between_two_steps_goes_on(archive, folder):
-    """The table is put back, and the program ends before anything else is done."""
+def test_an_unpacking_interrupted_between_two_steps_continues(archive, folder):
+    """The program ends right after the central directory was restored."""
     with pytest.raises(KeyboardInterrupt):
         take(archive, images, folder, Stopping(archive, folder, 5))
     archives._make_readable(archive)
@@ -97,7 +97,7 @@ def test_who_was_stopped_between_two_steps_goes_on(archive, folder):
     assert everything(folder) == FILES
 
 
-def test_a_file_that_is_there_but_another_is_replaced(archive, folder):
+def test_an_existing_file_with_other_content_is_replaced(archive, folder):
     name = next(iter(FILES))
     (folder / name).parent.mkdir(parents=True)
     (folder / name).write_bytes(b"?" * len(FILES[name]))
@@ -147,7 +147,7 @@ def test_a_bomb_is_refused(archive, folder, monkeypatch):
 @pytest.mark.parametrize("damage", ["no zip", "cut", "flipped"])
 def test_a_damaged_archive_is_removed_and_explained(archive, folder, damage):
     content = bytearray(archive.read_bytes())
-    content[40 + 500] ^= 1  # in the first image, so the last one to be taken
+    content[40 + 500] ^= 1  # in the first image, which is taken last
     changed = {"no zip": b"hello", "cut": bytes(content[:-3000]), "flipped": bytes(content)}
     archive.write_bytes(changed[damage])
     with pytest.raises(DownloadError, match="damaged .*, and was removed"):
@@ -176,7 +176,7 @@ def test_a_folder_that_cannot_be_written_keeps_the_archive(archive, folder):
 
 
 def test_archives_with_large_offsets_are_read(tmp_path, folder):
-    """zip64, as archives of more than 4 GiB are."""
+    """Archives of more than 4 GiB are zip64."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         with archive.open("val2017/1.jpg", "w", force_zip64=True) as member:

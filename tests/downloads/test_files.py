@@ -1,4 +1,4 @@
-"""How a file arrives: against a real server on this machine, which fails in every way."""
+"""Downloads from a real server on this machine, which fails in every way."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ PAGE = b"<!DOCTYPE html>\n<html><body>Sign in</body></html>"
 
 
 class Heard:
-    """Remembers what was told."""
+    """Keeps everything that is reported."""
 
     def __init__(self):
         self.sentences, self.beginnings, self.count = [], [], 0
@@ -47,11 +47,11 @@ def target(tmp_path):
 
 
 def beside(target):
-    """What lies in the folder of a file but the lock."""
+    """Return the names in the folder of a file, without the lock."""
     return {path.name for path in target.parent.iterdir() if path.suffix != ".lock"}
 
 
-def test_a_file_arrives_and_nothing_lies_beside_it(server, target):
+def test_a_file_arrives_and_no_other_file_is_left_beside_it(server, target):
     url = server.serve("thing", whole(CONTENT))
     heard = Heard()
     assert download(wanted(url), target, heard) == DIGEST
@@ -62,7 +62,7 @@ def test_a_file_arrives_and_nothing_lies_beside_it(server, target):
     assert heard.sentences == []
 
 
-def test_a_file_that_is_there_is_not_asked_for(server, target):
+def test_an_existing_file_is_not_requested(server, target):
     url = server.serve("thing", whole(CONTENT))
     download(wanted(url), target)
     download(wanted(url), target)
@@ -101,7 +101,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_had_is_explained_and_never_gets_the_name(server, target, case):
+def test_a_failed_download_is_explained_and_never_gets_the_name(server, target, case):
     way, reason = REFUSED[case]
     url = server.serve("thing", way)
     with pytest.raises(DownloadError, match=reason) as error:
@@ -133,7 +133,7 @@ def test_only_https_is_asked_at_all(server, target, url):
         download(wanted(url), target)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(server, target):
+def test_a_certificate_of_an_unknown_authority_is_refused(server, target):
     with https_server.running(https_server.authority()) as stranger:
         url = stranger.serve("thing", whole(CONTENT))
         with pytest.raises(DownloadError, match="its certificate is not valid.*REQUESTS_CA_BUNDLE"):
@@ -141,7 +141,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(server, target):
     assert stranger.log == []
 
 
-def test_a_list_of_certificates_that_is_not_there_is_named(server, target, monkeypatch):
+def test_a_missing_list_of_certificates_is_named(server, target, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/authority.pem")
     heard = Heard()
     with pytest.raises(DownloadError, match="/nowhere/authority.pem"):
@@ -189,7 +189,7 @@ def test_many_cuts_do_no_harm_as_long_as_it_gets_on(server, target):
     assert len(server.asked("thing")) == 6
 
 
-def test_the_next_command_goes_on_with_what_the_last_one_kept(server, target):
+def test_the_next_command_continues_with_the_part_that_the_last_one_kept(server, target):
     url = server.serve("thing", cut(CONTENT, 500_000), status(404))
     with pytest.raises(
         DownloadError, match="500,000 bytes are kept; the same command resumes the download"
@@ -263,7 +263,7 @@ def test_pieces_that_do_not_fit_are_fetched_once_more(server, target):
     assert "the resumed file is wrong" in heard.sentences[-1]
 
 
-def test_a_server_without_ranges_begins_anew(server, target):
+def test_a_server_without_ranges_starts_from_the_beginning(server, target):
     url = server.serve("thing", cut(CONTENT, 500_000), whole(CONTENT, ranges=False))
     assert download(wanted(url), target) == DIGEST
 
@@ -431,7 +431,7 @@ def test_a_file_that_cannot_be_written_is_one_paragraph(server, target, monkeypa
 
 @pytest.fixture
 def behind_a_proxy(server, monkeypatch):
-    """Sets the proxy that the environment names."""
+    """Set the proxy that the environment names."""
 
     def set_up(address):
         for name in ("NO_PROXY", "no_proxy"):
@@ -450,7 +450,7 @@ def test_a_proxy_from_the_environment_is_used(server, target, behind_a_proxy):
     assert asked == [url.split("/")[2]]
 
 
-def test_a_proxy_that_is_not_there_is_no_reason_to_do_without(server, target, behind_a_proxy):
+def test_without_its_proxy_a_download_fails_and_does_not_bypass_it(server, target, behind_a_proxy):
     url = server.serve("thing", whole(CONTENT))
     behind_a_proxy("http://127.0.0.1:9")
     with pytest.raises(DownloadError, match="refused"):
@@ -479,7 +479,7 @@ def test_two_processes_fetch_a_file_once(server, target):
     assert server.asked("thing") == [""]
 
 
-def test_who_waits_is_told_why(server, target):
+def test_a_process_that_waits_reports_why(server, target):
     url = server.serve("thing", whole(CONTENT))
     heard = Heard()
     with files.alone(target):
@@ -496,7 +496,7 @@ def test_who_waits_is_told_why(server, target):
 
 
 def waiting_for(held, heard, target):
-    """What is said to who finds the lock taken; it is given back as soon as that is said."""
+    """Return what is reported while the lock is held; the lock is released right after that."""
     said = heard.said
 
     def release(sentence):

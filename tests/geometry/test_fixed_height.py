@@ -35,7 +35,7 @@ def test_pixels_are_those_of_opencvs_resize_and_the_fill(sizing):
     zoom = scaled.affine.diagonal()
     resized = cv2.resize(image, None, fx=zoom[0], fy=zoom[1], interpolation=cv2.INTER_CUBIC)
     width = resized.shape[1]
-    # The outermost pixels mix with the fill here and repeat there.
+    # The outermost pixels are mixed with the fill here, and repeated by OpenCV.
     inner = np.s_[4:-4, 4 : width - 4]
     assert np.abs(ours[inner] - resized[inner]).mean() < 0.5
     assert np.abs(ours[inner] - resized[inner]).max() <= 3

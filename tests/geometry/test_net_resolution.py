@@ -65,7 +65,7 @@ def test_the_whole_image_is_inside_and_comes_back_half_a_pixel_on(width, height)
         assert (last <= np.subtract(scaled.size_wh, 1) + 1e-9).all()
     back = sizing.to_image((width, height), inputs)
     assert back[0, 2] == back[1, 2] == 0
-    peak = 100 + 0.5 / inputs[0].back  # what the codec gives for the pixel 100
+    peak = 100 + 0.5 / inputs[0].back  # the codec's result for pixel 100
     assert back[0, 0] * peak == pytest.approx(100 * back[0, 0] + 0.5)
-    if min(width, height) > 100:  # tiny images are officially sent back to smaller places
+    if min(width, height) > 100:  # the official code maps tiny images back to smaller places
         assert back[0, 0] == pytest.approx(1 / inputs[0].affine[0, 0], rel=0.02)

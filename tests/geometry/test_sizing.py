@@ -22,7 +22,7 @@ def test_official_sizes_and_affines(folder):
         inputs = sizing.inputs(image_wh, sorted({smallest, scale, 1.0}))
         chosen = next(i for i in inputs if i.scale == scale)
         assert chosen.size_wh == tuple(expected[:2])
-        # Officially in float32 points, some of them outside the image.
+        # The official code uses float32 points, some of them outside the image.
         forward, back = np.reshape(expected[6:], (2, 2, 3))
         np.testing.assert_allclose(chosen.affine, forward, rtol=0, atol=1e-4)
         if len(inputs) == 1:
@@ -56,11 +56,11 @@ def test_inputs_fit_the_network_and_lead_back_to_the_image(smallest_counts, widt
     assert [i.scale for i in inputs] == [2.0, 1.0, 0.5]
     assert all(side % 32 == 0 for i in inputs for side in i.size_wh)
     assert min(inputs[1].size_wh) == size
-    # All three cover the same part of the image, so the smallest leads back from the base.
+    # All inputs cover the same part of the image, so the smallest leads back as the base does.
     there_and_back = affine.invert(inputs[1].affine[None])[0]
     back = sizing.to_image((width, height), inputs)
     np.testing.assert_allclose(back, there_and_back, rtol=0, atol=1e-9)
-    # The official rounding takes 448.8 to 448: up to a pixel of the rounded input may be cut, half
+    # The official code rounds 448.8 to 448: up to a pixel of the rounded input may be cut, half
     # of it on each side.
     cut = 0.5 / (0.5 if smallest_counts else 1.0)
     corners = inputs[1].affine @ [[0, width - 1, width], [0, height - 1, height], [1, 1, 1]]

@@ -1,4 +1,4 @@
-"""A camera that waits for nobody: who gets which frame, how late, and how many are lost."""
+"""A camera that does not wait: which frames are taken, their delays, and how many are dropped."""
 
 from itertools import pairwise
 
@@ -20,7 +20,7 @@ rates = st.floats(0.5, 240)
 
 
 def shots(frame_ns, fps):
-    """Every shot of an application that takes these times a frame, and the pauses it had."""
+    """Return all shots of an application with these frame times, and its pauses."""
     pauses = []
     camera = Camera(fps, rest=pauses.append)
     seen = []

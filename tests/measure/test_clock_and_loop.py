@@ -1,4 +1,4 @@
-"""The stage ledger adds up, and the run loop times what it should and nothing else."""
+"""The stages add up to the frame time, and the run loop times only what it should."""
 
 from itertools import pairwise
 from unittest import mock
@@ -112,7 +112,7 @@ def test_the_start_time_says_its_zone():
 
 
 class Machine:
-    """Frames are numbers; preparing takes prepare_ns, each stage its own time."""
+    """A pipeline for frames that are numbers, with a duration for preparation and each stage."""
 
     def __init__(self, hands, prepare_ns=0, rest_ns=0, **stage_ns):
         self.hands, self.prepare_ns, self.rest_ns, self.stage_ns = (

@@ -1,4 +1,4 @@
-"""Whether others used the machine."""
+"""Whether other processes used the machine."""
 
 import pytest
 from msgspec import structs
@@ -9,7 +9,7 @@ from posemark.records import files
 
 
 def record(folder, **taken):
-    """One of ten blocks in each of which others took such a share of the machine."""
+    """Return a record of ten blocks; in each, others took this share of the machine."""
     lines = [[made_records.frame(image, 20_000_000)] for image in range(10)]
     made = files.read(made_records.write(folder, made_records.header(), lines))
     cpus = made.header.environment["cpus"]
@@ -27,7 +27,7 @@ def test_more_than_the_limit_is_contended(tmp_path, name, factor, expected):
     assert contended(made) is expected
 
 
-def test_what_is_not_told_is_not_held_against_a_run(tmp_path):
+def test_missing_readings_do_not_count_against_a_run(tmp_path):
     made = record(tmp_path)
     for block in made.blocks:
         unknown = structs.replace(block.readings, **dict.fromkeys(MOST_TAKEN))

@@ -15,7 +15,7 @@ HWMON = "sys/class/hwmon"
 
 @pytest.fixture(autouse=True)
 def no_nvml(monkeypatch):
-    """The GPU of the machine that runs the tests stays out of them."""
+    """Hide the GPU of the machine that runs the tests."""
     monkeypatch.setitem(sys.modules, "pynvml", None)
 
 
@@ -31,7 +31,7 @@ def zone(name, microjoules=0, span=1_000_000):
 
 
 def write_zones(root, **zones):
-    """zones: by number, as in p0_1 for intel-rapl:0:1."""
+    """Write RAPL zones, named by number: p0_1 is intel-rapl:0:1."""
     for number, files in zones.items():
         folder = f"{RAPL}/intel-rapl:{number.removeprefix('p').replace('_', ':')}"
         write(root, {f"{folder}/{file}": value for file, value in files.items()})
@@ -231,7 +231,7 @@ def test_rails_of_several_chips_are_summed_where_none_carries_the_board(tmp_path
 def test_jetpack_5_power_is_voltage_times_current(tmp_path):
     orin = {"VDD_IN": (5000, 1200), "VDD_CPU_GPU_CV": (5000, 400), "VDD_SOC": (5000, 300)}
     write(tmp_path, dict(rails_hwmon("hwmon3", **orin)))
-    # The chip's own sum of shunt voltages, and a chip of another kind, are no rails.
+    # The chip's sum of shunt voltages, and a chip of another kind, are not rails.
     write(tmp_path, {f"{HWMON}/hwmon3/in7_label": "sum of shunt voltages"})
     write(tmp_path, {f"{HWMON}/hwmon0/name": "coretemp", f"{HWMON}/hwmon0/in1_label": "VDD_IN"})
     write(tmp_path, {f"{HWMON}/hwmon1/power": 1})

@@ -1,4 +1,4 @@
-"""What the record says about the machine."""
+"""The description of the machine in a record."""
 
 import json
 import os
@@ -73,7 +73,7 @@ def test_the_last_caches_are_added_up_and_each_counts_once(tmp_path):
     assert last_level_cache(tmp_path) == 2 * 32 * 2**20
 
 
-def test_caches_that_are_not_told_are_none(tmp_path):
+def test_caches_that_are_not_reported_are_none(tmp_path):
     (tmp_path / "cpu0" / "cache" / "index0").mkdir(parents=True)
     assert last_level_cache(tmp_path) is None
 
@@ -81,7 +81,7 @@ def test_caches_that_are_not_told_are_none(tmp_path):
 @pytest.fixture
 def no_choice(monkeypatch):
     for name in WAITING:
-        monkeypatch.setenv(name, "1")  # so that whatever is set meanwhile is undone
+        monkeypatch.setenv(name, "1")  # so that monkeypatch restores the variable
         monkeypatch.delenv(name)
 
 
@@ -101,7 +101,7 @@ def test_how_threads_wait_is_left_to_the_user(monkeypatch, name):
 
 
 def test_the_command_sets_it_before_torch_is_loaded():
-    """libgomp itself says what it took, when it is loaded and asked to."""
+    """libgomp prints its settings when it is loaded with OMP_DISPLAY_ENV."""
     environ = {name: text for name, text in os.environ.items() if name not in WAITING}
     code = (
         "import sys; from posemark.cli import main\n"
@@ -168,26 +168,26 @@ def test_a_quota_counts_as_so_many_cores(monkeypatch, quota, cores):
     assert usable_cores() == cores
 
 
-def told(root, place, text):
+def write_file(root, place, text):
     (root / place).parent.mkdir(parents=True, exist_ok=True)
     (root / place).write_text(text)
 
 
 def test_a_board_is_named_by_its_device_tree_or_firmware(tmp_path):
     assert board(tmp_path) is None
-    told(tmp_path, "sys/class/dmi/id/sys_vendor", "Dell Inc.\n")
-    told(tmp_path, "sys/class/dmi/id/product_name", "To Be Filled By O.E.M.\n")
-    told(tmp_path, "sys/class/dmi/id/board_name", "0X8DXD\n")
+    write_file(tmp_path, "sys/class/dmi/id/sys_vendor", "Dell Inc.\n")
+    write_file(tmp_path, "sys/class/dmi/id/product_name", "To Be Filled By O.E.M.\n")
+    write_file(tmp_path, "sys/class/dmi/id/board_name", "0X8DXD\n")
     assert board(tmp_path) == "Dell Inc. 0X8DXD"
-    told(tmp_path, "sys/class/dmi/id/product_name", "XPS 13 9310\n")
+    write_file(tmp_path, "sys/class/dmi/id/product_name", "XPS 13 9310\n")
     assert board(tmp_path) == "Dell Inc. XPS 13 9310"
-    told(tmp_path, "sys/class/dmi/id/product_name", "dell inc. XPS\n")
+    write_file(tmp_path, "sys/class/dmi/id/product_name", "dell inc. XPS\n")
     assert board(tmp_path) == "dell inc. XPS", "the maker is not said twice"
-    told(tmp_path, "proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\x00")
+    write_file(tmp_path, "proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.4\x00")
     assert board(tmp_path) == "Raspberry Pi 4 Model B Rev 1.4"
 
 
-def test_macs_are_told_apart_by_what_their_system_says(tmp_path, monkeypatch):
+def test_macs_are_distinguished_by_the_model_that_the_system_reports(tmp_path, monkeypatch):
     words = {"hw.model": "Mac15,3", "machdep.cpu.brand_string": "Apple M3"}
     monkeypatch.setattr(module.platform, "system", lambda: "Darwin")
     monkeypatch.setattr(module.platform, "mac_ver", lambda: ("14.5", ("", "", ""), "arm64"))
@@ -209,7 +209,7 @@ def test_a_gpu_is_named_where_its_driver_says_it_and_is_no_error_elsewhere(
     tmp_path, monkeypatch, script, found
 ):
     if script:
-        told(tmp_path, "nvidia-smi", f"#!/bin/sh\n{script}\n")
+        write_file(tmp_path, "nvidia-smi", f"#!/bin/sh\n{script}\n")
         (tmp_path / "nvidia-smi").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     module.gpus.cache_clear()

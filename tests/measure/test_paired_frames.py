@@ -1,4 +1,4 @@
-"""The gain of one measurement over another, on the frames of both."""
+"""The gain of one measurement over another, on their common frames."""
 
 import pytest
 
@@ -10,7 +10,7 @@ BLOCKS, FRAMES = 12, 4
 
 
 def record(folder, ns_of, blocks=BLOCKS, frames=FRAMES):
-    """One with made times: ns_of(image id) nanoseconds a frame."""
+    """Return a record with made-up times: ns_of(image id) nanoseconds per frame."""
     lines = [
         [made_records.frame(image, ns_of(image)) for image in range(b * frames, (b + 1) * frames)]
         for b in range(blocks)
@@ -32,8 +32,8 @@ def test_the_gain_is_the_ratio_of_the_times_of_common_frames(tmp_path):
 
 
 @pytest.mark.parametrize("faster", [20, 1 / 20])
-def test_blocks_are_those_of_the_slower_whose_frames_are_few(tmp_path, faster):
-    """Twelve frames of the slower, one a block, are all within one block of the faster."""
+def test_blocks_are_those_of_the_slower_run_which_has_fewer_frames(tmp_path, faster):
+    """The slower side's twelve frames, one per block, are all in one block of the faster side."""
     few = record(tmp_path / "few", lambda _: 500_000_000, blocks=12, frames=1)
     many = record(tmp_path / "many", lambda _: 25_000_000, blocks=12, frames=20)
     sides = (few, many) if faster > 1 else (many, few)

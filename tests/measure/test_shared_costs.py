@@ -1,4 +1,4 @@
-"""Lines through parts that rest on different frames, and how far they can be relied on."""
+"""Lines from parts that were measured on different frames, and their reliability."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from posemark.measure.shared_costs import Part, line_of, spread_of
 
 
 def blocks_of(chance, count, base, slope, noise):
-    """Blocks of four frames; each block has its own pace."""
+    """Return blocks of four frames; each block has its own pace."""
     paces = 1 + noise * chance.normal(size=count)
     crowds = chance.integers(1, 10, (count, 4))
     return [

@@ -1,4 +1,4 @@
-"""Intervals: right as often as they say, exact in the point, and never of fewer blocks."""
+"""Intervals: their coverage, their exact point, and the least number of blocks."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ POSITIVE = st.floats(0.01, 1e12)
 
 
 def linked(chance, blocks):
-    """Blocks that share a part of what the block before had (correlation 0.3)."""
+    """Return noise in which each block depends on the one before (correlation 0.3)."""
     steps, noise = chance.normal(0, 0.03, blocks + 20), np.zeros(blocks + 20)
     for at in range(1, blocks + 20):
         noise[at] = 0.3 * noise[at - 1] + steps[at]
@@ -42,7 +42,8 @@ def test_the_true_ratio_lies_within_as_often_as_promised(kind, blocks):
         measured = 2 * expected * (1 + NOISE[kind](chance, blocks))
         interval = ratio_interval(measured, expected)
         hits += interval.low <= 2 <= interval.high
-    # 95 % wanted; 400 runs tell it within 2 %. Few linked blocks cannot show how linked they are.
+    # The level is 95 %, and 400 runs measure it within 2 %. A few correlated blocks cannot show
+    # how strongly they are correlated.
     assert 0.895 <= hits / runs <= 0.99
 
 
@@ -55,7 +56,7 @@ def test_more_of_the_same_noise_makes_the_interval_narrower():
 
 
 def test_few_blocks_are_not_taken_for_precise():
-    """Five equal-looking blocks: Student's t, not the normal distribution, sets the width."""
+    """With five similar blocks, Student's t and not the normal distribution sets the width."""
     measured = [1.00, 1.01, 0.99, 1.01, 0.99]
     plain = 1.96 * np.std(measured, ddof=1) / np.sqrt(5)
     assert ratio_interval(measured, [1.0] * 5).half_width > 1.2 * plain
@@ -83,7 +84,7 @@ BLOCKS = [3.0, 3.1, 2.9, 3.0, 9.0, 3.2, 3.0]
     ids=["slowest dropped", "clipped", "median"],
 )
 def test_the_slowest_block_counts_in_full(cheat):
-    """What trimming would make of these blocks is another figure than ours."""
+    """Trimming would change the figure of these blocks."""
     honest = ratio_interval(BLOCKS, [1.0] * len(BLOCKS))
     assert honest.point == pytest.approx(sum(BLOCKS) / len(BLOCKS), rel=1e-12)
     cheated = ratio_interval(cheat(BLOCKS), [1.0] * len(cheat(BLOCKS)))
@@ -138,7 +139,7 @@ def test_the_quantiles_of_student(probability, freedom, quantile):
 
 
 def frames(chance, blocks, noise):
-    """Blocks of 1 to 6 frames with 0 to 9 people, 5 ms and 40 ms a person."""
+    """Return blocks of 1 to 6 frames with 0 to 9 people: 5 ms plus 40 ms per person."""
     made = []
     for _ in range(blocks):
         people = chance.integers(0, 10, chance.integers(1, 7))
@@ -168,7 +169,7 @@ def test_the_interval_of_a_run_covers_its_true_speed():
 
 
 def test_a_stall_lets_the_speed_rise_where_it_is_left_out_of_a_resample():
-    """The interval is that of the speed, not of the time: without its stall the run is faster."""
+    """The interval is that of the speed and not of the time: without the stall a run is faster."""
     blocks = [[(2, 100)]] * 9 + [[(2, 300)]]
     interval = pose_interval(blocks)
     time = ratio_interval([sum(ns for _, ns in block) for block in blocks], [120.0] * 10)
@@ -181,7 +182,7 @@ def test_the_same_frames_always_have_the_same_interval():
     assert pose_interval(blocks) == pose_interval([list(block) for block in blocks])
 
 
-def test_blocks_are_told_by_their_expected_and_measured_time():
+def test_blocks_are_described_by_expected_and_measured_time():
     blocks = [[(0, 10), (4, 50)], [], [(2, 30)], [(1, 30), (3, 40)]]
     expected, measured = block_times(blocks)
     assert measured.tolist() == [60, 30, 70]

@@ -1,4 +1,4 @@
-"""What the watch says of a block, on made-up machines and on this one."""
+"""The readings of a block, on made-up machines and on this one."""
 
 import hashlib
 import resource
@@ -34,7 +34,7 @@ def write(root, files):
 
 
 def series(monkeypatch, owner, name, *values):
-    """The function gives one value after the other, and the last for ever."""
+    """Make a function return one value after the other, and then always the last."""
     left = list(values)
 
     def give(*_, **__):
@@ -63,7 +63,7 @@ def test_readings_are_what_a_block_line_holds():
     assert set(Readings.__dataclass_fields__) == theirs
 
 
-def test_where_nothing_is_told_everything_is_none_and_never_zero(tmp_path, monkeypatch):
+def test_without_readings_every_value_is_none_and_never_zero(tmp_path, monkeypatch):
     series(monkeypatch, psutil, "cpu_times", OSError())
     series(monkeypatch, psutil, "cpu_freq", NotImplementedError())
     monkeypatch.delattr(psutil, "sensors_temperatures", raising=False)
@@ -98,7 +98,7 @@ def test_others_never_took_less_than_nothing(tmp_path, monkeypatch):
     assert found.stolen_ns is None, "this system counts no stolen time"
 
 
-def test_a_sandbox_in_which_no_core_ever_ran_tells_nothing(tmp_path, monkeypatch):
+def test_a_sandbox_in_which_no_core_ever_ran_has_no_readings(tmp_path, monkeypatch):
     series(monkeypatch, psutil, "cpu_times", LinuxTimes(*[0.0] * 9))
     found = block(Watch(tmp_path))
     assert found.other_cpu_ns is found.stolen_ns is None
@@ -161,7 +161,7 @@ def test_in_a_container_the_own_group_is_the_root_of_what_it_sees(tmp_path):
 
 
 @pytest.mark.parametrize("group", ["0::/", "3:memory:/x", "nonsense"])
-def test_a_group_without_a_quota_tells_nothing(tmp_path, group):
+def test_a_group_without_a_quota_has_no_reading(tmp_path, group):
     write(tmp_path, {"proc/self/cgroup": group, f"{CGROUP}/cpu.stat": "usage_usec 99"})
     assert block(Watch(tmp_path)).held_ns is None
 

@@ -48,7 +48,7 @@ def test_outputs_and_taps_of_the_official_code(folder):
 
 
 def oracle_deform(x, offsets, weight):
-    """The definition, one output pixel and kernel cell at a time, in float64."""
+    """Return the output by definition: one pixel and one kernel cell at a time, in float64."""
     n, channels, height, width = x.shape
     total = np.zeros((n, len(weight), height, width))
     for image, row, column in np.ndindex(n, height, width):
@@ -71,7 +71,7 @@ def test_deform_conv_equals_the_plain_loop(size_hw, reach):
     rng = np.random.default_rng(3)
     x = rng.standard_normal((2, 5, *size_hw), np.float32)
     offsets = reach * rng.standard_normal((2, 18, *size_hw), np.float32)
-    # Exactly on pixels, on borders and just outside, too.
+    # Also exactly on pixels, on borders and just outside.
     offsets[:, :6] = np.round(offsets[:, :6])
     weight = rng.standard_normal((3, 5, 3, 3), np.float32)
     ours = deform_conv(*map(torch.from_numpy, (x, offsets, weight)))
@@ -101,7 +101,7 @@ def test_deform_conv_exports_with_one_sampling_and_no_custom_operator():
 
 
 def to_mmpose(state, version):
-    """The inverse of from_mmpose, written from mmpose's module structure."""
+    """Return the inverse of from_mmpose, written from mmpose's module structure."""
     head = "head." if version else "keypoint_head."
     layers = "displacement_conv_layers" if version else "offset_conv_layers"
     own = ("offset_feature_layers", "offset_final_layer")
@@ -158,7 +158,7 @@ def merged_block(state, block):
 
 @pytest.fixture(scope="module")
 def small():
-    """A narrow DEKR with weights that tell every tensor from every other."""
+    """A narrow DEKR with different weights in every tensor."""
     torch.manual_seed(0)
     network = dekr.DEKR(2).eval()
     for name, tensor in network.state_dict().items():
@@ -178,7 +178,7 @@ def test_mmpose_files_come_back_as_the_official_state_dict(small, version):
 
 
 def test_merged_grouped_convolutions_steer_the_kernels_like_the_separate_ones(small):
-    """Mmpose: one grouped convolution, (17, 2, 3) matrices times three rows of kernel cells."""
+    """mmpose has one grouped convolution: (17, 2, 3) matrices times three rows of kernel cells."""
     merged = dict(merged_block(small.state_dict(), 0))
     x = torch.randn(1, 255, 6, 5)
     weight, bias = (merged[f"transform_matrix_conv.{w}"] for w in ("weight", "bias"))

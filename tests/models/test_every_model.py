@@ -1,4 +1,4 @@
-"""What every model must fulfil, whatever its family. No exception lists."""
+"""Requirements for every model of every family, without exceptions."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ OUTPUTS = {
     "out_quarter": "stride4",
     "out_half": "stride2",
 }
-"""A golden's names of outputs, with ours. One that holds a single `output` needs none."""
+"""PoseMark's names of a golden's outputs. A golden with a single `output` needs no entry."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,7 +65,7 @@ def test_the_output_is_that_of_the_golden(name):
 
 
 def expected_shapes(spec):
-    """The shapes of the outputs that its codec reads, for an input of input_hw."""
+    """Return the shapes of the outputs that the codec reads, for an input of input_hw."""
     height, width = spec.input_hw
     return {
         each.name: (1, each.channels, height // each.stride, width // each.stride)
@@ -78,7 +78,7 @@ def test_formula_weights_give_normal_outputs_and_a_batch_gives_what_single_crops
     network = posemark.network(name)
     formula.initialise(network)
     spec = spec_of(name)
-    # Networks for whole images take any size; a small one is enough and far quicker.
+    # Networks for whole images accept any size; a small one is enough and much faster.
     shape = (2, 3, *(spec.input_hw if spec.method.fixed_size else (128, 192)))
     pixels = np.random.default_rng(0).standard_normal(shape, np.float32)
     batch = torch.from_numpy(pixels)
@@ -86,7 +86,7 @@ def test_formula_weights_give_normal_outputs_and_a_batch_gives_what_single_crops
         together = network(batch)[spec.outputs[0].name]
         alone = network(batch[1:])[spec.outputs[0].name]
     highest = together.abs().max()
-    # fp16 ends at 65,504, and denormals would slow every layer after them.
+    # The largest fp16 number is 65,504, and denormals would slow down all later layers.
     assert together.isfinite().all()
     assert 1e-3 < highest < 1e4
     torch.testing.assert_close(together[1:], alone, rtol=0, atol=1e-5 * float(highest))

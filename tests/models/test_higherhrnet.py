@@ -11,7 +11,7 @@ GOLDEN = "higher_hrnet_w32_512"
 
 
 def taps(network, golden):
-    """Intermediate outputs by golden name, collected by hooks."""
+    """Return intermediate outputs by golden name, collected by hooks."""
     found = {}
 
     def keep(name):

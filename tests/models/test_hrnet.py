@@ -11,7 +11,7 @@ SPECS = {spec.name: spec for spec in MODELS}
 
 
 def taps(network, golden):
-    """Intermediate outputs by golden name, collected by hooks."""
+    """Return intermediate outputs by golden name, collected by hooks."""
     found = {}
 
     def keep(name):

@@ -12,12 +12,12 @@ import goldens
 from posemark.models.litehrnet import LITE_18, MODELS, WIDER_NAIVE_18, LiteHRNet, stage
 
 SPECS = {spec.name: spec for spec in MODELS}
-RTOL = 1e-4  # of the greatest absolute value: some channels double in every module
+RTOL = 1e-4  # relative to the largest absolute value: some channels double in every module
 
 
 @pytest.fixture(scope="module", params=SPECS)
 def case(request):
-    """(network with weights by formula, golden arrays)."""
+    """The network with formula weights, and the golden arrays."""
     spec = SPECS[request.param]
     network = spec.build().eval()
     folder = goldens.folder(spec.name)
@@ -35,7 +35,7 @@ def stats(x):
 
 
 def outputs_of(network, names, x):
-    """The network's heatmaps, and what the named inner modules returned on the way."""
+    """Return the network's heatmaps, and the outputs of the named inner modules."""
     seen = {}
     hooks = [
         network.get_submodule(name).register_forward_hook(
@@ -79,7 +79,7 @@ def test_input_of_384x288_equals_the_official(case):
 
 
 def official_fuse(rows, branches):
-    """The official loop: `total` of row 0 is branch 0 itself, so adding changes both."""
+    """Return the sums of the official loop: `total` of row 0 is branch 0 itself, so both change."""
     branches = [x.clone() for x in branches]
     totals = []
     for i, row in enumerate(rows):
@@ -91,7 +91,7 @@ def official_fuse(rows, branches):
 
 
 def plain_fuse(rows, branches):
-    """The sum of HRNet, which no released weights were trained with."""
+    """Return sums as HRNet does; no released weights were trained with these."""
     return [
         torch.relu(sum(layer(x) for layer, x in zip(row, branches, strict=True))) for row in rows
     ]
@@ -121,14 +121,14 @@ def test_fuse_is_the_official_loop_and_not_the_plain_sum(index):
 
 @pytest.mark.parametrize("config", [LITE_18, WIDER_NAIVE_18], ids=["lite", "naive"])
 def test_gradients_reach_every_parameter(config):
-    """In-place steps must not overwrite what the backward pass needs."""
+    """In-place operations must not overwrite values that the backward pass needs."""
     network = LiteHRNet(config).train()
     network(torch.ones(2, 3, 64, 64).cumsum(3) / 64)["heatmaps"].square().mean().backward()
     assert all(p.grad is not None for p in network.parameters())
 
 
 def person_crop(height, width):
-    """Network input of one real person, and where the labelled joints are in it: (J, x y v)."""
+    """Return the network input of one real person, and its labelled joints in it: (J, x y v)."""
     folder = goldens.shared("coco")
     truth = json.loads((folder / "annotations/person_keypoints_val2017.json").read_text())
     person = next(a for a in truth["annotations"] if a["num_keypoints"] >= 15)

@@ -18,7 +18,7 @@ def close(actual, expected, largest):
 
 
 def layers_of(network, x):
-    """The maps, and by Caffe name what each of the network's layers returned."""
+    """Return the maps, and the output of each layer by its Caffe name."""
     seen = {}
     for name, module in network.named_children():
         module.register_forward_hook(

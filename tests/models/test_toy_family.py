@@ -1,4 +1,4 @@
-"""Adding a family costs one file and one golden: this test adds one, and touches no other file."""
+"""A family is added in one file and one golden: this test adds one, and changes no other file."""
 
 import importlib
 import json
@@ -71,7 +71,7 @@ KEYS = [
 
 
 def official(state, x):
-    """What the authors' code would be."""
+    """Return the output, as the authors' code would compute it."""
     norm = (state[f"bn1.{name}"] for name in ("running_mean", "running_var", "weight", "bias"))
     x = functional.conv2d(x, state["conv1.weight"], None, 2, 1)
     x = functional.relu(functional.batch_norm(x, *norm))
@@ -94,7 +94,7 @@ def golden(tmp_path, monkeypatch):
 
 @pytest.fixture
 def add(tmp_path, monkeypatch):
-    """add(source): puts a family file where the zoo looks, until the test ends."""
+    """A function that adds a family file to the zoo until the test ends."""
     package = tmp_path / "zoo"
     package.mkdir()
 

@@ -12,9 +12,9 @@ SPECS = {spec.name: spec for spec in MODELS}
 
 
 def outputs_of(network, golden):
-    """The heatmaps, and by golden name what the probed inner modules returned."""
+    """Return the heatmaps, and the outputs of the probed inner modules by golden name."""
     names = {k.split("/")[1].split("#")[0] for k in golden if k.startswith("probe_head/")}
-    names &= set(dict(network.named_modules()))  # our stem has no module for its rectifier
+    names &= set(dict(network.named_modules()))  # PoseMark's stem has no module for its rectifier
     seen = {}
 
     def keep(name, output):
@@ -31,7 +31,7 @@ def outputs_of(network, golden):
 
 
 def officially_ordered(name, x):
-    """Tokens as (L, N, C), which is how the official encoder passes them on."""
+    """Return tokens as (L, N, C), the layout of the official encoder."""
     if name == "global_encoder":
         return x.flatten(2).permute(2, 0, 1)
     return x.transpose(0, 1) if name.startswith("global_encoder.") else x

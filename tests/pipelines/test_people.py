@@ -1,4 +1,4 @@
-"""The stage "detect": a double of a detector, which finds people inside the clock."""
+"""The stage "detect", with a test double of a detector, which runs inside the clock."""
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ SPEC = spec_of("naive-litehrnet-18-256x192")
 
 
 class Detector:
-    """Finds the people of scenes that it has seen the truth of, by the picture alone."""
+    """Recognises the picture of a known scene, and returns its annotated people."""
 
     looks = True
 
@@ -39,7 +39,7 @@ class Detector:
 
 
 class Session:
-    """A network that answers with noise; it keeps the sizes of its batches."""
+    """A network whose output is noise; it keeps the sizes of its batches."""
 
     runtime, precision, device = "fake", "fp32", "cpu"
 

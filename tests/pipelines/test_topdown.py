@@ -1,4 +1,4 @@
-"""The top-down pipeline: its stages, its oracle, and the official evaluation's way of it."""
+"""The top-down pipeline: its stages, against an oracle and against the official evaluation."""
 
 import json
 from dataclasses import replace
@@ -75,7 +75,7 @@ def encoded_picture():
 
 
 def person(rng, box_xywh):
-    """A person whose 17 key points lie anywhere inside the box; the fourth is unlabelled."""
+    """Return a person with 17 key points anywhere inside the box; the fourth is unlabelled."""
     points = np.array(box_xywh[:2]) + rng.random((17, 2)) * box_xywh[2:]
     points = np.concatenate([points, np.full((17, 1), 2.0)], 1)
     points[3] = 0
@@ -209,7 +209,7 @@ def test_a_broken_image_is_found_under_the_clock_and_named():
         line.process(other_size, ignore)
 
 
-def test_an_untrained_network_still_runs_and_what_it_says_is_not_used():
+def test_an_untrained_network_runs_and_its_outputs_are_not_used():
     line = pipeline(trained=False)
     work = line.prepare(frame(), boxes_of())
     poses = line.process(work, ignore).poses
@@ -221,15 +221,15 @@ def test_an_untrained_network_still_runs_and_what_it_says_is_not_used():
 
 
 def cell_px(convention, boxes):
-    """Image pixels per map cell, one a box."""
+    """Return image pixels per map cell, for each box."""
     centres, scales = centre_scale(boxes.boxes_xywh, (192, 256), convention)
     return 1 / crop_affines(centres, scales, (48, 64), convention)[:, 0, 0]
 
 
 def errors_in_cells(convention, codec, flip):
-    """(P, K) distance along x or y, whichever is larger, of labelled key points."""
+    """Return (P, K) distances of labelled key points: the larger of those along x and y."""
     line = pipeline(convention, codec, flip, trained=False)
-    # Falling scores keep the order of the people through the sorting of suppress_doubles.
+    # Decreasing scores keep the order of the people when suppress_doubles sorts them.
     boxes = boxes_of(scores=[0.9, 0.8, 0.7])
     one = frame()
     poses = run(line, boxes, one)
@@ -256,7 +256,7 @@ def test_perfect_maps_decode_to_the_truth_within_the_codecs_own_error(convention
 @pytest.mark.parametrize(("codec", "limit"), ERRORS.values(), ids=ERRORS)
 @pytest.mark.parametrize("convention", CONVENTIONS, ids=lambda c: c.name)
 def test_the_flip_test_adds_an_eighth_of_a_cell_at_most(convention, codec, limit):
-    """Input and output mirror 0.75 cells apart; the shift by one leaves a quarter to average."""
+    """Input and output are mirrored 0.75 cells apart; after the shift by one, 0.25 remains."""
     bias = 0.125 if convention.flip_shift else 0
     assert errors_in_cells(convention, codec, flip=True).max() <= limit + bias + 1e-3
 
@@ -268,7 +268,7 @@ def test_under_the_unbiased_convention_the_flip_test_moves_nothing():
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_a_box_that_shows_nobody_gets_a_low_score(flip):
+def test_a_box_without_a_person_gets_a_low_score(flip):
     nobody = [[5.0, 190, 30, 40], [290, 5, 25, 40]]
     boxes = boxes_of([*BOXES, *nobody])
     poses = run(pipeline(flip=flip, trained=False), boxes)
@@ -291,7 +291,7 @@ def test_a_box_shows_the_person_it_overlaps_most():
     assert matched_people(truth, boxes_of(moved)).tolist() == [2, 0]
 
 
-def test_crowds_and_loose_boxes_show_nobody():
+def test_crowds_and_loose_boxes_match_no_person():
     crowded = frame(crowd=[False, True, False]).truth
     assert matched_people(crowded, boxes_of()).tolist() == [0, -1, 2]
     x, y, w, h = BOXES[0]
@@ -347,7 +347,7 @@ def official(family):
 
 @pytest.fixture
 def opened(tmp_path):
-    """Official annotations and detections as files, read as our users' files are."""
+    """Official annotations and detections as files, read like the files of users."""
 
     def open_golden(golden, mode, convention):
         (tmp_path / "annotations").mkdir()

@@ -25,7 +25,7 @@ VARIANTS = [
 
 
 class Silent:
-    """A session whose network sees nobody; it keeps the shapes of what it was given."""
+    """A session whose network finds no people; it keeps the shapes of its inputs."""
 
     runtime, precision = "fake", "fp32"
 
@@ -48,7 +48,7 @@ class Silent:
 
 
 def frames(people):
-    """Sample scenes with this many people."""
+    """Return sample scenes with this many people."""
     return [f for f in Sample(120).frames() if len(f.truth) == people]
 
 
@@ -59,7 +59,7 @@ def pipeline(spec, scales=ONE_SCALE, flip=False, trained=False):
 @pytest.mark.parametrize(("spec", "scales"), VARIANTS)
 @pytest.mark.parametrize("flip", [False, True])
 def test_perfect_outputs_give_the_true_people_back(spec, scales, flip):
-    """Labelled key points of lone people lie within a cell of the coarsest map, in image px."""
+    """Key points of single people are found within a cell of the coarsest map, in image pixels."""
     line = pipeline(spec, scales, flip)
     for frame in frames(1)[:4]:
         poses = line.perfect(frame, NOBODY)
@@ -122,7 +122,7 @@ def test_a_rescorer_judges_poses_in_image_pixels():
 
 
 @pytest.mark.parametrize("spec", [s for s in SPECS if s.family == "OpenPose"], ids=lambda s: s.name)
-def test_a_part_that_was_not_found_lies_at_minus_1_in_the_image(spec):
+def test_a_part_that_was_not_found_is_at_minus_1_in_the_image(spec):
     frame = frames(1)[0]
     truth = frame.truth
     truth.keypoints_xyv[0, 13:, 2] = 0
@@ -148,14 +148,14 @@ def test_an_image_whose_input_would_be_enormous_is_a_frame_error(spec):
 
 
 class Broken(Silent):
-    """A session whose outputs are no numbers."""
+    """A session whose outputs are NaN."""
 
     def infer(self, batch):
         return {name: np.full_like(maps, np.nan) for name, maps in super().infer(batch).items()}
 
 
 def noticed(line, image):
-    """Whether broken outputs end in an error, or in poses that are no numbers and are found so."""
+    """Return whether broken outputs end in an error, or in poses that are refused as not finite."""
     try:
         poses = line.poses(image, NOBODY)
     except FrameError as error:
@@ -165,7 +165,7 @@ def noticed(line, image):
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_outputs_that_are_no_numbers_are_not_an_image_without_people(spec):
+def test_outputs_that_are_not_finite_are_not_an_image_without_people(spec):
     line = replace(pipeline(spec, trained=True), session=Broken(spec))
     (scene,) = frames(1)[:1]
     assert noticed(line, decode_bgr(scene.read(), scene.size_wh, scene.name))

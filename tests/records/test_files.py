@@ -1,4 +1,4 @@
-"""Record files: what was finished can be read again, whatever happened to the run."""
+"""Record files: finished lines can be read again, whatever happened to the run."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from posemark.records.schema import (
 
 
 def header(**changes):
-    """A header without a name of the run, as all had before runs were named."""
+    """Return a header without a name of the run, as in records before runs were named."""
     fields = {
         "entry": "tiny@gt",
         "letter": "q",
@@ -117,7 +117,7 @@ def test_a_record_killed_before_any_frame_has_no_block(path):
     assert files.read(path).blocks == []
 
 
-def test_what_a_platform_does_not_tell_is_left_out_and_comes_back_as_none(path):
+def test_what_a_platform_does_not_report_is_left_out_and_comes_back_as_none(path):
     silent = BlockLine(1, 5, 6, 7)
     line = write(path, FRAMES[0], silent).splitlines()[-1]
     assert list(json.loads(line)) == ["kind", "frames", "began_ns", "wall_ns", "sentinel_ns"]
@@ -178,7 +178,7 @@ def test_going_on_after_a_torn_line_replaces_it_and_no_finished_byte(path, torn)
         assert record.whole_bytes == path.stat().st_size
 
 
-def test_a_record_that_goes_on_is_complete_only_after_its_new_end(path):
+def test_a_resumed_record_is_complete_only_after_its_new_end(path):
     write(path, FRAMES[0], End("limit"))
     with files.Writer.append(files.read(path)) as writer:
         writer.write(Resumed({}, "later"))
@@ -278,7 +278,7 @@ STAMPED = {"run": "c0ffee00"}
 
 
 def damaged(path, change, **changes):
-    """The refusal of a record of three frames, a block and an end after a change to its lines."""
+    """Return the error of a record of three frames, a block and an end after a change to a line."""
     path.unlink(missing_ok=True)
     block = replace(BLOCK, frames=3)
     write(path, *FRAMES[:3], block, End("limit"), **changes)
@@ -289,16 +289,16 @@ def damaged(path, change, **changes):
     return str(refusal.value)
 
 
-def test_every_line_of_a_run_says_whose_and_which_it_is_and_the_fields_are_unchanged(path):
+def test_every_line_of_a_run_has_the_run_and_its_number_and_the_fields_are_unchanged(path):
     write(path, *FRAMES, End("limit"), **STAMPED)
-    told = [json.loads(line) for line in path.read_bytes().splitlines()]
-    assert [(line["run"], line["line"]) for line in told] == [
+    raw_lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert [(line["run"], line["line"]) for line in raw_lines] == [
         ("c0ffee00", at) for at in range(1, 7)
     ]
     assert files.read(path).frames == FRAMES
 
 
-def test_a_record_that_goes_on_counts_its_lines_on(path):
+def test_a_resumed_record_continues_the_count_of_its_lines(path):
     write(path, FRAMES[0], End("limit"), **STAMPED)
     with files.Writer.append(files.read(path)) as writer:
         for line in (Resumed({}, "later"), FRAMES[1], End("all frames")):
@@ -351,7 +351,7 @@ def test_blocks_out_of_the_order_of_time_are_of_two_runs(path):
 
 
 def altered(text, place, value):
-    """A line with one value changed, given the keys and indices that lead to it."""
+    """Return a line with one value changed, given the keys and indices that lead to it."""
     fields = json.loads(text)
     *way, last = place
     inner = fields
@@ -393,7 +393,7 @@ SIGNED = {("image_id",), ("poses", 0, 1), ("poses", 1, 0, 4)}
 
 
 def fits(way, value):
-    """Whether a value of another kind than was there may stand there all the same."""
+    """Return whether a value of another kind than the original is valid there as well."""
     of_text = way in TEXTS and isinstance(value, str)
     return (
         of_text or (way in SIGNED and value == -5) or (way == ("sigmas", 0) and value is KeyError)
@@ -499,7 +499,7 @@ def test_the_lock_ends_with_a_killed_process(path):
 
 
 def test_a_disk_that_is_full_in_mid_record_costs_the_line_and_says_so(path):
-    """The limit on a file's size stands for the disk: the system refuses what is beyond."""
+    """A limit on the file size simulates a full disk: the system refuses to write beyond it."""
     code = (
         "import resource, sys; from pathlib import Path\n"
         "from posemark.core.errors import RunError\n"

@@ -1,4 +1,4 @@
-"""Annotations beside records: what is scored against is what was meant, or it is refused."""
+"""Annotations beside records: only the intended annotations are used for scoring."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def test_what_was_written_is_read_back(path):
     assert [file.name for file in path.parent.iterdir()] == ["truth.json"]
 
 
-def test_what_is_there_stays_and_what_is_damaged_is_made_anew(path):
+def test_existing_files_stay_and_damaged_files_are_replaced(path):
     truth.write(made_records.truth([1]), path)
     truth.write(made_records.truth([1, 2]), path)
     assert truth.read(path) == made_records.truth([1])
@@ -63,7 +63,7 @@ NONSENSE = [KeyError, None, "", "x", {}, [[]], 10**30, 1e300, -1e300, float("nan
         (way, value)
         for way in PLACES
         for value in NONSENSE
-        if (way, value) != (("annotations", 0), KeyError)  # one person less may be meant
+        if (way, value) != (("annotations", 0), KeyError)  # a file with one person less is valid
     ],
     ids=str,
 )

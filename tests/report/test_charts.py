@@ -98,7 +98,7 @@ def test_a_front_holds_no_entry_without_ap():
     assert kinds == {pareto.PUBLISHED}
 
 
-def test_a_row_left_out_tells_its_weights_where_its_entry_is_plotted_too():
+def test_a_row_left_out_names_its_weights_if_its_entry_is_also_plotted():
     rows = [report_rows.measured(boxes="gt"), report_rows.measured(boxes="gt", fps_pose=None)]
     rows = [rows[0], replace(rows[1], weights="none")]
     (sentence,) = chart_captions.unplotted_sentences(rows)
@@ -159,7 +159,7 @@ def test_labels_are_letters_or_names_and_repeated_ones_say_how_they_differ():
     ]
 
 
-def test_a_label_without_a_letter_tells_one_scale_from_several():
+def test_a_label_without_a_letter_distinguishes_one_scale_from_several():
     rows = [report_rows.bottom_up(number, letter=None) for number in (1, 2)]
     single, multi = label_placement.texts(rows)
     assert single == "higherhrnet-w32-512 1 scale"
@@ -203,7 +203,7 @@ def test_rows_that_cannot_be_compared_bring_a_warning():
     assert broken == "hrnet-w32-256x192@detected: the run stopped early."
 
 
-def test_a_tooltip_of_a_bottom_up_mark_tells_scales_instead_of_boxes():
+def test_a_tooltip_of_a_bottom_up_mark_shows_scales_instead_of_boxes():
     rows = [report_rows.scored(report_rows.bottom_up(2), 0.69), report_rows.bottom_up(3)]
     measured, published = drawn(charts.ap_fps_spec(rows))
     assert measured["ap_text"] == "69.0 measured in this run (scales: 0.5, 1, 2; no flip test)"
@@ -273,7 +273,7 @@ def test_the_picture_shows_the_largest_group_and_names_the_others_with_the_reaso
     rows = report_rows.mixed()
     others = report_rows.on_another_machine(rows[:4])
     assert drawn(charts.picture_spec([*others, *rows])) == drawn(charts.picture_spec(rows))
-    told = " ".join(texts(charts.picture_spec([*others, *rows])))
-    assert "Speeds of several machines are not compared." in told
-    assert "Apple M4, 10 cores" in told
+    said = " ".join(texts(charts.picture_spec([*others, *rows])))
+    assert "Speeds of several machines are not compared." in said
+    assert "Apple M4, 10 cores" in said
     assert "several machines" not in " ".join(texts(charts.picture_spec(rows)))

@@ -1,4 +1,4 @@
-"""Entries of a run that saw different images are compared over those that all of them have."""
+"""Entries of a run with different images are compared over the images that all of them have."""
 
 import shlex
 from dataclasses import replace
@@ -23,7 +23,7 @@ def frame(image_id, shift):
 
 
 def record(folder, entry, images, missed=(), **changes):
-    """A record of one block an image; the people of some images are found far off."""
+    """Write a record of one block per image; in some images people are found far off."""
     head = made_records.header(entry, data=DATA, **changes)
     lines = [[frame(at, 80.0 if at in missed else 0.0)] for at in images]
     return made_records.write(folder, head, lines)
@@ -34,7 +34,7 @@ def rows(folder):
 
 
 def test_each_is_scored_over_the_images_that_all_have(tmp_path):
-    """The fast entry fails where the slow one has not been."""
+    """The fast entry fails in images that the slow one did not reach."""
     record(tmp_path / "run", "slow@gt", range(12), missed=[3])
     record(tmp_path / "run", "fast@gt", range(30), missed=[3, *range(12, 30)])
     record(tmp_path / "alone", "fast@gt", range(12), missed=[3])
@@ -68,9 +68,9 @@ def test_an_entry_of_too_few_images_does_not_limit_the_others(tmp_path):
     assert found["few@gt"].ap_common is None
     assert found["some@gt"].compared.images == found["many@gt"].compared.images == 12
     assert comparable.other_images([*found.values()]) == [found["few@gt"]]
-    told = " ".join(comparable.reasons([*found.values()]))
-    assert "9 images of coco" in told
-    assert "few@gt" in told
+    hint = " ".join(comparable.reasons([*found.values()]))
+    assert "9 images of coco" in hint
+    assert "few@gt" in hint
 
 
 def test_records_of_two_runs_do_not_limit_each_other(tmp_path):
@@ -95,7 +95,7 @@ def test_untrained_entries_neither_have_it_nor_limit_it(tmp_path):
 
 
 def mixed():
-    """Two rows as a common time leaves them: the better one over fewer images."""
+    """Return two rows of a run with a common time: the better one has fewer images."""
     chance = (0.70, 0.72, 0.74)
     own = report_rows.measured(ap=0.72, entry="good@detected", ap_images=40, images="forty")
     other = report_rows.measured(
@@ -132,11 +132,11 @@ def test_tables_give_both_and_say_what_is_compared():
     assert "common" not in tables.markdown(plain)
 
 
-def test_the_command_goes_on_with_the_entry_that_has_the_fewest_images():
-    (told,) = (
+def test_the_command_resumes_the_entry_with_the_fewest_images():
+    (hint,) = (
         line for line in common_settings.warnings(mixed()) if line.startswith("AP is compared")
     )
-    assert "40 images that all entries of the run have (they have 40 to 90)" in told
-    words = shlex.split(told.partition("more: ")[2])
+    assert "40 images that all entries of the run have (they have 40 to 90)" in hint
+    words = shlex.split(hint.partition("more: ")[2])
     assert words[:3] == ["posemark", "run", "good@detected"]
     assert words[-5:] == ["--out", "runs/a b", "--resume", "--limit", "90"]

@@ -55,7 +55,7 @@ def test_hashes_and_versions_count_like_names(rows, name, plural):
     (reason,) = comparable.reasons(rows)
     assert f"of several {plural} " in reason
     assert "another" in reason
-    assert "another" in groups[1].title, "what tells two of one name apart"
+    assert "another" in groups[1].title, "what distinguishes two of one name"
 
 
 def test_a_hash_is_printed_only_where_names_are_alike(rows):
@@ -100,7 +100,7 @@ def test_an_incomparable_row_is_in_no_group_and_says_why(rows):
 
 
 @pytest.mark.parametrize(
-    ("change", "refusal", "told"),
+    ("change", "refusal", "words"),
     [
         (
             {"images": "0" * 16, "ap_images": 30},
@@ -123,7 +123,7 @@ def test_an_incomparable_row_is_in_no_group_and_says_why(rows):
     ],
     ids=["count", "same count", "sigmas"],
 )
-def test_measured_aps_need_the_same_images_and_sigmas(change, refusal, told):
+def test_measured_aps_need_the_same_images_and_sigmas(change, refusal, words):
     rows = [
         replace(row, letter=letter)
         for row, letter in zip(report_rows.mixed()[-4:], "klmn", strict=True)
@@ -136,7 +136,7 @@ def test_measured_aps_need_the_same_images_and_sigmas(change, refusal, told):
     assert comparable.other_images(rows) == [rows[-1]]
     reason = comparable.reasons(rows)[-1]
     assert reason.startswith(f"APs that were measured {refusal} are not compared. ")
-    assert told in reason
+    assert words in reason
     (why,) = (why for why, found in common_settings.unplotted(rows).items() if rows[-1] in found)
     assert "other images" in why
     assert rows[-1] not in common_settings.plotted(rows)
@@ -163,7 +163,7 @@ def test_nothing_has_no_group():
     assert comparable.reasons([]) == []
 
 
-def test_warnings_tell_reasons_flips_doubts_and_flaws_in_this_order(rows):
+def test_warnings_are_reasons_flips_doubts_and_flaws_in_this_order(rows):
     rows[0] = replace(rows[0], machine="another", flip=True, complete=False)
     rows[1] = report_rows.judged(rows[1], "contended")
     machines, flips, contended, broken = common_settings.warnings(rows)

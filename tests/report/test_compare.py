@@ -1,4 +1,4 @@
-"""Two runs of one entry: what is paired, what is refused, and what is called a change."""
+"""Comparing two runs of an entry: pairing, refusals, and the verdict on a change."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ PEOPLE = np.random.default_rng(7).integers(1, 6, BLOCKS * FRAMES)
 
 
 def blocks(times, count=BLOCKS):
-    """Image k takes times[k] nanoseconds."""
+    """Return blocks of frames in which image k takes times[k] nanoseconds."""
     lines = [
         records.frame(at, max(1000, int(ns)), boxes=int(PEOPLE[at % len(PEOPLE)]))
         for at, ns in enumerate(times)
@@ -27,12 +27,12 @@ def blocks(times, count=BLOCKS):
 
 
 def steady(factor=1.0):
-    """A frame takes 10 ms and 20 ms a person."""
+    """Return times of frames that take 10 ms plus 20 ms per person."""
     return (10 + 20 * PEOPLE) * 1e6 * factor
 
 
 def noisy(seed, share, factor=1.0):
-    """The same, and what a block of frames shares varies as much as each frame by itself."""
+    """Return such times with noise: one factor per block and one per frame, equally large."""
     chance = np.random.default_rng(seed)
     of_block = np.tile(chance.normal(1, share, BLOCKS), FRAMES)
     return steady(factor) * of_block * chance.normal(1, share, BLOCKS * FRAMES)
@@ -40,7 +40,7 @@ def noisy(seed, share, factor=1.0):
 
 @pytest.fixture
 def pair(tmp_path):
-    """The change between two records made of blocks of frames; options by side."""
+    """Return the change between two records of blocks of frames; each side has its options."""
 
     def make(base, new, base_options=None, new_options=None, margin=compare.ALIKE):
         sides = []
@@ -63,7 +63,7 @@ def test_two_equal_runs_have_not_changed(pair):
     assert (change.frames, change.unpaired) == (BLOCKS * FRAMES, (0, 0))
 
 
-# At 1 % the smallest change that is called protects as well; at 9 % the interval has to alone.
+# At 1 % the least change that is reported protects as well; at 9 % only the interval does.
 @pytest.mark.parametrize("share", [0.01, 0.09])
 def test_at_most_one_of_twenty_pairs_of_equal_runs_is_called_changed(pair, share):
     calls = [
@@ -102,7 +102,7 @@ def test_noise_wider_than_the_margin_is_inconclusive(pair):
     assert pair(*loud, margin=0.5).call == "no change"
     some = blocks(noisy(78, 0.09)), blocks(noisy(79, 0.09))
     for change in (pair(*some), pair(*some[::-1])):
-        assert (change.time.low > 0.95) != (change.time.high < 1.05)  # beyond one end only
+        assert (change.time.low > 0.95) != (change.time.high < 1.05)  # one end is beyond
         assert change.call == "inconclusive"
 
 
@@ -191,7 +191,7 @@ def test_no_image_in_both_is_incomparable(pair):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "words"),
     [
         ({"environment": records.ENVIRONMENT | {"cpu": "Intel N100"}}, "several machines"),
         ({"environment": records.ENVIRONMENT | {"cores": 4}}, "several machines"),
@@ -203,10 +203,10 @@ def test_no_image_in_both_is_incomparable(pair):
     ],
     ids=["cpu", "cores", "threads", "data", "boxes", "min_score", "mode"],
 )
-def test_other_work_or_another_machine_is_refused(pair, options, told):
+def test_other_work_or_another_machine_is_refused(pair, options, words):
     change = pair(blocks(steady()), blocks(steady(2)), new_options=options)
     assert change.call == "incomparable"
-    assert told in change.why[0]
+    assert words in change.why[0]
     assert "base" in change.why[0]
     assert (change.time, change.ratio, change.fps) == (None, None, None)
 
@@ -248,20 +248,20 @@ def moved(share):
 @pytest.mark.parametrize(
     ("factor", "sentinel", "call"),
     [
-        (1.10, 0.10, "inconclusive"),  # all of it may be the machine
+        (1.10, 0.10, "inconclusive"),  # the machine may explain all of it
         (1.10, -0.12, "inconclusive"),
         (1.00, 0.10, "inconclusive"),  # the machine may hide it
         (1.30, 0.10, "slower"),  # the machine explains a third
         (0.70, 0.10, "faster"),
-        (1.10, 0.02, "slower"),  # no change of the machine to speak of
+        (1.10, 0.02, "slower"),  # no relevant change of the machine
     ],
 )
 def test_a_machine_in_another_state_takes_the_call_away(pair, factor, sentinel, call):
     change = pair(blocks(steady()), blocks(steady(factor)), new_options=moved(sentinel))
     assert change.sentinel == pytest.approx(1 + sentinel)
     assert change.call == call
-    told = {"inconclusive": "changed by {}: the machine was not in the same state"}
-    words = told.get(call, "changed by {}, which is less").format(compare.signed(1 + sentinel))
+    wordings = {"inconclusive": "changed by {}: the machine was not in the same state"}
+    words = wordings.get(call, "changed by {}, which is less").format(compare.signed(1 + sentinel))
     assert words in change.why[0] if abs(sentinel) > 0.03 else change.why == ()
 
 
@@ -280,7 +280,7 @@ def test_the_sentinel_is_compared_by_its_median(pair):
     assert (change.sentinel, change.call) == (1.0, "slower")
 
 
-def test_both_verdicts_are_kept_and_flaws_told(pair):
+def test_both_verdicts_are_kept_and_flaws_are_reported(pair):
     stumbled = [2 * records.SENTINEL_NS if at % 4 == 0 else records.SENTINEL_NS for at in range(40)]
     change = pair(blocks(steady()), blocks(steady(1.1)), new_options={"sentinel_ns": stumbled})
     assert [each.kind for each in change.verdicts] == ["valid", "contended"]
@@ -288,7 +288,7 @@ def test_both_verdicts_are_kept_and_flaws_told(pair):
 
 
 def posed(count, shift):
-    """Every image holds one person, found so many pixels off."""
+    """Return frames with one person each, found this many pixels off."""
     lines = [
         records.frame(at, 10**7, poses=records.people(records.annotation(at), shift))
         for at in range(count)
@@ -312,7 +312,7 @@ def test_without_real_weights_there_is_no_ap(pair):
     assert (change.ap, change.ap_difference) == ((None, None), None)
 
 
-def test_entries_are_paired_by_name_and_the_others_told(tmp_path):
+def test_entries_are_paired_by_name_and_the_others_are_listed(tmp_path):
     lines = blocks(steady())
 
     def side(name, entries):
@@ -349,7 +349,7 @@ CHANGE = Change(
 
 
 def gated(*changes, gate=0.05):
-    """Who fails the gate, and of whom it cannot be said."""
+    """Return the entries that fail the gate, and those for which it is undecided."""
     comparison = Comparison(changes, (), ())
     failed, unsaid = compare.slower_by(comparison, gate), compare.undecided(comparison, gate)
     return SimpleNamespace(failed=failed, unsaid=unsaid)

@@ -15,7 +15,7 @@ DETECTED = Published(0.744, "detected (person AP 56.4)", True, "HRNet README")
 
 
 def header(entry="hrnet.coco@detected+flip", published=DETECTED, **changes):
-    """Of a run at the settings of the published figure."""
+    """Return the header of a run at the settings of the published figure."""
     fields = {"data": Source("coco:~/coco", "0"), "box_kind": "detected"}
     settings = {"flip": True} | changes.pop("settings", {})
     fields = fields | {"settings": settings} | changes

@@ -1,4 +1,4 @@
-"""What may be faster: said from other settings of one network, and only beyond noise."""
+"""Hints at faster settings: from other settings of the same network, and only beyond noise."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from posemark.report.recommend.answer import Wishes, recommend
 
 
 def run(runtime, fps, half=0.1, **changes):
-    """A row of one network in a runtime."""
+    """Return a row of one network in a runtime."""
     made = report_rows.measured(network="net", runtime=runtime, entry=f"net@gt+{runtime}")
     interval = (fps * (1 - half), fps * (1 + half))
     return replace(made, fps_pose=fps, fps_interval=interval, **changes)

@@ -1,4 +1,4 @@
-"""The public form of results: its names, its page, and that nothing is lost on the way."""
+"""The JSON results: their names, their documentation, and that they are complete."""
 
 from dataclasses import fields
 
@@ -30,7 +30,7 @@ INSIDE = {
     "folder",
     "data_images",
 }
-"""What rules and commands are made of, and nobody reads."""
+"""Fields that rules and commands use, and that are not printed."""
 
 
 def test_the_page_is_generated_from_the_types():

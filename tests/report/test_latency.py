@@ -57,7 +57,7 @@ def test_percentiles_are_times_that_occurred():
         (100, {"p50": 50, "p90": 90, "p95": 95, "p99": 99}),
     ],
 )
-def test_a_percentile_is_told_from_the_frames_on_of_which_one_lies_beyond(frames, expected):
+def test_a_percentile_is_shown_if_at_least_one_frame_is_beyond_it(frames, expected):
     assert percentiles([ms * 10**6 for ms in range(frames, 0, -1)]) == expected
 
 

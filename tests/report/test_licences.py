@@ -1,4 +1,4 @@
-"""What licence texts allow: those of this program's models, and those that users' own may have."""
+"""What licences allow: those of the built-in models, and those that users' models may have."""
 
 import pytest
 

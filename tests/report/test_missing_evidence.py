@@ -1,4 +1,4 @@
-"""What a row still needs: against the rules of the verdict."""
+"""The evidence that a row lacks, compared with the rules of the verdict."""
 
 import shlex
 from dataclasses import replace
@@ -44,7 +44,7 @@ def test_twice_too_wide_needs_four_times_the_blocks():
 
 
 @pytest.mark.parametrize("kind", ["contended", "throttled", "drifting", "incomparable"])
-def test_a_disturbed_speed_is_measured_anew(kind):
+def test_a_disturbed_speed_is_measured_again(kind):
     found = need(row(kind, 50, 50, 0.01))
     assert found.anew == kind
     assert words(found) == f"{kind}; measure it again with nothing else running"
@@ -85,21 +85,21 @@ def test_the_command_names_the_settings_and_enough_time():
 
 
 def lying(made, **changes):
-    """The same row, read from a folder, of data with 40 images."""
+    """Return the row as if read from a folder, with data of 40 images."""
     return replace(made, folder="my runs/first", data_images=40, **changes)
 
 
-def test_the_command_goes_on_where_the_record_lies():
+def test_the_command_resumes_the_record_in_its_folder():
     slow = lying(row(frames=3, blocks=3, frame_ms=2000.0))
     assert command(slow) == (
         "posemark run small@gt --runtime torch --precision fp32 --out 'my runs/first' --resume "
         "--budget 17"
-    ), "a run that goes on has its whole budget again"
+    ), "a resumed run has its whole budget again"
     decided = lying(row("valid", 20, 9, frame_ms=2000.0))
     assert command(decided).endswith("--out 'my runs/first' --resume --budget 144")
 
 
-def test_what_counts_for_nothing_is_measured_anew_beside_it():
+def test_a_record_without_value_is_measured_again_beside_it():
     made = lying(row("contended", 20, 9, frame_ms=2000.0))
     assert command(made).endswith(" --precision fp32 --budget 72 --out 'my runs/first-again'")
     assert "--resume" not in command(made)
@@ -108,14 +108,14 @@ def test_what_counts_for_nothing_is_measured_anew_beside_it():
 def test_where_all_images_are_measured_it_goes_through_them_again_beside_it():
     made = lying(row("noisy", 40, 5, width=0.10, frame_ms=100.0))
     assert need(made).seconds == 7.5
-    told = command(made)
-    assert " --repeat 4 --budget 14 --out 'my runs/first-again'" in told
-    assert "--resume" not in told
+    command_line = command(made)
+    assert " --repeat 4 --budget 14 --out 'my runs/first-again'" in command_line
+    assert "--resume" not in command_line
     assert "--resume" in command(lying(row("noisy", 39, 5, width=0.10, frame_ms=100.0)))
     assert "--resume" in command(replace(made, mode="sustained"))
 
 
-def test_both_commands_for_accuracy_go_on_where_each_lies():
+def test_both_commands_for_accuracy_resume_each_in_its_folder():
     made, best = lying(row()), replace(row(), folder="b")
     first, second = accuracy_command(made, best, 200).split(" && ")
     assert first.endswith("--out 'my runs/first' --resume --limit 200")

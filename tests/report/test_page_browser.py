@@ -38,7 +38,7 @@ def seed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
-    """The same with a figure in every main column."""
+    """The page of these rows with a figure in every main column."""
     rows = [replace(row, share=0.22) for row in report_rows.seed_measured()]
     return written(rows, tmp_path_factory.mktemp("full"))
 
@@ -57,7 +57,7 @@ def quiet(browser):
 
 
 def column(browser, title):
-    """The cells below a heading, as they stand."""
+    """Return the cells below a heading, in the order of the page."""
     return browser.execute_script(
         """
         const header = [...document.querySelectorAll("thead th")]
@@ -70,7 +70,7 @@ def column(browser, title):
 
 
 def press(browser, title):
-    """Reach a heading by keyboard and press Enter; its aria-sort afterwards."""
+    """Focus a heading by keyboard and press Enter; return its aria-sort afterwards."""
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
@@ -80,7 +80,7 @@ def press(browser, title):
 
 
 def drawn(browser):
-    """The charts that have a picture in the document."""
+    """Return the charts that have a picture in the document."""
     found = "return [...document.querySelectorAll('.chart svg')].map((e) => e.closest('.chart').id)"
     return browser.execute_script(found)
 
@@ -97,7 +97,7 @@ def test_the_page_draws_all_charts_and_loads_nothing(browser, mixed):
     assert [u for u in browser.execute_script(loaded) if not u.startswith("data:")] == []
 
 
-def test_a_mark_tells_its_settings(browser, tmp_path):
+def test_a_mark_shows_its_settings(browser, tmp_path):
     from selenium.webdriver.common.action_chains import ActionChains
 
     opened(browser, written([report_rows.row()], tmp_path))
@@ -299,12 +299,12 @@ def test_the_name_of_an_entry_stays_in_sight_where_the_table_scrolls_on_a_phone(
     assert max(width for _, width in found) < 0.45 * 390, "room for figures beside it"
 
 
-def test_names_of_figures_that_nobody_can_guess_are_explained(browser, full):
+def test_names_of_figures_that_cannot_be_guessed_are_explained(browser, full):
     opened(browser, full)
     titles = "return [...document.querySelectorAll('dt[title], thead button[title]')]"
-    told = browser.execute_script(f"{titles}.map((e) => [e.textContent, e.title])")
+    shown = browser.execute_script(f"{titles}.map((e) => [e.textContent, e.title])")
     for name in ("of peak", "camera FPS"):
-        assert [name, terms.TERMS[name]] in told
+        assert [name, terms.TERMS[name]] in shown
         assert f"{name}: {terms.TERMS[name]}" in text(browser, "#figures-terms")
         assert f"{name}: {terms.TERMS[name]}" in text(browser, "#cards-terms")
 
@@ -357,10 +357,10 @@ def test_a_line_of_cost_stands_out_under_the_mouse(browser, seed):
     assert sorted(set(browser.execute_script(widths))) == [1.8, 4]
 
 
-def test_a_line_of_cost_tells_its_entry(browser, seed):
+def test_a_line_of_cost_names_its_entry(browser, seed):
     opened(browser, seed)
     tooltip = "return document.querySelector('#cost .hovered_marks path').__data__.tooltip"
-    told = browser.execute_script(tooltip)
-    assert told["name"] == "a hrnet-w32-256x192@detected"
-    assert told["takes"] == "0.30 ms + 143 ms per person"
-    assert told["seen"] == "up to 41 people in a frame of the run"
+    shown = browser.execute_script(tooltip)
+    assert shown["name"] == "a hrnet-w32-256x192@detected"
+    assert shown["takes"] == "0.30 ms + 143 ms per person"
+    assert shown["seen"] == "up to 41 people in a frame of the run"

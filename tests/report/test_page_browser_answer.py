@@ -1,4 +1,4 @@
-"""The answer panel: the same decision as posemark recommend, and what it shows."""
+"""The answer panel: it decides as posemark recommend does, and shows the reasons."""
 
 import random
 from dataclasses import replace
@@ -15,11 +15,11 @@ from posemark.report.recommend.reasons import DOUBTED, NOTHING_DECIDED, ON_TRUTH
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
 DECIDE = """
 const name = (each) => each.row.entry;
-const mapped = (found, tell) =>
-  Object.fromEntries(Object.entries(found).map(([rule, each]) => [rule, tell(each)]));
+const mapped = (found, map) =>
+  Object.fromEntries(Object.entries(found).map(([rule, each]) => [rule, map(each)]));
 return arguments[0].map(({ rows, wanted }) => {
   const found = recommend(rows, wanted);
-  const broken = (each) => Object.entries(each.broken).map((told) => [name(each), ...told]);
+  const broken = (each) => Object.entries(each.broken).map((reason) => [name(each), ...reason]);
   return {
     fitting: found.fitting.map(({ each, by }) =>
       [name(each), each.fps, by ? name(by) : "", reasons({ each, by }, wanted)]),
@@ -54,18 +54,18 @@ def quiet(browser):
 
 @cache
 def plain_row(make, boxes, kind):
-    """What random rows begin with, made once: its blocks and intervals take a while."""
+    """Return the row that random rows start from; cached, because its intervals take long."""
     return report_rows.judged(make(boxes=boxes, letter=None), kind)
 
 
 def draws(chance, ap):
-    """Resampled APs: none, or around the AP, more or less like those of other rows."""
+    """Return resampled APs around an AP, more or less correlated with other rows, or none."""
     spread = chance.choice([None, *[0.0, 0.002, 0.02] * 3])
     return () if spread is None else tuple(chance.gauss(ap, spread) for _ in range(20))
 
 
 def random_rows(chance):
-    """Few different values, so that ties are common; mostly such as fit or are undecided."""
+    """Return rows with few different values, so that ties are common; most fit or are undecided."""
     maker = chance.choice([report_rows.row, report_rows.measured])
     images, rows = chance.choice([9, 120]), []
     for at in range(chance.randint(0, 9)):
@@ -161,7 +161,7 @@ def wish(browser, **wishes):
     settled(browser)
 
 
-def test_the_panel_tells_the_shortlist_what_is_excluded_and_what_a_wish_costs(browser, page):
+def test_the_panel_shows_the_shortlist_what_is_excluded_and_what_a_wish_costs(browser, page):
     opened(browser, page)
     wish(browser, min_fps=0.5, max_loss=20)
     answer = decision.recommend(report_rows.seed_measured(), Wishes(min_fps=0.5, max_ap_loss=20.0))

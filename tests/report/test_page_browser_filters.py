@@ -1,4 +1,4 @@
-"""Every control of the page: what it leaves in charts and table, and that the address keeps it."""
+"""Every control of the page: its effect on charts and table, and that the address keeps it."""
 
 import random
 from dataclasses import replace
@@ -26,7 +26,7 @@ BY_NAME = {each.name: each for each in entries.FILTERS}
 
 
 def varied():
-    """The post's entries in several runtimes, precisions and licences; all filters tell apart."""
+    """The post's entries in several runtimes, precisions and licences, so that all filters act."""
     rows = report_rows.seed_measured()
     changes = {
         1: {"runtime": "openvino"},

@@ -15,13 +15,13 @@ def beats(one, other):
 
 
 @given(POINTS)
-def test_the_front_is_what_nobody_beats(points):
+def test_the_front_is_every_entry_that_no_other_beats(points):
     unbeaten = {p for p in points if not any(beats(other, p) for other in points)}
     assert pareto.pareto(points) == sorted(unbeaten)
 
 
 @given(POINTS.filter(bool))
-def test_stairs_run_level_or_upright_and_no_point_lies_beyond_them(points):
+def test_stairs_are_level_or_upright_and_no_point_is_beyond_them(points):
     front = pareto.pareto(points)
     corners = pareto.stairs(front, (-1, -1))
     assert set(front) <= set(corners)

@@ -1,4 +1,4 @@
-"""What the noise of AP, or of the speed, leaves open, and what must not be named as near."""
+"""Answers that the noise of AP or speed leaves open, and entries that are not the nearest."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from report_rows import row
 
 
 def entry(name, aps=(0.7,), **changes):
-    """A row with a measured AP: the first number. The draws have all of them."""
+    """Return a row whose measured AP is the first number; all numbers are its draws."""
     fields = {
         "entry": name,
         "model": name.partition("@")[0],
@@ -35,16 +35,16 @@ def entry(name, aps=(0.7,), **changes):
 
 
 BEST = entry("best@gt", (0.75, 0.74, 0.74, 0.76, 0.76), fps_pose=5.0)
-STEADY = entry("steady@gt", (0.72, 0.71, 0.71, 0.73, 0.73))  # 3 points below, whatever is drawn
+STEADY = entry("steady@gt", (0.72, 0.71, 0.71, 0.73, 0.73))  # 3 points below in every draw
 WANDERING = entry("wandering@gt", (0.72, 0.73, 0.73, 0.71, 0.71))  # 1 to 5 points below
 
 
 def answers(rows, **wishes):
-    """fits, undecided or out, by entry."""
+    """Return fits, undecided or out, by entry."""
     answer = recommend(rows, Wishes(**wishes))
-    told = {each.name: "out" for each in answer.excluded}
-    told |= {each.name: "undecided" for each in answer.undecided}
-    return told | {each.name: "fits" for each in answer.fitting}
+    verdicts = {each.name: "out" for each in answer.excluded}
+    verdicts |= {each.name: "undecided" for each in answer.undecided}
+    return verdicts | {each.name: "fits" for each in answer.fitting}
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def answers(rows, **wishes):
         (5.5, "fits", "fits"),
     ],
 )
-def test_ap_is_decided_where_the_difference_lies_on_one_side(wish, steady, wandering):
+def test_ap_is_decided_if_the_difference_is_on_one_side(wish, steady, wandering):
     found = answers([BEST, STEADY, WANDERING], max_ap_loss=wish)
     assert found == {"best@gt": "fits", "steady@gt": steady, "wandering@gt": wandering}
 
 
 def test_the_difference_is_paired_over_the_images():
     ends = page_data([BEST, STEADY])[1]["loss"]
-    assert ends == pytest.approx([3, 3])  # though either alone wanders by two points
+    assert ends == pytest.approx([3, 3])  # although each alone varies by two points
     assert page_data([BEST, STEADY])[0]["loss"] == [0, 0]
 
 
@@ -118,8 +118,8 @@ def test_speed_and_ap_may_both_be_open():
 
 def test_images_that_would_decide():
     few = entry("few", (0.7,), ap_images=4)
-    assert images_for(WANDERING, 3.0, (1.0, 4.5), 2.0) == 401  # twice as narrow
-    assert images_for(WANDERING, 3.0, (2.9, 3.1), 2.0) == 101  # decided as it is
+    assert images_for(WANDERING, 3.0, (1.0, 4.5), 2.0) == 401  # for an interval of half the width
+    assert images_for(WANDERING, 3.0, (2.9, 3.1), 2.0) == 101  # already decided
     assert images_for(WANDERING, 3.0, (1.0, 5.0), 3.0) is None
     assert images_for(few, 3.0, None, 2.0) == 40
     assert "--limit" not in accuracy_command(WANDERING, BEST, None)
@@ -131,10 +131,10 @@ def noisy(name, low, high, **changes):
 
 
 @pytest.mark.parametrize(
-    ("wish", "told"), [(7.9, "fits"), (8.1, "undecided"), (12, "undecided"), (12.1, "out")]
+    ("wish", "expected"), [(7.9, "fits"), (8.1, "undecided"), (12, "undecided"), (12.1, "out")]
 )
-def test_a_noisy_speed_is_decided_where_its_whole_interval_is_on_one_side(wish, told):
-    assert answers([noisy("a", 8.0, 12.0)], min_fps=wish) == {"a": told}
+def test_a_noisy_speed_is_decided_where_its_whole_interval_is_on_one_side(wish, expected):
+    assert answers([noisy("a", 8.0, 12.0)], min_fps=wish) == {"a": expected}
 
 
 def test_a_noisy_speed_says_so_where_it_fits():

@@ -1,7 +1,7 @@
-"""APs over few of many images, against those over all: `--max-ap-loss` is not answered from noise.
+"""APs over a sample of images against APs over all: `--max-ap-loss` is not answered from noise.
 
-A population of images stands for the world. Networks find people more or less exactly, and all
-of them find those of hard images less so; a benchmark sees some of the images.
+A population of images simulates the world. Networks differ in their precision, and all of them
+are less precise in hard images. A benchmark sees a sample of the population.
 """
 
 import random
@@ -19,7 +19,7 @@ from posemark.score.ap_bootstrap import resampled_aps
 from posemark.score.coco import judge
 
 NETWORKS = {"a": 8.0, "b": 8.3, "c": 9.0, "d": 10.0, "e": 12.0}
-"""Pixels that they miss key points by, in an image of usual difficulty."""
+"""Errors of the networks' key points in an image of usual difficulty, in pixels."""
 
 POPULATION = 2000
 BENCHMARKS = 5
@@ -28,7 +28,7 @@ WISHES_PER_BENCHMARK = 100
 
 @cache
 def world():
-    """The annotations, and what each network finds in every image."""
+    """Return the annotations, and the results of each network in every image."""
     chance = np.random.default_rng(1)
     truth = records.truth(range(POPULATION))
     hard = chance.lognormal(0, 0.5, POPULATION)
@@ -56,7 +56,7 @@ def true_aps():
 
 
 def measured(images):
-    """A row of each network over these images, equally fast."""
+    """Return a row for each network over these images; all are equally fast."""
     truth, found = world()
     rows = []
     for name, results in found.items():
@@ -67,7 +67,7 @@ def measured(images):
 
 
 def judged(rows, wish, tally):
-    """Counts the answers that are right, wrong either way, and open."""
+    """Count the answers that are right, wrong in either direction, and undecided."""
     answer = recommend(rows, wish)
     fits = {each.name for each in answer.fitting}
     out = {each.name for each in answer.excluded}
@@ -83,7 +83,7 @@ def judged(rows, wish, tally):
 
 
 def counts(benchmarks):
-    """Of so many benchmarks of 20 to 300 images, and wishes up to 12 points."""
+    """Return the counts over benchmarks of 20 to 300 images and wishes of up to 12 points."""
     tally, dice = Counter(), random.Random(5)
     for number in range(benchmarks):
         chance = np.random.default_rng(number)

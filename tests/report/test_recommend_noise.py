@@ -22,7 +22,7 @@ def true_ms(entry, people):
 
 
 def measured(folder, chance):
-    """Two entries of each network: 3 to 30 blocks of a wandering machine."""
+    """Yield two entries of each network: 3 to 30 blocks on a machine whose speed varies."""
     for network in NETWORKS:
         for twin in "12":
             lines, blocks = iter(range(10_000)), []

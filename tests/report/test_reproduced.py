@@ -41,9 +41,9 @@ def printed(rows, width=80):
 def test_every_row_with_an_ap_of_its_own_has_a_line():
     found = {each.entry[0]: each for each in reproduced.comparisons(ROWS)}
     assert list(found) == ["a", "c", "e", "i", "d"]
-    told = {letter: (c.published, c.got, c.difference, c.verdict) for letter, c in found.items()}
+    shown = {letter: (c.published, c.got, c.difference, c.verdict) for letter, c in found.items()}
     dash = "\N{EN DASH}"
-    assert told == {
+    assert shown == {
         "a": ("74.4", "74.3", "-0.1", WITHIN),
         "c": ("76.3", "75.2", "-1.1", DIFFERS),
         "e": ("75.1", "74.4", dash, NOT_COMPARABLE),
@@ -63,7 +63,7 @@ def test_the_terminal_has_it_within_80_columns_and_the_reasons_below():
     assert f"Not comparable, the published AP is {FLIP[6:]}: e, i." in flat
 
 
-def test_a_reason_that_all_share_names_nobody():
+def test_a_reason_that_all_share_names_no_entry():
     rows = [measured(at, "detected", 0.7, NOT_COMPARABLE, FLIP) for at in (0, 1)]
     assert f"{FLIP[6:]}: all." in " ".join(printed(rows).split())
 
@@ -85,7 +85,7 @@ def test_markdown_and_page_have_it_with_the_reasons_in_the_line(of):
 
 
 def test_every_published_figure_is_for_a_variant_that_an_entry_can_have():
-    """Else no run would ever be compared with it."""
+    """The words must be those that runs have: with others, no run would be compared."""
     rows = [r for spec in all_models().values() for w in spec.weights for r in w.reported]
     found = {in_brief(row.boxes, row.flip).split(",")[0] for row in rows}
     assert found == {"gt", "detected", "single", "multi"}

@@ -1,4 +1,4 @@
-"""Rows from records: every figure again by hand, from the raw JSON lines."""
+"""Rows from records: every figure is computed again by hand from the raw JSON lines."""
 
 import json
 from statistics import median
@@ -26,7 +26,7 @@ from posemark.report.results import load_rows, row_of
 
 
 def frame(image_id, people, pose_ms, **changes):
-    """A frame whose decoding takes long, which must not enter the line of what people cost."""
+    """Return a frame whose decoding is slow, which must not affect the line over people."""
     stages = dict.fromkeys(STAGES, 0) | {"decode": image_id * 10**9, "detect": 77 * 10**6}
     stages |= {"preprocess": 10**6, "infer": (pose_ms - 3) * 10**6, "postprocess": 2 * 10**6}
     fields = {"boxes": people, "stages": stages, "frame_ns": sum(stages.values())}
@@ -34,12 +34,12 @@ def frame(image_id, people, pose_ms, **changes):
 
 
 def path_of(folder, lines, **changes):
-    """A record of these lines; changes: to its header."""
+    """Write a record of these lines, with changes to its header, and return its path."""
     return made_records.with_truth(folder, made_records.header(**changes), list(counted(lines)))
 
 
 def counted(lines):
-    """The lines, each block with the number of frames that stand before it."""
+    """Yield the lines; each block has the number of frames before it."""
     frames = 0
     for line in lines:
         yield replace(line, frames=frames) if isinstance(line, BlockLine) else line
@@ -56,7 +56,7 @@ def block(at=0, **readings):
 
 
 def uneven(blocks=12, frames=3, seed=0):
-    """Blocks of frames with 0 to 5 people and some noise, one of them ten times as slow."""
+    """Return blocks of noisy frames with 0 to 5 people; one frame is ten times as slow."""
     chance, lines = np.random.default_rng(seed), []
     for at in range(blocks):
         for image in range(at * frames, (at + 1) * frames):
@@ -71,7 +71,7 @@ def uneven(blocks=12, frames=3, seed=0):
 
 
 def raw_frames(path):
-    """The measured frames as any JSON reader sees them."""
+    """Return the measured frames as any JSON reader sees them."""
     lines = (json.loads(text) for text in path.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line["kind"] == "frame" and not line.get("error")]
 
@@ -85,7 +85,7 @@ def test_fps_is_frames_over_the_raw_nanoseconds_slow_ones_included(tmp_path):
     assert len(pose) == made.frames == 36
     assert made.fps_pose == pytest.approx(len(pose) * 1e9 / sum(pose), rel=1e-12)
     assert made.fps_pipeline == pytest.approx(len(pose) * 1e9 / sum(everything), rel=1e-12)
-    # What other ways of averaging would make of it: each is told apart by these frames.
+    # Other ways of averaging give other results for these frames.
     for other in (1e9 / median(pose), np.mean(1e9 / np.array(pose)), 35e9 / sum(sorted(pose)[:-1])):
         assert abs(made.fps_pose - other) > 0.05 * made.fps_pose
 
@@ -139,7 +139,7 @@ def test_the_line_of_a_record_is_of_its_pose_stages_and_frames_without_people_co
 
 
 def test_bottom_up_only_post_processing_can_depend_on_people(tmp_path):
-    """The same frames: here the network's time varies with the image, not with who is in it."""
+    """For a bottom-up model, time varies with the image and not with the people in it."""
     frames = [frame(1, 0, 100), frame(2, 4, 140), frame(3, 2, 120)]
     made = row(tmp_path, frames, approach="bottom-up")
     assert made.intercept_ms == pytest.approx(120)
@@ -196,7 +196,7 @@ def test_a_long_timeline_is_merged_to_sixty_points_at_most(tmp_path):
     assert made.timeline[1][1:] == pytest.approx((3 / 0.9, 2.0))
 
 
-def test_time_goes_on_where_the_machine_was_started_anew(tmp_path):
+def test_the_timeline_continues_after_a_restart_of_the_machine(tmp_path):
     lines = [frame(1, 1, 100), block(900), frame(2, 1, 100), block(905)]
     lines += [Resumed({}, "later"), frame(3, 1, 100), block(7), frame(4, 1, 100), block(9)]
     made = row(tmp_path, lines)
@@ -204,7 +204,7 @@ def test_time_goes_on_where_the_machine_was_started_anew(tmp_path):
 
 
 @pytest.mark.parametrize(("own", "peak"), [(True, 700), (False, None)])
-def test_peak_memory_is_told_only_of_a_process_of_its_own(tmp_path, own, peak):
+def test_peak_memory_is_reported_only_for_a_process_of_its_own(tmp_path, own, peak):
     lines = [frame(1, 1, 100), block(peak_rss=500), frame(2, 1, 100), block(1, peak_rss=700)]
     assert row(tmp_path, [*lines, frame(3, 1, 100), block(2)], own_process=own).peak_memory == peak
 
@@ -277,7 +277,7 @@ def test_the_published_figure_is_held_against_the_images_of_the_run(tmp_path):
 # --- what was measured --------------------------------------------------------------------------
 
 
-def test_images_are_told_by_a_hash_of_those_scored_in_any_order(tmp_path):
+def test_images_are_identified_by_a_hash_of_those_scored_in_any_order(tmp_path):
     def images(name, *lines):
         return row(tmp_path, lines, entry=f"{name}@gt").images
 
@@ -342,7 +342,7 @@ def test_a_folder_without_records_is_explained(tmp_path):
         load_rows([tmp_path])
 
 
-def test_an_unfinished_record_says_how_to_go_on(tmp_path):
+def test_an_unfinished_record_says_how_to_resume_it(tmp_path):
     made = row(tmp_path, uneven()[:-1])
     assert not made.complete
     assert "--resume" in " ".join(made.notes)
@@ -390,10 +390,10 @@ def test_a_place_where_nothing_is_ends_the_reading(tmp_path):
     ("name", "photographs", "scored"),
     [
         ("sample", False, False),
-        ("sample", None, False),  # written before data sets said what they are
+        ("sample", None, False),  # written before data sets declared photographs
         ("coco:data", None, True),
         ("coco:data", True, True),
-        ("coco:drawn", False, False),  # what the data set says decides, not its name
+        ("coco:drawn", False, False),  # the declaration of the data set decides, not its name
     ],
 )
 def test_drawn_scenes_give_no_ap_of_any_kind(tmp_path, name, photographs, scored):
@@ -406,7 +406,7 @@ def test_drawn_scenes_give_no_ap_of_any_kind(tmp_path, name, photographs, scored
     assert [each is not None for each in found] == [scored] * 3
     assert (made.images != "") == scored
     assert ("drawn" in made.unscored) != scored
-    assert made.codec_ceiling == pytest.approx(1)  # about the decoder, whatever the frames are
+    assert made.codec_ceiling == pytest.approx(1)  # a property of the decoder, for any frames
 
 
 def test_without_trained_weights_there_is_nothing_to_score_and_nothing_to_say(tmp_path):
@@ -415,7 +415,7 @@ def test_without_trained_weights_there_is_nothing_to_score_and_nothing_to_say(tm
     assert (made.ap, made.unscored) == (None, "")
 
 
-def test_machines_of_one_processor_are_told_apart(tmp_path):
+def test_machines_with_the_same_processor_are_distinguished(tmp_path):
     names = iter("abcdefgh")
 
     def machine(**facts):

@@ -44,7 +44,7 @@ def test_json_lines_hold_one_row_a_line():
     ]
 
 
-def test_the_share_of_the_machine_stands_in_tables_where_it_is_known():
+def test_utilisation_is_in_the_tables_if_it_is_known():
     rows = [report_rows.row(share=0.412), report_rows.row(share=0.0251), report_rows.row()]
     lines = [line.split("|") for line in tables.markdown(rows).splitlines()[:5]]
     place = [title.strip() for title in lines[0]].index("of peak")
@@ -89,20 +89,20 @@ def test_csv_is_unrounded_and_has_the_same_columns_for_every_row():
     assert (full["scales"], full["letter"]) == ("1.0", "b")
 
 
-def test_csv_tells_what_the_run_was_worth():
+def test_csv_has_the_verdict_of_the_run():
     row = report_rows.measured(camera_fps=30.0, mode="paced", dropped_share=0.25)
-    (told,) = csv.DictReader(io.StringIO(tables.csv([row])))
-    assert told["verdict.kind"] == "valid"
-    assert told["verdict.evidence"] == "; ".join(row.verdict.evidence)
-    assert float(told["fps_interval.low"]) == row.fps_interval[0]
-    assert float(told["fps_interval.high"]) == row.fps_interval[1]
-    assert float(told["ap_interval.low"]) == row.ap_interval[0]
-    assert float(told["latency_ms.p99"]) == row.latency_ms["p99"]
-    assert float(told["energy_mj.package"]) == row.energy_mj["package"]
-    assert float(told["keypoint_accuracy.nose"]) == row.keypoint_accuracy["nose"]
-    assert told["fingerprint.weights"] == row.fingerprint["weights"]
-    assert (told["mode"], told["paced_fps"], told["dropped_share"]) == ("paced", "30.0", "0.25")
-    assert not [name for name in told if name.startswith(("histogram", "timeline"))]
+    (cells,) = csv.DictReader(io.StringIO(tables.csv([row])))
+    assert cells["verdict.kind"] == "valid"
+    assert cells["verdict.evidence"] == "; ".join(row.verdict.evidence)
+    assert float(cells["fps_interval.low"]) == row.fps_interval[0]
+    assert float(cells["fps_interval.high"]) == row.fps_interval[1]
+    assert float(cells["ap_interval.low"]) == row.ap_interval[0]
+    assert float(cells["latency_ms.p99"]) == row.latency_ms["p99"]
+    assert float(cells["energy_mj.package"]) == row.energy_mj["package"]
+    assert float(cells["keypoint_accuracy.nose"]) == row.keypoint_accuracy["nose"]
+    assert cells["fingerprint.weights"] == row.fingerprint["weights"]
+    assert (cells["mode"], cells["paced_fps"], cells["dropped_share"]) == ("paced", "30.0", "0.25")
+    assert not [name for name in cells if name.startswith(("histogram", "timeline"))]
 
 
 def test_csv_of_rows_without_intervals_or_counters_is_as_wide():
@@ -134,7 +134,7 @@ def test_the_terminal_table_has_the_cost_of_people_in_one_column():
     assert "-1.50 - 120" in printed([falling])
 
 
-def test_the_terminal_table_tells_how_far_each_speed_can_be_relied_on():
+def test_the_terminal_table_shows_the_reliability_of_each_speed():
     lines = {line[:2]: line for line in printed(report_rows.seed()).splitlines()}
     assert " 0.34 ±2% valid " in lines["a "]
     assert " 0.71 ±8% noisy " in lines["d "]
@@ -238,7 +238,7 @@ def test_short_names_say_what_differs_and_only_that():
         f"{row.model} torch",
     ]
     assert short([row, report_rows.row(boxes="gt")]) == [f"{row.model} detected", f"{row.model} gt"]
-    other = replace(row, model="other", precision="int8")  # all rows say it, whatever their model
+    other = replace(row, model="other", precision="int8")  # then all rows name the precision
     assert short([row, other]) == [f"{row.model} fp32", "other int8"]
     flipped = replace(row, entry=f"{row.entry}+flip")
     assert short([row, flipped]) == [row.entry, flipped.entry]
@@ -278,7 +278,7 @@ def test_a_line_through_few_frames_is_what_was_measured():
     assert formats.cost(replace(row, frames=10)) == "0.00 ms + 435 ms per person"
 
 
-def test_what_names_do_not_say_stands_below_the_table():
+def test_facts_that_names_leave_out_are_below_the_table():
     assert "weights by formula" in printed(report_rows.seed())
     trained = printed([report_rows.measured()])
     assert "weights by formula" not in trained

@@ -1,4 +1,4 @@
-"""The share of what a machine attains, from made-up times."""
+"""Utilisation of a machine's peak, from made-up times."""
 
 import pytest
 

@@ -29,10 +29,12 @@ QUIET = {
 
 
 def run(blocks=30, noise=0.01, seed=0, slow=None, sentinel=None, resumed=(), **readings):
-    """A record of 3 frames a block, 0 to 5 people each, and its verdict.
+    """Return a record of 3 frames per block, with 0 to 5 people each, and its verdict.
 
-    slow, sentinel: share of the run that is over -> factor on the time of frames, of the
-    sentinel. readings: values of every block, or share -> value.
+    Args:
+        slow: maps the elapsed share of the run to a factor on the time of frames.
+        sentinel: the same for the time of the sentinel.
+        readings: values for every block, or functions of the elapsed share.
     """
     chance = np.random.default_rng(seed)
     made = []
@@ -40,9 +42,9 @@ def run(blocks=30, noise=0.01, seed=0, slow=None, sentinel=None, resumed=(), **r
         share = at / blocks
         factor = (slow(share) if slow else 1) * (1 + chance.normal(0, noise))
         frames = [frame(int(people), factor) for people in chance.integers(0, 6, 3)]
-        told = {k: v(share) if callable(v) else v for k, v in (QUIET | readings).items()}
+        values = {k: v(share) if callable(v) else v for k, v in (QUIET | readings).items()}
         fixed = round(9e6 * (sentinel(share) if sentinel else 1) * (1 + chance.normal(0, 0.01)))
-        made.append(Block(frames, BlockLine(3, at * 10**9, WALL_NS, fixed, **told)))
+        made.append(Block(frames, BlockLine(3, at * 10**9, WALL_NS, fixed, **values)))
     return record(made, resumed=list(resumed))
 
 
@@ -65,7 +67,7 @@ def kind(*arguments, **changes):
 
 
 def half(before, after):
-    """before in the first half of a run, after in the second."""
+    """Return a function: `before` in the first half of a run, `after` in the second."""
     return lambda share: after if share >= 0.5 else before
 
 
@@ -79,7 +81,7 @@ def test_a_quiet_machine_is_not_accused(blocks, noise):
 
 
 def test_a_machine_with_noise_and_stumbles_is_noisy_at_worst():
-    """Every twentieth block takes twice as long: that is no drift."""
+    """Every twentieth block takes twice as long, which is not a drift."""
     kinds = []
     for seed in range(60):
         chance = np.random.default_rng(1000 + seed)
@@ -88,7 +90,7 @@ def test_a_machine_with_noise_and_stumbles_is_noisy_at_worst():
     assert kinds.count("drifting") <= 1
 
 
-def test_the_evidence_of_a_valid_speed_tells_what_was_looked_at():
+def test_the_evidence_of_a_valid_speed_names_what_was_checked():
     found = judged(run())
     assert found.kind == "valid"
     text = "\n".join(found.evidence)
@@ -109,7 +111,7 @@ def test_a_platform_may_be_silent_about_anything(name):
     assert found.kind == "valid"
 
 
-def test_what_a_platform_does_not_tell_is_said():
+def test_missing_readings_of_a_platform_are_named():
     found = judged(run(**dict.fromkeys(QUIET)))
     assert found.kind == "valid"
     assert found.evidence[-1] == (
@@ -265,9 +267,9 @@ def test_few_blocks_are_noisy_however_alike(blocks):
 def test_the_sentinel_has_no_quantile_of_few_blocks_and_never_one_below_its_median(blocks, seed):
     chance = np.random.default_rng(seed)
     found = judged(run(blocks, sentinel=lambda _: chance.uniform(0.5, 2)))
-    told = [text for text in found.evidence if "p90" in text]
-    assert len(told) == (blocks >= FEWEST_BLOCKS)
-    assert not any("-" in text for text in told)
+    lines = [text for text in found.evidence if "p90" in text]
+    assert len(lines) == (blocks >= FEWEST_BLOCKS)
+    assert not any("-" in text for text in lines)
     assert sum("are needed" in text for text in found.evidence) == (blocks < FEWEST_BLOCKS)
 
 
@@ -324,7 +326,7 @@ FAULTS = {
 }
 
 
-def test_the_gravest_fault_decides_and_the_others_are_told_after_it():
+def test_the_gravest_fault_decides_and_the_others_follow_it():
     left = dict(FAULTS)
     for expected in FAULTS:
         found = judged(run(**{k: v for change in left.values() for k, v in change.items()}))
@@ -341,7 +343,7 @@ def test_every_verdict_has_its_words():
     assert set(VERDICTS) == {*FAULTS, "valid"}
 
 
-def test_pages_read_from_disk_are_told_as_memory_pressure():
+def test_pages_read_from_disk_are_reported_as_memory_pressure():
     found = judged(run(major_faults=12))
     assert found.kind == "valid"
     assert "memory pressure: 4.00 pages read from disk per frame" in found.evidence

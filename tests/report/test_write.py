@@ -44,7 +44,7 @@ ORDERS = "\x1b[2J\x07\x9b31m\u202e\x7f\ud800"
 
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_no_report_holds_orders_to_a_terminal(suffix, tmp_path):
-    """Names and messages of records may hold them; no picture can, and some cannot be encoded."""
+    """Records may contain such characters; pictures cannot, and some cannot be encoded."""
     verdict = Verdict("noisy", (f"too wide{ORDERS}",))
     changes = {"weights": f"w{ORDERS}", "notes": (f"n{ORDERS}",), "verdict": verdict}
     path = tmp_path / f"report{suffix}"

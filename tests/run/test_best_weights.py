@@ -1,4 +1,4 @@
-"""Which weights "best" stands for."""
+"""The weights that "best" chooses."""
 
 from dataclasses import replace
 
@@ -67,7 +67,7 @@ def test_every_entry_has_the_best_of_its_model_or_none(tmp_path):
     assert [job.key("official") for job in planned("r")] == [f"{LITE}.official@gt"]
 
 
-def test_a_tag_in_the_name_of_an_entry_stands(tmp_path):
+def test_a_tag_in_the_name_of_an_entry_is_kept(tmp_path):
     imported(tmp_path, LITE, "official")
     assert chosen(f"{LITE}.mine@gt", "r") == ["mine", "official"]
     assert chosen(f"{LITE}.none@gt") == ["none"]
@@ -81,7 +81,7 @@ def test_other_weights_stay_as_they_were_named():
 
 
 @pytest.mark.parametrize("key", [f"{LITE}@gt", f"{LITE}.mine@gt+flip"])
-def test_a_run_that_goes_on_keeps_the_weights_it_was_begun_with(key, tmp_path):
+def test_a_resumed_run_keeps_the_weights_that_it_began_with(key, tmp_path):
     for tag in ("official", "mine"):
         imported(tmp_path, LITE, tag)
     (tmp_path / f"{key}.jsonl").write_text("")
@@ -90,7 +90,7 @@ def test_a_run_that_goes_on_keeps_the_weights_it_was_begun_with(key, tmp_path):
     assert chosen("r") == ["official"]
 
 
-def test_a_record_whose_weights_are_gone_binds_nobody(tmp_path):
+def test_a_record_whose_weights_were_deleted_has_no_effect(tmp_path):
     (tmp_path / f"{LITE}.mine@gt.jsonl").write_text("")
     assert chosen("r", out=tmp_path) == ["none"]
 
@@ -105,7 +105,7 @@ def test_exported_models_have_their_own_weights():
 def test_entries_without_weights_can_be_left_out(tmp_path):
     imported(tmp_path, LITE, "official")
     assert [job.entry.letter for job in trained(planned("o", "p", "q"))] == ["q"]
-    with pytest.raises(UsageError, match="--trained-only: of these entries none has trained"):
+    with pytest.raises(UsageError, match="--trained-only: none of these entries has trained"):
         trained(planned("o", "p"))
 
 

@@ -1,4 +1,4 @@
-"""Which frame comes next."""
+"""The order of the frames of a run."""
 
 from itertools import islice
 
@@ -16,7 +16,7 @@ def test_each_frame_once_then_it_is_over():
     assert list(feed) == []
 
 
-def test_reading_goes_on_after_a_pause():
+def test_reading_continues_after_a_pause():
     feed = Feed([1, 2, 3], repeat=False, camera=None)
     assert list(islice(feed, 2)) == [1, 2]
     assert list(feed) == [3]
@@ -28,7 +28,7 @@ def test_round_and_round():
     assert not feed.over
 
 
-def test_the_camera_takes_frame_after_frame_and_loses_what_nobody_had_time_for():
+def test_the_camera_takes_frame_after_frame_and_drops_those_without_time():
     feed = Feed([1, 2, 3], repeat=False, camera=Camera(10, rest=lambda _: None))
     seen = []
     for frame in islice(feed, 5):

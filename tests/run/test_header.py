@@ -1,4 +1,4 @@
-"""What a header keeps so that a run can be typed again."""
+"""The fields of a header from which the command of a run can be typed again."""
 
 from dataclasses import replace
 

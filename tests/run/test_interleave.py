@@ -41,7 +41,7 @@ def prepared(*names, **changes):
 
 
 class Lane:
-    """Says what it did into a common diary; is over after so many blocks."""
+    """A measurement that writes its steps into a common diary, and is over after some blocks."""
 
     standing = Standing()
 
@@ -156,7 +156,7 @@ def test_a_process_of_its_own_gives_the_same_record_and_its_own_memory(tmp_path)
     assert len(heard.steps) == 4
 
 
-def test_what_is_wrong_in_the_worker_is_said_here(tmp_path):
+def test_errors_in_a_worker_are_raised_in_the_parent(tmp_path):
     (job,) = prepared(MODEL, limit=1)
     run_one(job, tmp_path)
     lane = isolated(job, tmp_path)
@@ -253,7 +253,7 @@ def test_a_second_stop_while_a_worker_is_awaited_ends_it(tmp_path, monkeypatch):
     def interrupted(timeout=None):
         raise KeyboardInterrupt
 
-    os.kill(process.pid, signal.SIGSTOP)  # a worker that would not end by itself
+    os.kill(process.pid, signal.SIGSTOP)  # a worker that does not end by itself
     monkeypatch.setattr(process, "join", interrupted)
     with pytest.raises(KeyboardInterrupt):
         lane.close()
@@ -286,7 +286,7 @@ def test_a_task_carries_no_images(tmp_path):
 
 
 def test_a_worker_makes_no_frames_of_its_own(tmp_path):
-    """They are those of this side, in number and order."""
+    """A worker gets number and order of the frames from the process that starts it."""
     (job,) = prepared(MODEL, limit=2)
     lane = isolated(replace(job, frames=job.frames[5:]), tmp_path)
     lane.open()
@@ -329,7 +329,7 @@ def test_entries_with_one_network_on_the_same_boxes_share_evidence():
 
 
 def test_inputs_are_found_once_and_handed_to_the_processes(tmp_path, monkeypatch):
-    """What was prepared is all that a process gets: the data it came from may be gone by then."""
+    """A process gets everything that it needs, so the data may be deleted after preparation."""
     data = tmp_path / "coco"
     scenes = [frame for frame in Sample(6).frames() if len(frame.truth)][:2]
     (data / "annotations").mkdir(parents=True)

@@ -31,7 +31,7 @@ from runs import run_one as run
 MODEL = "naive-litehrnet-18-256x192"
 OPTIONS = Options(data="sample", threads=1, limit=3)
 IDS = [1, 2, 3]
-"""The first sample scenes: one person, nobody, three people."""
+"""The people in the first sample scenes: one, none, three."""
 
 
 def prepared(dataset=None, name=f"{MODEL}@gt", **changes):
@@ -53,7 +53,7 @@ def path(finished, tmp_path):
 
 
 def raw(path):
-    """The lines as any JSON reader sees them, without whose and which each is."""
+    """Return the lines as any JSON reader sees them, without run and line number."""
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
     return [{k: v for k, v in line.items() if k not in ("run", "line")} for line in lines]
 
@@ -123,7 +123,7 @@ def test_the_codec_ceiling_covers_all_frames_whatever_the_budget_and_the_boxes(t
     assert the_row(path).codec_ceiling > 0.8
 
 
-def test_the_annotations_lie_beside_the_record_with_all_their_images(finished):
+def test_the_annotations_are_beside_the_record_with_all_their_images(finished):
     header = files.read(finished[0]).header
     truth = json.loads((finished[0].parent / header.truth).read_bytes())
     assert [image["id"] for image in truth["images"]] == [1, 2, 3, 4], "not those run alone"
@@ -132,7 +132,7 @@ def test_the_annotations_lie_beside_the_record_with_all_their_images(finished):
     )
 
 
-def test_progress_is_told_after_every_frame(finished):
+def test_progress_is_reported_after_every_frame(finished):
     path, steps = finished
     assert [(s.done, s.share) for s in steps] == [(1, 1 / 3), (2, 2 / 3), (3, 1)]
     assert [s.line for s in steps] == files.read(path).frames
@@ -165,7 +165,7 @@ def test_frames_per_second_are_frames_over_the_raw_nanoseconds(finished):
 
 
 def after(path, frames):
-    """Byte offset at which a record holds this many frames."""
+    """Return the byte offset at which a record contains this many frames."""
     size = 0
     for line in path.read_bytes().splitlines(keepends=True):
         size += len(line)
@@ -180,12 +180,12 @@ def without_blocks(path):
 
 
 def kinds(path):
-    """The kinds of a record's lines, in order, without those of perfect poses and of blocks."""
+    """Return the kinds of a record's lines, in order, without perfect poses and blocks."""
     return [line["kind"] for line in without_blocks(path) if line["kind"] != "perfect"]
 
 
 @pytest.mark.parametrize("torn_bytes", [0, 1, 40])
-def test_a_killed_run_goes_on_where_it_stopped(path, torn_bytes):
+def test_a_killed_run_resumes_where_it_stopped(path, torn_bytes):
     whole = after(path, 1)
     kept = path.read_bytes()[:whole]
     path.write_bytes(path.read_bytes()[: whole + torn_bytes])
@@ -294,7 +294,7 @@ def test_every_block_says_what_the_machine_did(tmp_path, small_blocks):
 def test_the_sentinel_is_outside_the_block_and_its_time_is_no_budget(
     tmp_path, small_blocks, monkeypatch
 ):
-    """By a clock that only the sentinel and the frames move."""
+    """The clock of this test is advanced only by the sentinel and the frames."""
     now = [0]
 
     class Sentinel:
@@ -323,7 +323,7 @@ def test_the_sentinel_is_outside_the_block_and_its_time_is_no_budget(
 
 @pytest.fixture
 def products(monkeypatch):
-    """For each matrix product of the sentinel, the number of threads that torch had for it."""
+    """The number of threads that torch had for each matrix product of the sentinel."""
     usual, seen = torch.get_num_threads(), []
 
     def watched(*arguments, product=torch.mm, **named):
@@ -336,7 +336,7 @@ def products(monkeypatch):
 
 
 QUICK = {"torch", "onnxruntime", "openvino"}
-"""Runtimes that a small network is in within seconds."""
+"""Runtimes that open a small network within seconds."""
 
 
 @pytest.mark.parametrize("runtime", [name for name in installed() if name in QUICK])
@@ -370,7 +370,7 @@ def test_a_sustained_run_repeats_its_frames_until_the_budget_ends_it(tmp_path):
 def test_a_paced_run_takes_what_the_camera_gives_and_counts_what_it_loses(
     tmp_path, small_blocks, monkeypatch
 ):
-    """By clocks that only the frames move: the machine may be as busy as it likes."""
+    """The clocks of this test are advanced only by frames, so a busy machine has no effect."""
 
     class Ticking(measurement.Watch):
         def stop(self):
@@ -425,7 +425,7 @@ def test_a_small_data_set_is_gone_through_several_times(tmp_path):
 
 
 @pytest.mark.parametrize("kept", range(1, 6))
-def test_a_repeated_run_goes_on_in_the_round_where_it_stopped(tmp_path, small_blocks, kept):
+def test_a_repeated_run_resumes_in_the_round_where_it_stopped(tmp_path, small_blocks, kept):
     path, _ = run(prepared(limit=2, repeat=3), tmp_path)
     path.write_bytes(path.read_bytes()[: after(path, kept)])
     _, steps = run(prepared(limit=2, repeat=3), tmp_path, resume=True)
@@ -450,7 +450,7 @@ def lane(out, resume=False, perfect_seconds=None, **changes):
     return made
 
 
-def test_a_measurement_says_where_it_stands(tmp_path, small_blocks):
+def test_a_measurement_reports_its_standing(tmp_path, small_blocks):
     own = lane(tmp_path)
     before = own.standing
     assert (before.blocks, before.frames, before.over, before.perfect_seconds) == (0, 0, False, 0)
@@ -499,7 +499,7 @@ def test_perfect_outputs_come_in_slices_and_are_written_when_all_are_there(tmp_p
     assert files.read(own.path).perfect == files.read(whole).perfect
 
 
-def test_an_interrupted_ceiling_is_made_when_the_run_goes_on(tmp_path):
+def test_an_interrupted_ceiling_is_made_when_the_run_is_resumed(tmp_path):
     own = lane(tmp_path, perfect_seconds=1e-9)
     own.end("within")
     own.close()
@@ -514,7 +514,7 @@ def test_an_interrupted_ceiling_is_made_when_the_run_goes_on(tmp_path):
 
 @dataclass(frozen=True)
 class Damaged:
-    """Sample scenes of which some cannot be read (raises) and some are no image (empty)."""
+    """Return sample scenes of which some cannot be read (raises) and some are no image (empty)."""
 
     raises: tuple[int, ...] = ()
     empty: tuple[int, ...] = ()
@@ -537,7 +537,7 @@ class Damaged:
 
 @pytest.mark.parametrize("damage", ["raises", "empty"])
 @pytest.mark.parametrize("which", [1, 3])
-def test_a_broken_image_is_recorded_and_counted_and_the_run_goes_on(tmp_path, damage, which):
+def test_a_broken_image_is_recorded_and_counted_and_the_run_continues(tmp_path, damage, which):
     path, steps = run(prepared(Damaged(**{damage: (which,)})), tmp_path)
     frames = files.read(path).frames
     assert [f.image_id for f in frames] == IDS
@@ -559,7 +559,7 @@ def test_a_mended_image_is_tried_again_and_counts_once(tmp_path):
     assert (row.frames, row.failed_frames, row.complete) == (3, 0, True)
 
 
-def test_a_record_killed_within_its_header_is_begun_anew(tmp_path):
+def test_a_record_killed_within_its_header_is_started_again(tmp_path):
     path, _ = run(prepared(), tmp_path / "a")
     torn = tmp_path / "b" / path.name
     torn.parent.mkdir()
@@ -573,7 +573,7 @@ def test_where_every_image_is_broken_the_run_fails_with_the_reason(tmp_path):
         run(prepared(Damaged(raises=(1, 2), empty=(3,))), tmp_path)
 
 
-def test_going_on_with_nothing_but_a_broken_image_left_finishes_the_run(tmp_path):
+def test_resuming_with_only_a_broken_image_left_finishes_the_run(tmp_path):
     job = prepared(Damaged(raises=(3,)))
     path, _ = run(job, tmp_path)
     complete = without_blocks(path)

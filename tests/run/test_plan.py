@@ -1,4 +1,4 @@
-"""From names on the command line to jobs: what is meant, what is refused, what it is called."""
+"""From names on the command line to jobs: which jobs, which errors, which keys."""
 
 from dataclasses import fields, replace
 from itertools import combinations
@@ -198,7 +198,7 @@ def test_keys_differ_whenever_settings_do():
 
 
 def sets():
-    """No change, each alone, every pair, all."""
+    """Return sets of changes: none, each alone, every pair, all."""
     return [c for size in (0, 1, 2, len(CHANGES)) for c in combinations(CHANGES, size)]
 
 

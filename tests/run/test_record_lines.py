@@ -1,4 +1,4 @@
-"""What the run loop saw, as lines: poses that are kept are numbers."""
+"""Lines of a record from measurements: only finite poses are stored."""
 
 from types import SimpleNamespace
 
@@ -33,7 +33,7 @@ def poses(x=1.0, score=0.5, person=0.5):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e10])
 @pytest.mark.parametrize("place", ["x", "score", "person"])
-def test_a_network_whose_output_is_no_number_costs_the_frame_and_the_reason_is_said(place, value):
+def test_a_frame_with_output_that_is_not_finite_fails_and_the_reason_is_stated(place, value):
     made = line(poses(**{place: value}))
     assert made.error.startswith("the network's output is not finite")
     assert made.poses is None

@@ -1,4 +1,4 @@
-"""What the user asks a network to run on is what runs, and the record says so."""
+"""A network runs exactly as the user asked, and the record says so."""
 
 from dataclasses import replace
 

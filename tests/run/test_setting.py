@@ -1,4 +1,4 @@
-"""Settings: written, found, read, and put on a job."""
+"""Settings: written, found, read, and applied to a job."""
 
 from dataclasses import replace
 
@@ -82,7 +82,7 @@ def test_what_is_wrong_in_a_file_is_said_with_file_and_key(tmp_path, text, words
     assert all(word in str(error.value) for word in (str(path), *words)), error.value
 
 
-def test_a_setting_that_is_not_here_is_told_with_those_that_are(tmp_path):
+def test_the_error_for_a_missing_setting_names_the_existing_ones(tmp_path):
     with pytest.raises(UsageError, match=rf"kept for {ENTRY}. It has none so far. `posemark tune"):
         with_setting(job(), "best")
     kept("small")

@@ -1,4 +1,4 @@
-"""One time for several entries, on simulated machines: who gets how much of it."""
+"""One time budget for several entries, on simulated machines: which entry gets how much."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,17 +27,22 @@ SENTINEL = 0.02
 
 @dataclass
 class Clock:
-    """Seconds left of a time that only the lanes use up."""
+    """The remaining seconds of a time that only the lanes use up."""
 
     left: float
 
 
 @dataclass
 class Lane:
-    """An entry whose frames take so long; its interval narrows with the root of its blocks.
+    """An entry with frames of equal duration; its interval narrows with the root of its blocks.
 
-    opening: seconds to build its network. guess: what the warm-up makes of a frame. width: of
-    the interval of one block. images: that there are. perfect: seconds of its perfect outputs.
+    Attributes:
+        frame: seconds per frame.
+        opening: seconds to build its network.
+        guess: seconds per frame as the warm-up estimates them; None for the true ones.
+        width: relative half width of the interval of one block.
+        images: the number of images.
+        perfect_left: seconds that its perfect outputs take.
     """
 
     clock: Clock
@@ -94,7 +99,7 @@ class Lane:
 
 
 def shared(clock, lanes):
-    """What the watcher of these lanes heard."""
+    """Run these lanes, and return what their watcher heard."""
     heard, places = Heard(), dict(enumerate(lanes))
     share_time(places, {n: Work(f"network {n}") for n in places}, heard, clock)
     return heard
@@ -125,7 +130,8 @@ def test_the_time_is_kept_and_used(frames, seconds):
     heard = shared(clock, lanes)
     opened = [lanes[place] for place in heard.opened]
     shortest = min(block_of(lane.frame) for lane in opened)
-    late = shortest if seconds < shortest else SENTINEL  # which the guess of a first block lacks
+    # The estimate of a first block does not include the sentinel.
+    late = shortest if seconds < shortest else SENTINEL
     assert clock.left >= -late - 1e-9
     assert clock.left < shortest + SENTINEL, "while a block fits, it is run"
     assert heard.opened == list(range(len(opened)))
@@ -146,14 +152,14 @@ def test_where_the_time_allows_it_every_entry_has_its_blocks_and_frames(frames, 
 
 @given(FRAMES, st.floats(1, 600))
 def test_no_order_would_give_more_entries_their_blocks(frames, seconds):
-    """Against the best possible: as many as fit, cheapest first."""
+    """Compare with the optimum: as many entries as fit, the cheapest first."""
     clock = Clock(seconds)
     lanes = lanes_of(clock, *sorted(frames))
     shared(clock, lanes)
     rest, most = seconds, 0
     for cost in sorted(FEWEST_BLOCKS * block_of(frame) for frame in frames):
         rest -= cost
-        most += rest >= len(frames) * SENTINEL  # a guess of a block lacks it
+        most += rest >= len(frames) * SENTINEL  # which the estimate does not include
     assert sum(count >= FEWEST_BLOCKS for count in blocks(lanes)) >= most
 
 
@@ -163,7 +169,7 @@ def test_wrong_guesses_are_mended_by_what_is_measured(frames, seconds, errors):
     pairs = zip(frames, errors, strict=False)
     lanes = [Lane(clock, frame, guess=frame * error) for frame, error in pairs]
     shared(clock, lanes)
-    # Only first blocks rest on a guess; each may take longer than guessed, one at the end.
+    # Only first blocks are estimated; each may take longer than estimated, also the last one.
     assert clock.left >= -max(map(block_of, frames))
     assert all(lane.ended for lane in lanes if lane.standing.blocks)
 
@@ -174,7 +180,7 @@ SEED_FRAMES = (
     *(2.5, 0.15, 10, 0.7, 2.5, 0.15, 2.5, 0.15, 10, 0.7, 4, 0.3, 6, 0.4, 1, 0.1, 1, 0.1),
     *(1.0, 0.8, 5, 1.5, 8, 3, 16),
 )
-"""Seconds of a frame on two cores, as far as they were known when this was written."""
+"""Seconds per frame on two cores, for the entries that were known when this was written."""
 
 
 def test_seven_minutes_give_twenty_of_the_posts_entries_their_blocks():
@@ -248,7 +254,7 @@ def test_spare_time_goes_evenly_to_those_that_are_still_noisy():
     assert lanes[0].spent == pytest.approx(lanes[1].spent, abs=35), "beyond ten frames"
 
 
-def test_once_all_are_narrow_all_go_on_to_the_end_of_the_time():
+def test_once_all_intervals_are_narrow_all_entries_continue_to_the_end_of_the_time():
     clock = Clock(100)
     lanes = lanes_of(clock, 0.2, 0.3, width=MOST_HALF_WIDTH)
     shared(clock, lanes)
@@ -268,7 +274,7 @@ def test_an_entry_that_has_all_its_frames_leaves_its_time_to_the_others():
     assert len(heard.paths) == 2
 
 
-def test_a_resumed_entry_goes_on_from_what_it_has():
+def test_a_resumed_entry_continues_with_its_blocks():
     clock = Clock(31)
     have = Standing(blocks=4, frames=9)
     lanes = [Lane(clock, 5, standing=have), Lane(clock, 5)]
@@ -298,7 +304,7 @@ def test_no_network_is_built_that_would_cost_the_others_their_blocks():
 
 
 def test_what_a_further_network_takes_follows_from_those_that_are_open():
-    """One of 1 s a frame was ready after 3 s, of which its warm-up took two thirds of a second."""
+    """An entry of 1 s per frame was ready after 3 s, 2/3 s of which were its warm-up."""
     standing = Standing(blocks=0, frame_seconds=1.0)
     accounts = {0: Account(Work("a", frame=3e9, warm_up=2e9), standing, opening=3.0)}
     further = Work("b", frame=30e9, warm_up=4e9)

@@ -1,8 +1,8 @@
-"""What every runtime must fulfil: the same maps, really so, and quickly the second time.
+"""Requirements for every runtime: equal maps, as asked for, and fast from the second time on.
 
-On a small network that has what is hard to convert: a deformable convolution, transposed
-convolutions with as many inputs as outputs, free sizes, two outputs. Runtimes that are not
-installed are not tested.
+The tests use a small network with everything that is hard to convert: a deformable convolution,
+transposed convolutions with as many inputs as outputs, free sizes, two outputs. Runtimes that are
+not installed are not tested.
 """
 
 from dataclasses import replace
@@ -51,7 +51,7 @@ def build():
 
 
 def installed():
-    """Names of the runtimes whose packages are all here."""
+    """Return the names of the runtimes whose packages are all installed."""
     return [name for name in runtimes() if here(name)]
 
 
@@ -161,7 +161,7 @@ def test_a_wrong_rendering_is_refused(store, monkeypatch):
 @pytest.mark.skipif(not find_spec("openvino"), reason="needs openvino")
 @pytest.mark.skipif(("openvino", "bf16") not in LOWER, reason="this CPU does not compute in bf16")
 def test_positions_of_deformable_convolutions_stay_float_in_bf16(store):
-    """In bfloat16 columns beyond 256 differ by two, and the maps would be noise."""
+    """bfloat16 has steps of two beyond 256: with column numbers in it, maps would be noise."""
     session = open_session(Target("openvino", "bf16"), source(store))
     wide = np.random.default_rng(2).standard_normal((1, 3, 32, 2048), np.float32)
     assert max(errors(session, wide)) < 0.05

@@ -1,4 +1,4 @@
-"""What native code writes to standard error."""
+"""Output of native code on standard error."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What our reader finds in ONNX files that the package onnx wrote."""
+"""Reading ONNX files that the package onnx wrote."""
 
 from importlib.util import find_spec
 
@@ -17,7 +17,7 @@ from posemark.runtimes import onnx_file
 
 
 def saved(folder, nodes, values):
-    """A file of these nodes and initialisers; it need not run."""
+    """Write a file of these nodes and initialisers; it need not run."""
     graph = helper.make_graph(nodes, "made", [], [], values)
     path = folder / "made.onnx"
     onnx.save(helper.make_model(graph), path)
@@ -29,7 +29,7 @@ def array(kind, count, name="weights"):
 
 
 def branch(nodes, values):
-    """A node with a graph inside."""
+    """Return a node that contains a graph."""
     inner = helper.make_graph(nodes, "inner", [], [], values)
     return helper.make_node("If", ["which"], ["out"], then_branch=inner)
 
@@ -124,7 +124,7 @@ def test_integer_operators_of_a_function_make_a_network_int8(tmp_path):
 
 def test_a_number_without_end_is_refused_where_it_is_too_long(tmp_path):
     path = tmp_path / "made.onnx"
-    path.write_bytes(b"\xff" * 5_000_000)  # would take hours if it were read to its end
+    path.write_bytes(b"\xff" * 5_000_000)  # reading it to the end would take hours
     with pytest.raises(CheckpointError, match="a number is longer than 10 bytes"):
         onnx_file.require_whole(path)
 

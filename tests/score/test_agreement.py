@@ -1,4 +1,4 @@
-"""How alike poses of two settings are, against the plain loop."""
+"""The agreement of the poses of two settings, against a plain loop."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def moved(found, pixels):
 
 
 def plain(ours, theirs):
-    """OKS of one pose with another, by COCO's formula; areas are of the key points' boxes."""
+    """Return the OKS of two poses by COCO's formula, with the areas of their key points' boxes."""
 
     def area(points):
         return (points[:, 0].max() - points[:, 0].min()) * (points[:, 1].max() - points[:, 1].min())
@@ -56,7 +56,7 @@ def test_the_same_poses_agree_wholly_and_a_shift_costs():
     assert 1 > near > far > 0
 
 
-def test_a_person_only_one_side_found_counts_nothing_and_nobody_says_nothing():
+def test_a_person_that_one_side_found_counts_as_zero_and_no_people_give_no_result():
     rng = np.random.default_rng(1)
     one, nobody = poses(rng, 1), poses(rng, 0)
     assert agreement([(one, nobody)]) == 0

@@ -1,4 +1,4 @@
-"""The bootstrap of AP: counting matches anew must give what a new evaluation would."""
+"""The bootstrap of AP: counting matches again must equal a new evaluation."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from score import test_coco as made_up
 
 
 def case(seed, digits=6):
-    """Frames with crowds, unlabelled people, empty images and too many detections."""
+    """Return frames with crowds, unlabelled people, empty images and too many detections."""
     rng = np.random.default_rng(seed)
     frames = made_up.random_frames(rng)
     return truth_json(frames), made_up.random_predictions(rng, frames, digits)
@@ -42,7 +42,7 @@ def test_every_image_once_is_the_ap_of_the_evaluation(seed, digits):
 
 
 def copies(truth, results, times):
-    """The same images as often as drawn, as images of their own."""
+    """Return the images as often as they were drawn, each as an image of its own."""
     drawn = [image for image, n in zip(sorted(ids(truth)), times, strict=True) for _ in range(n)]
     images, annotations, found = [], [], []
     for new, old in enumerate(drawn, 1):
@@ -76,7 +76,7 @@ def test_a_false_detection_beyond_all_sizes_is_ignored_as_the_evaluation_does():
 
 
 def plain_ap(judged, times):
-    """The plain way to count one draw: every detection anew, one threshold after the other."""
+    """Return the AP of one draw by a plain loop over detections and thresholds."""
     matches, recalls = judged.matches, judged.params.recThrs
     people = sum(int(count) * n for count, n in zip(matches.counted, times, strict=True))
     detections = zip(matches.detections.image, matches.detections.scores, strict=True)
@@ -90,7 +90,7 @@ def plain_ap(judged, times):
 
 
 def plain_precisions(found, people, recalls):
-    """At each recall level the best precision at it or beyond."""
+    """Return the best precision at or beyond each recall level."""
     right = everything = 0
     curve = []
     for times, taken, ignored in found:
@@ -101,7 +101,7 @@ def plain_precisions(found, people, recalls):
 
 
 def images_with_and_without(rng, digits):
-    """As many images with people, found or not, as there are with nobody and nothing in them."""
+    """Return truth and results: as many images without people and results as others."""
     frames = made_up.random_frames(rng)
     results = made_up.random_predictions(rng, frames, digits)
     empty = [made_up.frame(5000 + number, []) for number in range(len(frames))]
@@ -134,7 +134,7 @@ def test_without_any_detection_every_draw_is_zero_and_without_any_draw_there_is_
 
 
 def people_everywhere(images, rng, looseness):
-    """Three people in each image, found with more or less noise."""
+    """Return three people in each image, found with more or less noise."""
     frames = [
         made_up.frame(i, [made_up.person(rng, visible=2) for _ in range(3)])
         for i in range(1, images + 1)
@@ -205,7 +205,7 @@ def test_few_images_with_people_have_no_interval():
 
 
 def noisier(truth, results, rng):
-    """The same poses, each a little further off."""
+    """Return the poses, each a little further off."""
     boxes = {a["image_id"]: a["bbox"][3] for a in truth["annotations"]}
     return [
         r

@@ -23,7 +23,7 @@ def no_bytes():
 
 
 def frame(image_id, people, size_wh=(640, 480)):
-    """people: rows of (keypoints (17, 3), box xywh, area, crowd)."""
+    """Return a frame; `people` are rows of (keypoints (17, 3), box xywh, area, crowd)."""
     truth = Truth(
         np.array([p[0] for p in people], np.float64).reshape(-1, 17, 3),
         np.array([p[1] for p in people], np.float64).reshape(-1, 4),
@@ -35,7 +35,7 @@ def frame(image_id, people, size_wh=(640, 480)):
 
 
 def person(rng, side=None, visible=None, crowd=False):
-    """Somebody anywhere in 640 x 480; side and key points by chance where not given."""
+    """Return a person at a random place in 640 x 480, of random size unless it is given."""
     side = rng.uniform(20, 300) if side is None else side
     box = np.array([*rng.uniform(0, (640 - side, 480 - side)), side * 0.8, side])
     points = box[:2] + rng.random((17, 2)) * box[2:]
@@ -65,7 +65,7 @@ def prediction(image_id, keypoints_xy, score):
 
 
 def random_predictions(rng, frames, digits):
-    """Close and loose copies of the truth, inventions, and one image with more than 20."""
+    """Return precise and imprecise copies of the truth, inventions, and over 20 in one image."""
     results = []
     for one in frames:
         for points, box in zip(one.truth.keypoints_xyv, one.truth.boxes_xywh, strict=True):
@@ -80,9 +80,9 @@ def random_predictions(rng, frames, digits):
 
 
 def referee(truth, results, image_ids, sigmas=COCO_17.sigmas):
-    """The same six numbers from pycocotools; None for its -1."""
+    """Return the six numbers from pycocotools; None for its -1."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # its own uses of numpy
+        warnings.simplefilter("ignore")  # pycocotools uses numpy in deprecated ways
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval
 
@@ -121,7 +121,7 @@ def test_all_six_numbers_are_those_of_pycocotools(seed, digits):
 
 
 def of_first_key_points(number, truth, results):
-    """Truth and results as if the first key points were all."""
+    """Return truth and results with only the first key points."""
     truth, results = copy.deepcopy((truth, results))
     truth["categories"][0]["keypoints"] = truth["categories"][0]["keypoints"][:number]
     for person in [*truth["annotations"], *results]:
@@ -148,7 +148,7 @@ def test_any_skeleton_is_judged_by_its_own_sigmas(seed, number):
 
 @pytest.mark.parametrize("wide", [False, True])
 def test_one_person_is_judged_by_the_definition_of_oks(rng, wide):
-    """By hand: mean exp(-d^2 / (2 area (2 sigma)^2)), right at every threshold up to it."""
+    """OKS by hand: mean exp(-d^2 / (2 area (2 sigma)^2)); a match at every threshold up to it."""
     sigmas = np.array(COCO_17.sigmas) * (3 if wide else 1)
     points, box, area, _ = person(rng, 200, 2)
     found = np.round(points[:, :2] + rng.normal(0, 12, (17, 2)), 3)
@@ -200,7 +200,7 @@ def test_the_truth_itself_scores_one(rng):
     assert found == pytest.approx(dict.fromkeys(NAMES, 1.0), abs=1e-9)
 
 
-def test_nobody_found_scores_zero(rng):
+def test_no_detections_score_zero(rng):
     assert evaluate(truth_json(one_each(rng)), [], [1, 2], COCO_17.sigmas) == dict.fromkeys(
         NAMES, 0.0
     )
@@ -215,7 +215,7 @@ def test_a_size_without_people_is_none_and_never_zero(rng, somebody_found):
     assert found["APL"] == pytest.approx(float(somebody_found), abs=1e-9)
 
 
-def test_where_nobody_is_annotated_there_is_nothing_to_score(rng):
+def test_without_annotated_people_there_is_nothing_to_score(rng):
     results = [prediction(1, np.ones((17, 2)), 0.5)]
     for people in ([], [person(rng, visible=0)], [person(rng, visible=2, crowd=True)]):
         assert evaluate(truth_json([frame(1, people)]), results, [1], COCO_17.sigmas) is None

@@ -1,4 +1,4 @@
-"""The accuracy of single key points: OKS taken apart, over the people that AP counts."""
+"""The accuracy of single key points: OKS by key point, over the people that AP counts."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ AREA = 10_000.0
 
 
 def somebody(x=100.0, visible=2, area=AREA, crowd=False):
-    """All key points on a line of 160 px, downwards from (x, 50)."""
+    """Return a person with all key points on a line of 160 pixels, downwards from (x, 50)."""
     points = np.full((17, 3), x)
     points[:, 1] = 50 + 10 * np.arange(17)
     points[:, 2] = visible
@@ -23,7 +23,7 @@ def somebody(x=100.0, visible=2, area=AREA, crowd=False):
 
 
 def accuracy(people, *results):
-    """results: (key points xy, score) in the one image."""
+    """Return the accuracies; `results` are (key points xy, score) in the only image."""
     frames = [made_up.frame(1, people)]
     found = [made_up.prediction(1, xy, score) for xy, score in results]
     return keypoint_accuracy(judge(truth_json(frames), found, [1], COCO_17.sigmas))
@@ -79,7 +79,7 @@ def test_half_an_oks_is_needed_to_be_found():
     assert accuracy([person], (far, 0.9)) == dict.fromkeys(NAMES, 0.0)
 
 
-def test_only_labelled_key_points_count_and_those_of_nobody_are_left_out():
+def test_only_labelled_key_points_of_counted_people_count():
     visible = np.array([0, 1, 2] + [0] * 14)
     person, other = somebody(100, visible), somebody(400, visible[[1, 0, 2, *range(3, 17)]])
     far = person[0][:, :2].copy()

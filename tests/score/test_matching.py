@@ -1,4 +1,4 @@
-"""All images at once must give, to the last bit, what faster-coco-eval has one by one."""
+"""Matching all images at once equals faster-coco-eval's results for single images bit by bit."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from score import test_coco as made_up
 
 
 def case(seed, digits, points=17):
-    """Crowds, unlabelled people, empty images, too many detections, equal scores, fewer points."""
+    """Return crowds, unlabelled people, empty images, too many detections, equal scores."""
     rng = np.random.default_rng(seed)
     frames = made_up.random_frames(rng)
     results = made_up.random_predictions(rng, frames, digits)
@@ -20,7 +20,7 @@ def case(seed, digits, points=17):
 
 
 def alone(truth, results, sigmas):
-    """The library's own evaluation, as it stands."""
+    """Return the unchanged evaluation of the library."""
     truth = {**truth, "annotations": [{**each} for each in truth["annotations"]]}
     people = COCO(truth)
     found = people.loadRes([{**each} for each in results])
@@ -30,7 +30,7 @@ def alone(truth, results, sigmas):
 
 
 def plain_match(oks, thresholds, people):
-    """COCO's rule as it is told: one detection after the other, one threshold after the other."""
+    """Return matches by COCO's rule, with plain loops over thresholds and detections."""
     person = np.full((len(thresholds), len(oks)), -1)
     for t, threshold in enumerate(thresholds):
         taken = set()

@@ -1,4 +1,4 @@
-"""Which weights entries run with where that is left open: the best that are on this machine."""
+"""Chooses the weights of entries that leave the choice open: the best on this machine."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -13,24 +13,30 @@ from posemark.weights import BEST, NONE, at_hand
 
 
 def default_weights(data: str) -> str:
-    """What is run where --weights is left out: nobody can score poses in drawn scenes."""
+    """Return the default of --weights for a data set.
+
+    The default is NONE for drawn scenes, where poses of trained weights cannot be scored.
+
+    Args:
+        data: the name of the data set, as given to --data.
+    """
     kind = kind_of(data)
     return NONE if kind and not kind.photographs else BEST
 
 
 def with_best(jobs: Iterable[Job], out: Path | None = None) -> list[Job]:
-    """The jobs, each once, with a tag, or "none", where their weights were "best".
+    """Return the jobs, each once, with the weights "best" replaced by a tag or "none".
 
     Args:
-        jobs: of the run.
-        out: the records of a run that goes on; what they were begun with stays chosen, also
-            where a better checkpoint has come since.
+        jobs: the jobs of the run.
+        out: the folder with the records of a run that is resumed. An entry keeps the weights
+            that its record began with, even if a better checkpoint was imported since.
     """
     begun = {path.stem for path in out.glob(f"*{files.SUFFIX}")} if out else set[str]()
-    return list(dict.fromkeys(_settled(job, begun) for job in jobs))
+    return list(dict.fromkeys(_with_best(job, begun) for job in jobs))
 
 
-def _settled(job: Job, begun: Collection[str]) -> Job:
+def _with_best(job: Job, begun: Collection[str]) -> Job:
     if job.options.weights != BEST:
         return job
     return replace(job, options=replace(job.options, weights=_chosen(job, begun)))
@@ -38,33 +44,33 @@ def _settled(job: Job, begun: Collection[str]) -> Job:
 
 def _chosen(job: Job, begun: Collection[str]) -> str:
     if job.entry.card:
-        return NONE  # its weights are in its file
+        return NONE  # an exported model has its weights in its own file
     tags = [*at_hand(spec_of_entry(job.entry), job.entry.variant), NONE]
     return next((tag for tag in tags if _is_begun(job, tag, begun)), tags[0])
 
 
 def _is_begun(job: Job, tag: str, begun: Collection[str]) -> bool:
-    """Whether a record of the entry with these weights is among those of that name."""
+    """Return whether the names of begun records include one of the job with these weights."""
     name = job.name(None if tag == NONE else tag)
     return any(each == name or each.startswith(f"{name}+") for each in begun)
 
 
 def is_trained(job: Job) -> bool:
-    """Whether an entry whose weights are settled has any."""
+    """Return whether a job that `with_best` returned has trained weights."""
     return job.entry.card is not None or job.options.weights != NONE
 
 
 def trained(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs that have trained weights.
+    """Return the jobs that have trained weights.
 
     Raises:
-        UsageError: if none has.
+        UsageError: if no job has trained weights.
     """
     found = [job for job in jobs if is_trained(job)]
     if not found:
         raise UsageError(
-            "--trained-only: of these entries none has trained weights on this machine. "
-            "`posemark weights list` shows which there are and how to get them; on drawn scenes "
-            "add --weights best, or leave --trained-only out."
+            "--trained-only: none of these entries has trained weights on this machine. "
+            "`posemark weights list` shows which weights exist and how to get them; on drawn "
+            "scenes add --weights best, or leave --trained-only out."
         )
     return found

@@ -1,4 +1,4 @@
-"""From a prepared job to a pipeline that runs: the heavy part."""
+"""Builds the estimator of a prepared job: loads its weights and opens its runtime."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 
 
 def build_estimator(prepared: Prepared) -> Estimator:
-    """The network with its weights, in its runtime, between pre- and post-processing.
+    """Return the estimator of a job: its network in its runtime, with pre- and post-processing.
+
+    OpenCV's number of threads is set to that of the job, for the whole process.
 
     Raises:
-        UsageError, ExportError: as registry.open_session; UsageError where the outputs of an
-            exported file are not what its card says.
+        UsageError: if the runtime cannot run the network as asked, or the outputs of an exported
+            file differ from its card.
+        CheckpointError: if the checkpoint cannot be read, or does not fit the network.
+        ExportError: if the runtime cannot convert the network, or its outputs differ from
+            torch's.
     """
     options = prepared.job.options
     session = _session(prepared)
@@ -42,7 +47,7 @@ def build_estimator(prepared: Prepared) -> Estimator:
 
 
 def artefacts() -> Store:
-    """Exported, quantised and compiled networks of this user."""
+    """Return the store of this user's exported, quantised and compiled networks."""
     return Store(user_cache() / "artefacts")
 
 
@@ -58,18 +63,33 @@ def _session(prepared: Prepared) -> Session:
         calibration=prepared.calibration,
     )
     session = open_session(options.target, source)
-    if isinstance(session, FileSession):  # then spec has a card
+    if isinstance(session, FileSession):  # only exported models, which have a card
         require_shapes(spec, session)
     return session
 
 
 def weights_identity(checkpoint: Checkpoint | None) -> str:
-    """What tells a network's weights from others: their SHA-256, or the formula's version."""
+    """Return what identifies a network's weights.
+
+    Args:
+        checkpoint: the checkpoint; None for formula weights.
+
+    Returns:
+        The SHA-256 of the checkpoint, or the version of the formula.
+    """
     return checkpoint.sha256 if checkpoint else formula.VERSION
 
 
 def network_of(spec: ModelSpec, checkpoint: Checkpoint | None) -> "nn.Module":
-    """The torch module with these weights, or with formula weights."""
+    """Return the torch module of a model with its weights.
+
+    Args:
+        spec: a model of the zoo; an exported model has no torch module.
+        checkpoint: the checkpoint; None for formula weights.
+
+    Raises:
+        CheckpointError: if the checkpoint cannot be read, or does not fit the network.
+    """
     network = spec.build()
     if checkpoint:
         load_into(network, checkpoint.path, spec.convert)

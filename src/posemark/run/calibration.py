@@ -1,4 +1,4 @@
-"""What a network is fed on a data set that the user names, for choosing int8 ranges."""
+"""Provides network inputs from a data set, from which the ranges of int8 are chosen."""
 
 from collections.abc import Iterator
 from functools import lru_cache, partial
@@ -14,21 +14,29 @@ from posemark.pipelines.build import network_inputs
 from posemark.runtimes import Calibration
 
 FRAMES = 100
-"""Annotated images, evenly spread over the data set: more change ranges, and AP, no further."""
+"""Number of annotated images, evenly spread over the data; more change neither ranges nor AP."""
 
 
 def calibration(spec: ModelSpec, entry: Entry, data: str) -> Calibration:
-    """The inputs of an entry for FRAMES images of a data set, ground-truth boxes.
+    """Return the inputs of an entry's network for FRAMES annotated images of a data set.
+
+    A top-down model gets crops of the annotated boxes, one per batch.
+
+    Args:
+        spec: the model of the entry.
+        entry: the entry, whose scales are those of the inputs.
+        data: the data set, as given to --calibrate.
 
     Raises:
-        UsageError: for an unknown data set, or one without annotated people.
-        DataError: as the data set does.
+        UsageError: if the data set is unknown or has no annotated people.
+        DataError: if the data set is missing or damaged.
     """
     dataset = _opened(data)
     frames = spread([frame for frame in dataset.frames() if len(frame.truth)], FRAMES)
     if not frames:
         raise UsageError(
-            f"--calibrate {data}: expected images with annotated people, and there are none."
+            f"--calibrate {data}: expected images with annotated people, but the data set has "
+            "none. Name another data set."
         )
     name = f"{dataset.name}:{dataset.fingerprint}:{len(frames)}:{entry.scales}"
     return Calibration(
@@ -37,22 +45,26 @@ def calibration(spec: ModelSpec, entry: Entry, data: str) -> Calibration:
 
 
 def notes(data: str | None) -> tuple[str, ...]:
-    """What was left out of the annotations of a data set that is calibrated with, or filled in.
+    """Return what was left out of a data set's annotations or filled in, one sentence each.
+
+    Args:
+        data: the data set, as given to --calibrate; None without calibration.
 
     Raises:
-        UsageError, DataError: as calibration does for a data set that cannot be read.
+        UsageError: if the data set is unknown.
+        DataError: if the data set is missing or damaged.
     """
     found = _opened(data).notes if data else ()
     return tuple(f"calibration: {note}" for note in found)
 
 
-@lru_cache(maxsize=1)  # the entries of a run share one
+@lru_cache(maxsize=1)  # the entries of a run share one data set
 def _opened(data: str) -> Dataset:
     return open_dataset(data)
 
 
 def spread(frames: list[Frame], most: int) -> list[Frame]:
-    """At most so many of the frames, evenly."""
+    """Return at most `most` of the frames, evenly spread."""
     count = min(most, len(frames))
     return [frames[i * len(frames) // count] for i in range(count)]
 

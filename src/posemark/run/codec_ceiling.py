@@ -1,4 +1,4 @@
-"""Perfect outputs of a job, decoded bit by bit outside the clock: the codec ceiling's poses."""
+"""Decodes perfect network outputs in slices, outside the clock, for the codec ceiling."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -11,16 +11,19 @@ from posemark.records.schema import PerfectLine
 from posemark.run.record_lines import people
 
 CEILING_IMAGES = 200
-"""Annotated images that the codec ceiling is made of; the same for every entry of a data set."""
+"""Number of annotated images for the codec ceiling; all entries of a data set use the same."""
 
 
 class Perfect:
     """Decodes perfect outputs for the people of the first CEILING_IMAGES annotated frames.
 
-    Its lines are held back until the last one is there, whatever the time: a ceiling over other
-    images could not be compared.
+    No line is returned before the last frame is decoded, because ceilings over different images
+    cannot be compared.
 
-    frames: with their annotated boxes. have: images whose lines the record holds already.
+    Args:
+        frames: the frames of the run with their annotated boxes.
+        have: ids of the images whose lines are in the record already.
+        decode: returns the poses decoded from perfect outputs for the boxes of a frame.
     """
 
     def __init__(
@@ -35,15 +38,18 @@ class Perfect:
         self._lines: list[PerfectLine] = []
 
     def go_on(self, seconds: float | None) -> list[PerfectLine]:
-        """Decode for so long, one image at least; None: to the end.
+        """Decode until the time is used up, but at least one image.
+
+        Args:
+            seconds: the time; None for no limit.
 
         Returns:
-            All lines once the last one is there, before that none.
+            The lines of all images when the last one is decoded, and an empty list before.
         """
         budget, began = Budget(seconds), now_ns()
         while self._left:
             frame, boxes = self._left.pop(0)
-            with suppress(FrameError):  # the frame is reported when its turn to be measured comes
+            with suppress(FrameError):  # the measurement of the frame reports the error
                 self._lines.append(PerfectLine(frame.image_id, people(self._decode(frame, boxes))))
             self._tried += 1
             if budget.used_up():
@@ -53,5 +59,8 @@ class Perfect:
 
     @property
     def seconds_left(self) -> float:
-        """That the rest is expected to take; 0.0 when all are decoded, or before the first."""
+        """Return the expected time for the remaining images.
+
+        It is 0.0 after the last image, and also before the first, when nothing is known yet.
+        """
         return len(self._left) * self._taken_ns / 1e9 / max(1, self._tried)

@@ -1,7 +1,7 @@
-"""A network with its weights as an ONNX file that has been shown to give what torch gives."""
+"""Exports a network with its weights as an ONNX file, after comparing its outputs with torch's."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,15 @@ SUFFIX = ".onnx"
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written. error: the largest of any output, in shares of its largest value."""
+    """The result of an export.
+
+    Attributes:
+        path: the ONNX file.
+        spec: the model.
+        weights: the label of the checkpoint, or "by formula".
+        outputs: the names of the file's outputs.
+        error: the largest error of any output, relative to the largest value of that output.
+    """
 
     path: Path
     spec: ModelSpec
@@ -32,15 +40,22 @@ class Exported:
 
 
 def export_model(name: str, weights: str, path: Path, threads: int) -> Exported:
-    """Write a model as ONNX, float32, any batch size; bottom-up models: any image size.
+    """Write a float32 model as ONNX for any batch size and, if bottom-up, for any image size.
 
-    The file appears only after ONNX Runtime has given torch's outputs for two batches of
-    different sizes, within export.TOLERANCE.
+    The file is written only if ONNX Runtime reproduces torch's outputs within export.TOLERANCE,
+    for two batches of different sizes.
+
+    Args:
+        name: the name of a model of the zoo.
+        weights: a tag, a checkpoint file, "best" or "none".
+        path: the file to write.
+        threads: the number of threads of ONNX Runtime in the comparison.
 
     Raises:
-        UsageError: for an unknown model, a path that is not *.onnx or that cannot be written,
-            missing packages.
-        CheckpointError: as weights.resolve. ExportError: if the outputs differ.
+        UsageError: for an unknown model, a path that does not end in SUFFIX or cannot be
+            written, or missing packages.
+        CheckpointError: if the checkpoint is missing or unreadable, or does not fit the network.
+        ExportError: if the network cannot be exported, or the outputs differ.
     """
     _require_path(path)
     target = Target("onnxruntime")
@@ -63,11 +78,11 @@ def _best(spec: ModelSpec) -> str:
 
 
 @contextmanager
-def _folder_beside(path: Path) -> Iterator[Path]:
-    """An empty folder from which a file can be renamed to the path.
+def _folder_beside(path: Path) -> Generator[Path, None, None]:
+    """Yield an empty temporary folder beside `path`, from which a file can be renamed to `path`.
 
     Raises:
-        UsageError: where it cannot be made, or what is written into it cannot.
+        UsageError: if the folder cannot be made or written into.
     """
     try:
         with tempfile.TemporaryDirectory(prefix=".exporting-", dir=path.parent) as scratch:
@@ -85,16 +100,16 @@ def _require_path(path: Path) -> None:
     if path.is_dir():
         raise UsageError(f"-o {path}: expected a file, but this is a folder. Give another name.")
     if path.parent.exists() and not path.parent.is_dir():
-        raise UsageError(f"-o {path}: {path.parent} is no folder. Give another name.")
+        raise UsageError(f"-o {path}: {path.parent} is not a folder. Give another name.")
     if not path.parent.exists():
         raise UsageError(
-            f"-o {path}: expected a file in a folder that is there. Make {path.parent}, or give "
+            f"-o {path}: expected a file in a folder that exists. Make {path.parent}, or give "
             "another name."
         )
     _require_room(path)
 
 
 def _require_room(path: Path) -> None:
-    """Before minutes of work: that something can be written there at all."""
+    """Check, before minutes of work, that something can be written beside the path."""
     with _folder_beside(path) as folder:
         (folder / "probe").write_bytes(bytes(4096))

@@ -1,4 +1,4 @@
-"""Which frame comes next: each once, round and round, or as a camera takes them."""
+"""Yields the frames of a run: each once, repeatedly, or as a simulated camera takes them."""
 
 from collections.abc import Iterator
 
@@ -7,10 +7,16 @@ from posemark.measure.camera import Camera, Shot
 
 
 class Feed(Iterator[Frame]):
-    """The frames of a run in their order; goes on over block after block.
+    """The frames of a run in their order, across all blocks.
 
-    repeat: begin again after the last frame. camera: takes frame i of the data at its i-th
-    shot, again and again, and loses those that nobody had time for.
+    Args:
+        frames: the frames; not empty if they are repeated.
+        repeat: whether the first frame follows the last one.
+        camera: takes frame i at its i-th shot, repeatedly, and drops the frames that came while
+            an earlier one was processed; None without a camera.
+
+    Attributes:
+        shot: the camera's shot of the last frame; None without a camera.
     """
 
     def __init__(self, frames: list[Frame], repeat: bool, camera: Camera | None) -> None:
@@ -20,7 +26,7 @@ class Feed(Iterator[Frame]):
 
     @property
     def over(self) -> bool:
-        """Whether no frame is left."""
+        """Return whether no frame is left."""
         return not self._endless and self._next >= len(self._frames)
 
     def __next__(self) -> Frame:
@@ -34,6 +40,6 @@ class Feed(Iterator[Frame]):
         return frame
 
     def handled(self, frame_ns: int) -> None:
-        """The frame took so long; the camera went on meanwhile."""
+        """Advance the camera by the nanoseconds that the last frame took."""
         if self._camera:
             self._camera.handled(frame_ns)

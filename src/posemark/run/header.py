@@ -1,8 +1,9 @@
-"""A record's first line: everything a figure depends on."""
+"""Makes the header of a record: everything that the figures of a run depend on."""
 
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from msgspec import structs
 
@@ -19,12 +20,11 @@ from posemark.run.prepare import Prepared
 from posemark.runtimes.registry import distributions
 from posemark.weights import NONE, Checkpoint, names_file
 
-FLOAT_BYTES = 4
-"""Of a parameter as float32."""
-
+_FLOAT_BYTES = 4
+"""Size of a float32 parameter."""
 
 _RUN_BYTES = 4
-"""Of the arbitrary name of a run: ample to tell the runs of a machine apart."""
+"""Length of the random name of a run: enough for the runs of a machine to have distinct names."""
 
 
 def make_header(
@@ -33,12 +33,15 @@ def make_header(
     turns: int,
     ceiling: dict[str, float] | None = None,
 ) -> schema.Header:
-    """What this job will be, on this machine, now; own_process, turns: as in the schema.
+    """Return the header of a job that starts now on this machine.
 
-    ceiling: what the machine attains (machine/peak.py), if that was measured.
+    Args:
+        prepared: the job.
+        own_process: whether no other entry runs in this process.
+        turns: the number of entries that take turns, block by block.
+        ceiling: the measured peaks of the machine (machine/peak.py); None if not measured.
     """
-    job, spec = prepared.job, prepared.spec
-    boxes, options = prepared.boxes, job.options
+    job, spec, boxes = prepared.job, prepared.spec, prepared.boxes
     return schema.Header(
         entry=prepared.key,
         letter=job.entry.letter,
@@ -50,30 +53,12 @@ def make_header(
         parameters=spec.parameters,
         macs=spec.macs,
         weights=_weights_source(prepared.checkpoint),
-        data=schema.Source(options.data, prepared.dataset.fingerprint),
+        data=schema.Source(job.options.data, prepared.dataset.fingerprint),
         boxes=schema.Source(boxes.label, boxes.fingerprint),
         box_kind=boxes.kind,
-        settings=schema.Settings(
-            convention=spec.convention.name if spec.convention else "",
-            codec=prepared.decoder,
-            flip=options.flip,
-            persons=options.persons,
-            min_score=options.min_score,
-            threads=options.threads,
-            runtime=options.runtime,
-            precision=options.precision,
-            scales=job.entry.scales,
-            mode=options.mode,
-            camera_fps=options.camera_fps,
-            device=options.device,
-            layout=options.layout,
-            calibrated_on=_calibrated_on(prepared),
-            max_batch=options.crops_per_pass,
-            card=spec.card,
-            repeat=options.repeat,
-        ),
+        settings=_settings(prepared),
         published=_published(prepared),
-        environment=environment(options.machine, distributions())
+        environment=environment(job.options.machine, distributions())
         | ({"ceiling": ceiling} if ceiling else {}),
         posemark=posemark.__version__,
         protocol=PROTOCOL,
@@ -92,24 +77,49 @@ def make_header(
     )
 
 
+def _settings(prepared: Prepared) -> schema.Settings:
+    spec, options = prepared.spec, prepared.job.options
+    target = options.target
+    return schema.Settings(
+        convention=spec.convention.name if spec.convention else "",
+        codec=prepared.decoder,
+        flip=options.flip,
+        persons=options.persons,
+        min_score=options.min_score,
+        threads=options.threads,
+        runtime=target.runtime,
+        precision=target.precision,
+        scales=prepared.job.entry.scales,
+        mode=options.mode,
+        camera_fps=options.camera_fps,
+        device=target.device,
+        layout=target.layout,
+        calibrated_on=_calibrated_on(prepared),
+        max_batch=options.crops_per_pass,
+        card=spec.card,
+        repeat=options.repeat,
+    )
+
+
 def weights_bytes(prepared: Prepared) -> int:
-    """Of the weights as they are stored; of the parameters as float32 without any."""
+    """Return the size of the weight files; for formula weights, of the parameters as float32."""
     if prepared.spec.artefact:
         return sum(path.stat().st_size for path in prepared.spec.artefact.files)
     if prepared.checkpoint:
         return prepared.checkpoint.path.stat().st_size
-    return prepared.spec.parameters * FLOAT_BYTES
+    parameters = prepared.spec.parameters or 0  # only exported models may have None
+    return parameters * _FLOAT_BYTES
 
 
 def _calibrated_on(prepared: Prepared) -> str | None:
-    """The data of int8 ranges with its fingerprint: other data, other network."""
+    """Return the data of the int8 ranges with its fingerprint: other data makes another network."""
     if prepared.job.options.precision != "int8" or prepared.calibration is None:
         return None
     return prepared.calibration.name
 
 
 def _given(prepared: Prepared) -> schema.Given:
-    """What to type for the files, beside their names and hashes."""
+    """Return the options that name files, as they must be typed to run the job again."""
     job = prepared.job
     weights, card = job.options.weights, job.entry.card
     return schema.Given(
@@ -129,7 +139,7 @@ def _weights_source(checkpoint: Checkpoint | None) -> schema.Source:
 
 
 def _published(prepared: Prepared) -> schema.Published | None:
-    """What the authors reported for these weights, or for the model where there are none."""
+    """Return the published AP of the checkpoint; without a checkpoint, that of the model."""
     row = prepared.checkpoint.row if prepared.checkpoint else None
     if prepared.checkpoint and row is None:
         return None
@@ -140,30 +150,37 @@ def _published(prepared: Prepared) -> schema.Published | None:
 
 
 def with_device(header: schema.Header, session_device: str) -> schema.Header:
-    """The header with what the network really runs on, in the runtime's own words."""
+    """Return the header with the device that the network runs on, as the runtime names it."""
     return structs.replace(header, environment={**header.environment, "ran_on": session_device})
 
 
 def require_same_run(record: files.Record, header: schema.Header) -> None:
-    """Refuse to go on with a record of other settings.
+    """Check that a record can be resumed with these settings.
+
+    Args:
+        record: the record on disk.
+        header: the header of the run that is to resume it.
 
     Raises:
-        RecordError: naming every field that differs.
+        RecordError: if the identities of both headers differ; the message names every field.
     """
-    theirs, ours = _flat(record.header.identity()), _flat(header.identity())
-    different = sorted(k for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k))
+    before, now = _flat(record.header.identity()), _flat(header.identity())
+    different = sorted(k for k in now.keys() | before.keys() if now.get(k) != before.get(k))
     if different:
-        changes = "; ".join(f"{k} was {theirs.get(k)!r}, is {ours.get(k)!r}" for k in different)
+        changes = "; ".join(f"{k} was {before.get(k)!r}, is {now.get(k)!r}" for k in different)
         raise RecordError(
             f"{record.path}: cannot be resumed, because this is another run: {changes}. Use the "
             "same settings, or another --out folder."
         )
 
 
-def _flat(fields: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dicts as one, with dotted names."""
-    flat: dict[str, Any] = {}
+def _flat(fields: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Return nested dicts as one, with dotted names."""
+    flat: dict[str, object] = {}
     for name, value in fields.items():
         full = f"{prefix}{name}"
-        flat |= _flat(value, f"{full}.") if isinstance(value, dict) else {full: value}
+        if isinstance(value, dict):
+            flat |= _flat(cast("dict[str, object]", value), f"{full}.")
+        else:
+            flat[full] = value
     return flat

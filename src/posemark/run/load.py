@@ -1,4 +1,4 @@
-"""A model by the name that `posemark run` takes, ready for an application."""
+"""Loads a model for an application, by the name that `posemark run` takes."""
 
 from posemark.core.errors import UsageError
 from posemark.datasets.sample import Sample
@@ -14,12 +14,12 @@ from posemark.weights import BEST, NONE
 
 
 def load(name: str, weights: str | None = None, setting: str | None = None) -> Estimator:
-    """An estimator for one entry; see posemark.load."""
-    options = Options("sample", usable_cores(), weights=weights or NONE)  # nothing is read of it
+    """Return the estimator of one entry; posemark.load documents it."""
+    options = Options("sample", usable_cores(), weights=weights or NONE)  # its frames are not read
     jobs = plan([name], options)
     if len(jobs) != 1:
         named = ", ".join(job.entry.name for job in jobs[:8])
-        raise UsageError(f"{name!r} stands for several entries; load one: {named}.")
+        raise UsageError(f"{name!r} matches {len(jobs)} entries; load one of them: {named}.")
     (job,) = with_best(jobs)
     _require_weights(job, weights)
     job = with_setting(job, setting) if setting else job
@@ -28,13 +28,13 @@ def load(name: str, weights: str | None = None, setting: str | None = None) -> E
 
 
 def _require_weights(job: Job, weights: str | None) -> None:
-    if job.entry.card:  # its file holds them
+    if job.entry.card:  # its weights are in its own file
         return
     if weights != NONE and job.options.weights == NONE:
         model = job.entry.model
-        why = "finds none here" if weights == BEST else "names no weights"
+        why = "finds no imported weights" if weights == BEST else "names no weights"
         raise UsageError(
-            f"load({model!r}) {why}, and an untrained network finds nobody. Name an imported tag "
-            f"('{model}.TAG') or weights='best', give weights='FILE', or weights='none' if only "
-            "its speed matters."
+            f"load({model!r}) {why}, and an untrained network finds no people. Name an imported "
+            f"tag ('{model}.TAG') or weights='best', give weights='FILE', or weights='none' if "
+            "only its speed matters."
         )

@@ -1,7 +1,7 @@
-"""From what the run loop saw to lines of a record."""
+"""Turns measurements of the run loop into lines of a record."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,21 +13,32 @@ from posemark.pipelines import Found, Pipeline, Work
 from posemark.records import schema
 
 NOT_FINITE = (
-    "the network's output is not finite: it gives key points or scores that are no numbers or "
-    f"beyond {schema.FARTHEST:g}. Try another precision (fp32), and check the weights."
+    "the network's output is not finite: some key points or scores are not numbers, or exceed "
+    f"{schema.FARTHEST:g} in magnitude. Try another precision (fp32), and check the weights."
 )
+"""The error of a frame whose poses cannot be stored."""
+
+OutputsT = TypeVar("OutputsT")
+"""What the pipeline passes to its codec."""
 
 
 def frame_line(
     frame: Frame,
-    work: Work[Any] | None,
+    work: Work[OutputsT] | None,
     timed: Timed[Found],
-    pipeline: Pipeline[Any],
+    pipeline: Pipeline[OutputsT],
     shot: Shot | None,
 ) -> schema.FrameLine:
-    """One finished frame. shot: of the camera, in paced mode.
+    """Return the line of one finished frame.
 
-    Poses that are kept must be numbers: others cost the frame.
+    A frame whose poses would be stored but are not finite numbers is a failed frame.
+
+    Args:
+        frame: the frame.
+        work: the frame as it was prepared; None if preparation failed.
+        timed: its measurement.
+        pipeline: the pipeline that processed it. Without trained weights no poses are stored.
+        shot: the camera's shot of the frame in paced mode; else None.
     """
     skipped, wait_ns = (shot.skipped, shot.wait_ns) if shot else (0, 0)
     error, found = timed.error, timed.found
@@ -50,22 +61,30 @@ def frame_line(
 
 def _usable(poses: Poses) -> bool:
     values = (poses.keypoints_xy, poses.keypoint_scores, poses.scores)
-    # A comparison with NaN is False.
+    # Comparisons with NaN are False.
     return all(bool((np.abs(each) <= schema.FARTHEST).all()) for each in values)
 
 
 def block_line(
     frames: int, began_ns: int, sentinel_ns: int, readings: Readings
 ) -> schema.BlockLine:
-    """One finished block of frames."""
+    """Return the line of one finished block of frames.
+
+    Args:
+        frames: the number of frames, failed ones included.
+        began_ns: the monotonic time of the start.
+        sentinel_ns: the duration of the sentinel right before the block.
+        readings: the activity of the machine during the block.
+    """
     return schema.BlockLine(
         frames=frames, began_ns=began_ns, sentinel_ns=sentinel_ns, **asdict(readings)
     )
 
 
 def people(poses: Poses) -> schema.People:
-    """Poses as they are stored."""
-    # A thousandth of a pixel and 1e-6 of a score: far below what moves an AP, half the bytes.
+    """Return poses in the form of a record, with rounded coordinates (pixels) and scores."""
+    # Steps of 0.001 pixels and 1e-6 of a score are far too small to change an AP, and halve the
+    # size of a record.
     points = np.round(poses.keypoints_xy, 3)
     joined: Floats = np.concatenate([points, np.round(poses.keypoint_scores, 6)[..., None]], -1)
     flat = joined.reshape(len(poses), joined.shape[1] * joined.shape[2]).tolist()

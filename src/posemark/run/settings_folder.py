@@ -1,4 +1,7 @@
-"""Where named settings are kept. Apart from what reads them, which knows networks and torch."""
+"""Locates the files of named settings.
+
+It is a module of its own because the module that reads the files imports networks and torch.
+"""
 
 from pathlib import Path
 
@@ -8,10 +11,10 @@ SUFFIX = ".toml"
 
 
 def folder_of(entry: str) -> Path:
-    """Where the settings of an entry (Job.name) lie."""
+    """Return the folder with the settings of an entry (Job.name)."""
     return user_cache() / "settings" / entry
 
 
 def saved(entry: str) -> list[Path]:
-    """The files of all settings that tune saved for an entry (Job.name), by name."""
+    """Return the files of all saved settings of an entry (Job.name), sorted by name."""
     return sorted(folder_of(entry).glob(f"*{SUFFIX}"))

@@ -1,6 +1,6 @@
-"""One time for several entries: whose turn is next, so that as many as possible can be judged.
+"""Divides one time budget among several entries, so that as many as possible can be judged.
 
-Pure arithmetic on where each entry stands; rounds.py does what it says.
+This module only computes which entries run next; interleave.py runs them.
 """
 
 from collections import Counter
@@ -15,18 +15,20 @@ from posemark.measure.speed_interval import FEWEST_BLOCKS, FEWEST_LINE_FRAMES, M
 from posemark.run.measurement import Standing
 
 PERFECT_SECONDS = 1.0
-"""Perfect outputs are decoded for so long at a time. Those of most entries take no longer."""
+"""Longest turn for decoding perfect outputs; most entries need only one such turn."""
 
 Action = Literal["block", "perfect"]
 
 
 @dataclass(frozen=True)
 class Work:
-    """What an entry asks of the machine, as far as that is known before it is opened.
+    """The work of an entry, as far as it is known before the entry is opened.
 
-    network: entries with the same one share the frames that FEWEST_LINE_FRAMES asks for.
-    frame, warm_up: multiply-accumulates of the usual frame and of the one for the warm-up; 0 of
-    networks that nobody has counted.
+    Attributes:
+        network: identifies the inference; entries with the same value share the frames that
+            FEWEST_LINE_FRAMES requires.
+        frame: multiply-accumulates of a frame with the usual number of people; 0 if unknown.
+        warm_up: multiply-accumulates of the warm-up frame; 0 if unknown.
     """
 
     network: str
@@ -36,11 +38,16 @@ class Work:
 
 @dataclass(frozen=True)
 class Account:
-    """What one entry has had of the common time.
+    """The part of the common time that one entry has used.
 
-    opening: seconds that it took until it was ready. half_width: as Measurement.half_width.
-    blocks, seconds: of its blocks in this run, sentinel and all. spare: seconds that it was given
-    beyond what it needed.
+    Attributes:
+        work: the work of the entry.
+        standing: its progress, measurements of a resumed record included.
+        opening: seconds until the entry was ready for its first block.
+        half_width: relative half width of the interval of its pose FPS; None without interval.
+        blocks: the number of its blocks in this run.
+        seconds: the duration of these blocks, sentinels included.
+        spare: seconds of its turns that no goal required (Turn.spare).
     """
 
     work: Work
@@ -53,7 +60,7 @@ class Account:
 
     @property
     def block_seconds(self) -> float:
-        """What its next block is expected to take."""
+        """Return the expected duration of the next block."""
         if self.blocks:
             return self.seconds / self.blocks
         frame = self.standing.frame_seconds
@@ -61,18 +68,25 @@ class Account:
 
     @property
     def missing_blocks(self) -> int:
-        """Until there is an interval."""
+        """Return the number of blocks that are missing for an interval."""
         return max(0, FEWEST_BLOCKS - self.standing.blocks)
 
     @property
     def missing_seconds(self) -> float:
-        """That the missing blocks are expected to take."""
+        """Return the expected duration of the missing blocks; 0.0 if the entry is over."""
         return 0.0 if self.standing.over else self.missing_blocks * self.block_seconds
 
     def charged(
         self, turn: "Turn", seconds: float, standing: Standing, width: float | None
     ) -> "Account":
-        """After a turn that took so many seconds."""
+        """Return the account after a turn.
+
+        Args:
+            turn: the turn.
+            seconds: how long it took.
+            standing: the progress of the entry after it.
+            width: relative half width of the interval after it; None without interval.
+        """
         spare = self.spare + (seconds if turn.spare else 0.0)
         after = replace(self, standing=standing, half_width=width, spare=spare)
         if turn.action == "perfect":
@@ -82,10 +96,14 @@ class Account:
 
 @dataclass(frozen=True)
 class Turn:
-    """What an entry is to do next.
+    """The next step of an entry.
 
-    place: of the entry. seconds: that this turn is expected to take. goal: that it takes until
-    the entry has what the turn is for. spare: the entry needs it for nothing in particular.
+    Attributes:
+        place: the place of the entry in the run.
+        action: "block" runs a block of frames, "perfect" decodes perfect outputs.
+        seconds: the expected duration of this turn.
+        goal: the expected seconds until the entry reaches the goal that the turn is for.
+        spare: whether the turn is for no goal, and only makes the interval narrower.
     """
 
     place: int
@@ -96,59 +114,75 @@ class Turn:
 
 
 def next_turns(accounts: Mapping[int, Account], left: float) -> list[Turn]:
-    """The turns of the next round, in the order of the entries; none when nothing fits any more.
+    """Return the turns of the next round.
 
-    What comes first, each for as many entries as the time that is left can carry to it, the
-    cheapest first: FEWEST_BLOCKS, without which an entry has no interval; one block of the others;
-    FEWEST_LINE_FRAMES; the codec ceiling. Then the time goes evenly to entries whose interval is
-    wider than MOST_HALF_WIDTH, then to all.
+    The goals of an entry are, in this order: FEWEST_BLOCKS blocks, without which it has no
+    interval; if the time is too short for that, one block; FEWEST_LINE_FRAMES frames; the codec
+    ceiling. A round serves the first goal that the time suffices for, for as many entries as
+    possible, the cheapest first. When no goal is left, the time is divided evenly among the
+    entries whose interval is wider than MOST_HALF_WIDTH, and finally among all entries.
 
-    If there is not even time for the cheapest first block, that one is run all the same.
+    Args:
+        accounts: the accounts of the open entries, by place.
+        left: the remaining seconds.
 
-    accounts: by place. left: seconds.
+    Returns:
+        The turns, sorted by place; an empty list if no turn fits into the remaining time. As long
+        as no entry has a block, the cheapest first block is returned even if it does not fit.
     """
     for goal in _GOALS:
         found = _affordable(goal(accounts), left)
         if found:
             return sorted(found, key=lambda turn: turn.place)
     for wanted in (_is_wide, _always):
-        found = [turn for turn in _blocks(accounts, wanted) if turn.seconds <= left]
+        found = [turn for turn in _spare_blocks(accounts, wanted) if turn.seconds <= left]
         if found:
             return [min(found, key=lambda turn: accounts[turn.place].spare)]
     return _at_least_one(accounts)
 
 
 def _at_least_one(accounts: Mapping[int, Account]) -> list[Turn]:
-    """A run never ends with nothing."""
+    """Return the cheapest first block if no entry has a block: a run never ends without any."""
     first = list(_first_block(accounts))
-    nothing = len(first) == len(accounts)
-    return [min(first, key=lambda turn: turn.seconds)] if nothing and first else []
+    no_blocks = len(first) == len(accounts)
+    return [min(first, key=lambda turn: turn.seconds)] if no_blocks and first else []
 
 
 def short_of_blocks(accounts: Mapping[int, Account], left: float) -> list[int]:
-    """The places of the entries that the time left cannot carry to FEWEST_BLOCKS."""
-    wanted = list(_five_blocks(accounts))
+    """Return the places of the entries that cannot reach FEWEST_BLOCKS in the remaining time.
+
+    Args:
+        accounts: the accounts of the open entries, by place.
+        left: the remaining seconds.
+    """
+    wanted = list(_blocks_for_interval(accounts))
     able = {turn.place for turn in _affordable(wanted, left)}
     return [turn.place for turn in wanted if turn.place not in able]
 
 
 def worth_opening(accounts: Mapping[int, Account], work: Work, left: float) -> bool:
-    """Whether the time carries one more entry to a block, beside the five of all before it.
+    """Return whether the time suffices for opening one more entry and running a block of it.
 
-    accounts: of the entries that are open; the first is always worth it.
+    The missing blocks of the open entries come first. The first entry is always opened.
+
+    Args:
+        accounts: the accounts of the open entries, by place.
+        work: the work of the further entry.
+        left: the remaining seconds.
     """
     if not accounts:
         return True
     known = [each for each in accounts.values() if each.work.frame]
+    # Seconds per multiply-accumulate.
     rate = median(each.standing.frame_seconds / each.work.frame for each in known) if known else 0.0
-    others = median(each.opening - rate * each.work.warm_up for each in accounts.values())
+    building = median(each.opening - rate * each.work.warm_up for each in accounts.values())
     block = max(BLOCK_SECONDS, rate * work.frame)
-    owed = sum(each.missing_seconds for each in accounts.values())
-    return owed + others + rate * work.warm_up + block <= left
+    reserved = sum(each.missing_seconds for each in accounts.values())
+    return reserved + building + rate * work.warm_up + block <= left
 
 
 def _affordable(turns: Iterable[Turn], left: float) -> list[Turn]:
-    """The most turns whose goals fit into the time together."""
+    """Return as many turns as possible whose goals fit into the time together."""
     found: list[Turn] = []
     for turn in sorted(turns, key=lambda turn: turn.goal):
         left -= turn.goal
@@ -168,13 +202,13 @@ def _first_block(accounts: Mapping[int, Account]) -> Iterable[Turn]:
             yield Turn(place, "block", each.block_seconds, each.block_seconds)
 
 
-def _five_blocks(accounts: Mapping[int, Account]) -> Iterable[Turn]:
+def _blocks_for_interval(accounts: Mapping[int, Account]) -> Iterable[Turn]:
     for place, each in _running(accounts):
         if each.missing_blocks:
             yield Turn(place, "block", each.block_seconds, each.missing_seconds)
 
 
-def _ten_frames(accounts: Mapping[int, Account]) -> Iterable[Turn]:
+def _frames_for_line(accounts: Mapping[int, Account]) -> Iterable[Turn]:
     have, sharing = Counter[str](), Counter[str]()
     for each in accounts.values():
         have[each.work.network] += each.standing.frames
@@ -183,26 +217,31 @@ def _ten_frames(accounts: Mapping[int, Account]) -> Iterable[Turn]:
     for place, each in able:
         missing = FEWEST_LINE_FRAMES - have[each.work.network]
         if missing > 0:
-            frames_a_block = max(1.0, each.standing.frames / each.standing.blocks)
-            blocks = ceil(missing / sharing[each.work.network] / frames_a_block)
+            frames_per_block = max(1.0, each.standing.frames / each.standing.blocks)
+            blocks = ceil(missing / sharing[each.work.network] / frames_per_block)
             yield Turn(place, "block", each.block_seconds, blocks * each.block_seconds)
 
 
-def _ceiling(accounts: Mapping[int, Account]) -> Iterable[Turn]:
+def _codec_ceiling(accounts: Mapping[int, Account]) -> Iterable[Turn]:
     for place, each in _running(accounts):
         needed = each.standing.perfect_seconds
         if needed > 0:
             yield Turn(place, "perfect", min(PERFECT_SECONDS, needed), needed)
 
 
-def _blocks(accounts: Mapping[int, Account], wanted: Callable[[Account], bool]) -> Iterable[Turn]:
+def _spare_blocks(
+    accounts: Mapping[int, Account], wanted: Callable[[Account], bool]
+) -> Iterable[Turn]:
     for place, each in _running(accounts):
         if wanted(each):
             yield Turn(place, "block", each.block_seconds, each.block_seconds, spare=True)
 
 
 def _is_wide(account: Account) -> bool:
-    """With fewer blocks, one more decides nothing."""
+    """Return whether an entry with enough blocks has a wide interval, or none.
+
+    One more block is of no use to an entry with too few blocks for an interval.
+    """
     wide = account.half_width is None or account.half_width > MOST_HALF_WIDTH
     return wide and not account.missing_blocks
 
@@ -211,5 +250,5 @@ def _always(_: Account) -> bool:
     return True
 
 
-_GOALS = (_five_blocks, _first_block, _ten_frames, _ceiling)
-"""In the order of what an entry cannot be judged without."""
+_GOALS = (_blocks_for_interval, _first_block, _frames_for_line, _codec_ceiling)
+"""The goals in their order: what matters most for the judgement of an entry comes first."""

@@ -66,9 +66,9 @@ def test_the_policy_forbids_all_loads_and_all_other_scripts(text):
 
 def test_every_mark_in_the_table_has_its_footnote():
     plain = report_rows.measured(report_rows.MODELS[0])
-    told = html.html([replace(plain, intercept_ms=2.0, ms_per_person=60.0, most_people=4)], "")
-    assert "†" in told
-    assert "extrapolated: no frame had so many people" in told
+    shown = html.html([replace(plain, intercept_ms=2.0, ms_per_person=60.0, most_people=4)], "")
+    assert "†" in shown
+    assert "extrapolated: no frame had so many people" in shown
     seen = html.html([replace(plain, intercept_ms=2.0, ms_per_person=60.0, most_people=41)], "")
     assert "extrapolated: no frame" not in seen
 

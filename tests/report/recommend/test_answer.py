@@ -1,4 +1,4 @@
-"""What is recommended: every rule by an example, and all of them against a plain oracle."""
+"""Recommendations: an example for every rule, and all rules against a plain oracle."""
 
 import json
 from dataclasses import replace
@@ -14,9 +14,9 @@ from report_rows import bottom_up, row, seed, seed_measured
 
 
 def entry(name, ap=0.7, ms=100.0, slope=0.0, boxes="simulated", **changes):
-    """A row with a measured AP (0..1) that takes so many ms, and so many more a person.
+    """Return a row with a measured AP (0..1), milliseconds per frame, and more per person.
 
-    Its AP is the same whichever images are drawn: what noise does is tested elsewhere.
+    Its AP is the same in every draw; other tests are about noise.
     """
     fields = {
         "entry": name,
@@ -40,7 +40,7 @@ def entry(name, ap=0.7, ms=100.0, slope=0.0, boxes="simulated", **changes):
 
 
 def published(name, ap, **changes):
-    """A row with a published AP only."""
+    """Return a row with a published AP only."""
     known = Published(ap, "detected", True, "a paper") if ap is not None else None
     return entry(name, None, ap_published=known, **changes)
 
@@ -54,7 +54,7 @@ def shortlist(rows, **wishes):
 
 
 def why(rows, constraint, **wishes):
-    """The sentences of one constraint, by entry."""
+    """Return the sentences of one constraint, by entry."""
     excluded = recommend(rows, Wishes(**wishes)).excluded
     return {each.name: each.why for each in excluded if each.constraint == constraint}
 
@@ -71,7 +71,7 @@ def test_without_wishes_the_shortlist_is_the_front_with_the_most_accurate_first(
     assert (answer.excluded, answer.gains, answer.nearest) == ((), {}, {})
 
 
-def test_what_fits_with_a_speed_that_is_not_valid_stands_apart_and_beats_nobody_else():
+def test_fitting_entries_with_an_invalid_speed_are_listed_apart_and_beat_no_other():
     contended = {"verdict": Verdict("contended", ("other work",))}
     busy = [entry("busy", 0.8, 10, **contended), entry("slower", 0.7, 20, **contended)]
     truth = [
@@ -120,8 +120,8 @@ def test_speed_is_judged_at_the_people_of_the_app():
 
 
 def test_speed_beyond_the_people_of_the_run_is_marked():
-    told = why([entry("a", 0.7, 10, slope=1)], "fps", people=30, min_fps=100)["a"]
-    assert told.startswith("25.0 FPS with 30 people (extrapolated: at most 9 in a frame")
+    reasons = why([entry("a", 0.7, 10, slope=1)], "fps", people=30, min_fps=100)["a"]
+    assert reasons.startswith("25.0 FPS with 30 people (extrapolated: at most 9 in a frame")
     fitting = recommend([entry("a", 0.7, 10, slope=1)], Wishes(people=30)).shortlist[0]
     assert "extrapolated" in fitting.reasons[1]
     within = recommend([entry("a", 0.7, 10, slope=1)], Wishes(people=9)).shortlist[0]
@@ -176,7 +176,7 @@ def test_ap_over_other_images_is_no_ap():
     }
 
 
-def test_rows_on_annotated_boxes_come_last_and_beat_nobody_else():
+def test_rows_on_annotated_boxes_come_last_and_beat_no_other():
     rows = [entry("gt", 0.9, 10, boxes="gt"), entry("gt worse", 0.8, 20, boxes="gt"), MIDDLE]
     answer = recommend(rows, Wishes(max_ap_loss=20))
     assert names(answer.shortlist) == ["middle", "gt"]
@@ -196,9 +196,9 @@ def test_commercial_excludes_all_that_is_not_permissive_with_its_reason():
         entry("formula", 0.65, 10, weights="none"),
     ]
     assert shortlist(rows, commercial=True) == ["middle", "formula"]
-    told = why(rows, "licence", commercial=True)
-    assert list(told) == ["copyleft", "closed", "unknown"]
-    assert "obligations" in told["copyleft"]
+    reasons = why(rows, "licence", commercial=True)
+    assert list(reasons) == ["copyleft", "closed", "unknown"]
+    assert "obligations" in reasons["copyleft"]
     formula = recommend(rows, Wishes(commercial=True)).shortlist[1]
     assert "weights to be chosen: check their licence" in formula.reasons[2]
 
@@ -226,20 +226,20 @@ def test_only_the_largest_group_of_comparable_rows_is_judged():
     bad = entry("bad", 0.9, verdict=Verdict("incomparable", ("resumed on 4 cores",)))
     rows = [replace(BEST, machine="Jetson Orin, 6 cores"), bad, FAST, MIDDLE]
     assert shortlist(rows, max_ap_loss=0) == ["middle"]
-    told = why(rows, "comparable", min_fps=1000)
-    assert told["best"].startswith("measured under other conditions: Jetson Orin, 6 cores")
-    assert told["bad"] == "incomparable: resumed on 4 cores"
+    reasons = why(rows, "comparable", min_fps=1000)
+    assert reasons["best"].startswith("measured under other conditions: Jetson Orin, 6 cores")
+    assert reasons["bad"] == "incomparable: resumed on 4 cores"
     assert list(why(rows, "fps", min_fps=1000)) == ["fast", "middle"]
 
 
-def test_a_row_is_told_under_every_constraint_that_it_breaks():
+def test_a_row_is_listed_under_every_constraint_that_it_violates():
     rows = [entry("bad", 0.5, 1000, licence="GPL-3.0", peak_memory=10**10), MIDDLE]
     wishes = Wishes(min_fps=5, max_ap_loss=1, commercial=True, max_memory=10**9)
     broken = [each.constraint for each in recommend(rows, wishes).excluded if each.name == "bad"]
     assert broken == ["fps", "ap", "licence", "memory"]
 
 
-def test_every_wish_tells_what_the_shortlist_would_gain_without_it():
+def test_every_wish_shows_what_the_shortlist_would_gain_without_it():
     answer = recommend(THREE, Wishes(min_fps=10, max_ap_loss=6))
     assert names(answer.shortlist) == ["middle"]
     assert answer.gains == {"fps": ("best",), "ap": ("fast",)}
@@ -255,11 +255,11 @@ def test_where_nothing_fits_each_wish_names_what_comes_nearest():
         "ap": "best: AP 75.0, the best",
         "memory": "middle: 800 MB",
     }
-    only_slow = Wishes(min_fps=60, max_ap_loss=6)  # fast breaks both, best the first alone
+    only_slow = Wishes(min_fps=60, max_ap_loss=6)  # fast violates both, best only the first
     assert recommend(THREE, only_slow).nearest["fps"] == "middle: 20.0 FPS"
 
 
-def test_a_licence_that_nobody_has_comes_nearest_with_its_reason():
+def test_a_licence_that_no_entry_has_names_the_nearest_with_its_reason():
     rows = [entry("closed", licence="CMU non-commercial"), entry("copyleft", licence="GPL-3.0")]
     assert recommend(rows, Wishes(commercial=True)).nearest == {
         "licence": "copyleft: code licence GPL-3.0 is copyleft: commercial use comes with "
@@ -273,13 +273,13 @@ def test_nothing_comparable_is_said_and_no_error():
     assert answer.notes[0].startswith("No result here can be compared with another")
 
 
-def test_without_people_the_crowd_of_the_frames_is_told():
+def test_without_people_the_number_of_people_in_the_frames_is_stated():
     rows = [replace(MIDDLE, persons=1000, frames=500), replace(FAST, persons=2000, frames=500)]
     note = "FPS is with the people of these frames, 2.00\N{EN DASH}4.00 on average; see --people."
     assert [note in recommend(rows, Wishes(people=n)).notes for n in (None, 2)] == [True, False]
 
 
-def test_namesakes_are_told_apart():
+def test_entries_of_equal_name_are_distinguished():
     rows = [replace(MIDDLE, runtime="torch"), replace(MIDDLE, runtime="onnxruntime", fps_pose=40)]
     answer = recommend(rows, Wishes())
     assert names(answer.shortlist) == ["middle, onnxruntime"]
@@ -335,7 +335,7 @@ WISHES = st.builds(
 
 
 def as_row(index, facts):
-    """The facts that are no fields of a row made into some; the others as they are."""
+    """Return a row: some facts are turned into fields, the others are fields already."""
     rest = dict(facts)
     sound, gt, measured, known, line = (
         rest.pop(name) for name in ("sound", "gt", "measured", "published", "line")
@@ -353,12 +353,12 @@ def as_row(index, facts):
 
 
 def most_common(values):
-    """The most frequent value, of equally frequent ones the first; None without any."""
+    """Return the most frequent value, the first if several are; None without values."""
     return max(values, key=values.count, default=None)
 
 
 def field_of(all_facts):
-    """(index, facts, AP) of the group that is judged."""
+    """Return (index, facts, AP) of the group that is judged."""
     sound = [(at, facts) for at, facts in enumerate(all_facts) if facts["sound"]]
     machine = most_common([facts["machine"] for _, facts in sound])
     group = [(at, facts) for at, facts in sound if facts["machine"] == machine]
@@ -392,7 +392,7 @@ def fits(facts, ap, fps, best, wishes):
 
 
 def oracle(all_facts, wishes):
-    """The names of the shortlist in order, and of all that fits."""
+    """Return the names of the shortlist in order, and of all entries that fit."""
     field = field_of(all_facts)
     kept = []
     for at, facts, ap in field:
