@@ -115,7 +115,7 @@ def test_a_model_file_is_no_card(tmp_path):
 
 def test_bytes_that_are_no_text_are_no_card(tmp_path):
     (tmp_path / "a.toml").write_bytes(b"name = '\xff'")
-    with pytest.raises(CardError, match=r"expected TOML.*no text in UTF-8"):
+    with pytest.raises(CardError, match=r"expected TOML.*not text in UTF-8"):
         cards.read(tmp_path / "a.toml")
 
 
