@@ -40,7 +40,7 @@ MISTAKES = [
     ({"divisor = 255": 'divisor = 255\ndtype = "uint8"'}, "", "divisor has to be 1"),
     (
         {'name = "tiny.onnx"': f'name = "tiny.onnx"\ndata_sha256 = "{"0" * 64}"'},
-        *("", "file.data_sha256 is of the .bin"),
+        *("", "file.data_sha256 is for the .bin"),
     ),
     ({'family = "Tiny"': "family = "}, "", "expected TOML"),
     (
@@ -48,7 +48,7 @@ MISTAKES = [
             '"heatmap"': '"paf"\nlayout = "coco"',
             '[crop]\nconvention = "hrnet"': '[image]\nwidth = "pad"\nmultiple = 24',
         },
-        *("", "the height in input.size is 64, which is no multiple of the 24 in image.multiple"),
+        *("", "the height in input.size is 64, which is not a multiple of image.multiple, 24"),
     ),
 ]
 
