@@ -151,7 +151,7 @@ class GroupCodec(Codec, Protocol):
         ...
 
 
-class OneWay:
+class NoVariants:
     """The declarations of a codec without variants whose outputs allow the flip test."""
 
     @property
