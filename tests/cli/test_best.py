@@ -19,7 +19,7 @@ NAIVE, WIDER = "naive-litehrnet-18-256x192", "wider-naive-litehrnet-18-256x192"
 
 @pytest.fixture(autouse=True)
 def surroundings(tmp_path, monkeypatch):
-    monkeypatch.setattr(machine, "attained", lambda *_: None)
+    monkeypatch.setattr(machine, "peak_figures", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "2000")
@@ -54,8 +54,9 @@ def records(folder):
 def test_on_photographs_the_best_weights_are_used_and_told(tmp_path):
     imported(tmp_path, WIDER, "mine")
     result = ran(WIDER, NAIVE, "--data", "coco:coco", "--out", tmp_path / "run")
-    assert f"weights, the best here: {WIDER}.mine@gt\n" in result.stderr
-    assert f"no weights here, so only the speed is measured: {NAIVE}@gt (" in result.stderr
+    assert f"best weights on this machine: {WIDER}.mine@gt\n" in result.stderr
+    untrained = "no trained weights on this machine, so only the speed is measured"
+    assert f"{untrained}: {NAIVE}@gt (" in result.stderr
     found = records(tmp_path / "run")
     assert set(found) == {f"{WIDER}.mine@gt", f"{NAIVE}@gt"}
     assert found[f"{WIDER}.mine@gt"].header.weights.name == "mine"

@@ -59,7 +59,7 @@ def made_ceiling(threads):
     speeds = {"fp32": 170e9, "int8": 3400e9}
     rates = {name: Rate(speed, 0.01, "product, 8x8") for name, speed in speeds.items()}
     stream = Rate(46e9, 0.02, "a += s b, 4 MB each")
-    return peak.Ceiling(rates, stream, threads, peak.facts(threads), "2026-01-01")
+    return peak.MachinePeak(rates, stream, threads, peak.facts(threads), "2026-01-01")
 
 
 def invoke(*arguments):
@@ -172,12 +172,12 @@ def test_machine_prints_what_it_attains_and_what_that_would_give():
     assert re.search(r"memory +46.0 GB/s", out)
     persons = 170e9 / spec_of("hrnet-w32-256x192").macs
     limit = (
-        f"For hrnet-w32-256x192, fp32 arithmetic sets a limit of {persons:.1f} persons a second."
+        f"For hrnet-w32-256x192, fp32 arithmetic sets a limit of {persons:.1f} persons per second."
     )
     assert limit in out
     balance = 170 / 46.0
     assert f"Layers with fewer than {balance:.2f} MACs per byte of memory stay below" in out
-    assert max(map(len, out.partition("attained: ")[2].splitlines())) <= 80
+    assert max(map(len, out.partition("peak: the median")[2].splitlines())) <= 80
     assert peak.load(2) == made_ceiling(2)
     assert peak.load(1) is None
 
@@ -217,10 +217,11 @@ def test_a_machine_with_a_name_that_is_refused_is_not_measured(monkeypatch):
 
 def test_a_run_measures_the_machine_once_and_tells_the_share(monkeypatch, tmp_path):
     _, err = measure(SMALL, "--out", tmp_path / "first")
-    assert "this machine attains 170 fp32, 3,400 int8 GMAC/s and 46.0 GB/s with 1 thread" in err
+    rates = "170 fp32, 3,400 int8 GMAC/s and 46.0 GB/s with 1 thread"
+    assert f"peak rates of this machine: {rates}" in err
     monkeypatch.setattr(peak, "measure", None)
     out, err = measure(SMALL, "--json", "--out", tmp_path / "second")
-    assert "attains" not in err
+    assert "peak rates" not in err
     record = files.read(next((tmp_path / "second").glob("*.jsonl")))
     assert record.header.environment["ceiling"] == made_ceiling(1).figures()
     (frame,) = record.good
@@ -236,9 +237,9 @@ def test_a_run_under_a_name_uses_the_peak_of_that_machine(monkeypatch, tmp_path)
     invoke("machine", "--threads", 1, "--machine", "desk")
     assert peak.load(1) is None
     _, err = measure(SMALL, "--json", "--machine", "desk", "--out", tmp_path / "desk")
-    assert "attains" not in err
+    assert "peak rates" not in err
     _, err = measure(SMALL, "--machine", "lap", "--out", tmp_path / "lap")
-    assert "this machine attains 170 fp32" in err
+    assert "peak rates of this machine: 170 fp32" in err
 
 
 def busy_ceiling(threads, spread=0.34):
@@ -252,7 +253,7 @@ def test_a_peak_of_a_busy_machine_is_measured_again_and_never_kept(monkeypatch, 
     out, err = measure(SMALL, "--json", "--out", tmp_path / "run")
     assert len(asked) == 1, "a run does not wait for the machine to come to rest"
     assert "measuring this machine: the rates of bandwidth spread by 34%" in err
-    assert "was not kept. Close other programs and run `posemark machine" in err
+    assert "were not stored. Close other programs and run `posemark machine" in err
     assert json.loads(out)["of_peak"] is None
     assert not peak.path_of(1).exists()
     out, err = invoke("machine", "--threads", 1)
@@ -267,7 +268,7 @@ def test_a_machine_that_comes_to_rest_is_kept(monkeypatch):
     monkeypatch.setattr(peak, "measure", lambda *_: next(found))
     _, err = invoke("machine", "--threads", 2)
     assert "attempt 1 of 3" in err
-    assert "not kept" not in err
+    assert "not stored" not in err
     assert peak.load(2) == made_ceiling(2)
 
 
@@ -277,7 +278,7 @@ def test_a_kept_peak_of_a_busy_machine_is_measured_anew(tmp_path):
     path.write_bytes(msgspec.json.encode(busy_ceiling(1)))
     _, err = measure(SMALL, "--json", "--out", tmp_path / "run")
     assert f"{path}: measured while other programs used the machine" in err
-    assert "Measuring anew" in err
+    assert "Measuring again" in err
     assert peak.load(1) == made_ceiling(1)
 
 
@@ -301,17 +302,17 @@ def test_a_damaged_file_is_named_and_measured_anew(tmp_path):
     peak.path_of(1).write_text("{")
     _, err = measure(SMALL, "--json", "--out", tmp_path / "run")
     assert str(peak.path_of(1)) in err
-    assert "Measuring anew" in err
+    assert "Measuring again" in err
     assert peak.load(1) == made_ceiling(1)
 
 
 def test_a_run_goes_on_where_the_machine_cannot_be_measured(monkeypatch, tmp_path):
     def fails(*_):
-        raise RunError("what this machine attains could not be measured: no memory.")
+        raise RunError("the peak rates of this machine could not be measured: no memory.")
 
     monkeypatch.setattr(peak, "measure", fails)
     out, err = measure(SMALL, "--json", "--out", tmp_path / "run")
-    assert "no memory. Results will not show what share" in err
+    assert "no memory. Results will not show which share" in err
     assert json.loads(out)["of_peak"] is None
 
 
@@ -334,7 +335,7 @@ def test_a_short_common_time_is_not_spent_on_the_peak(monkeypatch, tmp_path):
     monkeypatch.setattr(peak, "measure", fails)
     run = ("--json", "--limit", 1, "--within", "100s", "--out", tmp_path / "run")
     out, err = measure(SMALL, *run)
-    assert "The peak of this machine is not known" in err
+    assert "The peak rates of this machine are unknown" in err
     assert json.loads(out)["of_peak"] is None
 
 
@@ -406,7 +407,7 @@ def test_a_recommendation_loads_no_torch_even_where_nothing_fits(json_run):
 
 def test_json_prints_one_object_an_entry_and_nothing_else(json_run):
     out, err, folder = json_run
-    # What this machine attains is measured there; on a busy one stderr says why it is not kept.
+    # The run measures the machine's peak; on a busy machine stderr says why it is not stored.
     assert not [line for line in err.splitlines() if "peak" not in line and "measuring" not in line]
     lines = out.split("\n")
     assert lines.pop() == ""
@@ -491,13 +492,13 @@ def test_entries_share_one_time_and_end_with_it(tmp_path, monkeypatch):
     monkeypatch.setattr(interleave, "Budget", Counted)
     run = ("p", "r", "--threads", 1, "--within", "10m", "--out", tmp_path / "run")
     out, err = invoke("run", *run)
-    assert "expected: 10 min in all, as --within says" in err
+    assert "expected: 10 min in all, as given by --within" in err
     records = [files.read(path) for path in (tmp_path / "run").glob("*.jsonl")]
     assert len(records) == 2
     for record in records:
         assert record.blocks
         assert json.loads(record.path.read_bytes().splitlines()[-1])["reason"] == "within"
-    assert "undecided, and what each still needs:" in out
+    assert "undecided entries, and what each still needs:" in out
 
 
 def test_a_run_that_shared_a_time_can_go_on(tmp_path, monkeypatch):
@@ -523,9 +524,9 @@ def test_a_small_data_set_can_be_repeated(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--mode", "sustained", "--within", "1m"), "--within is shared.*--budget"),
+        (("--mode", "sustained", "--within", "1m"), "--within divides its time.*--budget"),
         (("--mode", "paced", "--fps", 30, "--within", "1m"), "a paced run needs the device"),
-        (("--mode", "sustained", "--repeat", 2), "--repeat is about --mode burst"),
+        (("--mode", "sustained", "--repeat", 2), "--repeat only applies with --mode burst"),
     ],
 )
 def test_what_repeats_anyhow_shares_no_time(mistake, arguments, said):

@@ -39,7 +39,7 @@ def test_days_come_with_a_shorter_run_that_fits_into_a_night():
     assert first == "expected: about 4 days"
     assert second == (
         "all 5,000 frames of each entry are measured; --limit 500 takes about 10 hours, "
-        "--within 1h shares one hour among the entries"
+        "--within 1h divides one hour among the entries"
     )
 
 
@@ -76,8 +76,8 @@ def test_a_run_without_end_is_not_guessed():
 
 def test_a_common_time_says_who_will_stay_short():
     assert said(plan(3, time=420), 1e6, 10, unable=["slow@detected", "slow@multi"]) == [
-        "expected: 7 min in all, as --within says",
-        "too little time for 5 blocks of: slow@detected, slow@multi",
+        "expected: 7 min in all, as given by --within",
+        "the time is too short for 5 blocks of: slow@detected, slow@multi",
     ]
 
 

@@ -144,7 +144,7 @@ def test_get_seed_from_an_empty_folder_brings_everything_with_an_address(registr
 def test_what_was_fetched_is_measured_without_naming_a_folder(registry, monkeypatch):
     rates = {name: Rate(1e11, 0.01, "product, 8x8") for name in ("fp32", "int8")}
     stream = Rate(1e10, 0.02, "a += s b, 4 MB each")
-    made = peak.Ceiling(rates, stream, 1, peak.facts(1), "2026-01-01")
+    made = peak.MachinePeak(rates, stream, 1, peak.facts(1), "2026-01-01")
     monkeypatch.setattr(peak, "measure", lambda *_: made)
     invoke("get", REAL, "coco-val2017", "person-boxes")
     entry = f"{REAL}.mmpose@detected"
@@ -167,12 +167,12 @@ def test_it_says_before_what_from_where_how_large_and_under_which_licence(regist
     assert official.split()[1:] == ["0.0", "MB", "localhost", "MIT", "(repository)"]
     assert "~114.1 MB" in lines["hrnet-w32-256x192.mmpose"]
     assert "CC BY 4.0" in lines["coco-val2017.annotations"]
-    assert "localhost is in doubt: its owner changed" in out
+    assert "the host localhost is in doubt: its owner changed" in out
     assert "prefix only: " in out
     assert "unpinned: transpose-r-a3-256x192.official, transpose-h-a6-256x192.official" in out
     assert "openpose-body25.official, under the licence CMU non-commercial" in out
     assert "add --accept-licence openpose" in out
-    by_hand = out[out.index("by hand") :]
+    by_hand = out[out.index("to download by hand") :]
     assert "fpd-w32-256x192.official: pose_hrnet_w32_student_FPD.pth\n    github.com/" in by_hand
     assert "posemark weights import FILE|FOLDER..., which recognises them" in by_hand
 
@@ -257,7 +257,7 @@ def test_ctrl_c_keeps_what_has_come(registry, monkeypatch):
 
     monkeypatch.setattr(download_progress._Bars, "moved", stop)
     _, err = invoke("get", "person-boxes", code=130)
-    assert "What has come is kept; the same command goes on" in err
+    assert "What was downloaded is kept; run the same command to resume" in err
     monkeypatch.undo()
 
 
@@ -285,13 +285,13 @@ def test_what_lies_in_the_drop_folder_is_taken_by_its_digest(registry, contents)
     weights_, boxes = drop("a download(1).pth", content), drop("x.json", content_of("x"))
     archive, other = drop("v.zip", content_of("val2017.zip")), drop("notes.txt", b"mine")
     out, err = invoke("get", "hrnet-w48-384x288.official", "person-boxes")
-    assert "a download(1).pth from the drop folder is hrnet-w48-384x288.official" in out
+    assert "drop folder: a download(1).pth, which is hrnet-w48-384x288.official\n" in out
     assert registry.log == []
     assert weights.resolve(spec_of("hrnet-w48-384x288"), "official").path.is_file()
     assert sorted(p.name for p in (coco_folder() / "val2017").iterdir()) == NAMES
     assert not any(path.exists() for path in (weights_, boxes, archive))
     assert other.read_bytes() == b"mine"
-    assert f"{other}: no file of this SHA-256 is registered" in err
+    assert f"{other}: no file with this SHA-256 is registered" in err
 
 
 def test_terms_are_accepted_for_dropped_files_too(registry, contents, monkeypatch):
@@ -400,7 +400,7 @@ def test_the_doctor_asks_every_address_and_fetches_nothing(registry, monkeypatch
     assert lines["transpose-r-a3-256x192.official"][-1] == "unpinned"
     assert err == ""
     count = len(fetchable()) + 3
-    assert f"{count} of {count} addresses reachable" in out
+    assert f"{count} of {count} addresses are reachable" in out
     assert [given for _, given in registry.log] == ["bytes=0-0"] * count
     assert not (user_cache() / "downloads").exists()
 

@@ -15,14 +15,14 @@ from posemark.cli import interrupt
 MODELS = ("naive-litehrnet-18-256x192", "wider-naive-litehrnet-18-256x192")
 UNMEASURED = """
 from posemark.cli import machine, main
-machine.attained = lambda *_: None
+machine.peak_figures = lambda *_: None
 main()
 """
 
 
 def test_a_stop_is_said_and_a_second_one_changes_nothing(capsys):
     def stop_twice():
-        with interrupt.said_on_stop("stopped. To go on, ..."):
+        with interrupt.message_on_interrupt("stopped. To go on, ..."):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(10)
 

@@ -56,7 +56,7 @@ def test_the_shortlist_and_what_every_wish_excluded(run):
     assert "--min-fps 10 excludes 0" in lines
     assert "--licence commercial excludes 1" in lines
     assert "  closed@gt  code licence CMU non-commercial forbids commercial use" in lines
-    assert "  without it 1 more:" in lines
+    assert "  without it, the shortlist gains 1 entry:" in lines
     assert any(line.startswith("No AP was measured here") for line in lines)
 
 
@@ -98,7 +98,7 @@ def test_what_the_images_leave_open_says_what_decides(tmp_path):
     lost = 100 * (exact.ap["AP"] - near.ap["AP"])
     text = say(folder, "--max-ap-loss", round(lost), columns=200)
     assert text.startswith("1 of 2 entries fits, 1 undecided\n")
-    assert f"--max-ap-loss {round(lost)} leaves 1 undecided; what decides them:" in text
+    assert f"--max-ap-loss {round(lost)} leaves 1 undecided; these commands decide them:" in text
     assert f"  near@gt: AP {100 - lost:.1f}, {lost:.1f} below the best, " in text
     (command,) = (line for line in text.splitlines() if line.startswith("    posemark run "))
     assert command.count(" --limit ") == 2 or " --limit " not in command

@@ -28,7 +28,7 @@ def display(as_json):
     """Of a run of two entries."""
     options = SimpleNamespace(repeat=1, limit=None, budget=None, until=None)
     job = SimpleNamespace(job=SimpleNamespace(options=options), frames=range(12), key="entry")
-    how = run._How(Path("out"), False, as_json, None, True, None, None)
+    how = run._Execution(Path("out"), False, as_json, None, True, None, None)
     bar = progress_bar(quiet=True)
     return run._Display(bar, [job, job], how)
 

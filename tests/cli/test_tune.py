@@ -50,7 +50,7 @@ def asked(monkeypatch):
     """What the search was asked, while it answers with a made ladder."""
     seen = []
 
-    def climb(start, subject, bench, most_loss, heard):
+    def climb(start, subject, bench, most_loss, on_rung):
         seen.append((start, subject, bench, most_loss))
         bf16 = replace(start, precision="bf16", threads=1)
         known, unknown = Cost(200, 0.998, 0.04), Cost(200, 0.993, None, "no trained weights")
@@ -70,7 +70,7 @@ def asked(monkeypatch):
             ),
         )
         for rung in rungs:
-            heard(rung)
+            on_rung(rung)
         return Ladder(start, rungs, bf16, Interval(2.05, 2.0, 2.1), unknown)
 
     monkeypatch.setattr(search, "climb", climb)
@@ -122,7 +122,7 @@ def test_without_a_terminal_lines_say_which_step_it_is_and_the_time_left(capsys,
     shown = display(monkeypatch, most=21)
     options = Options(data="sample", threads=1, runtime="openvino")
     shown.about("openvino")
-    shown.told(Rung("openvino", options, False, 1, why="slower"))
+    shown.finished(Rung("openvino", options, False, 1, why="slower"))
     shown._began_ns -= 12 * 10**9
     shown.about("openvino bf16")
     shown.opening(1)
@@ -186,17 +186,17 @@ def test_a_gain_in_accuracy_has_a_plus_and_no_loss_no_minus():
     losses = (0.04, -0.31, 0.001, -0.001)
     told = [_cost(Cost(9, None, loss)) for loss in losses]
     assert told == ["-0.04 AP", "+0.31 AP", "+0.00 AP", "+0.00 AP"]
-    assert _cost(Cost(9, None)) == "nobody found"
+    assert _cost(Cost(9, None)) == "no people found"
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("lite*",), "stands for 2 entries"),
+        (("lite*",), "matches 2 entries"),
         (("nothing",), "no entry, suite or glob"),
         ((SMALL, "--runtimes", "torch,magic"), "no runtime is called 'magic'"),
         ((SMALL, "--save", "../x"), "cannot name a setting"),
-        ((SMALL, "--device", "cuda:9"), "none of these runtimes can be used"),
+        ((SMALL, "--device", "cuda:9"), "None of these runtimes can be used"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_measured(asked, arguments, words):

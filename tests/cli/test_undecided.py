@@ -40,8 +40,8 @@ def said(found, entries, *words, opening=2.0, out="there"):
 
 
 def command(lines):
-    (line,) = (line for line in lines if line.startswith("to go on: "))
-    return shlex.split(line.removeprefix("to go on: "))
+    (line,) = (line for line in lines if line.startswith("to continue: "))
+    return shlex.split(line.removeprefix("to continue: "))
 
 
 def wanting(job, seconds=30.0, **changes):
@@ -56,7 +56,7 @@ def test_the_command_names_what_is_undecided_and_has_time_for_it():
     p, _ = prepared("p", "r")
     lines = said([wanting(p, 100)], 2, "p", "r", "--threads", "1", "--limit", "3")
     assert lines[:2] == [
-        "undecided, and what each still needs:",
+        "undecided entries, and what each still needs:",
         "  naive-litehrnet-18-256x192@gt: 5 blocks more",
     ]
     words = command(lines)
@@ -85,27 +85,27 @@ def test_a_run_that_ends_by_its_budget_goes_on_by_it():
 
 def test_entries_that_need_the_same_share_a_line():
     jobs = prepared("b", "d", "p", "r")
-    found = [wanting(job) for job in jobs[:3]] + [Undecided(jobs[3], "not begun", 0.0)]
+    found = [wanting(job) for job in jobs[:3]] + [Undecided(jobs[3], "not started", 0.0)]
     assert said(found, 4, "b", "d", "p", "r")[1:3] == [
         "  b, d, p: 5 blocks more",
-        "  litehrnet-18-256x192@gt: not begun",
+        "  litehrnet-18-256x192@gt: not started",
     ]
 
 
 def test_what_has_to_be_measured_anew_has_a_command_without_the_old_folder():
     jobs = prepared("p", "r")
     given = ("p", "r", "--out", "there", "--resume")
-    lines = said([wanting(jobs[0], anew=True), wanting(jobs[1])], 2, *given)
-    (line,) = (line for line in lines if line.startswith("to measure anew: "))
-    words = shlex.split(line.removeprefix("to measure anew: "))
+    lines = said([wanting(jobs[0], restart=True), wanting(jobs[1])], 2, *given)
+    (line,) = (line for line in lines if line.startswith("to measure again: "))
+    words = shlex.split(line.removeprefix("to measure again: "))
     assert words[2:3] == [jobs[0].key]
     assert not {"--out", "--resume"} & set(words)
 
 
-@pytest.mark.parametrize("change", [{"all_frames": True}, {"anew": True}])
+@pytest.mark.parametrize("change", [{"all_frames": True}, {"restart": True}])
 def test_nothing_goes_on_where_going_on_decides_nothing(change):
     lines = said([wanting(prepared("p")[0], **change)], 1, "p")
-    assert not any("to go on" in line for line in lines)
+    assert not any("to continue" in line for line in lines)
     assert any("--repeat" in line for line in lines) is ("all_frames" in change)
 
 
@@ -114,7 +114,7 @@ def test_entries_that_were_not_begun_are_listed(monkeypatch):
     row = SimpleNamespace(frames=6, failed_frames=0)
     monkeypatch.setattr("posemark.report.missing_evidence.need", lambda _: None)
     (found,) = undecided.undecided(jobs, {0: row})
-    assert (found.job, found.wanted) == (jobs[1], "not begun")
+    assert (found.job, found.wanted) == (jobs[1], "not started")
 
 
 @pytest.mark.parametrize("own", [False, True])

@@ -104,7 +104,7 @@ def test_a_choice_that_is_none(words, option, choices):
 @pytest.mark.parametrize(("words", "option", "parameter"), OPTIONS, ids=str)
 def test_an_option_without_its_value(words, option, parameter):
     said = refused(*called(words), option)
-    assert re.match(rf"{option}: expected .+ behind it, got nothing\. ", said)
+    assert re.match(rf"{option}: expected .+ after it, got nothing\. ", said)
 
 
 @pytest.mark.parametrize("words", [words for words, _ in commands(typer.main.get_command(cli.app))])
@@ -125,9 +125,9 @@ def test_an_option_that_there_is_not(words):
         (("run", "--limit", "2"), "posemark run: expected ENTRY|GLOB|SUITE..., got nothing."),
         (("run", "x", "--flip=1"), "--flip: expected no value, got one. Give --flip alone."),
         (("compare", "a"), "posemark compare: expected NEW, got nothing."),
-        (("compare", "a", "b", "c"), "posemark compare: expected BASE and NEW, got 'c' besides."),
-        (("list", "light"), "posemark list: expected options only, got 'light' besides."),
-        (("reprot", "x"), "posemark: expected a command, list, get, "),
+        (("compare", "a", "b", "c"), "posemark compare: expected BASE and NEW, got 'c' as well."),
+        (("list", "light"), "posemark list: expected options only, got 'light' as well."),
+        (("reprot", "x"), "posemark: expected a command (list, get, "),
         (("reprot", "x"), "Did you mean report? `posemark --help` says what each does."),
         (("weights", "improt"), "Did you mean import? `posemark weights --help` "),
         (("--verbose",), "posemark: expected one of its options, got --verbose."),

@@ -40,7 +40,7 @@ def test_a_folder_is_imported_without_naming_anything(drop):
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert re.search(rf"{LITE}\.official +not known", result.stdout)
     assert re.search(r"bad\.pth +not imported +-", result.stdout)
-    assert "1 file imported, 1 not, 1 file passed over" in result.stdout
+    assert "1 file imported, 1 not imported, 1 file skipped" in result.stdout
     assert "bad.pth: expected a PyTorch checkpoint" in result.stderr
 
 
@@ -48,7 +48,7 @@ def test_where_all_are_good_the_exit_code_is_0(drop):
     (drop / "bad.pth").unlink()
     result = imported(drop)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "1 file imported, 1 file passed over" in result.stdout
+    assert "1 file imported, 1 file skipped" in result.stdout
 
 
 def test_files_of_one_name_are_told_apart_by_their_folders(drop):
@@ -63,11 +63,11 @@ def test_files_of_one_name_are_told_apart_by_their_folders(drop):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("drop", "--as", f"{LITE}.mine"), "--as is about one file"),
-        (("a.pth", "b.pth", "--as", f"{LITE}.mine"), "--as is about one file"),
-        (("drop", "--part", "ema"), "--part is about one file"),
+        (("drop", "--as", f"{LITE}.mine"), "--as applies to one file, got drop."),
+        (("a.pth", "b.pth", "--as", f"{LITE}.mine"), "one file, got a.pth, b.pth."),
+        (("drop", "--part", "ema"), "--part applies to one file"),
         (("drop/bad.pth",), "bad.pth: expected a PyTorch checkpoint"),
-        (("empty",), "empty: no checkpoint in there: none of 0 files ends in .pth, .pt"),
+        (("empty",), "empty: expected a checkpoint, but among 0 files no name ends in .pth"),
         (("absent.pth",), "absent.pth: no such weights file"),
     ],
 )

@@ -42,7 +42,7 @@ def made(spread=0.01, bandwidth_spread=0.01, **taken):
     """A ceiling of one precision."""
     rates = {"fp32": Rate(170e9, spread, "product, 8x8")}
     stream = Rate(46e9, bandwidth_spread, "a += s b, 4 MB each")
-    return peak.Ceiling(rates, stream, 1, peak.facts(1), "2026-01-01", taken)
+    return peak.MachinePeak(rates, stream, 1, peak.facts(1), "2026-01-01", taken)
 
 
 def test_every_rate_is_a_number_above_zero(measured):
@@ -100,8 +100,11 @@ def test_measuring_is_tried_again_so_many_times_while_the_machine_is_busy(
 ):
     each = iter(spreads)
     monkeypatch.setattr(peak, "measure", lambda *_: made(next(each)))
-    found = list(peak.attempts(1, 0.0))
-    assert [one.rates["fp32"].spread for one in found] == spreads[:used]
+    attempts = []
+    found = peak.measure_undisturbed(1, 0.0, attempted=lambda *pair: attempts.append(pair))
+    assert [number for number, _ in attempts] == list(range(1, used + 1))
+    assert [each.rates["fp32"].spread for _, each in attempts] == spreads[:used]
+    assert found is attempts[-1][1]
 
 
 def test_a_file_of_before_others_were_looked_at_is_read(found):

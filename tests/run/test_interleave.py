@@ -1,5 +1,6 @@
 """Taking turns, groups that fit into memory, and a process for every entry."""
 
+import json
 import os
 import pickle
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from posemark.core.errors import DataError, RecordError, RunError, UsageError
+from posemark.datasets.coco import Coco
 from posemark.datasets.sample import Sample
 from posemark.measure.clock import Budget
 from posemark.measure.environment import WAITING
@@ -21,6 +23,7 @@ from posemark.run.measurement import Circumstances, Standing
 from posemark.run.plan import Options, plan
 from posemark.run.prepare import prepare_job
 from posemark.run.worker import Isolated
+from posemark.score.coco import truth_json
 from runs import Heard, run_all, run_one
 
 MODEL = "naive-litehrnet-18-256x192"
@@ -277,7 +280,7 @@ def test_a_task_carries_no_images(tmp_path):
     (job,) = prepared(MODEL)
     lane = isolated(job, tmp_path)
     assert isinstance(lane._task, worker._Task)
-    assert len(lane._task.frames) == 500
+    assert len(lane._task.prepared.frames) == 500
     assert len(pickle.dumps(lane._task)) < 500 * 4000
 
 
@@ -322,3 +325,34 @@ def test_entries_with_one_network_on_the_same_boxes_share_evidence():
     assert len(set(keys)) == 3
     (flipped,) = prepared("a", boxes=None, flip=True)
     assert interleave._evidence_key(flipped) != keys[0]
+
+
+def test_inputs_are_found_once_and_handed_to_the_processes(tmp_path, monkeypatch):
+    """What was prepared is all that a process gets: the data it came from may be gone by then."""
+    data = tmp_path / "coco"
+    scenes = [frame for frame in Sample(6).frames() if len(frame.truth)][:2]
+    (data / "annotations").mkdir(parents=True)
+    (data / "val2017").mkdir()
+    truth = truth_json(scenes)
+    for frame, image in zip(scenes, truth["images"], strict=True):
+        image["file_name"] = f"{frame.image_id:012d}.png"
+        (data / "val2017" / image["file_name"]).write_bytes(frame.read())
+    annotations = data / "annotations" / "person_keypoints_val2017.json"
+    annotations.write_text(json.dumps(truth))
+    detections = tmp_path / "boxes.json"
+    found = [
+        {"image_id": a["image_id"], "category_id": 1, "bbox": a["bbox"], "score": 0.9}
+        for a in truth["annotations"]
+    ]
+    detections.write_text(json.dumps(found))
+    dataset = Coco(data)
+    options = Options(f"coco:{data}", 1, boxes=f"file:{detections}")
+    jobs = plan([f"{MODEL}@gt"], replace(options, boxes=None))
+    jobs += plan([f"{MODEL}@detected"], options)
+    ready = [prepare_job(job, dataset, dataset.frames()) for job in jobs]
+    annotations.unlink()
+    detections.unlink()
+    heard = run_all(ready, tmp_path / "out", isolate=True)
+    records = [files.read(path) for path in heard.paths]
+    assert [len(record.good) for record in records] == [2, 2]
+    assert all(record.header.own_process for record in records)

@@ -19,7 +19,7 @@ from posemark.models import spec_of
 from posemark.nn import formula
 from posemark.nn.deform import deform_conv
 from posemark.runtimes import Calibration, Source, Target, registry
-from posemark.runtimes.registry import RUNTIMES, open_session, require
+from posemark.runtimes.registry import open_session, require, runtimes
 
 
 class Network(nn.Module):
@@ -51,7 +51,7 @@ def build():
 
 def installed():
     """Names of the runtimes whose packages are all here."""
-    return [name for name in RUNTIMES if here(name)]
+    return [name for name in runtimes() if here(name)]
 
 
 def here(name):

@@ -151,7 +151,7 @@ def test_without_known_ap_a_step_is_kept_with_reserve_and_a_decoder_is_left_alon
     assert (first.kept, first.why) == (True, "accuracy unknown: no trained weights")
     assert (second.kept, second.why) == (
         False,
-        "a decoder is not changed blindly: no trained weights",
+        "a decoder is not changed if the AP is unknown (no trained weights)",
     )
 
 

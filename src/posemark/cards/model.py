@@ -17,7 +17,7 @@ from posemark.core.places import with_home
 from posemark.core.skeleton import COCO_17
 from posemark.core.spec import ModelSpec, Pixels, Reported, Weights
 from posemark.runtimes import onnx_file
-from posemark.runtimes.registry import FORMATS
+from posemark.runtimes.registry import formats
 from posemark.weights import Checkpoint, cache_dir, sha256_of
 
 FOLDERS = "POSEMARK_ARTEFACTS"
@@ -45,13 +45,13 @@ def default_runtime(card: schema.Card) -> str:
         CardError: if the format of the file is unknown.
     """
     suffix = Path(card.file.name).suffix.lower()
-    if suffix not in FORMATS:
-        known = ", ".join(FORMATS)
+    if suffix not in formats():
+        known = ", ".join(formats())
         raise CardError(
             f"{card.name}: the key file.name: expected a file that ends in {known}, got "
             f"{card.file.name!r}."
         )
-    return FORMATS[suffix]
+    return formats()[suffix]
 
 
 def with_artefact(card: schema.Card, artefact: Artefact) -> ModelSpec:

@@ -11,7 +11,7 @@ import msgspec
 from posemark.cards.schema import Card
 from posemark.core import toml
 from posemark.core.errors import CardError
-from posemark.runtimes.registry import FORMATS
+from posemark.runtimes.registry import formats
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 120
@@ -57,7 +57,7 @@ def _content(path: Path) -> bytes:
             f"{path}: {why}. Give the path of a .toml file; docs/add-a-model.md has a "
             "complete example."
         ) from None
-    if path.suffix.lower() in FORMATS:
+    if path.suffix.lower() in formats():
         raise CardError(
             f"{path}: this is a model file; give its card, a .toml file that describes its input "
             "and output. docs/add-a-model.md has a complete example: copy it, and set "

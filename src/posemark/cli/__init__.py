@@ -1,4 +1,7 @@
-"""L6: parse, call once, print. Nothing heavy is imported until a command runs."""
+"""L6: the command line. A command parses its options, calls the package once, and prints.
+
+Heavy modules are imported inside the commands, so that --help answers quickly.
+"""
 
 import sys
 
@@ -34,7 +37,7 @@ app = typer.Typer(
     help="""Which 2D human pose model, at which settings, on my device?
 
 Runs pose models through one harness, frame by frame as from a camera, and reports the
-accuracy (AP) and the speed (FPS) of the very same run.
+accuracy (AP) and the speed (FPS) of the same run.
 
 Examples:
 
@@ -43,6 +46,8 @@ Examples:
     posemark run seed --data sample --within 10m --out runs/first
 
     posemark report runs/first -o report.html
+
+    posemark recommend runs/first --min-fps 10 --people 5
 """,
 )
 
@@ -58,7 +63,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version."
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
     pass
@@ -81,7 +86,7 @@ for _registered in (*app.registered_commands, *weights.app.registered_commands):
 
 
 def main() -> None:
-    """The `posemark` command: a user's mistake is one paragraph and exit code 2."""
+    """Run the `posemark` command. A user's mistake gives one paragraph and exit code 2."""
     terminal.prepare()
     wait_passively()
     try:
@@ -90,13 +95,13 @@ def main() -> None:
         finally:
             interrupt.ignore_from_here()
             sys.stdout.flush()
-    except KeyboardInterrupt:  # one more while the command was ending on the first
+    except KeyboardInterrupt:  # a second one, while the command was ending after the first
         sys.exit(interrupt.EXIT_STATUS)
     except PoseMarkError as error:
         from rich.text import Text
 
         paragraph = Text.assemble(("error: ", "bold red"), str(error))
-        # The terminal wraps it: a path broken by us could not be copied.
+        # The terminal wraps the line. If we did, a path in it could not be copied whole.
         terminal.console(stderr=True, soft_wrap=True).print(paragraph)
         terminal.give_up_output()
         sys.exit(2)

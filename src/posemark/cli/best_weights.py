@@ -1,4 +1,4 @@
-"""The weights that --weights best stands for, and what is said of them."""
+"""Replaces `--weights best` by actual weights, and writes the lines that name them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,30 +10,40 @@ if TYPE_CHECKING:
 def with_weights(
     jobs: "list[Job]", out: Path | None, trained_only: bool = False
 ) -> "tuple[list[Job], list[str]]":
-    """The jobs with the weights that "best" stands for, and lines that say which they are.
+    """Choose the actual weights of every job that asks for "best".
 
-    out: the records of a run that goes on.
+    Args:
+        jobs: The planned jobs.
+        out: Folder with the records of an earlier run that is being resumed. Its choice of weights
+            is kept.
+        trained_only: Whether to leave out jobs that have no trained weights here.
+
+    Returns:
+        The jobs with actual weights, and the lines that name these weights. There are no lines if
+        no job asked for "best".
     """
     from posemark.run.best_weights import trained, with_best
     from posemark.weights import BEST
 
-    settled = with_best(jobs, out)
+    chosen = with_best(jobs, out)
     if trained_only:
-        settled = trained(settled)
-    left_open = any(job.options.weights == BEST for job in jobs)
-    return settled, _weights_lines(settled) if left_open else []
+        chosen = trained(chosen)
+    asked_for_best = any(job.options.weights == BEST for job in jobs)
+    return chosen, _weights_lines(chosen) if asked_for_best else []
 
 
 def _weights_lines(jobs: "list[Job]") -> list[str]:
     from posemark.run.best_weights import is_trained
 
-    own = [job for job in jobs if not job.entry.card]
-    with_some = dict.fromkeys(job.name(job.options.weights) for job in own if is_trained(job))
-    without = dict.fromkeys(job.name(None) for job in own if not is_trained(job))
-    lines = [f"weights, the best here: {', '.join(with_some)}"] if with_some else []
-    if without:
+    # The weights of a card are in its own file: there was nothing to choose.
+    networks = [job for job in jobs if not job.entry.card]
+    trained = dict.fromkeys(job.name(job.options.weights) for job in networks if is_trained(job))
+    untrained = dict.fromkeys(job.name(None) for job in networks if not is_trained(job))
+    lines = [f"best weights on this machine: {', '.join(trained)}"] if trained else []
+    if untrained:
         lines.append(
-            f"no weights here, so only the speed is measured: {', '.join(without)} (`posemark "
-            "weights list` shows how to get them; --trained-only leaves such entries out)"
+            f"no trained weights on this machine, so only the speed is measured: "
+            f"{', '.join(untrained)} (`posemark weights list` shows how to get them; "
+            "--trained-only leaves these entries out)"
         )
     return lines

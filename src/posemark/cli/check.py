@@ -1,4 +1,4 @@
-"""`posemark check`: a card against its file."""
+"""`posemark check`: compares a card with its model file."""
 
 from typing import Annotated
 
@@ -8,19 +8,20 @@ from posemark.cli import terminal
 
 _MARKS = {"ok": ("✓", "green"), "wrong": ("✗", "red"), "hint": ("!", "yellow")}
 _WIDTH = 7
-"""Of the longest name of a check."""
+"""Characters of the longest name of a check."""
 
 
 def check(
     card: Annotated[
-        str, typer.Argument(help="A card (.toml), or the name of one that PoseMark brings.")
+        str, typer.Argument(help="A card (.toml), or the name of a card that PoseMark includes.")
     ],
 ) -> None:
-    """Compare the card of an exported model with its file, and explain every mismatch.
+    """Compare the card of an exported model with the model's file, and explain every mismatch.
 
-    Opens the file, compares shapes, types and outputs, and runs it on a few drawn people.
-    Exits with status 1 if anything is wrong; "!" marks what is only worth a look. Exits with
-    status 2 if there is no card to check.
+    The command opens the file, compares shapes, types and outputs with the card, and runs the
+    model on a few drawn people. "✓" marks what is right, "✗" a mistake, "!" a hint.
+
+    Exit code: 0 if there is no mistake, 1 if there is one, 2 if the card does not exist.
 
     Examples:
 

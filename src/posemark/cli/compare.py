@@ -1,4 +1,4 @@
-"""`posemark compare`: whether a change made entries slower or faster."""
+"""`posemark compare`: decides whether a change made entries slower or faster."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,22 +13,25 @@ if TYPE_CHECKING:
     from posemark.report.compare import Comparison
 
 FAILED, UNDECIDED = 1, 3
-"""Exit codes; 2 is a user's mistake."""
+"""Exit codes of the command. Code 2 means a mistake in the command line or in the input files."""
 
 
 def compare(
-    base: Annotated[Path, typer.Argument(help="The run to compare with: a folder or a .jsonl.")],
-    new: Annotated[Path, typer.Argument(help="The run after the change.")],
+    base: Annotated[
+        Path, typer.Argument(help="The run before the change: a folder or one record (.jsonl).")
+    ],
+    new: Annotated[Path, typer.Argument(help="The run after the change, likewise.")],
     gate: Annotated[
         float | None,
         typer.Option(
             parser=percentage,
             metavar="PERCENT",
-            help="Exit with 1 where an entry is proven slower by this much (5%); from 2% on.",
+            help="Exit with code 1 if an entry is slower by at least this much, such as 5%. The "
+            "smallest gate is 2%.",
         ),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, nothing else.")
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Also write a Markdown table (.md).")
@@ -36,15 +39,16 @@ def compare(
 ) -> None:
     """Compare two runs of the same entries, frame by frame.
 
-    An entry is called slower or faster where the 95% interval of the change of its pose time
-    excludes no change, the change is at least 2%, and the machine was in the same state.
-    Runs on other data, boxes, machines, threads or modes are refused; another runtime, precision,
-    decoder or version is what is compared, and shown.
+    An entry is called slower or faster if the 95% interval of the change of its pose time
+    excludes zero, the change is at least 2%, and the machine was in the same state in both runs.
+    Entries with other data, boxes, machines, threads or modes are not compared. The runtime, the
+    precision, the decoder and the version may differ; the differences are listed.
 
     Exit codes with --gate: 1 if any entry is called slower and its measured change is at least
-    the gate; else 3 if of any entry in both runs it cannot be said: it was refused, half its
-    interval is as wide as the gate, or the machine had changed; else 0. Without --gate: 0. In
-    either case 3 if nothing at all could be compared.
+    the gate; otherwise 3 if any shared entry is undecided (it could not be compared, half its
+    interval is as wide as the gate, or the machine had changed), or if there is none; otherwise 0.
+    Exit codes without --gate: 3 if no entry could be compared; otherwise 0. Exit code 2 always
+    means a mistake in the command line or in a file.
 
     Examples:
 
@@ -77,9 +81,8 @@ def _require_gate(gate: float | None) -> None:
 
     if gate is not None and gate < SMALLEST:
         raise UsageError(
-            f"--gate {100 * gate:g}%: changes below {100 * SMALLEST:g}% are never called, since "
-            f"where a process lies in memory moves its speed by as much. Give {100 * SMALLEST:g}% "
-            "or more."
+            f"--gate {100 * gate:g}%: expected {100 * SMALLEST:g}% or more. Smaller changes are "
+            "never called slower or faster, because memory layout alone can cause them."
         )
 
 
@@ -102,7 +105,9 @@ def _require_place(path: Path | None) -> None:
     if path is None:
         return
     if path.suffix != ".md":
-        raise UsageError(f"-o {path}: a comparison is written as Markdown; give a name in .md.")
+        raise UsageError(
+            f"-o {path}: a comparison is written as Markdown. Give a name that ends in .md."
+        )
     require_place(path)
 
 
@@ -119,7 +124,10 @@ def _print_json(comparison: "Comparison", gate: float | None) -> None:
 
 _STYLES = {"slower": "bold red", "faster": "bold green", "no change": "dim"}
 _WIDTHS = (13, 9, 19, 18, 14)
-"""Characters of the columns beside the entry, which has a line of its own: 80 with the indent."""
+"""Widths in characters of all columns but the first; with the indent they fit into 80.
+
+The first column, the entry, is printed on a line of its own above the others.
+"""
 
 
 def _print(comparison: "Comparison", gate: float | None) -> None:
@@ -140,7 +148,7 @@ def _print(comparison: "Comparison", gate: float | None) -> None:
     for line in report.alone(comparison):
         console.print(line, markup=False)
     if gate is not None:
-        console.print(_gate_words(comparison, gate), style="bold", markup=False)
+        console.print(_gate_line(comparison, gate), style="bold", markup=False)
     console.print(report.LEGEND, style="dim")
 
 
@@ -150,10 +158,10 @@ def _line(cells: list[str]) -> str:
     return f"  {call:<{_WIDTHS[0]}}{''.join(figures)}"
 
 
-def _gate_words(comparison: "Comparison", gate: float) -> str:
+def _gate_line(comparison: "Comparison", gate: float) -> str:
     from posemark.report import compare as report
 
     slower, undecided = report.slower_by(comparison, gate), report.undecided(comparison, gate)
-    told = [f"slower: {', '.join(slower)}"] if slower else []
-    told += [f"cannot be said: {', '.join(undecided)}"] if undecided else []
-    return f"gate {100 * gate:g}%: {'; '.join(told) or 'passed'}"
+    parts = [f"slower: {', '.join(slower)}"] if slower else []
+    parts += [f"undecided: {', '.join(undecided)}"] if undecided else []
+    return f"gate {100 * gate:g}%: {'; '.join(parts) or 'passed'}"

@@ -1,14 +1,15 @@
-"""What several commands read and print in the same way."""
+"""Parsers and output that several commands share."""
 
 import re
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import typer
 
 from posemark.cli import terminal
+from posemark.cli.usage import Parameter
 from posemark.core.errors import RecordError
 from posemark.measure.clock import Budget
 from posemark.report.result_row import Row
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 
 
 PLAIN_SECONDS = 60.0
-"""Between two lines of progress where there is no terminal."""
+"""Seconds between two lines of progress if stderr is not a terminal."""
 
 
 def percentage(text: str) -> float:
-    """2% or 2 -> 0.02."""
+    """Parse a percentage: "2%" or "2" -> 0.02.
+
+    Raises:
+        typer.BadParameter: If the text is not a number above 0 and below 100.
+    """
     try:
         share = float(text.strip().removesuffix("%")) / 100
     except ValueError:
@@ -37,12 +42,17 @@ _UNIT_SECONDS = {"h": 3600, "m": 60, "s": 1}
 
 
 def duration(text: str) -> float:
-    """Seconds: 7m -> 420, 1h30m -> 5400, 90s or 90 -> 90."""
-    typed = text.strip().lower()
-    with_unit = typed + "s" if re.fullmatch(r"[\d.]+", typed) else typed
+    """Parse a duration into seconds: "7m" -> 420, "1h30m" -> 5400, "90s" or "90" -> 90.
+
+    Raises:
+        typer.BadParameter: If the text is not a duration above zero.
+    """
+    lower = text.strip().lower()
+    with_unit = lower + "s" if re.fullmatch(r"[\d.]+", lower) else lower
     found = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s)?", with_unit)
     try:
-        parts = zip(found.groups(), _UNIT_SECONDS.values(), strict=True) if found else []
+        numbers: tuple[str | None, ...] = found.groups() if found else (None, None, None)
+        parts = zip(numbers, _UNIT_SECONDS.values(), strict=True)
         seconds = sum(float(number) * size for number, size in parts if number)
     except ValueError:
         seconds = 0.0
@@ -51,10 +61,16 @@ def duration(text: str) -> float:
     return seconds
 
 
-def command_again(context: typer.Context, changes: Mapping[str, object]) -> str:
-    """The command that was given, with other values of some parameters.
+def command_with(context: typer.Context, changes: Mapping[str, object]) -> str:
+    """The command line that the user typed, with other values for some parameters.
 
-    changes: by the name of the parameter in the program; None leaves it out.
+    Args:
+        context: The context of the running command.
+        changes: New values by parameter name, as in the command's function; None removes the
+            parameter.
+
+    Returns:
+        One line, quoted for a shell.
     """
     words = context.command_path.split()
     for parameter in context.command.params:
@@ -65,46 +81,57 @@ def command_again(context: typer.Context, changes: Mapping[str, object]) -> str:
 
 
 def typed(context: typer.Context, name: str) -> bool:
-    """Whether the user gave an option, and not its default."""
+    """Whether the user typed this option, so that its value is not the default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _words_of(parameter: Any, value: Any) -> list[str]:
-    """A parameter of the command line as it is typed; booleans are flags."""
+def _words_of(parameter: Parameter, value: object) -> list[str]:
+    """The words that a user types for a parameter; booleans are flags."""
     if value is None:
         return []
     if isinstance(value, bool):
         return [(parameter.opts if value else parameter.secondary_opts)[0]]
-    values = value if isinstance(value, list) else [value]
+    values = cast("list[object]", value) if isinstance(value, list) else [value]
     words = [str(getattr(each, "value", each)) for each in values]
     return words if parameter.param_type_name == "argument" else [parameter.opts[0], *words]
 
 
 def load_rows(runs: list[Path]) -> list[Row]:
-    """The rows of all records, with a bar on the terminal while they are read and scored."""
+    """Read and score all records, with a progress bar on the terminal.
+
+    Args:
+        runs: Folders of runs, or single records.
+
+    Returns:
+        One row per record. A record of a folder that cannot be read is left out, with a line on
+        stderr that says why.
+    """
     from posemark.report import results
 
     return results.load_rows(runs, scoring_bar, say_left_out)
 
 
 def scoring_bar(records: list[Path]) -> Iterable[Path]:
-    """Hands on records one by one, and shows on the terminal how many have been."""
+    """Yield the records one by one, and show on the terminal how many were yielded."""
     from rich.progress import track
 
     shown = terminal.console(stderr=True)
-    quiet = not shown.is_terminal  # or an empty line would stand in a log
+    quiet = not shown.is_terminal  # otherwise rich would write an empty line into a log
     title = "reading and scoring"
     return track(records, title, console=shown, transient=True, disable=quiet)
 
 
 def say_left_out(error: RecordError) -> None:
-    """That a record is not among those shown, and why."""
+    """Print that a record was left out, and why."""
     terminal.say(f"left out: {error}", err=True)
 
 
 def print_rows(rows: list[Row]) -> None:
-    """The table of results, measured against published AP, then every note with its entries."""
+    """Print the table of results, then measured against published AP, then the notes.
+
+    A note that concerns several entries is printed once, with their names.
+    """
     from posemark.report import reproduced, tables
 
     console = terminal.console()
@@ -116,14 +143,14 @@ def print_rows(rows: list[Row]) -> None:
     for row in rows:
         for note in row.notes:
             entries.setdefault(note, {})[row.entry] = None
-    every = len({row.entry for row in rows})
-    for note, about in entries.items():
-        whom = f"all {every} entries" if 1 < len(about) == every else ", ".join(about)
-        console.print(f"{whom}: {note}", style="yellow", markup=False)
+    total = len({row.entry for row in rows})
+    for note, concerned in entries.items():
+        names = f"all {total} entries" if 1 < len(concerned) == total else ", ".join(concerned)
+        console.print(f"{names}: {note}", style="yellow", markup=False)
 
 
 def print_indented(console: "Console", text: str, indent: int = 2) -> None:
-    """Wrapped lines stand as far in as the first one."""
+    """Print a paragraph with every line indented, the wrapped ones too."""
     from rich.padding import Padding
     from rich.text import Text
 
@@ -131,27 +158,33 @@ def print_indented(console: "Console", text: str, indent: int = 2) -> None:
 
 
 def fresh_folder(prefix: str = "") -> Path:
-    """Where the records of this very run go: runs/DATE-TIME."""
+    """The default folder for the records of a new run: runs/DATE-TIME, in UTC."""
     from posemark.measure.clock import utc_now
 
     return Path("runs") / (prefix + utc_now()[:19].replace(":", "").replace("T", "-"))
 
 
-class Reports:
-    """Lines of progress where no bar shows it: in a log, one every PLAIN_SECONDS."""
+class PlainProgress:
+    """Prints progress as lines if there is no terminal for a bar, one every PLAIN_SECONDS."""
 
     def __init__(self, progress: "Progress") -> None:
         self._progress, self._pause = progress, Budget(PLAIN_SECONDS)
 
     def show(self, line: str) -> None:
-        """Print it, unless a bar is on or the last line is too recent."""
+        """Print the line, unless a bar is shown or the last line is too recent."""
         if self._progress.disable and self._pause.used_up():
             self._pause = Budget(PLAIN_SECONDS)
             self._progress.console.print(line)
 
 
 def progress_bar(quiet: bool) -> "Progress":
-    """On the terminal only: lines printed through it go to stderr, above the bar."""
+    """A progress bar on stderr, which is shown only if stderr is a terminal.
+
+    Lines that are printed through its console go to stderr, above the bar.
+
+    Args:
+        quiet: Whether to hide the bar in any case.
+    """
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     shown = terminal.console(stderr=True)

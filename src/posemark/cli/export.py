@@ -1,4 +1,4 @@
-"""`posemark export`: a model as an ONNX file."""
+"""`posemark export`: writes a model as an ONNX file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,18 +10,27 @@ from posemark.cli import terminal
 if TYPE_CHECKING:
     from posemark.run.export_model import Exported
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="As `posemark list` shows it.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write, *.onnx.")]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Name of a model; `posemark list` shows them.")
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="The file to write; its name ends in .onnx.")
+]
 WeightsOption = Annotated[
-    str, typer.Option(help="A checkpoint file, an imported tag, best, or none: formula weights.")
+    str,
+    typer.Option(
+        help="A checkpoint file, the tag of imported weights, best (the best weights on this "
+        "machine), or none (untrained: values by formula)."
+    ),
 ]
 
 
 def export(model: Model, output: Output, weights: WeightsOption = "none") -> None:
-    """Write a model as ONNX and check that ONNX Runtime gives what torch gives.
+    """Write a model as an ONNX file, and check that ONNX Runtime computes what torch computes.
 
-    The file takes normalised images (N, 3, H, W) of any batch size; a bottom-up model's takes
-    any H and W that are multiples of 32 (OpenPose: 8), too. Decoding is not part of it.
+    The input of the file is a batch of normalised images (N, 3, H, W) of any size N. For a
+    bottom-up model, H and W may also vary: they must be multiples of 32 (OpenPose: 8). The file
+    does not contain decoding: it returns the network's raw outputs.
 
     Examples:
 
@@ -34,10 +43,10 @@ def export(model: Model, output: Output, weights: WeightsOption = "none") -> Non
 
     with terminal.console(stderr=True).status(f"exporting {model}, checking it in ONNX Runtime"):
         done = export_model(model, weights, output, usable_cores())
-    terminal.say(_told(done))
+    terminal.say(_description(done))
 
 
-def _told(done: "Exported") -> str:
+def _description(done: "Exported") -> str:
     from posemark import export as exporting
 
     size = done.path.stat().st_size / 1e6

@@ -1,4 +1,4 @@
-"""`posemark get`: data and checkpoints from the web, said before, verified after."""
+"""`posemark get`: lists what it will fetch from the web, fetches it, and verifies it."""
 
 from collections.abc import Iterable, Iterator
 from textwrap import fill
@@ -17,21 +17,34 @@ What = Annotated[
     list[str],
     typer.Argument(
         metavar="WHAT...",
-        help="coco-val2017, person-boxes, MODEL, MODEL.TAG, a suite (seed, all; light: files of "
-        "cards), a letter of the blog post, or a card.",
+        help="What to fetch: coco-val2017 (images and annotations), person-boxes (the detections "
+        "that the papers used), MODEL (all its checkpoints), MODEL.TAG (one checkpoint), a suite "
+        "(seed or all: data and checkpoints; light: model files of cards), a letter of the blog "
+        "post, or a card.",
     ),
 ]
 AcceptLicence = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="Accept non-commercial terms, such as openpose; once."),
+    typer.Option(
+        metavar="NAME",
+        help="Accept the non-commercial terms of NAME, such as openpose. The answer is remembered.",
+    ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be fetched, and stop.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only list what would be fetched, and fetch nothing.")
+]
 
 
 def get(what: What, accept_licence: AcceptLicence = None, dry_run: DryRun = False) -> None:
-    """Fetch data and checkpoints, verified, to where `run` finds them; by hand what has to be.
+    """Fetch data and checkpoints from the web, verify them, and store them where `run` finds them.
 
-    What is here already is not fetched again, and what was stopped goes on where it was.
+    Before it starts, the command lists every file with its size, host and licence. Files that are
+    already here are not fetched again, and a stopped download resumes where it was. For files
+    that have no stable address, the command shows where to download them by hand.
+
+    Exit code: 2 if a file could not be fetched, or if its licence must be accepted first. In a
+    suite, a checkpoint is allowed to fail if its only host is in doubt or its licence is not
+    accepted.
 
     Examples:
 
@@ -62,7 +75,7 @@ def get(what: What, accept_licence: AcceptLicence = None, dry_run: DryRun = Fals
 
 
 def _take_dropped(dry_run: bool) -> None:
-    """Import what people put into the drop folder, as far as its digest says what it is."""
+    """Import files from the drop folder, if their digests are registered."""
     from posemark.get.wanted_files import all_items, drop_folder, dropped
 
     if not drop_folder().is_dir():
@@ -70,8 +83,8 @@ def _take_dropped(dry_run: bool) -> None:
     for path, item in dropped(all_items()):
         if item is None:
             terminal.say(
-                f"{path}: no file of this SHA-256 is registered. If it is a checkpoint: posemark "
-                f"weights import {path}",
+                f"{path}: no file with this SHA-256 is registered. If it is a checkpoint, run: "
+                f"posemark weights import {path}",
                 err=True,
             )
         elif dry_run or not item.allowed:
@@ -79,9 +92,11 @@ def _take_dropped(dry_run: bool) -> None:
         else:
             try:
                 item.settle(path)
-                terminal.say(f"{path.name} from the drop folder is {item.name}: taken from there")
+                terminal.say(f"imported from the drop folder: {path.name}, which is {item.name}")
             except (PoseMarkError, OSError) as error:
-                terminal.say(f"{path}: it is {item.name}, but not taken: {error}", err=True)
+                terminal.say(
+                    f"{path}: it is {item.name}, but it could not be imported: {error}", err=True
+                )
 
 
 def _terms(item: "Item") -> str:
@@ -92,14 +107,14 @@ def _terms(item: "Item") -> str:
 
 
 def _announce(here: "list[Item]", ready: "list[Item]", missing: "list[Item]") -> None:
-    """What is here, what will be fetched, what waits for its licence, what people have to get."""
+    """Print what is here, what will be fetched, what needs its licence accepted, and the rest."""
     if here:
         terminal.say(f"here: {', '.join(item.name for item in here)}")
     if ready:
         _print_ready(ready)
-    waiting = [item for item in missing if item.wanted.urls and not item.allowed]
-    for item in waiting:
-        terminal.say(f"\nnot fetched: {item.name}{_terms(item)} if that fits your use")
+    unaccepted = [item for item in missing if item.wanted.urls and not item.allowed]
+    for item in unaccepted:
+        terminal.say(f"\nnot fetched: {item.name}{_terms(item)} if it permits your use")
     _print_by_hand([item for item in missing if not item.wanted.urls])
 
 
@@ -112,7 +127,7 @@ def _print_ready(items: "list[Item]") -> None:
 
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     longest = max(len(item.name) for item in items)
-    table.add_column("to fetch", overflow="fold", min_width=min(longest, _NAME))
+    table.add_column("to fetch", overflow="fold", min_width=min(longest, _NAME_WIDTH))
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("from", no_wrap=True)
     table.add_column("licence", overflow="fold")
@@ -125,24 +140,24 @@ def _print_ready(items: "list[Item]") -> None:
     if data_folder() != user_cache() / "data":
         lines[0] += f"; data into {data_folder()}"
     doubts = {host_of(u): doubt(u) for i in items for u in i.wanted.urls if doubt(u)}
-    lines += [f"{host} is in doubt: {why}" for host, why in doubts.items()]
+    lines += [f"the host {host} is in doubt: {why}" for host, why in doubts.items()]
     terminal.say("\n".join([*lines, *_pins(items)]))
 
 
-_NAME = 31
-"""Characters of a name that are not folded at 80 columns."""
+_NAME_WIDTH = 31
+"""Names up to this many characters are not folded at 80 columns."""
 
 
 def _pins(items: "list[Item]") -> Iterator[str]:
-    """Which files are not pinned by a whole SHA-256."""
+    """The lines that list files which are not pinned by a whole SHA-256."""
     names: dict[str, list[str]] = {}
     for item in items:
         if not item.wanted.whole_digest:
             names.setdefault(item.wanted.pin, []).append(item.name)
     if names:
-        yield "not pinned by a whole SHA-256, so held to what is fetched first:"
-    for pin, those in names.items():
-        yield fill(", ".join(those), 78, initial_indent=f"  {pin}: ", subsequent_indent="    ")
+        yield "not pinned by a whole SHA-256; later files must equal the first one:"
+    for pin, pinned in names.items():
+        yield fill(", ".join(pinned), 78, initial_indent=f"  {pin}: ", subsequent_indent="    ")
 
 
 def _size(item: "Item") -> str:
@@ -152,7 +167,7 @@ def _size(item: "Item") -> str:
 
 
 def _total(items: "list[Item]") -> str:
-    """~: some sizes are estimated from the networks' parameters, or not known."""
+    """The total size; "about" if some sizes are unknown or estimated from the parameters."""
     total = sum(item.size or 0 for item in items)
     rough = any(item.estimated or item.size is None for item in items)
     text = f"{total / 1e9:,.2f} GB" if total >= 1e9 else f"{total / 1e6:,.1f} MB"
@@ -160,35 +175,36 @@ def _total(items: "list[Item]") -> str:
 
 
 _IMPORT = "posemark weights import FILE|FOLDER..., which recognises them"
+"""The command for checkpoints that a user downloaded."""
 
 
 def _print_by_hand(items: "list[Item]") -> None:
-    """The exact names and addresses, and where to put the files."""
+    """Print the exact names and addresses of files, and where to put them."""
     from posemark.get.wanted_files import drop_folder
 
     if not items:
         return
-    terminal.say("\nby hand, as no stable address is known:")
+    terminal.say("\nto download by hand, because no stable address is known:")
     for item in items:
-        terminal.say(f"  {item.name}: {item.file or '(name not known)'}\n    {item.page}")
+        terminal.say(f"  {item.name}: {item.file or '(unknown name)'}\n    {item.page}")
     pinned = [item for item in items if item.wanted.whole_digest]
     if pinned:
         terminal.say(
-            f"Put {', '.join(item.file for item in pinned)} into\n  {drop_folder()}\nand give the "
+            f"Put {', '.join(item.file for item in pinned)} into\n  {drop_folder()}\nand run the "
             "same command again."
         )
     if len(pinned) < len(items):
-        terminal.say(f"Checkpoints: {_IMPORT}")
+        terminal.say(f"For checkpoints: {_IMPORT}")
 
 
 # --- fetching -------------------------------------------------------------------------------------
 
 
 def _fetch_all(items: "list[Item]") -> dict[str, PoseMarkError]:
-    """Fetch one after the other; what fails keeps none of the others.
+    """Fetch the files one after the other; a failure does not stop the others.
 
     Returns:
-        By name of what failed: why.
+        The errors, by the names of the files that failed.
     """
     failed: dict[str, PoseMarkError] = {}
     dead: dict[str, str] = {}
@@ -196,7 +212,7 @@ def _fetch_all(items: "list[Item]") -> dict[str, PoseMarkError]:
         for item in items:
             try:
                 item.fetch(watcher, dead)
-                watcher.said(f"{item.name}: here")
+                watcher.said(f"{item.name}: fetched")
             except PoseMarkError as error:
                 failed[item.name] = error
     _say_failed(failed, dead)
@@ -204,26 +220,26 @@ def _fetch_all(items: "list[Item]") -> dict[str, PoseMarkError]:
 
 
 def _say_failed(failed: dict[str, PoseMarkError], dead: dict[str, str]) -> None:
-    """Why each failed; of hosts that cannot be reached once for all of their files."""
+    """Print why each file failed; once for all files of a host that cannot be reached."""
     from posemark.downloads.wanted import DOUBTS, host_of
 
-    lost: dict[str, list[str]] = {}
+    unreachable: dict[str, list[str]] = {}
     for name, error in failed.items():
         hosts = {host_of(url) for url in getattr(error, "reasons", {})}
         if len(hosts) == 1 and hosts <= set(dead):
-            lost.setdefault(hosts.pop(), []).append(name)
+            unreachable.setdefault(hosts.pop(), []).append(name)
         else:
             terminal.say(f"\nnot fetched: {error}", err=True)
-    for host, names in lost.items():
+    for host, names in unreachable.items():
         doubt = f" ({DOUBTS[host]})" if host in DOUBTS else ""
         files = fill(", ".join(names), 78, initial_indent="  ", subsequent_indent="  ")
         terminal.say(f"\nnot fetched from {host}: {dead[host]}{doubt}:\n{files}", err=True)
 
 
 def _conclude(ready: "list[Item]", failed: dict[str, PoseMarkError], missing: "list[Item]") -> None:
-    """Say what is not here, and end with an error if it could have been expected to be.
+    """Print what is missing, and exit with 2 if something failed that should have worked.
 
-    Addresses in doubt may lead to nothing: that is an error only for what was named itself.
+    Addresses in doubt may fail: that is an error only for files that the user named.
     """
     from posemark.core.places import make_folder
     from posemark.get.wanted_files import drop_folder
@@ -232,23 +248,24 @@ def _conclude(ready: "list[Item]", failed: dict[str, PoseMarkError], missing: "l
         make_folder(drop_folder())
     lost = [item for item in ready if item.name in failed]
     if lost:
-        terminal.say("\nfiles that could not be fetched, should you find them elsewhere:")
+        terminal.say("\nfiles that could not be fetched; you may find them elsewhere:")
         for item in lost:
             page = f"\n    {item.page}" if item.page.startswith("https://") else ""
             terminal.say(f"  {item.name}: {item.file}{page}")
         terminal.say(
-            f"Those with a whole SHA-256 go into {drop_folder()};\nother checkpoints: {_IMPORT}"
+            f"Put files with a whole SHA-256 into {drop_folder()}.\n"
+            f"For other checkpoints: {_IMPORT}"
         )
-    if any(_counts(item) for item in lost) or _refused(missing):
+    if any(_is_failure(item) for item in lost) or _needs_acceptance(missing):
         raise typer.Exit(2)
     if len(ready) - len(failed) == len(missing):
         terminal.say("everything is here")
 
 
-def _counts(item: "Item") -> bool:
+def _is_failure(item: "Item") -> bool:
     return item.named or not item.in_doubt
 
 
-def _refused(missing: "Iterable[Item]") -> bool:
-    """Whether something that was asked for by name waits for its licence."""
+def _needs_acceptance(missing: "Iterable[Item]") -> bool:
+    """Whether the licence of a file that the user named must still be accepted."""
     return any(item.named and item.wanted.urls and not item.allowed for item in missing)

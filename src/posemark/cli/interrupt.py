@@ -1,7 +1,7 @@
-"""Ctrl-C, once or often: what runs is ended in order, and one line is said."""
+"""Ctrl-C, once or several times: the command ends in order and prints one line."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import typer
@@ -9,12 +9,16 @@ import typer
 from posemark.cli import terminal
 
 EXIT_STATUS = 130
-"""Of a command that Ctrl-C ended, as shells have it: 128 and the number of the signal."""
+"""Exit code of a command that Ctrl-C ended: 128 plus the number of SIGINT, as shells define it."""
 
 
 @contextmanager
-def said_on_stop(line: str) -> Iterator[None]:
-    """Where Ctrl-C ends the block, say the line and exit; a second Ctrl-C changes nothing then."""
+def message_on_interrupt(line: str) -> Generator[None]:
+    """Print a line and exit if Ctrl-C ends the block; further Ctrl-C are then ignored.
+
+    Raises:
+        typer.Exit: With EXIT_STATUS, after Ctrl-C.
+    """
     try:
         yield
     except KeyboardInterrupt:
@@ -24,5 +28,5 @@ def said_on_stop(line: str) -> Iterator[None]:
 
 
 def ignore_from_here() -> None:
-    """The command is over: let no further Ctrl-C break into what libraries do at the exit."""
+    """Ignore Ctrl-C from now on: it must not interrupt what libraries do at exit."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""`posemark list`: what can be run."""
+"""`posemark list`: shows the models that can be run."""
 
 from collections.abc import Iterator
 from itertools import compress
@@ -11,18 +11,30 @@ if TYPE_CHECKING:
     from posemark.core.spec import ModelSpec
 
 TITLES = ("model", "seed", "Mparams", "GMACs", "AP*", "code licence")
-_UNKNOWN = dict.fromkeys(("Mparams", "GMACs", "AP*"), "-")
-"""What stands for a figure that nobody knows."""
+_UNKNOWN: dict[str, str] = dict.fromkeys(("Mparams", "GMACs", "AP*"), "-")
+"""Text that is shown for an unknown figure, by column."""
 
 
 def list_entries() -> None:
-    """Show every model that can be run, and what is known of it.
+    """Show every model that can be run, with its size, published AP and licence.
 
-    Columns: the model's name; its letters in the suite `seed`, the entries of the blog post;
-    millions of parameters; billions of multiply-accumulates for one input (of a person's crop, or
-    of the image of a bottom-up model); AP in points as its authors published it, not measured
-    here, and behind it "gt" where it is on ground-truth boxes; the licence of the code, not of
-    weights. A dash stands for what is not known.
+    The columns are:
+
+    * model: the name of the model, as `posemark run` takes it;
+
+    * seed: its letters in the suite `seed`, which are those of the blog post's entries;
+
+    * Mparams: millions of parameters;
+
+    * GMACs: billions of multiply-accumulates for one input: the crop of one person, or the whole
+      image for a bottom-up model;
+
+    * AP*: AP in points as its authors published it, not measured here; "gt" means on ground-truth
+      boxes;
+
+    * code licence: the licence of the code. Weights may have another one.
+
+    A dash means that the figure is unknown.
 
     Example:
 
@@ -34,8 +46,8 @@ def list_entries() -> None:
     from posemark.cards import built_in
     from posemark.models import all_models
 
-    models = [_of_model(spec) for spec in all_models().values()]
-    light = [_of_card(cards.read(path)) for path in built_in().values()]
+    models = [_model_cells(spec) for spec in all_models().values()]
+    light = [_card_cells(cards.read(path)) for path in built_in().values()]
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     filled = [any(cells) for cells in zip(*models, *light, strict=True)]
     for title in compress(TITLES, filled):
@@ -51,7 +63,7 @@ def list_entries() -> None:
 
 _BELOW = """
 * as published on COCO val2017: detected boxes (gt: ground-truth boxes) or one
-  scale; flip test, but for the OpenPoses and ultralight-simplepose.
+  scale; with flip test, except for the OpenPoses and ultralight-simplepose.
   Not measured here.
 seed: the letters of the blog post's entries
 
@@ -63,10 +75,10 @@ To run:
   posemark run a b 'lite*'           letters, globs
   posemark run seed                  the entries with letters; all: every model
   posemark run light                 the exported models at the end of the table
-  posemark run card.toml             one of your own (docs/add-a-model.md)"""
+  posemark run card.toml             a model of your own (docs/add-a-model.md)"""
 
 
-def _of_model(spec: "ModelSpec") -> tuple[str, ...]:
+def _model_cells(spec: "ModelSpec") -> tuple[str, ...]:
     from posemark.run.plan import SEED
 
     published = spec.reported(spec.method.published_first)
@@ -79,8 +91,7 @@ def _of_model(spec: "ModelSpec") -> tuple[str, ...]:
     )
 
 
-def _of_card(card: "Card") -> tuple[str, ...]:
-    """Of a model of the suite light, in the same columns."""
+def _card_cells(card: "Card") -> tuple[str, ...]:
     published = card.published[0] if card.published else None
     on_truth = " gt" if published and published.boxes.startswith("gt") else ""
     return (
@@ -93,6 +104,6 @@ def _of_card(card: "Card") -> tuple[str, ...]:
 
 
 def _sizes(parameters: int | None, macs: int | None) -> Iterator[str]:
-    """In millions and in billions."""
+    """Millions of parameters and billions of multiply-accumulates; "" if unknown."""
     yield f"{parameters / 1e6:.2f}" if parameters else ""
     yield f"{macs / 1e9:.2f}" if macs else ""

@@ -1,8 +1,8 @@
-"""Paths and numbers as people type them."""
+"""Checks and conversions of paths and numbers that users type."""
 
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from typer import BadParameter, Context
 from typer.core import TyperCommand
@@ -12,39 +12,48 @@ from posemark.core.places import with_home
 
 
 class Command(TyperCommand):
-    """A command whose paths may begin with ~, the home folder, and whose numbers are finite.
+    """A command that expands ~ in paths and accepts only finite numbers.
 
-    Shells expand ~ only where it begins a word: not in quotes, not after an option's "=". Words
-    such as nan and inf are numbers to Python, and nan is within any range.
+    Shells expand ~ only at the beginning of a word: not in quotes, and not after the "=" of an
+    option. Python reads words such as nan and inf as numbers, and nan passes every range check.
     """
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """As typer does.
+    # typer passes its public Context, whose base class is the parameter of the parent's method.
+    def parse_args(  # pyright: ignore[reportIncompatibleMethodOverride] # see above
+        self, ctx: Context, args: list[str]
+    ) -> list[str]:
+        """Parse as typer does, and explain mistakes in this program's words.
 
         Raises:
-            UsageError: for words that the command does not take, in the words of this program.
+            UsageError: If the command does not take these words.
         """
-        ctx.allow_extra_args = True  # typer's own refusal names no command
+        ctx.allow_extra_args = True  # typer's own message does not name the command
         with usage.explained(ctx, args):
             left = super().parse_args(ctx, args)
             self._require_finite(ctx)
-        usage.require_nothing_besides(ctx)
+        usage.refuse_extra_words(ctx)
         return left
 
     def _require_finite(self, ctx: Context) -> None:
         for parameter in self.params:
             value = ctx.params.get(parameter.name or "")
             if isinstance(value, float) and not isfinite(value):
-                raise BadParameter(f"expected a finite number, got {value}.", ctx, parameter)
+                raise BadParameter(
+                    f"expected a finite number, got {value}.",
+                    ctx,
+                    parameter,  # pyright: ignore[reportArgumentType] # a private base class of typer
+                )
 
-    def invoke(self, ctx: Context) -> Any:
-        """Run the command with these paths expanded."""
+    def invoke(  # pyright: ignore[reportIncompatibleMethodOverride] # as parse_args
+        self, ctx: Context
+    ) -> Any:
+        """Run the command with ~ expanded in its paths."""
         ctx.params = {name: expanded(value) for name, value in ctx.params.items()}
         return super().invoke(ctx)
 
 
-def expanded(value: Any) -> Any:
-    """A path, or a list of them, with the home folder in place of ~; anything else as it is."""
+def expanded(value: object) -> object:
+    """Replace ~ by the home folder in a path or a list of paths; return other values unchanged."""
     if isinstance(value, (list, tuple)):
-        return [expanded(each) for each in value]
+        return [expanded(each) for each in cast("list[object]", value)]
     return with_home(value) if isinstance(value, Path) else value

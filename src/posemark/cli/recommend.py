@@ -1,4 +1,4 @@
-"""`posemark recommend`: which entries fit the wishes for an app."""
+"""`posemark recommend`: finds the entries that fit the requirements of an app."""
 
 import re
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ import typer
 
 from posemark.cli import terminal
 from posemark.cli.console import load_rows, print_indented
+from posemark.core.counting import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Licence(StrEnum):
-    """Whose licences will do."""
+    """Which licences are acceptable."""
 
     any = "any"
     commercial = "commercial"
@@ -29,7 +30,7 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "
 
 
 def _size(text: str) -> int:
-    """800M, 1.5GB -> bytes by thousands; 1GiB, 1Gi -> by 1,024."""
+    """Parse a size into bytes: 800M and 1.5GB count in powers of 1,000, 1Gi and 1GiB of 1,024."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]i?|)b?\s*", text, re.IGNORECASE)
     size = round(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
     if not size:
@@ -38,37 +39,52 @@ def _size(text: str) -> int:
 
 
 def recommend(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders or .jsonl records.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of runs, or single records (.jsonl).")
+    ],
     min_fps: Annotated[
-        float | None, typer.Option(min=0.001, help="Pose FPS that the app needs.")
+        float | None, typer.Option(min=0.001, help="Lowest pose FPS that the app needs.")
     ] = None,
     people: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="People in a frame, at which FPS is judged. Default: those of the run's frames.",
+            help="Number of people per frame at which the FPS is judged. Default: the people in "
+            "the frames of the run.",
         ),
     ] = None,
     max_ap_loss: Annotated[
         float | None,
-        typer.Option(min=0, help="AP points that may be lost against the most accurate entry."),
+        typer.Option(
+            min=0,
+            metavar="POINTS",
+            help="AP points that an entry may be below the most accurate entry.",
+        ),
     ] = None,
     licence: Annotated[
-        Licence, typer.Option(help="commercial: code and weights under permissive licences.")
+        Licence,
+        typer.Option(
+            help="commercial: only entries whose code and weights may be used commercially."
+        ),
     ] = Licence.any,
     max_memory: Annotated[
         int | None,
-        typer.Option(parser=_size, metavar="SIZE", help="Peak memory: 800M, 1G, 1GiB."),
+        typer.Option(
+            parser=_size,
+            metavar="SIZE",
+            help="Highest peak memory that the app allows, such as 800M, 1G or 1GiB.",
+        ),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, nothing else.")
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
 ) -> None:
-    """Say which entries of your runs fit an app, which do not, and why.
+    """Find the entries of your runs that fit an app, and explain why the others do not.
 
-    Of all that fit, the shortlist holds those that no other beats in both AP and FPS. Every
-    wish tells what it excluded, and what would be added without it. Measured and published APs
-    are never mixed, nor are results of several machines, data sets or modes.
+    The shortlist holds the fitting entries that no other entry beats in both AP and FPS. For each
+    requirement, the answer lists the entries that it excludes, and the entries that the
+    shortlist would gain without it. Measured and published APs are never mixed, and neither are
+    results of several machines, data sets or modes.
 
     Examples:
 
@@ -98,8 +114,6 @@ def _print_json(answer: "Answer", wishes: "Wishes") -> None:
 
 
 def _print(answer: "Answer", wishes: "Wishes", rows: "list[Row]") -> None:
-    from posemark.report.formats import counted
-
     console = terminal.console()
     fitting = len(answer.fitting)
     verb = "fits" if fitting == 1 else "fit"
@@ -131,7 +145,7 @@ def _print_nearest(console: "Console", answer: "Answer", titles: dict[str, str])
 
 
 def _print_faster(console: "Console", answer: "Answer", rows: "list[Row]") -> None:
-    """What was measured, what is at hand besides, and how to find a faster setting."""
+    """Print what was measured, what else is available, and how to find a faster setting."""
     from posemark.report.common_settings import distinct
     from posemark.run.settings_folder import saved
     from posemark.runtimes.registry import installed
@@ -140,7 +154,7 @@ def _print_faster(console: "Console", answer: "Answer", rows: "list[Row]") -> No
     used = {row.runtime for row in rows}
     others = [name for name in installed() if name not in used]
     console.print("\nWhat may be faster", style="bold")
-    here = f" Runtimes at hand, not measured here: {', '.join(others)}." if others else ""
+    here = f" Runtimes that are installed but not measured: {', '.join(others)}." if others else ""
     said = [*answer.faster, f"`posemark tune ENTRY` looks for a faster setting.{here}"]
     kept = [(name, each) for name in names for each in saved(name)]
     said += [f"Saved by tune: posemark run {name} --setting {each.stem}" for name, each in kept]
@@ -149,7 +163,7 @@ def _print_faster(console: "Console", answer: "Answer", rows: "list[Row]") -> No
 
 
 def _print_fitting(console: "Console", choices: "Sequence[Choice]") -> None:
-    """By falling AP; what another beats has a dash in place of its rank."""
+    """Print entries by falling AP; one that another beats has a dash in place of its rank."""
     rank = 0
     for choice in choices:
         rank += not choice.beaten_by
@@ -158,23 +172,24 @@ def _print_fitting(console: "Console", choices: "Sequence[Choice]") -> None:
 
 
 def _print_undecided(console: "Console", answer: "Answer", titles: dict[str, str]) -> None:
-    """By wish, as what each excludes."""
+    """Print the undecided entries by requirement, as the excluded ones."""
     from posemark.report.missing_evidence import AGAIN
 
     for name, title in titles.items():
         found = [each for each in answer.undecided if each.constraint == name]
         if found:
-            said = f"\n{title} leaves {len(found)} undecided; what decides them:"
+            said = f"\n{title} leaves {len(found)} undecided; these commands decide them:"
             console.print(said, style="bold", markup=False)
         for each in found:
             print_indented(console, f"{each.name}: {each.why}")
-            # The terminal wraps it: a command broken by us could not be pasted.
+            # The terminal wraps the line. If we did, the command could not be pasted.
             console.print(f"    {each.command}", soft_wrap=True)
     if any(AGAIN in each.command for each in answer.undecided):
-        told = (
-            f"A command that names a new folder (...{AGAIN}) begins anew: name that here as well."
+        hint = (
+            f"A command with a new folder (...{AGAIN}) starts a new run. Afterwards, give that "
+            "folder to recommend, too."
         )
-        console.print(told)
+        console.print(hint)
 
 
 def _print_choice(console: "Console", choice: "Choice", bullet: str, style: str) -> None:
@@ -183,22 +198,22 @@ def _print_choice(console: "Console", choice: "Choice", bullet: str, style: str)
 
 
 def _titles(wishes: "Wishes") -> dict[str, str]:
-    """By constraint, what stands over what it excluded; wishes as they would be typed."""
+    """The headings by constraint; requirements appear as they would be typed."""
     from posemark.report import formats
     from posemark.report.recommend.answer import AP, COMPARABLE, FPS, LICENCE, MEMORY
 
     fps, loss = wishes.min_fps, wishes.max_ap_loss
     return {
         COMPARABLE: "not comparable with the others",
-        FPS: "FPS not known" if fps is None else f"--min-fps {fps:g}",
-        AP: "AP not known" if loss is None else f"--max-ap-loss {loss:g}",
+        FPS: "unknown FPS" if fps is None else f"--min-fps {fps:g}",
+        AP: "unknown AP" if loss is None else f"--max-ap-loss {loss:g}",
         LICENCE: "--licence commercial",
         MEMORY: f"--max-memory {formats.size_of(wishes.max_memory)}",
     }
 
 
 def _print_excluded(console: "Console", answer: "Answer", constraint: str, title: str) -> None:
-    """Many rows that share a reason stand below it together."""
+    """Print the entries that a constraint excludes; many with the same reason share one line."""
     found = [each for each in answer.excluded if each.constraint == constraint]
     gain = answer.gains.get(constraint)
     if not found and gain is None:
@@ -207,15 +222,19 @@ def _print_excluded(console: "Console", answer: "Answer", constraint: str, title
     names: dict[str, list[str]] = {}
     for each in found:
         names.setdefault(each.why, []).append(each.name)
-    _print_own(console, [(each.name, each.why) for each in found if len(names[each.why]) < _SHARED])
+    _print_reasons(
+        console, [(each.name, each.why) for each in found if len(names[each.why]) < _SHARED]
+    )
     for why, same in names.items():
         if len(same) >= _SHARED:
             _print_names(console, why, same)
     if gain is not None:
-        _print_names(console, f"without it {len(gain) or 'none'} more", gain)
+        more = counted(len(gain), "entry", "entries") if gain else "no entry"
+        _print_names(console, f"without it, the shortlist gains {more}", gain)
 
 
-_SHARED = 5  # entries from which a reason is told once for all
+_SHARED = 5
+"""If at least this many entries share a reason, it is printed once for all of them."""
 
 
 def _print_names(console: "Console", what: str, names: Sequence[str]) -> None:
@@ -228,7 +247,7 @@ def _print_names(console: "Console", what: str, names: Sequence[str]) -> None:
     console.print(Padding(columns, (0, 0, 0, 4), expand=False))
 
 
-def _print_own(console: "Console", pairs: list[tuple[str, str]]) -> None:
+def _print_reasons(console: "Console", pairs: list[tuple[str, str]]) -> None:
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""`posemark report`: from records to pages, charts and tables."""
+"""`posemark report`: makes pages, charts and tables from records."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,18 +9,21 @@ from posemark.cli import terminal
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders or .jsonl records.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of runs, or single records (.jsonl).")
+    ],
     output: Annotated[
         list[Path] | None,
         typer.Option(
             "-o",
             "--output",
-            help="What to write, by suffix: .html page, .svg or .png chart, .md, .csv or .json "
-            "table. Repeatable. Without it the table is printed.",
+            help="A file to write. Its suffix decides what is written: .html (page), .svg or .png "
+            "(chart), .md, .csv or .json (table). May be repeated. Without it, the table is "
+            "printed.",
         ),
     ] = None,
 ) -> None:
-    """Draw the AP-FPS chart and tables of one or several runs.
+    """Make the AP-FPS chart, the page and the tables of one or several runs.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`posemark run`: measure entries and print what came out."""
+"""`posemark run`: measures entries and prints their results."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from posemark.cli import best_weights, expected_time, terminal
-from posemark.cli import run_options as asked
-from posemark.cli.console import Reports, fresh_folder, progress_bar, scoring_bar, typed
-from posemark.cli.interrupt import said_on_stop
+from posemark.cli import best_weights, expected_time, run_options, terminal
+from posemark.cli.console import PlainProgress, fresh_folder, progress_bar, scoring_bar, typed
+from posemark.cli.interrupt import message_on_interrupt
 from posemark.cli.run_options import DEFAULT_SECONDS, Mode, Persons
 from posemark.core.counting import counted
 from posemark.measure.clock import POSE_STAGES, Budget, now_ns
@@ -27,41 +26,42 @@ if TYPE_CHECKING:
 
 def run(
     context: typer.Context,
-    entries: asked.Entries,
-    data: asked.Data = "sample",
-    boxes: asked.BoxesOption = None,
-    weights: asked.WeightsOption = None,
-    trained_only: asked.TrainedOnly = False,
-    codec: asked.CodecOption = None,
-    flip: asked.Flip = False,
-    persons: asked.PersonsOption = Persons.serial,
-    max_batch: asked.MaxBatch = None,
-    runtime: asked.Runtime = None,
-    precision: asked.Precision = None,
-    device: asked.Device = "cpu",
-    layout: asked.Layout = None,
-    calibrate: asked.Calibrate = None,
-    setting: asked.SettingOption = None,
-    min_score: asked.MinScore = 0.0,
-    threads: asked.Threads = None,
-    limit: asked.Limit = None,
-    budget: asked.BudgetOption = None,
-    within: asked.Within = None,
-    until: asked.Until = None,
-    repeat: asked.Repeat = 1,
-    mode: asked.ModeOption = Mode.burst,
-    fps: asked.Fps = None,
-    interleave: asked.Interleave = None,
-    isolate: asked.Isolate = True,
-    machine: asked.MachineOption = None,
-    out: asked.Out = None,
-    resume: asked.Resume = False,
-    json: asked.Json = False,
+    entries: run_options.Entries,
+    data: run_options.Data = "sample",
+    boxes: run_options.BoxesOption = None,
+    weights: run_options.WeightsOption = None,
+    trained_only: run_options.TrainedOnly = False,
+    codec: run_options.CodecOption = None,
+    flip: run_options.Flip = False,
+    persons: run_options.PersonsOption = Persons.serial,
+    max_batch: run_options.MaxBatch = None,
+    runtime: run_options.Runtime = None,
+    precision: run_options.Precision = None,
+    device: run_options.Device = "cpu",
+    layout: run_options.Layout = None,
+    calibrate: run_options.Calibrate = None,
+    setting: run_options.SettingOption = None,
+    min_score: run_options.MinScore = 0.0,
+    threads: run_options.Threads = None,
+    limit: run_options.Limit = None,
+    budget: run_options.BudgetOption = None,
+    within: run_options.Within = None,
+    until: run_options.Until = None,
+    repeat: run_options.Repeat = 1,
+    mode: run_options.ModeOption = Mode.burst,
+    fps: run_options.Fps = None,
+    interleave: run_options.Interleave = None,
+    isolate: run_options.Isolate = True,
+    machine: run_options.MachineOption = None,
+    out: run_options.Out = None,
+    resume: run_options.Resume = False,
+    json: run_options.Json = False,
 ) -> None:
-    """Measure speed and accuracy of entries, frame by frame, entries taking turns.
+    """Measure the speed and the accuracy of entries, frame by frame.
 
-    Records are written frame by frame: a run killed at any moment keeps every finished frame,
-    and --resume goes on from there.
+    Several entries take turns, one block of frames each. Records are written frame by frame: if
+    the run is stopped or killed, every finished frame is kept, and the same command with --out
+    and --resume continues it. Mistakes in any entry are reported before the first one is measured.
 
     Examples:
 
@@ -108,7 +108,7 @@ def run(
         limit=limit,
         budget=budget or DEFAULT_SECONDS.get(mode),
         mode=mode.value,
-        camera_fps=_camera(mode, fps),
+        camera_fps=_camera_fps(mode, fps),
         until=until,
         repeat=repeat,
         machine=machine,
@@ -117,14 +117,14 @@ def run(
     jobs, chosen = best_weights.with_weights(plan(entries, options), earlier, trained_only)
     jobs = _with_setting(jobs, setting, context)
     folder = out or _fresh_folder(resume)
-    how = _How(folder, resume, json, interleave, isolate, within, time, tuple(chosen))
-    display, rows = _run_all(jobs, how)
+    execution = _Execution(folder, resume, json, interleave, isolate, within, time, tuple(chosen))
+    display, rows = _run_all(jobs, execution)
     if not json:
-        _print_undecided(display, rows, context, how.out)
+        _print_undecided(display, rows, context, execution.out)
 
 
 def _with_setting(jobs: "list[Job]", setting: str | None, context: typer.Context) -> "list[Job]":
-    """The jobs, each under its own setting of that name."""
+    """Apply to each job the setting that is saved under this name for its entry."""
     from posemark.run.setting import FIELDS, with_setting
 
     if setting is None:
@@ -139,9 +139,15 @@ def _require_together(
     from posemark.core.errors import UsageError
 
     if max_batch and persons is not Persons.batched:
-        raise UsageError("--max-batch is about --persons batched: add that, or leave it out.")
+        raise UsageError(
+            f"--max-batch {max_batch} only applies with --persons batched. Add --persons batched, "
+            "or leave --max-batch out."
+        )
     if calibrate and precision != "int8":
-        raise UsageError("--calibrate chooses the ranges of --precision int8: add that.")
+        raise UsageError(
+            f"--calibrate {calibrate} only applies with --precision int8. Add --precision int8, "
+            "or leave --calibrate out."
+        )
 
 
 def _require_burst(mode: Mode, within: float | None, repeat: int) -> None:
@@ -149,23 +155,24 @@ def _require_burst(mode: Mode, within: float | None, repeat: int) -> None:
 
     if mode is not Mode.burst and within:
         raise UsageError(
-            f"--within is shared by entries that take turns, but a {mode.value} run needs the "
-            "device for itself. Give each entry its --budget in seconds, or use --mode burst."
+            f"--within divides its time among entries that take turns, but a {mode.value} run "
+            "needs the device for itself. Give each entry a --budget in seconds, or use "
+            "--mode burst."
         )
     if mode is not Mode.burst and repeat > 1:
         raise UsageError(
-            f"--repeat is about --mode burst: a {mode.value} run goes through its frames over and "
-            "over anyhow. Leave it out."
+            f"--repeat only applies with --mode burst. In a {mode.value} run the frames repeat "
+            "anyway. Leave --repeat out."
         )
 
 
-def _camera(mode: Mode, fps: float | None) -> float | None:
+def _camera_fps(mode: Mode, fps: float | None) -> float | None:
     from posemark.core.errors import UsageError
 
     if (mode is Mode.paced) != (fps is not None):
         raise UsageError(
-            "--mode paced and --fps go together: the camera's rate is what a paced run is about. "
-            "For example: --mode paced --fps 30."
+            "--mode paced and --fps go together: a paced run needs the frame rate of its camera, "
+            "and no other mode has a camera. For example: --mode paced --fps 30."
         )
     return fps
 
@@ -174,15 +181,23 @@ def _fresh_folder(resume: bool) -> Path:
     from posemark.core.errors import UsageError
 
     if resume:
-        raise UsageError("--resume needs --out DIR, the folder of the run to go on with.")
+        raise UsageError("--resume needs --out DIR, the folder of the run to continue.")
     return fresh_folder()
 
 
 @dataclass(frozen=True)
-class _How:
-    """How a run is done, beside what is measured.
+class _Execution:
+    """How a run is carried out, as opposed to what it measures.
 
-    time: what is left of `within`. chosen: lines on the weights, said once all inputs are found.
+    Attributes:
+        out: Folder for the records.
+        resume: Whether to continue the records in it.
+        json: Whether to print JSON and nothing else.
+        interleave: Whether entries take turns; None lets the memory decide.
+        isolate: Whether each of several entries gets a process of its own.
+        within: Seconds that all entries share.
+        time: The part of `within` that is left.
+        chosen: Lines that name the chosen weights. They are printed once all inputs are found.
     """
 
     out: Path
@@ -195,12 +210,12 @@ class _How:
     chosen: tuple[str, ...] = ()
 
 
-def _run_all(jobs: "list[Job]", how: _How) -> "tuple[_Display, dict[int, Row]]":
-    """All inputs are checked before the first frame is measured, then the rounds begin.
+def _run_all(jobs: "list[Job]", execution: _Execution) -> "tuple[_Display, dict[int, Row]]":
+    """Check all inputs, then measure all jobs, then print their results.
 
     Returns:
-        What was shown, and the rows of all entries that are over, by place in jobs; none where
-        they were printed as JSON when they were over.
+        The display of the run, and the rows of all finished entries by their place in `jobs`.
+        There are no rows if they were printed as JSON when each entry finished.
     """
     from posemark.cli.console import print_rows
     from posemark.core.places import require_writable
@@ -211,36 +226,36 @@ def _run_all(jobs: "list[Job]", how: _How) -> "tuple[_Display, dict[int, Row]]":
     from posemark.run.measurement import existing_record
     from posemark.run.prepare import prepare_job
 
-    out, resume, isolate = how.out, how.resume, how.isolate
-    require_writable(out, "Choose another --out folder, or make room.")
+    out, resume, isolate = execution.out, execution.resume, execution.isolate
+    require_writable(out, "Choose another --out folder, or free some space.")
     dataset = open_dataset(jobs[0].options.data)
     frames = dataset.frames()
     prepared = [prepare_job(job, dataset, frames) for job in jobs]
     for each in prepared:
         existing_record(each, out, resume)
     say_notes(note for each in prepared for note in each.data_notes)
-    say_all(how.chosen)
-    turns = groups(prepared, how.interleave, isolate, free_memory())
-    ceilings = _ceilings(jobs, how)
-    with said_on_stop(_to_go_on(out)):
-        with progress_bar(quiet=how.json) as progress:
-            display = _Display(progress, prepared, how)
-            run_jobs(turns, out, resume, isolate, display, ceilings, how.time)
-        rows = {} if how.json else display.scored()
-    if not how.json:
+    say_all(execution.chosen)
+    turns = groups(prepared, execution.interleave, isolate, free_memory())
+    peaks = _machine_peaks(jobs, execution)
+    with message_on_interrupt(_resume_hint(out)):
+        with progress_bar(quiet=execution.json) as progress:
+            display = _Display(progress, prepared, execution)
+            run_jobs(turns, out, resume, isolate, display, peaks, execution.time)
+        rows = {} if execution.json else display.scored()
+    if not execution.json:
         print_rows(in_order(rows.values()))
         terminal.say(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
     return display, rows
 
 
 def say_all(lines: Iterable[str]) -> None:
-    """Lines beside the results."""
+    """Print lines to stderr, beside the results on stdout."""
     for line in lines:
         terminal.say(line, err=True)
 
 
 def say_notes(notes: Iterable[str]) -> None:
-    """What was left out of the data or filled in, each sentence once."""
+    """Print what was left out of the data or filled in, each sentence once."""
     say_all(f"data: {note}" for note in dict.fromkeys(notes))
 
 
@@ -250,57 +265,61 @@ def _print_undecided(
     from posemark.cli import undecided
 
     found = undecided.undecided(display.jobs, rows)
-    said = undecided.lines(found, len(display.jobs), display.opening_seconds, context, out)
-    if said:
-        terminal.say("\n" + "\n".join(said))
+    lines = undecided.lines(found, len(display.jobs), display.opening_seconds, context, out)
+    if lines:
+        terminal.say("\n" + "\n".join(lines))
 
 
 PEAK_WITHIN = 120.0
-"""Seconds: a shorter common time is for the entries; the peak would take a good part of it."""
+"""Shortest --within in seconds for which the machine's peak rates are measured first.
+
+In a shorter run, this measurement would take too much of the time of the entries.
+"""
 
 
-def _ceilings(jobs: "list[Job]", how: _How) -> dict[int, dict[str, float]]:
-    """What the CPU attains, for each number of threads that an entry runs with."""
-    from posemark.cli.machine import attained
+def _machine_peaks(jobs: "list[Job]", execution: _Execution) -> dict[int, dict[str, float]]:
+    """The peak rates of the CPU for each number of threads that an entry runs with."""
+    from posemark.cli.machine import peak_figures
 
     threads = sorted({job.options.threads for job in jobs if job.options.device == "cpu"})
     label = jobs[0].options.machine
-    enough = how.within is None or how.within >= PEAK_WITHIN
-    found = {number: attained(number, how.json, label, enough) for number in threads}
+    enough = execution.within is None or execution.within >= PEAK_WITHIN
+    found = {number: peak_figures(number, execution.json, label, enough) for number in threads}
     return {number: figures for number, figures in found.items() if figures}
 
 
-def _to_go_on(out: Path) -> str:
+def _resume_hint(out: Path) -> str:
     return (
-        f"stopped. Every finished frame is kept in {out}; to go on, run the same command "
+        f"stopped. Every finished frame is kept in {out}. To continue, run the same command "
         f"with --out {out} --resume."
     )
 
 
 class _Display:
-    """What a run shows: one bar over all entries, a line for each that is over.
+    """Shows the progress of a run: one bar over all entries, and a line per finished entry.
 
-    An entry may be over long before the others, which wait while its line is made: so that shows
-    its speed alone, and the poses are scored when nothing is measured any more. Only --json, whose
-    line holds everything, cannot wait.
+    An entry may finish long before the others, which wait while its line is made. Therefore this
+    line has its speed only, and the poses are scored when nothing is measured any more. With
+    --json this is not possible, because a line holds all results of its entry.
 
-    jobs: of the run.
+    Attributes:
+        jobs: The prepared jobs of the run.
     """
 
-    def __init__(self, progress: "Progress", jobs: "list[Prepared]", how: _How) -> None:
+    def __init__(self, progress: "Progress", jobs: "list[Prepared]", execution: _Execution) -> None:
         self._records: dict[int, Path] = {}
         self._opened, self._opening_ns, self._began_ns = 0, 0, 0
-        self._progress, self.jobs, self._json = progress, jobs, how.json
-        self._time, self._plan = how.time, _plan_of(jobs, how.within)
+        self._progress, self.jobs, self._json = progress, jobs, execution.json
+        self._time, self._plan = execution.time, _plan_of(jobs, execution.within)
         self._truths: Truths = {}
         self._shares, self._pose_ns = [0.0] * len(jobs), [0] * len(jobs)
         self._frames = [0] * len(jobs)
         self._left: dict[int, float | None] = {}
-        self._reports = Reports(progress)
+        self._lines = PlainProgress(progress)
         self._task = progress.add_task("", total=float(len(jobs)), text="")
 
     def scored(self) -> "dict[int, Row]":
-        """The rows of the entries that are over, by place in jobs; evidence is shared."""
+        """The rows of the finished entries, by place in `jobs`; entries share evidence."""
         from posemark.report.results import rows_of
 
         rows = rows_of(list(self._records.values()), scoring_bar)
@@ -308,7 +327,7 @@ class _Display:
 
     @property
     def opening_seconds(self) -> float:
-        """That an entry took, on average, until its network was built and warm."""
+        """Average seconds that an entry took to build its network and to warm it up."""
         return self._opening_ns / 1e9 / max(1, self._opened)
 
     def opening(self, place: int) -> None:
@@ -330,12 +349,13 @@ class _Display:
         self._frames[place] += step.line.error is None
         self._pose_ns[place] += sum(step.line.stages.get(stage, 0) for stage in POSE_STAGES)
         spent_ns = self._pose_ns[place]
-        speed = self._frames[place] / spent_ns * 1e9 if spent_ns else 0  # of this process alone
+        # Only the frames of this process count, not those of the record that it continues.
+        speed = self._frames[place] / spent_ns * 1e9 if spent_ns else 0
         done = counted(step.done, "frame")
         self._show(place, f"{done}, {speed:.3g} FPS{self._time_left()}")
 
     def _time_left(self) -> str:
-        """Of the common time, or of all entries that have been opened."""
+        """The rest of the shared time, or of all entries that have been opened."""
         if self._time:
             return f", {expected_time.in_words(self._time.left)} left"
         known = [seconds for seconds in self._left.values() if seconds is not None]
@@ -349,10 +369,10 @@ class _Display:
             self._task, completed=self._completed(), description=description, text=text
         )
         if not self._json:
-            self._reports.show(f"{description}: {text}")
+            self._lines.show(f"{description}: {text}")
 
     def _completed(self) -> float:
-        """Of as many entries as there are; by the clock where they share a time."""
+        """The finished part, in entries; the clock decides if they share a time."""
         if self._time and self._plan.time:
             return len(self.jobs) * min(1.0, 1 - self._time.left / self._plan.time)
         return sum(self._shares)

@@ -1,4 +1,4 @@
-"""The options of `posemark run`: what each is called, takes and says in --help."""
+"""The options of `posemark run`: their names, types and help texts."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +10,7 @@ from posemark.cli.console import duration, percentage
 
 
 class Persons(StrEnum):
-    """How the people of a frame go through the network."""
+    """Whether the people of a frame pass through the network one by one or together."""
 
     serial = "serial"
     batched = "batched"
@@ -25,102 +25,125 @@ class Mode(StrEnum):
 
 
 DEFAULT_SECONDS = {Mode.sustained: 120.0, Mode.paced: 30.0}
-"""Frames repeat in these modes, so something must end them."""
+"""Default of --budget in seconds, by mode. Frames repeat in these modes, so they need a limit."""
 
 
 Entries = Annotated[
     list[str],
     typer.Argument(
         metavar="ENTRY|GLOB|SUITE...",
-        help="A model (hrnet-w32-256x192), with weights (MODEL.TAG), with boxes "
-        "(MODEL@gt, MODEL@detected) or scales (MODEL@single, MODEL@multi), a glob ('lite*'), "
-        "a letter of the blog post, a suite (seed, light, all), or an exported model's card.toml.",
+        help="What to measure. A model (hrnet-w32-256x192); a model with certain weights "
+        "(MODEL.TAG), boxes (MODEL@gt, MODEL@detected) or scales (MODEL@single, MODEL@multi); a "
+        "glob ('lite*'); a letter of the blog post; a suite (seed, light, all); or the card.toml "
+        "of an exported model.",
     ),
 ]
 Data = Annotated[
     str,
     typer.Option(
-        help="sample (built-in scenes), coco (val2017 from `posemark get`) or coco:DIR (standard "
-        "layout)."
+        help="Images to run on: sample (built-in drawn scenes), coco (COCO val2017, fetched by "
+        "`posemark get coco-val2017`), or coco:DIR (COCO val2017 in a folder of your own)."
     ),
 ]
 BoxesOption = Annotated[
     str | None,
     typer.Option(
-        help="Person boxes: gt, simulated (a detector's statistics, for sample), papers (from "
-        "`posemark get`), or file:F (COCO results). Default: gt; of @detected entries "
-        "simulated on sample, papers on coco."
+        help="Boxes of people: gt (ground truth), simulated (statistics of a detector, for "
+        "--data sample), papers (the detections that the papers used, fetched by `posemark get "
+        "person-boxes`), or file:FILE (a file of COCO results). Default: gt; for @detected "
+        "entries, simulated on sample and papers on coco."
     ),
 ]
 WeightsOption = Annotated[
     str | None,
     typer.Option(
-        help="A checkpoint file, an imported tag, best (of each model the best that is here), or "
-        "none: formula weights. Default: best on photographs, none on sample."
+        help="A checkpoint file, the tag of imported weights, best (the best weights of each "
+        "model on this machine), or none (untrained: values by formula). Default: best on "
+        "photographs, none on sample."
     ),
 ]
 TrainedOnly = Annotated[
-    bool, typer.Option("--trained-only", help="Leave out entries without trained weights.")
+    bool, typer.Option("--trained-only", help="Leave out entries that have no trained weights.")
 ]
 CodecOption = Annotated[
     str | None,
     typer.Option(
-        help="argmax, quarter or dark:K; paf:gpu or paf:cpu for OpenPose. Default: the model's own."
+        help="The decoder: argmax, quarter or dark:K; paf:gpu or paf:cpu for OpenPose. Default: "
+        "the model's own."
     ),
 ]
 Flip = Annotated[
-    bool, typer.Option("--flip", help="Average with the mirrored crop (two forwards).")
+    bool,
+    typer.Option(
+        "--flip",
+        help="Flip test: average the outputs of the image and its mirror image (two forward "
+        "passes).",
+    ),
 ]
 PersonsOption = Annotated[
     Persons,
     typer.Option(
-        help="serial: one crop per forward pass. batched: the crops of a frame together, "
-        "--max-batch at most."
+        help="serial: one crop per forward pass. batched: the crops of a frame together, at most "
+        "--max-batch of them."
     ),
 ]
 MaxBatch = Annotated[
-    int | None, typer.Option(min=2, help="Crops in one forward, for --persons batched. Default: 8.")
+    int | None,
+    typer.Option(min=2, help="Most crops in one forward pass, with --persons batched. Default: 8."),
 ]
 Runtime = Annotated[
     str | None,
     typer.Option(
-        help="torch (eager), torch-compile, onnxruntime, openvino or tflite. Default: torch; of "
-        "a card, what its file is for."
+        help="torch (eager), torch-compile, onnxruntime, openvino or tflite. Default: torch, or "
+        "the card's runtime."
     ),
 ]
 Precision = Annotated[
     str | None,
     typer.Option(
-        help="fp32, bf16, fp16 or int8, where the runtime has it; never another. Default: fp32; "
-        "of a card, its file's."
+        help="fp32, bf16, fp16 or int8. If the runtime does not support it, the run is refused. "
+        "Default: fp32, or the precision of the card's file."
     ),
 ]
 Device = Annotated[
     str,
     typer.Option(
-        help="As the runtime calls it: cpu, cuda, cuda:1; for onnxruntime an execution provider "
-        "(cpu, cuda, tensorrt, coreml, ...); for openvino cpu, gpu, npu."
+        help="The device by the runtime's name for it: cpu, cuda or cuda:1 for torch; an "
+        "execution provider (cpu, cuda, tensorrt, coreml, ...) for onnxruntime; cpu, gpu or npu "
+        "for openvino."
     ),
 ]
 Layout = Annotated[
     str | None,
-    typer.Option(help="channels-last: of maps in eager torch. Default: the runtime's own."),
+    typer.Option(
+        help="Memory layout of feature maps in eager torch: channels-last. Default: the runtime's "
+        "own layout."
+    ),
 ]
 Calibrate = Annotated[
     str | None,
     typer.Option(
         metavar="DATA",
-        help="Data that int8 ranges are chosen from: sample or coco:DIR, 100 images with people.",
+        help="Data for --precision int8: 100 of its images with people determine the value "
+        "ranges. sample or coco:DIR.",
     ),
 ]
-MinScore = Annotated[float, typer.Option(min=0, max=1, help="Leave out boxes scored below this.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Default: all usable cores.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="At most this many frames per entry.")]
+MinScore = Annotated[
+    float, typer.Option(min=0, max=1, help="Leave out boxes with a score below this.")
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, help="Number of CPU threads. Default: one for each usable core."),
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Measure at most this many frames of each entry.")
+]
 BudgetOption = Annotated[
     float | None,
     typer.Option(
         min=0.1,
-        help="Seconds per entry, its own blocks only. Default: none; sustained 120, paced 30.",
+        help="Measure each entry for at most this many seconds; the time of other entries does "
+        "not count. Default: no limit; 120 with --mode sustained, 30 with --mode paced.",
     ),
 ]
 Within = Annotated[
@@ -128,14 +151,15 @@ Within = Annotated[
     typer.Option(
         parser=duration,
         metavar="TIME",
-        help="One time for the whole run (7m, 90s, 1h30m), shared out so that as many entries as "
-        "possible have five blocks and ten frames.",
+        help="Time for the whole run, such as 7m, 90s or 1h30m. It is divided so that as many "
+        "entries as possible get at least five blocks and ten frames.",
     ),
 ]
 Repeat = Annotated[
     int,
     typer.Option(
-        min=1, help="Go so many times through the frames; for small data, in --mode burst."
+        min=1,
+        help="Go through the frames this many times. Useful for small data, in --mode burst.",
     ),
 ]
 Until = Annotated[
@@ -143,14 +167,16 @@ Until = Annotated[
     typer.Option(
         parser=percentage,
         metavar="PERCENT",
-        help="Stop an entry once the 95% interval of its FPS is this narrow (2%: ±2%).",
+        help="Stop measuring an entry once the 95% interval of its FPS is this narrow: 2% means "
+        "±2%.",
     ),
 ]
 ModeOption = Annotated[
     Mode,
     typer.Option(
-        help="burst: frames back to back, each once. sustained: for minutes, over and over; shows "
-        "throttling. paced: from a camera of --fps; late frames are dropped."
+        help="burst: each frame once, one directly after the other. sustained: the frames "
+        "repeat for minutes, which shows throttling. paced: frames arrive as from a camera at "
+        "--fps, and late ones are dropped."
     ),
 ]
 Fps = Annotated[
@@ -160,16 +186,16 @@ Interleave = Annotated[
     bool | None,
     typer.Option(
         "--interleave/--no-interleave",
-        help="Entries take turns, a block of frames each, so that drift hits all alike. "
-        "Default: as many as fit into memory.",
+        help="Whether entries take turns, one block of frames each, so that drift affects all of "
+        "them alike. Default: as many entries take turns as fit into memory.",
     ),
 ]
 Isolate = Annotated[
     bool,
     typer.Option(
         "--isolate/--no-isolate",
-        help="Several entries: a process of its own for each. In a common one they slow each "
-        "other down, and none's memory is known.",
+        help="Whether each of several entries runs in a process of its own. In a shared process "
+        "entries slow each other down, and their peak memory stays unknown.",
     ),
 ]
 MachineOption = Annotated[
@@ -177,19 +203,24 @@ MachineOption = Annotated[
     typer.Option(
         "--machine",
         metavar="NAME",
-        help="Your name for this machine, which tells it from others like it. "
-        "Default: that of the variable POSEMARK_MACHINE.",
+        help="Your name for this machine, to distinguish it from others of the same kind. "
+        "Default: the variable POSEMARK_MACHINE.",
     ),
 ]
 SettingOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|FILE.toml",
-        help="Run as `posemark tune` found best: a name that it saved for the entry, or a file.",
+        help="Run with a setting that `posemark tune` found: the name under which it was saved "
+        "for the entry (such as best), or a file.",
     ),
 ]
-Out = Annotated[Path | None, typer.Option(help="Folder for the records. Default: runs/DATE-TIME.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with stopped records in --out.")]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder to write the records to. Default: runs/DATE-TIME.")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Continue a stopped run; --out names its folder.")
+]
 Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object per entry, nothing else.")
+    bool, typer.Option("--json", help="Print one JSON object per entry and nothing else.")
 ]

@@ -1,4 +1,4 @@
-"""What leaves the program as text: readable in every encoding, and never an order to the terminal.
+"""All text output: readable in every encoding, with control characters escaped.
 
 Everything that a command prints goes through say() or a console() of this module.
 """
@@ -8,10 +8,10 @@ import io
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
@@ -49,23 +49,33 @@ _PLAIN = {
     "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-",
     "\N{BOX DRAWINGS LIGHT VERTICAL}": "|",
 }
-"""Of characters whose decomposition says nothing."""
+"""ASCII text for characters that Unicode does not decompose into ASCII."""
 
 ERRORS = "posemark-plain"
+"""Name of the codec error handler that writes readable ASCII."""
 
 
 def say(text: str, err: bool = False) -> None:
-    """Print a line. err: to stderr."""
+    """Print a line to stdout, or to stderr if `err` is set."""
     typer.echo(escaped(text), err=err)
 
 
 def console(stderr: bool = False, soft_wrap: bool = False) -> "Console":
-    """Where styled text and tables are printed; nothing in a text is taken as markup."""
-    from rich.console import Console, RenderableType
+    """A rich console for styled text and tables.
+
+    It escapes control characters, and does not interpret text as markup.
+
+    Args:
+        stderr: Whether to print to stderr.
+        soft_wrap: Whether to leave the wrapping of long lines to the terminal.
+    """
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 
     class Escaping(Console):
-        def render(self, renderable: RenderableType, options: Any = None) -> Iterable[Segment]:
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterable[Segment]:
             for segment in super().render(renderable, options):
                 is_text = not segment.control
                 yield segment._replace(text=escaped(segment.text)) if is_text else segment
@@ -74,13 +84,17 @@ def console(stderr: bool = False, soft_wrap: bool = False) -> "Console":
 
 
 def prepare() -> None:
-    """Let stdout and stderr write what they cannot encode as readable ASCII, or say why not."""
+    """Prepare stdout and stderr for text that they may be unable to encode or write.
+
+    Characters that the encoding lacks are written as readable ASCII. Afterwards a stdout that
+    cannot be written raises a UsageError that says why.
+    """
     codecs.register_error(ERRORS, _plain)
-    # They are None where they were closed before the start (`>&-`).
-    sys.stdout = sys.stdout or _nowhere()
-    sys.stderr = sys.stderr or _nowhere()
+    # They are None if they were closed before the start (`>&-`).
+    sys.stdout = sys.stdout or _null_device()
+    sys.stderr = sys.stderr or _null_device()
     old = sys.stdout
-    if type(old) is io.TextIOWrapper:  # a test may have put another there
+    if type(old) is io.TextIOWrapper:  # a test may have replaced it by another type
         buffered, direct = old.line_buffering, old.write_through
         encoding = old.encoding
         sys.stdout = _Output(old.detach(), encoding, ERRORS, None, buffered, direct)
@@ -88,7 +102,7 @@ def prepare() -> None:
         sys.stderr.reconfigure(errors=ERRORS)
 
 
-def _nowhere() -> TextIO:
+def _null_device() -> TextIO:
     return Path(os.devnull).open("w", encoding="utf-8")
 
 
@@ -100,23 +114,26 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 
 
 def _readable(character: str) -> str:
-    """é -> e, ² -> 2; what has no such form by its number."""
+    """ASCII for a character: é -> e, ² -> 2; its code if it has no such form."""
     simple = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
     return _PLAIN.get(character) or simple or code_of(character)
 
 
 def give_up_output() -> None:
-    """Let stdout lead nowhere if it takes nothing, so that nothing fails when the process ends."""
+    """Redirect stdout to the null device if it cannot be written.
+
+    Otherwise Python would fail again when it flushes stdout at exit.
+    """
     try:
         sys.stdout.flush()
     except (PoseMarkError, OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        null_device = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null_device, sys.stdout.fileno())
+        os.close(null_device)
 
 
 class _Output(io.TextIOWrapper):
-    """stdout that explains why it cannot be written; a closed pipe (`| head`) is no mistake."""
+    """A stdout that explains why it cannot be written; a closed pipe (`| head`) is no mistake."""
 
     def write(self, text: str) -> int:
         with _explained():
@@ -128,12 +145,13 @@ class _Output(io.TextIOWrapper):
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained() -> Generator[None]:
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
         raise UsageError(
-            f"The output cannot be written ({error.strerror}). Make room, or send it elsewhere."
+            f"The output cannot be written ({error.strerror}). Free some space, or redirect the "
+            "output to another place."
         ) from error

@@ -1,7 +1,8 @@
-"""`posemark tune`: the fastest setting of an entry, step by step."""
+"""`posemark tune`: finds the fastest setting of an entry, step by step."""
 
 import re
 import shlex
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posemark.cli import best_weights, expected_time, run, run_options, terminal
-from posemark.cli.console import Reports, fresh_folder, print_indented, progress_bar
-from posemark.cli.interrupt import said_on_stop
+from posemark.cli.console import PlainProgress, fresh_folder, print_indented, progress_bar
+from posemark.cli.interrupt import message_on_interrupt
 from posemark.measure.clock import now_ns
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from posemark.measure.speed_interval import Interval
-    from posemark.run.measurement import Step
+    from posemark.run.measurement import Standing, Step
     from posemark.run.plan import Job, Options
     from posemark.tune.search import Cost, Ladder, Rung
     from posemark.tune.search_space import Subject
@@ -28,14 +29,16 @@ EntryName = Annotated[
     str,
     typer.Argument(
         metavar="ENTRY",
-        help="One entry: MODEL, MODEL.TAG, MODEL@detected, MODEL@multi, a letter, or a card.toml.",
+        help="The entry to tune: MODEL, MODEL.TAG, MODEL@detected, MODEL@multi, a letter of the "
+        "blog post, or the card.toml of an exported model.",
     ),
 ]
 Runtimes = Annotated[
     str | None,
     typer.Option(
         metavar="NAME,NAME...",
-        help="Runtimes to try; the first one that runs is where the search starts. Default: all.",
+        help="Runtimes to try, separated by commas. The search starts with the first one that "
+        "can be used. Default: all.",
     ),
 ]
 MaxLoss = Annotated[
@@ -44,20 +47,36 @@ MaxLoss = Annotated[
         "--max-ap-loss",
         min=0,
         metavar="POINTS",
-        help="AP points that all steps together may lose against float32 on the same frames.",
+        help="AP points that the result may lose, compared with the starting runtime in its own "
+        "precision (float32, or that of a card's file) on the same frames.",
     ),
 ]
 Calibrate = Annotated[
     str | None,
-    typer.Option(metavar="DATA", help="Try int8, with ranges from this data: sample or coco:DIR."),
+    typer.Option(
+        metavar="DATA",
+        help="Also try int8, with value ranges from this data: sample or coco:DIR.",
+    ),
 ]
 Seconds = Annotated[
-    float, typer.Option(min=3, help="Seconds a side of each duel; slow networks take longer.")
+    float,
+    typer.Option(
+        min=3,
+        help="Seconds for which each of the two settings in a comparison is measured. Slow "
+        "networks take longer.",
+    ),
 ]
-Frames = Annotated[int, typer.Option(min=1, help="Frames that the accuracy rests on, at most.")]
-Save = Annotated[str, typer.Option(metavar="NAME", help="The name under which the best is kept.")]
-Out = Annotated[Path | None, typer.Option(help="Folder for the records. Default: runs/tune-DATE.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
+Frames = Annotated[
+    int, typer.Option(min=1, help="Largest number of frames on which the accuracy is measured.")
+]
+Save = Annotated[
+    str, typer.Option(metavar="NAME", help="Name under which the best setting is saved.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder to write the records to. Default: runs/tune-DATE-TIME."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 def tune(
@@ -78,14 +97,17 @@ def tune(
 ) -> None:
     """Find the fastest setting of an entry that keeps its accuracy.
 
-    Runtimes, precisions, layout, threads, batching and cheaper decoders are tried one after the
-    other. Each is measured in turns with the best so far, block by block, a process each, on the
-    same frames, and kept if the whole 95% interval of its gain lies above 2% and all steps
-    together lose at most --max-ap-loss. Without trained weights or truth nobody knows the AP:
-    lower precisions are kept and marked, and the OKS says how alike the poses are.
+    The command tries runtimes, precisions, memory layout, numbers of threads, batching and
+    cheaper decoders, one step after the other. Each step is compared with the best setting so
+    far: both run in turns, block by block, in two processes, on the same frames. A step is kept
+    if the whole 95% interval of its speed-up is above 2%, and if all kept steps together lose at
+    most --max-ap-loss.
 
-    The best is kept as a setting of this entry, for `posemark run ENTRY --setting NAME` and
-    `posemark.load(ENTRY, setting=NAME)`.
+    Without trained weights or annotations the AP is unknown. Lower precisions are then kept and
+    marked, and the OKS says how similar the poses are to those of the start.
+
+    The best setting is saved for `posemark run ENTRY --setting NAME` and for
+    `posemark.load(ENTRY, setting=NAME)` in Python.
 
     Examples:
 
@@ -117,15 +139,15 @@ def tune(
     job = _started(job, wanted)
     subject = _subject(job, wanted, calibrate)
     folder = out or fresh_folder("tune-")
-    require_writable(folder, "Choose another --out folder, or make room.")
-    stopped = f"stopped: no setting was kept. The records so far: {folder}"
-    with progress_bar(quiet=json) as bar, said_on_stop(stopped):
+    require_writable(folder, "Choose another --out folder, or free some space.")
+    stopped = f"stopped. No setting was saved. The records so far are in {folder}"
+    with progress_bar(quiet=json) as bar, message_on_interrupt(stopped):
         display = _Display(bar, most_steps(subject), quiet=json)
         bench = Bench(job, open_dataset(data), folder, budget, frames, display)
         require_writable(folder_of(bench.name), CACHE_REMEDY)
         run.say_notes((*bench.notes, *calibrate_notes(calibrate)))
         run.say_all(chosen)
-        ladder = climb(job.options, subject, bench, max_ap_loss, display.told)
+        ladder = climb(job.options, subject, bench, max_ap_loss, display.finished)
     if not json:
         _print(ladder, bench.name)
     path = _keep(ladder, bench.name, save)
@@ -136,7 +158,7 @@ def tune(
 
 
 def _started(job: "Job", runtimes: tuple[str, ...]) -> "Job":
-    """The job on the runtime where the search starts."""
+    """The job with the runtime at which the search starts."""
     from posemark.tune.duels import first_runnable
 
     return replace(job, options=replace(job.options, runtime=first_runnable(job, runtimes)))
@@ -151,13 +173,13 @@ def _subject(job: "Job", runtimes: tuple[str, ...], calibrate: str | None) -> "S
 
 def _runtimes(text: str | None) -> tuple[str, ...]:
     from posemark.core.errors import UsageError
-    from posemark.runtimes.registry import RUNTIMES
+    from posemark.runtimes.registry import runtimes
 
-    names = tuple(name.strip() for name in text.split(",")) if text else RUNTIMES
-    unknown = [name for name in names if name not in RUNTIMES]
+    names = tuple(name.strip() for name in text.split(",")) if text else tuple(runtimes())
+    unknown = [name for name in names if name not in runtimes()]
     if unknown:
         raise UsageError(
-            f"--runtimes: no runtime is called {unknown[0]!r}; there are {', '.join(RUNTIMES)}."
+            f"--runtimes: no runtime is called {unknown[0]!r}. Choose from {', '.join(runtimes())}."
         )
     return names
 
@@ -169,20 +191,24 @@ def _only(entry: str, options: "Options") -> "Job":
     jobs = plan([entry], options)
     if len(jobs) != 1:
         named = ", ".join(job.entry.name for job in jobs[:8])
+        named += ", ..." * (len(jobs) > 8)
         raise UsageError(
-            f"{entry!r} stands for {len(jobs)} entries, and one at a time is tuned: {named}."
+            f"{entry!r} matches {len(jobs)} entries, but tune takes one. Name one of: {named}."
         )
     return jobs[0]
 
 
 class _Display:
-    """What tuning shows: a bar over the duel that is on, a line for each step that is over.
+    """Shows the progress of tuning: a bar over the current comparison, a line per finished step.
 
-    most: steps that there are at most.
+    Args:
+        progress: The bar.
+        most: Largest number of steps.
+        quiet: Whether to show nothing.
     """
 
     def __init__(self, progress: "Progress", most: int, quiet: bool) -> None:
-        self._progress, self._quiet, self._reports = progress, quiet, Reports(progress)
+        self._progress, self._quiet, self._lines = progress, quiet, PlainProgress(progress)
         self._what, self._shares = "", [0.0, 0.0]
         self._over, self._most, self._began_ns = 0, most, now_ns()
         self._task = progress.add_task("", total=2.0, text="")
@@ -194,22 +220,26 @@ class _Display:
     def opening(self, place: int) -> None:
         self._show("building " + ("the step" if place else "the best so far"))
 
-    def ready(self, *_: object) -> None:
-        """How long a duel takes is no news: it has its budget."""
+    def ready(
+        self,
+        standings: "Mapping[int, Standing]",
+        unable: Collection[int],
+    ) -> None:
+        """Nothing is shown: the budget says how long a comparison takes."""
 
     def step(self, place: int, step: "Step") -> None:
         self._shares[place] = step.share
         self._show("")
 
-    def over(self, place: int, path: Path) -> None:  # noqa: ARG002 (a run shows its record)
+    def over(self, place: int, path: Path) -> None:  # noqa: ARG002 (only a run shows its record)
         self._shares[place] = 1.0
 
-    def told(self, rung: "Rung") -> None:
-        """A step is over."""
+    def finished(self, rung: "Rung") -> None:
+        """Show a finished step."""
         self._over += 1
         if not self._quiet:
-            said = _line(rung)
-            self._progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
+            line = _line(rung)
+            self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _show(self, text: str) -> None:
         text = ", ".join(filter(None, [text, self._standing()]))
@@ -217,10 +247,10 @@ class _Display:
             self._task, completed=sum(self._shares), description=self._what, text=text
         )
         if not self._quiet:
-            self._reports.show(f"{self._what}: {text}")
+            self._lines.show(f"{self._what}: {text}")
 
     def _standing(self) -> str:
-        """Which step it is, and how long the others will take if they take as long."""
+        """The number of the current step, and the remaining time if all steps take as long."""
         at = f"step {self._over + 1} of at most {self._most}"
         left = self._most - self._over
         if not self._over or left <= 0:
@@ -230,7 +260,7 @@ class _Display:
 
 
 def _keep(ladder: "Ladder", entry: str, name: str) -> Path:
-    """Write the setting, with what it rests on as comments."""
+    """Save the setting, with its evidence as comments."""
     from posemark.measure.clock import utc_now
     from posemark.measure.environment import cpu_model, usable_cores
     from posemark.run import setting
@@ -250,10 +280,10 @@ def _summary(ladder: "Ladder") -> list[str]:
 
     start = f"{ladder.start.runtime} {ladder.start.precision}"
     if ladder.best == ladder.start:
-        return [f"nothing was proven faster than {start} as it is"]
+        return [f"no step was proven faster than {start} without changes"]
     chosen = setting_of(ladder.best, ladder.start.threads).chosen.items()
     best = ", ".join(f"{name} {value}" for name, value in chosen)
-    gain = _gain(ladder.total) or "a gain that could not be measured at the end"
+    gain = _gain(ladder.total) or "a speed-up that could not be measured at the end"
     lines = [f"{best}: {gain} against {start}, measured in turns"]
     if ladder.cost:
         lines.append(f"{_cost(ladder.cost)} against {start} on {ladder.cost.frames} frames")
@@ -261,7 +291,9 @@ def _summary(ladder: "Ladder") -> list[str]:
     return lines
 
 
-_UNKNOWN = "accuracy unknown ({}): OKS compares the poses with those of float32, not with the truth"
+_UNKNOWN = (
+    "accuracy unknown ({}): OKS compares the poses with those of the start, not with annotations"
+)
 
 
 def _print_json(ladder: "Ladder", entry: str, path: Path) -> None:
@@ -302,28 +334,28 @@ def _table(ladder: "Ladder", entry: str) -> "Table":
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 BEST, START = "against the best so far", "against the start"
-"""What a speed-up is held against: two columns have one."""
+"""The two references of a speed-up; each has a column of its own."""
 COLUMNS = ("", "step", BEST, "AP or OKS", START, "why")
 
 
 def _cells(rung: "Rung") -> list[str]:
-    """One a column."""
+    """The texts of one row, by column."""
     total = f"{TIMES}{rung.total:.2f}" if rung.kept else ""
     cost = _cost(rung.cost) if rung.cost else ""
     return ["✓" if rung.kept else "·", rung.step, _gain(rung.gain), cost, total, _reason(rung)]
 
 
 def _line(rung: "Rung") -> str:
-    """The same where no heading stands above."""
+    """The same texts as one line that needs no headings."""
     mark, step, gain, cost, total, why = _cells(rung)
-    said = [f"{gain} {BEST}" if gain else "", cost, f"{total} {START}" if total else "", why]
-    return f"{mark} {step}: {', '.join(filter(None, said))}"
+    parts = [f"{gain} {BEST}" if gain else "", cost, f"{total} {START}" if total else "", why]
+    return f"{mark} {step}: {', '.join(filter(None, parts))}"
 
 
 def _reason(rung: "Rung") -> str:
-    """The beginning is enough on a screen; --json has all.
+    """The first sentence of the reason, which is enough on a screen; --json has all of it.
 
-    It does not begin with the step again, where that is the name of a runtime.
+    If the step is named after a runtime, the reason does not repeat that name.
     """
     own = re.escape(rung.step)
     return re.sub(rf"^(the runtime )?{own} ", "", re.split(r"[.;:] ", rung.why)[0])
@@ -334,14 +366,14 @@ def _gain(gain: "Interval | None") -> str:
 
 
 def _cost(cost: "Cost") -> str:
-    """AP points where there are any: "-0.04 AP"; else the OKS: "OKS .993"."""
+    """The change in AP points if it is known: "-0.04 AP"; otherwise the OKS: "OKS 0.993"."""
     if cost.ap_loss is not None:
         return f"{0.0 - round(cost.ap_loss, 2):+.2f} AP"
-    return "nobody found" if cost.oks is None else f"OKS {cost.oks:.3f}"
+    return "no people found" if cost.oks is None else f"OKS {cost.oks:.3f}"
 
 
 def _command(entry: str, job: "Job", name: str) -> str:
-    """What runs the entry under its new setting."""
+    """The command that runs the entry with its new setting."""
     from posemark.run.best_weights import default_weights
 
     options = job.options
@@ -351,6 +383,7 @@ def _command(entry: str, job: "Job", name: str) -> str:
         ("--boxes", options.boxes, None),
     )
     words = ["posemark", "run", entry]
-    words += [word for flag, value, usual in given if value != usual for word in (flag, value)]
+    for flag, value, default in given:
+        words += [flag, value] if value is not None and value != default else []
     words += ["--flip"] if options.flip else []
     return shlex.join([*words, "--setting", name])

@@ -1,4 +1,4 @@
-"""`posemark weights`: the checkpoints, where they come from, which are here."""
+"""`posemark weights`: lists, fetches and imports checkpoints."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +26,10 @@ Example:
 
 @app.command("list")
 def list_weights() -> None:
-    """Show every registered checkpoint: licence, published AP, and whether it is here.
+    """Show every registered checkpoint: its published AP, its licence, and whether it is here.
+
+    The column "here" says "yes" for an imported checkpoint, "fetch" for one that `posemark
+    weights fetch` downloads, and "by hand" for one that you have to download yourself.
 
     Example:
 
@@ -45,10 +48,10 @@ def list_weights() -> None:
         lines += [(f"{spec.name}.{tag}", "yes", "your own", "") for tag in own_tags(spec)]
     console = terminal.console(soft_wrap=True)
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    # A name is typed: it stays on one line where there is room. In a narrow terminal names and
-    # licences are folded, and nothing is cut.
+    # Users type the names, so they stay on one line if there is room. In a narrow terminal, names
+    # and licences are folded, and nothing is cut off.
     longest = max(len(name) for name, *_ in lines)
-    least = min(longest, max(20, console.width - _BESIDE))
+    least = min(longest, max(20, console.width - _OTHER_COLUMNS))
     for title, width in zip(lines[0], (least, None, None, None), strict=True):
         folds = title in ("weights", "licence")
         table.add_column(title, no_wrap=not folds, overflow="fold", min_width=width)
@@ -56,18 +59,18 @@ def list_weights() -> None:
         table.add_row(*cells)
     console.print(table)
     console.print(
-        "\n* as published, COCO val2017, flip test (OpenPose without); detected boxes or\n"
-        "  one scale, gt: ground-truth boxes. Not measured here.\n\n"
+        "\n* as published on COCO val2017: detected boxes (gt: ground-truth boxes) or one\n"
+        "  scale; with flip test, except for the OpenPoses. Not measured here.\n\n"
         "fetch:    posemark weights fetch MODEL.TAG\n"
-        "by hand:  posemark get MODEL.TAG says which file it is and where it lies, then\n"
+        "by hand:  posemark get MODEL.TAG shows the file's name and address, then\n"
         "          posemark weights import FILE|FOLDER...\n"
-        f"imported files lie in {cache_dir()}",
+        f"imported files are in {cache_dir()}",
         markup=False,
     )
 
 
-_BESIDE = 43
-"""Characters that the other columns need at least."""
+_OTHER_COLUMNS = 43
+"""Characters that the columns beside the name need at least."""
 
 
 def _state(spec: "ModelSpec", row: "Weights") -> str:
@@ -79,7 +82,7 @@ def _state(spec: "ModelSpec", row: "Weights") -> str:
 
 
 def _ap(row: "Weights") -> str:
-    """The first published AP; behind it what it was measured on, where that is not the usual."""
+    """The first published AP, and what it was measured on if the footnote does not say so."""
     if not row.reported:
         return "unknown"
     first = row.reported[0]
@@ -88,7 +91,7 @@ def _ap(row: "Weights") -> str:
 
 
 _USUAL = ("detected", "single")
-"""What the footnote says of every AP without a word behind it."""
+"""The boxes or scales that the footnote states for an AP without a word after it."""
 
 
 app.command("import", no_args_is_help=True)(weights_import.import_weights)
@@ -96,14 +99,21 @@ app.command("import", no_args_is_help=True)(weights_import.import_weights)
 
 @app.command("fetch", no_args_is_help=True)
 def fetch_weights(
-    name: Annotated[str, typer.Argument(metavar="MODEL.TAG", help="See `weights list`.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL.TAG",
+            help="The checkpoint to fetch, as `posemark weights list` shows it.",
+        ),
+    ],
     accept_licence: Annotated[
-        str, typer.Option(metavar="NAME", help="Accept non-commercial terms, such as openpose.")
+        str,
+        typer.Option(metavar="NAME", help="Accept the non-commercial terms of NAME (openpose)."),
     ] = "",
 ) -> None:
-    """Download a checkpoint from its registered addresses, verify it, and keep it.
+    """Download a checkpoint from its registered addresses, verify it, and store it.
 
-    `posemark get` does the same for several, and for data.
+    `posemark get` does the same for several checkpoints at once, and for data.
 
     Example:
 
@@ -116,7 +126,7 @@ def fetch_weights(
     notes.accept_named([accept_licence] if accept_licence else [], offered_terms([spec]))
     with download_progress.shown() as watcher:
         stored = fetch(spec, tag, watcher)
-    terminal.say(f"{name} lies in {stored.path}\nuse it: posemark run {name}")
+    terminal.say(f"{name} is stored in {stored.path}\nuse it: posemark run {name}")
 
 
 app.command("doctor")(weights_doctor.doctor)

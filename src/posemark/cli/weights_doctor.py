@@ -1,4 +1,4 @@
-"""`posemark weights doctor`: what the registered addresses lead to today."""
+"""`posemark weights doctor`: checks whether the registered addresses still work."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,13 +9,14 @@ from posemark.cli import terminal
 if TYPE_CHECKING:
     from posemark.get.addresses import Checked
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 def doctor(json: Json = False) -> None:
-    """Ask every registered address whether its file is there, and compare sizes.
+    """Check for every registered address whether its file is there and has the registered size.
 
-    Nothing is downloaded. It is asked for checkpoints, data and the files of cards.
+    The command checks the addresses of checkpoints, of data and of the files of cards. It
+    downloads nothing.
 
     Example:
 
@@ -39,7 +40,7 @@ def doctor(json: Json = False) -> None:
 
 
 def _reason(checked: "Checked") -> str:
-    """Why a file is not there; of a host that cannot be reached the same for all of its files."""
+    """Why a file cannot be fetched; the same line for all files of an unreachable host."""
     doubt = f" ({checked.doubt})" if checked.doubt else ""
     what = checked.host if checked.host_failed else f"{checked.name}: {checked.url}"
     return f"{what}: {checked.reason}{doubt}"
@@ -60,9 +61,11 @@ def _print(found: "list[Checked]") -> None:
     console.print(table)
     reachable = sum(each.reachable for each in found)
     console.print(
-        f"\n{reachable} of {len(found)} addresses reachable. size: right or wrong, as registered;\n"
-        "stated: none is registered, the server says one. pinned: whole SHA-256, or what\n"
-        "there is less of. A file that is pinned in part is held to its first fetch."
+        f"\n{reachable} of {len(found)} addresses are reachable.\n"
+        "size: right or wrong, compared with the registered size; stated: no size is\n"
+        "registered, but the server states one.\n"
+        "pinned: yes means that the whole SHA-256 is registered. If it is not, later files\n"
+        "must equal the first one that was fetched."
     )
 
 

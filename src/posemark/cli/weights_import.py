@@ -1,4 +1,4 @@
-"""`posemark weights import`: files that were fetched by hand, or trained by the user."""
+"""`posemark weights import`: imports checkpoints that users downloaded or trained."""
 
 import os
 from collections import Counter
@@ -22,24 +22,29 @@ Files = Annotated[
     list[Path],
     typer.Argument(
         metavar="FILE|FOLDER...",
-        help="A .pth, .pt, .safetensors or .caffemodel file, or a folder of them.",
+        help="Checkpoints (.pth, .pt, .safetensors or .caffemodel), or folders of them.",
     ),
 ]
 Name = Annotated[
     str | None,
-    typer.Option("--as", help="MODEL.TAG, of one file; the tag may be one of your own."),
+    typer.Option(
+        "--as",
+        metavar="MODEL.TAG",
+        help="Import one file under this name. The tag may be one of your own.",
+    ),
 ]
 Part = Annotated[
-    str, typer.Option(help="Which of several sets of weights in the one file (an EMA copy).")
+    str,
+    typer.Option(help="Which set of weights to import if one file has several (an EMA copy)."),
 ]
 
 
 def import_weights(files: Files, name: Name = None, part: Part = "") -> None:
-    """Check checkpoints against their networks, hash them, and keep copies.
+    """Import checkpoints: check that they fit their networks, hash them, and store copies.
 
-    What a file is follows from its digest, else from its key names and shapes; where several
-    models share a network, its name decides, or you with --as. A bad file stops none of the
-    others.
+    A checkpoint is recognised by its digest; otherwise by the names and shapes of its tensors. If
+    several models share a network, the file name decides; --as overrides it. A bad file does not
+    stop the import of the others. No code in a file is executed.
 
     Exit code: 2 if any file was not imported.
 
@@ -68,7 +73,10 @@ def import_weights(files: Files, name: Name = None, part: Part = "") -> None:
 
 def _only(files: list[Path], option: str) -> Path:
     if len(files) != 1 or files[0].is_dir():
-        raise UsageError(f"{option} is about one file: name that one alone, and no folder.")
+        raise UsageError(
+            f"{option} applies to one file, got {', '.join(map(str, files))}. Name one file and no "
+            "folder."
+        )
     return files[0]
 
 
@@ -78,7 +86,7 @@ def _require_some(given: list[Path], found: list[Path], others: int) -> None:
     if not found:
         names = ", ".join(map(str, given))
         raise UsageError(
-            f"{names}: no checkpoint in there: none of {counted(others, 'file')} ends in "
+            f"{names}: expected a checkpoint, but among {counted(others, 'file')} no name ends in "
             f"{', '.join(SUFFIXES)}. Unpack archives first, or name the file itself."
         )
 
@@ -124,7 +132,7 @@ def _table(outcomes: "list[Outcome]") -> "Table":
 
 
 def _shown(paths: list[Path]) -> list[str]:
-    """The names of files; those of one name with the folders that tell them apart."""
+    """The names of files; files of the same name with the folders that distinguish them."""
     names = Counter(path.name for path in paths)
     same = [path.absolute() for path in paths if names[path.name] > 1]
     common = os.path.commonpath([path.parent for path in same]) if same else ""
@@ -134,18 +142,22 @@ def _shown(paths: list[Path]) -> list[str]:
 def _summary(outcomes: "list[Outcome]", others: int) -> str:
     kept = sum(not outcome.why for outcome in outcomes)
     failed = len(outcomes) - kept
-    told = [f"{counted(kept, 'file')} imported"]
-    told += [f"{failed} not"] if failed else []
-    told += [f"{counted(others, 'file')} passed over, no checkpoints by name"] if others else []
-    used = "" if not kept else "\nuse them: posemark run MODEL.TAG, or any entries --weights best"
-    return f"\n{', '.join(told)}{used}"
+    parts = [f"{counted(kept, 'file')} imported"]
+    parts += [f"{failed} not imported"] if failed else []
+    parts += [f"{counted(others, 'file')} skipped (not checkpoints by name)"] if others else []
+    used = (
+        ""
+        if not kept
+        else "\nuse them: posemark run MODEL.TAG, or posemark run ENTRY --weights best"
+    )
+    return f"\n{', '.join(parts)}{used}"
 
 
 def model_and_tag(name: str) -> "tuple[ModelSpec, str]":
-    """The model and the tag that MODEL.TAG names.
+    """Split MODEL.TAG into the model and the tag.
 
     Raises:
-        UsageError: if it does not, or there is no such model.
+        UsageError: If the name has no tag, or if there is no such model.
     """
     from posemark.models import spec_of
 

@@ -38,6 +38,21 @@ class Dataset(Protocol):
 
 
 @dataclass(frozen=True)
+class DataFacts:
+    """What a run notes of a data set beside its frames; the fields are those of Dataset."""
+
+    name: str
+    fingerprint: str
+    notes: tuple[str, ...]
+    photographs: bool
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "DataFacts":
+        """Return the facts of a data set."""
+        return cls(dataset.name, dataset.fingerprint, dataset.notes, dataset.photographs)
+
+
+@dataclass(frozen=True)
 class DataKind:
     """A kind of data set. A module of this folder that has one as KIND adds it.
 

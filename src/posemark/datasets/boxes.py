@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -82,7 +82,7 @@ def open_boxes(
     if convention is None:
         return BoxSource("none", "none", "none", _no_boxes)
     if text == "gt":
-        return BoxSource("gt", "gt", "gt", lambda frame: _gt_boxes(frame, convention))
+        return BoxSource("gt", "gt", "gt", partial(_gt_boxes, convention=convention))
     if text == "simulated" and _is_drawn(data):
         source = BoxSource("simulated", "detected", simulated.VERSION, simulated.simulated_boxes)
     elif text == "simulated":
@@ -113,12 +113,13 @@ def _no_boxes(_: Frame) -> Boxes:
 
 
 def _at_least(source: BoxSource, min_score: float) -> BoxSource:
-    def of(frame: Frame) -> Boxes:
-        boxes = source.of(frame)
-        keep = boxes.scores >= min_score
-        return Boxes(boxes.boxes_xywh[keep], boxes.scores[keep], boxes.dropped)
+    return replace(source, of=partial(_scored, source.of, min_score))
 
-    return replace(source, of=of)
+
+def _scored(of: Callable[[Frame], Boxes], min_score: float, frame: Frame) -> Boxes:
+    boxes = of(frame)
+    keep = boxes.scores >= min_score
+    return Boxes(boxes.boxes_xywh[keep], boxes.scores[keep], boxes.dropped)
 
 
 def _gt_boxes(frame: Frame, convention: Convention) -> Boxes:
@@ -142,14 +143,15 @@ def _file_source(path: Path, frames: Iterable[Frame]) -> BoxSource:
     known = {i: rows for i, rows in found.by_image.items() if i in sizes}
     notes = (*found.notes, *_notes(path, found.by_image, known, sizes))
 
-    def of(frame: Frame) -> Boxes:
-        rows = known.get(frame.image_id, np.zeros((0, 5)))
-        usable = croppable(rows[:, :4], frame.size_wh)
-        kept = rows[usable]
-        return Boxes(kept[:, :4], kept[:, 4], int((~usable).sum()))
-
     digest = hashlib.sha256(content).hexdigest()[:16]
-    return BoxSource(f"file:{path.name}", "detected", digest, of, notes)
+    return BoxSource(f"file:{path.name}", "detected", digest, partial(_detected, known), notes)
+
+
+def _detected(known: Mapping[int, Floats], frame: Frame) -> Boxes:
+    rows = known.get(frame.image_id, np.zeros((0, 5)))
+    usable = croppable(rows[:, :4], frame.size_wh)
+    kept = rows[usable]
+    return Boxes(kept[:, :4], kept[:, 4], int((~usable).sum()))
 
 
 def _read(path: Path) -> bytes:

@@ -116,6 +116,10 @@ class Coco:
     @property
     def fingerprint(self) -> str:
         """Return the first 16 hex digits of the annotation file's SHA-256."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         return hashlib.sha256(self._content).hexdigest()[:16]
 
     @property

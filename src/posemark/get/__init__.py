@@ -1,1 +1,1 @@
-"""L5: what `posemark get` fetches, and whether the registered addresses still lead there."""
+"""L5: the files that `posemark get` fetches, and a check of their registered addresses."""

@@ -1,4 +1,4 @@
-"""Whether the registered addresses still lead to the registered files."""
+"""Checks whether the registered addresses still lead to the registered files."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,9 +11,21 @@ from posemark.get.wanted_files import Item, all_items
 
 @dataclass(frozen=True)
 class Checked:
-    """An address and what it says. size: right, wrong, stated or unknown. reason: why not.
+    """The result of the check of one address.
 
-    host_failed: the host cannot be reached, so that it was not asked for this file itself.
+    Attributes:
+        name: Name of the file in the registry.
+        url: The address.
+        host: Name of the host in the address.
+        reachable: Whether the file is there.
+        size: "right" or "wrong", compared with the registered size; "stated" if only the server
+            states a size; "unknown" if the server states none.
+        bytes: The size that the server states.
+        pin: How exactly the registry identifies the content of the file.
+        reason: Why the file is not reachable; "" if it is.
+        doubt: Why the host is in doubt; "" if it is not.
+        host_failed: Whether the host itself cannot be reached. It was then not asked for this
+            file if another file on it had failed before.
     """
 
     name: str
@@ -29,20 +41,21 @@ class Checked:
 
 
 def examine(items: Iterable[Item] | None = None) -> Iterator[Checked]:
-    """Ask every address of these files, of all that are registered by default.
+    """Check every address of these files. A host that cannot be reached is asked only once.
 
-    A host that cannot be reached is asked once.
+    Args:
+        items: The files. Default: all registered files.
     """
     from posemark.downloads import web
 
-    lost: dict[str, web.Answer] = {}
-    with web.session() as asking:
+    failed_hosts: dict[str, web.Answer] = {}
+    with web.session() as session:
         for item in all_items() if items is None else items:
             for url in item.wanted.urls:
                 host = host_of(url)
-                answer = lost.get(host) or web.look(asking, url)
+                answer = failed_hosts.get(host) or web.look(session, url)
                 if answer.host_failed:
-                    lost[host] = answer
+                    failed_hosts[host] = answer
                 yield Checked(
                     name=item.name,
                     url=url,

@@ -1,4 +1,4 @@
-"""What `posemark get` is asked for, as files, and how each gets to where it belongs."""
+"""Translates the words of `posemark get` into files, and stores each file where it belongs."""
 
 import os
 import shutil
@@ -21,21 +21,30 @@ from posemark.models import all_models
 from posemark.run.plan import SEED, suites
 
 DROP = "drop"
-"""The folder in PoseMark's own one for files that people have downloaded by hand."""
+"""Name of the folder, inside PoseMark's folder, for files that users downloaded by hand."""
 
-_BYTES_A_PARAMETER = 4
+_BYTES_PER_PARAMETER = 4
 
 Fetch = Callable[[Watcher, dict[str, str]], object]
+"""Fetches a file. Takes a watcher and the hosts that failed so far, with the reasons."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """A file that was asked for.
+    """A file that the user asked for.
 
-    file: its exact name. page: for people with a browser. terms: the name under which its licence
-    is accepted, where it has to be. size: in bytes; estimated: from the network's parameters.
-    named: whether it was asked for by its own name. here: tells whether it is on this machine.
-    fetch: gets it there; settle: puts a verified file that lies elsewhere in its place.
+    Attributes:
+        wanted: Its addresses and digests.
+        file: The exact file name at its source; "" if unknown.
+        licence: Its licence; None if unknown.
+        page: The page from which people can download it with a browser.
+        here: Returns whether the file is on this machine.
+        fetch: Downloads the file to its place.
+        settle: Moves or imports a verified file, which a user downloaded, to its place.
+        terms: The name under which its licence is accepted, if it must be.
+        size: Size in bytes; None if unknown.
+        estimated: Whether `size` is an estimate from the number of parameters.
+        named: Whether the user named this file, its model or its data set, rather than a suite.
     """
 
     wanted: Wanted
@@ -52,45 +61,45 @@ class Item:
 
     @property
     def name(self) -> str:
-        """What it is called, such as "hrnet-w32-256x192.official"."""
+        """Its name in the registry, such as "hrnet-w32-256x192.official"."""
         return self.wanted.name
 
     @property
     def allowed(self) -> bool:
-        """Whether its licence needs no accepting, or has been accepted."""
+        """Whether its licence has been accepted or need not be."""
         return notes.is_accepted(self.terms, self.licence)
 
     @property
     def in_doubt(self) -> bool:
-        """Whether none of its addresses is known to be sound."""
+        """Whether all its addresses are in doubt."""
         return all(doubt(url) for url in self.wanted.urls)
 
 
 def items_of(words: Iterable[str]) -> list[Item]:
-    """The files that words mean, each once, in the order asked for.
+    """The files that words name, each once, in the order of the words.
 
     Args:
         words: coco-val2017, person-boxes, MODEL, MODEL.TAG, a suite, a letter, or a card.
 
     Raises:
-        UsageError: for a word that means nothing.
+        UsageError: If a word names nothing that can be fetched.
     """
     found: dict[str, Item] = {}
     for word in words:
-        for item in _meant(word):
+        for item in _items_of_word(word):
             if item.name not in found or item.named:
                 found[item.name] = item
     return list(found.values())
 
 
 def all_items() -> list[Item]:
-    """Every file that the registry knows: data, checkpoints, files of PoseMark's own cards."""
+    """All registered files: data, checkpoints, and the model files of PoseMark's own cards."""
     data = [_data(each, named=False) for group in DATA.values() for each in group]
     rows = [item for spec in all_models().values() for item in _checkpoints(spec)]
     return [*data, *rows, *_of_cards(cards.built_in().values())]
 
 
-def _meant(word: str) -> Iterable[Item]:
+def _items_of_word(word: str) -> Iterable[Item]:
     if word in DATA:
         return [_data(each, named=True) for each in DATA[word]]
     if word in suites():
@@ -107,7 +116,7 @@ def _meant(word: str) -> Iterable[Item]:
 
 
 def _of_suite(name: str) -> Iterator[Item]:
-    """The files of cards, if it is of exported models; else data, and every checkpoint."""
+    """The model files of cards for the suite "light"; data and checkpoints for the others."""
     if name == "light":
         yield from _of_cards(cards.built_in().values())
         return
@@ -119,7 +128,7 @@ def _of_suite(name: str) -> Iterator[Item]:
 def _unknown(word: str) -> str:
     known = [*DATA, *suites(), *all_models(), *cards.built_in()]
     return (
-        f"{word!r} is nothing that can be fetched: expected {', '.join(DATA)}, a model, MODEL.TAG, "
+        f"{word!r} is not something to fetch. Expected {', '.join(DATA)}, a model, MODEL.TAG, "
         f"a suite ({', '.join(suites())}) or a card. {nearest(word, known)}"
     )
 
@@ -147,7 +156,7 @@ def _of_model(spec: ModelSpec, tag: str) -> list[Item]:
     if not found:
         known = [row.tag for row in spec.weights]
         raise UsageError(
-            f"{spec.name}.{tag}: no such weights are registered. "
+            f"{spec.name}.{tag}: the model {spec.name} has no registered weights of this tag. "
             f"{nearest(tag, known, WEIGHTS_LIST)}"
         )
     return found
@@ -158,7 +167,7 @@ def _checkpoints(spec: ModelSpec, named: bool = False) -> list[Item]:
 
 
 def _checkpoint(spec: ModelSpec, row: Weights, named: bool) -> Item:
-    estimate = None if row.tag == weights.RESCORE else _BYTES_A_PARAMETER * (spec.parameters or 0)
+    estimate = None if row.tag == weights.RESCORE else _BYTES_PER_PARAMETER * (spec.parameters or 0)
     return Item(
         weights.wanted_of(spec, row),
         row.file or "",
@@ -205,7 +214,7 @@ def _of_cards(paths: Iterable[Path], named: bool = False) -> Iterator[Item]:
 
 
 def _inside(name: str) -> bool:
-    """Whether a card's file has a place in the folder of models."""
+    """Whether the path of a card's model file stays inside the folder of models."""
     return not Path(name).is_absolute() and ".." not in Path(name).parts and name[0] != "~"
 
 
@@ -227,16 +236,23 @@ def _settle_exported(name: str, path: Path) -> None:
     shutil.move(path, target)
 
 
-# --- files that people brought --------------------------------------------------------------------
+# --- files that users downloaded ------------------------------------------------------------------
 
 
 def drop_folder() -> Path:
-    """Where people put what they have downloaded by hand."""
+    """The folder in which users put files that they downloaded by hand."""
     return user_cache() / DROP
 
 
 def dropped(known: Iterable[Item]) -> Iterator[tuple[Path, Item | None]]:
-    """The files in the drop folder, and which of the known ones each is, by its whole digest."""
+    """Yield each file in the drop folder, and the item with the same whole SHA-256.
+
+    Args:
+        known: The items to compare with.
+
+    Yields:
+        The path, and its item; None if no item has this digest.
+    """
     by_digest = {item.wanted.sha256: item for item in known if item.wanted.whole_digest}
     folder = drop_folder()
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():

@@ -1,1 +1,1 @@
-"""L4: what this machine attains: fixed workloads, how fast they run, and the peak that is kept."""
+"""L4: the peak rates of this machine: fixed workloads, their timing, and the stored result."""

@@ -1,11 +1,12 @@
-"""What the CPU of this machine can attain: measured once, kept, and noted in every record."""
+"""The peak rates of this machine's CPU: measured once, stored, and copied into every record."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -21,31 +22,42 @@ from posemark.measure.environment import environment, free_memory, last_level_ca
 from posemark.measure.watch import Watch
 
 VERSION = 1
-"""Of the way to measure; files of another one are not used."""
+"""Version of the measuring method. Files of other versions are not used."""
 
 SECONDS, SHORT_SECONDS = 10.0, 1.5
-"""Of sampling, for the command and before a run; choosing the work takes another 2."""
+"""Seconds of sampling: in `posemark machine`, and before a run. Choosing the work takes 2 more."""
 
 SMALLEST_ARRAY = 128 * 2**20
+"""Smallest size in bytes of each of the two long arrays, if memory allows."""
+
 LARGEST_SHARE = 1 / 8
-"""Of the free memory, an array; there are two."""
+"""Each of the two long arrays may take this share of the free memory."""
 
 BANDWIDTH = "bandwidth"
+"""Name of the memory rate among the rates."""
 
 MOST_SPREAD = 0.1
-"""Between the quartiles of a rate. Measured on a machine that did nothing else: 1 to 4 %; beside
-other programs up to 34 %, and then the median is that of a slower machine."""
+"""Largest spread (distance of the quartiles / median) of a rate on an undisturbed machine.
+
+On an idle machine it was 1 to 4%. Beside other programs it was up to 34%, and then the median is
+that of a slower machine.
+"""
 
 ATTEMPTS = 3
-"""At measuring while other programs use the machine, before it is given up."""
+"""Number of measurements on a machine that other programs use, before we give up."""
 
 
-class Ceiling(msgspec.Struct, frozen=True):
-    """What so many threads of a processor attain.
+class MachinePeak(msgspec.Struct, frozen=True):
+    """The peak rates of a processor with a given number of threads.
 
-    rates: multiply-accumulates a second (one is two floating-point operations), by precision;
-    one that torch has no kernels for is absent. bandwidth: bytes a second. facts: what it
-    depends on. measured: when.
+    Attributes:
+        rates: Multiply-accumulates per second (each is two floating-point operations), by
+            precision. A precision for which torch has no kernels is absent.
+        bandwidth: Bytes per second that the memory delivers.
+        threads: Number of CPU threads.
+        facts: What the rates depend on; see facts().
+        measured: Time of the measurement, in UTC.
+        taken: Share of the machine, 0..1, that others took during the measurement, by counter.
     """
 
     rates: dict[str, Rate]
@@ -57,7 +69,7 @@ class Ceiling(msgspec.Struct, frozen=True):
 
     @property
     def disturbed(self) -> str:
-        """What shows that the machine did other things meanwhile; "" if nothing does."""
+        """Why the machine was not idle during the measurement; "" if it was idle."""
         found = [
             f"{TAKEN[name].format(f'{100 * share:.0f}%')}, limit {100 * MOST_TAKEN[name]:g}%"
             for name, share in self.taken.items()
@@ -73,89 +85,118 @@ class Ceiling(msgspec.Struct, frozen=True):
         return [*self.rates.items(), (BANDWIDTH, self.bandwidth)]
 
     def figures(self) -> dict[str, float]:
-        """What a record keeps of it."""
+        """The figures that a record stores: rates per second by name, and "threads"."""
         found = {name: rate.per_second for name, rate in self.rates.items()}
         return {**found, BANDWIDTH: self.bandwidth.per_second, "threads": self.threads}
 
 
-def attempts(
+def measure_undisturbed(
     threads: int,
     seconds: float,
-    told: Callable[[float], object] = lambda _: None,
+    progress: Callable[[float], object] = lambda _: None,
     label: str | None = None,
     most: int = ATTEMPTS,
-) -> Iterator[Ceiling]:
-    """Measure until the machine did nothing else meanwhile, `most` times at most.
+    attempted: Callable[[int, MachinePeak], object] = lambda _number, _found: None,
+) -> MachinePeak:
+    """Measure until the machine is idle during a measurement, at most `most` times.
 
-    All but the last one are disturbed; so may the last one be. Arguments and errors: as measure().
+    Args:
+        threads: As for measure().
+        seconds: As for measure(), for each attempt.
+        progress: As for measure().
+        label: As for measure().
+        most: Largest number of attempts, at least 1.
+        attempted: Called after each attempt with its number, from 1, and its result.
+
+    Returns:
+        The result of the last attempt, which may be disturbed, too.
+
+    Raises:
+        RunError: As for measure().
     """
-    for _ in range(most):
-        found = measure(threads, seconds, told, label)
-        yield found
-        if not found.disturbed:
-            return
+    number = 0
+    while True:
+        number += 1
+        found = measure(threads, seconds, progress, label)
+        attempted(number, found)
+        if number >= most or not found.disturbed:
+            return found
 
 
 def measure(
     threads: int,
     seconds: float,
-    told: Callable[[float], object] = lambda _: None,
+    progress: Callable[[float], object] = lambda _: None,
     label: str | None = None,
-) -> Ceiling:
-    """Measure in a process of its own, which gives all its memory back.
+) -> MachinePeak:
+    """Measure in a child process, which returns all its memory when it ends.
 
-    In this one, the long arrays would count into the peak memory of an entry that runs here.
-    told: is given the share that is done, 0..1. label: the user's name for the machine.
+    In this process, the long arrays would add to the peak memory of an entry that runs here.
+
+    Args:
+        threads: Number of CPU threads.
+        seconds: Seconds of sampling; choosing the work takes about 2 more.
+        progress: Called now and then with the finished share, 0..1.
+        label: The user's name for the machine.
 
     Raises:
-        RunError: if that process cannot be started or fails.
+        RunError: If the process cannot be started, or fails.
     """
     context = process_context()
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(theirs, threads, seconds, label), daemon=True)
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(sender, threads, seconds, label), daemon=True)
     try:
         process.start()
     except (EOFError, OSError) as error:
-        ours.close()
+        receiver.close()
         why = str(error) or type(error).__name__
         raise _unmeasured(f"no process could be started ({why})") from error
     finally:
-        theirs.close()
-    answer = _answer(process, ours, told)
+        sender.close()
+    answer = _answer(process, receiver, progress)
     if isinstance(answer, str):
         raise _unmeasured(answer)
     return answer
 
 
-def _answer(process: Any, ours: Connection, told: Callable[[float], object]) -> Ceiling | str:
-    """What the process found, or why it found nothing; it has ended afterwards."""
+class _Receiver(Protocol):
+    """The receiving end of the pipe; its class depends on the operating system."""
+
+    def recv(self) -> MachinePeak | float | str: ...
+    def close(self) -> None: ...
+
+
+def _answer(
+    process: BaseProcess, receiver: _Receiver, progress: Callable[[float], object]
+) -> MachinePeak | str:
+    """The result of the process, or the reason why it failed. The process has then ended."""
     try:
-        while isinstance(answer := ours.recv(), float):
-            told(answer)
+        while not isinstance(answer := receiver.recv(), (MachinePeak, str)):
+            progress(answer)
         return answer
     except EOFError:
-        return "its process ended, out of memory as a rule"
+        return "its process ended without an answer, usually because memory ran out"
     finally:
-        ours.close()
+        receiver.close()
         process.terminate()
         process.join()
 
 
 def _unmeasured(why: str) -> RunError:
     return RunError(
-        f"what this machine attains could not be measured: {why}. Close other programs "
+        f"the peak rates of this machine could not be measured: {why}. Close other programs "
         "and run `posemark machine`."
     )
 
 
 def _work(pipe: Connection, threads: int, seconds: float, label: str | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side decides what Ctrl-C means
-    with suppress(BrokenPipeError):  # the other side was killed: nobody waits for an answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C does
+    with suppress(BrokenPipeError):  # the parent was killed: nobody waits for an answer
         try:
             answer = measure_here(threads, seconds, pipe.send, array_bytes(), label)
         except BrokenPipeError:
             raise
-        except Exception as error:  # reported on the other side
+        except Exception as error:  # the parent reports it
             answer = f"{type(error).__name__}: {error}"
         pipe.send(answer)
 
@@ -163,33 +204,45 @@ def _work(pipe: Connection, threads: int, seconds: float, label: str | None) -> 
 def measure_here(
     threads: int,
     seconds: float,
-    told: Callable[[float], object],
+    progress: Callable[[float], object],
     array: int,
     label: str | None = None,
-) -> Ceiling:
-    """The same in this process. array: bytes of each long array."""
+) -> MachinePeak:
+    """Measure in this process.
+
+    Args:
+        threads: Number of CPU threads; torch keeps it afterwards.
+        seconds: Seconds of sampling.
+        progress: Called after each round of samples with the finished share, 0..1.
+        array: Size of each long array in bytes.
+        label: The user's name for the machine.
+    """
     work.use_threads(threads)
     chosen = {name: fastest(work.sums(name)) for name in work.PRECISIONS}
     works = {name: each for name, each in chosen.items() if each}
     arrays = work.stream(array)
     watch = Watch(counters=())
-    found = rates(works | {BANDWIDTH: arrays}, seconds, told)
+    found = rates(works | {BANDWIDTH: arrays}, seconds, progress)
     taken = shares(watch.stop(), environment()["cpus"])
     own = {name: found[name] for name in works}
-    return Ceiling(own, found[BANDWIDTH], threads, facts(threads, label), utc_now(), taken)
+    return MachinePeak(own, found[BANDWIDTH], threads, facts(threads, label), utc_now(), taken)
 
 
 def array_bytes() -> int:
-    """As large as all last-level caches together, so that two arrays never fit into them."""
+    """Size of each long array in bytes: that of all last-level caches together, or more.
+
+    Two such arrays never fit into the caches. Little free memory makes them smaller.
+    """
     wanted = max(SMALLEST_ARRAY, last_level_cache() or 0)
     return int(min(wanted, free_memory() * LARGEST_SHARE))
 
 
 def facts(threads: int, label: str | None = None) -> dict[str, str | int]:
-    """What a ceiling depends on: measured under others, it is of no use.
+    """The facts that peak rates depend on; rates measured under other facts are not used.
 
-    The name of the machine is among them: one board in two power modes, or twins with one home
-    folder, are told apart by nothing else. So is how threads wait, which costs them time.
+    The user's name for the machine is among them: nothing else distinguishes two power modes of
+    one board, or two equal machines that share a home folder. The way in which threads wait is
+    among them, because it affects their speed.
     """
     here: dict[str, Any] = environment(label)
     kept = {name: here[name] for name in ("cpu", "cores", "cpus", "machine")}
@@ -204,7 +257,7 @@ def facts(threads: int, label: str | None = None) -> dict[str, str | int]:
 
 
 def path_of(threads: int, label: str | None = None) -> Path:
-    """Where the ceiling of this machine is kept."""
+    """The file that stores the peak rates of this machine."""
     return _path(facts(threads, label))
 
 
@@ -212,33 +265,36 @@ def _path(known: dict[str, str | int]) -> Path:
     return user_cache() / "machine" / f"ceiling-{fingerprint(known)}.json"
 
 
-def load(threads: int, label: str | None = None) -> Ceiling | None:
-    """The ceiling kept for this machine and so many threads; None if there is none.
+def load(threads: int, label: str | None = None) -> MachinePeak | None:
+    """The stored peak rates of this machine with this number of threads.
 
-    One that an older version kept may be disturbed: it must not be used.
+    Returns:
+        The rates; None if none are stored. Rates that an older version stored may be disturbed,
+        and must then not be used.
 
     Raises:
-        DataError: if its file is damaged.
+        DataError: If the file is damaged.
     """
     path = path_of(threads, label)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Ceiling)
+        return msgspec.json.decode(path.read_bytes(), type=MachinePeak)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{path}: expected what `posemark machine` keeps, but it cannot be read ({error})."
+            f"{path}: expected the peak rates that `posemark machine` stores, but the file cannot "
+            f"be read ({error})."
         ) from error
 
 
-def save(ceiling: Ceiling) -> None:
-    """Keep it for later runs; the file appears whole or not at all.
+def save(peak: MachinePeak) -> None:
+    """Store peak rates for later runs. The file appears whole or not at all.
 
     Raises:
-        OSError: if it cannot be written.
-        ValueError: for a disturbed one, which would be held against every later run.
+        OSError: If the file cannot be written.
+        ValueError: If the measurement was disturbed: every later run would be compared with it.
     """
-    if ceiling.disturbed:
-        raise ValueError(ceiling.disturbed)
-    content = msgspec.json.format(msgspec.json.encode(ceiling), indent=1)
-    write_whole(_path(ceiling.facts), content)
+    if peak.disturbed:
+        raise ValueError(peak.disturbed)
+    content = msgspec.json.format(msgspec.json.encode(peak), indent=1)
+    write_whole(_path(peak.facts), content)

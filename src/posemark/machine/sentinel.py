@@ -1,14 +1,24 @@
-"""A fixed workload: when its time changes, the machine has changed, not the model."""
+"""A fixed workload that runs between blocks of frames.
+
+If its time changes, the state of the machine has changed, not the model.
+"""
 
 SIDE = 768
+"""Rows and columns of the square matrices."""
+
 TIMES = 2
+"""Number of matrix products in one call."""
 
 
 class Sentinel:
-    """Two float32 matrix products of torch, spread over the run's own number of threads.
+    """Two float32 matrix products in torch, with the number of threads of the run.
 
-    Sessions of torch set that number for the process, those of other runtimes keep threads of
-    their own: the sentinel sets it itself, or its time would depend on the runtime.
+    The sentinel sets this number itself. Sessions of torch set it for the whole process, but
+    sessions of other runtimes have threads of their own, so that otherwise the sentinel's time
+    would depend on the runtime.
+
+    Args:
+        threads: Number of CPU threads of the run.
     """
 
     def __init__(self, threads: int) -> None:
@@ -20,10 +30,10 @@ class Sentinel:
         self._product = torch.empty(SIDE, SIDE)
 
     def __call__(self) -> None:
-        """Do the work once; some ten milliseconds on a laptop's CPU.
+        """Do the work once; it takes about ten milliseconds on a laptop's CPU.
 
-        The number of threads stays set: in a process that entries share, the block of frames
-        that follows runs on it, too, whichever entry was opened last.
+        The number of threads remains set. If several entries share a process, the next block of
+        frames therefore runs with it, whichever entry was opened last.
         """
         import torch
 

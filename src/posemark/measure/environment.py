@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,19 +24,7 @@ _NO_NAME = frozenset(
     ("", "none", "unknown", "default string", "system product name", "not specified")
 )
 
-LIBRARIES = (
-    "numpy",
-    "opencv-python-headless",
-    "torch",
-    "faster-coco-eval",
-    "onnx",
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "openvino",
-    "nncf",
-    "ai-edge-litert",
-    "litert-torch",
-)
+LIBRARIES = ("numpy", "opencv-python-headless", "torch", "faster-coco-eval")
 """Packages whose versions are recorded; None for those that are not installed."""
 
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
@@ -55,11 +44,12 @@ def wait_passively() -> None:
         os.environ["OMP_WAIT_POLICY"] = "passive"
 
 
-def environment(label: str | None = None) -> dict[str, Any]:
+def environment(label: str | None = None, libraries: Sequence[str] = ()) -> dict[str, Any]:
     """Describe the machine, its operating system, Python and the library versions.
 
     Args:
         label: the user's name for the machine; None for that in POSEMARK_MACHINE.
+        libraries: further packages whose versions are recorded, such as those of runtimes.
 
     Returns:
         The environment of a record's header (records.schema.Environment and more); `waiting`
@@ -83,7 +73,7 @@ def environment(label: str | None = None) -> dict[str, Any]:
         "machine": platform.machine(),
         "python": platform.python_version(),
         "waiting": {name: os.environ[name] for name in WAITING if name in os.environ},
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "libraries": {name: _version(name) for name in (*LIBRARIES, *libraries)},
     }
 
 

@@ -1,7 +1,7 @@
 """What a network is fed on a data set that the user names, for choosing int8 ranges."""
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from posemark.core.errors import UsageError
 from posemark.core.frame import Frame
@@ -31,7 +31,9 @@ def calibration(spec: ModelSpec, entry: Entry, data: str) -> Calibration:
             f"--calibrate {data}: expected images with annotated people, and there are none."
         )
     name = f"{dataset.name}:{dataset.fingerprint}:{len(frames)}:{entry.scales}"
-    return Calibration(name, lambda: _inputs(spec, entry, dataset, frames), notes(data))
+    return Calibration(
+        name, partial(_inputs, spec, entry.scales, dataset.name, frames), notes(data)
+    )
 
 
 def notes(data: str | None) -> tuple[str, ...]:
@@ -55,9 +57,11 @@ def spread(frames: list[Frame], most: int) -> list[Frame]:
     return [frames[i * len(frames) // count] for i in range(count)]
 
 
-def _inputs(spec: ModelSpec, entry: Entry, dataset: Dataset, frames: list[Frame]) -> Iterator[Maps]:
-    source = open_boxes("gt", spec.convention, 0, dataset.name, frames)
+def _inputs(
+    spec: ModelSpec, scales: tuple[float, ...], data: str, frames: list[Frame]
+) -> Iterator[Maps]:
+    source = open_boxes("gt", spec.convention, 0, data, frames)
     for frame in frames:
         image = decode_bgr(frame.read(), frame.size_wh, frame.name)
-        for batch in network_inputs(spec, image, source.of(frame), entry.scales):
+        for batch in network_inputs(spec, image, source.of(frame), scales):
             yield from (one[None] for one in batch)

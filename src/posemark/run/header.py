@@ -16,6 +16,7 @@ from posemark.measure.environment import environment
 from posemark.nn import formula
 from posemark.records import files, schema
 from posemark.run.prepare import Prepared
+from posemark.runtimes.registry import distributions
 from posemark.weights import NONE, Checkpoint, names_file
 
 FLOAT_BYTES = 4
@@ -72,7 +73,8 @@ def make_header(
             repeat=options.repeat,
         ),
         published=_published(prepared),
-        environment=environment(options.machine) | ({"ceiling": ceiling} if ceiling else {}),
+        environment=environment(options.machine, distributions())
+        | ({"ceiling": ceiling} if ceiling else {}),
         posemark=posemark.__version__,
         protocol=PROTOCOL,
         truth=f"truth-{prepared.dataset.name}-{prepared.dataset.fingerprint}.json",

@@ -8,7 +8,7 @@ from posemark.core.errors import DataError, UsageError
 from posemark.core.frame import Frame
 from posemark.core.spec import Entry, ModelSpec
 from posemark.core.whole_image import Rescorer
-from posemark.datasets import Dataset
+from posemark.datasets import DataFacts, Dataset
 from posemark.datasets.boxes import BoxSource, open_boxes
 from posemark.models import spec_of
 from posemark.run.calibration import calibration
@@ -30,7 +30,7 @@ class Prepared:
     spec: ModelSpec
     boxes: BoxSource
     checkpoint: Checkpoint | None
-    dataset: Dataset
+    dataset: DataFacts
     frames: list[Frame]
     rescorer: Rescorer | None
     calibration: Calibration | None
@@ -72,8 +72,9 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
     boxes = open_boxes(job.boxes, spec.convention, options.min_score, dataset.name, frames)
     checkpoint = weights_of(spec, options.weights)
     rescorer = rescorer_of(spec) if checkpoint else None
+    facts = DataFacts.of(dataset)
     ranges = calibration(spec, entry, options.calibrate) if options.calibrate else None
-    return Prepared(job, spec, boxes, checkpoint, dataset, frames, rescorer, ranges)
+    return Prepared(job, spec, boxes, checkpoint, facts, frames, rescorer, ranges)
 
 
 def spec_of_entry(entry: Entry) -> ModelSpec:

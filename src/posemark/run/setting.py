@@ -14,7 +14,7 @@ from posemark.core.places import CACHE_REMEDY, with_home, write_whole
 from posemark.run.plan import Job, Options
 from posemark.run.prepare import spec_of_entry, tag_of, weights_of
 from posemark.run.settings_folder import SUFFIX, folder_of, saved
-from posemark.runtimes.registry import CHANNELS_LAST, RUNTIMES
+from posemark.runtimes.registry import CHANNELS_LAST, runtimes
 
 
 class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -101,7 +101,7 @@ def read(path: Path) -> Setting:
 
 
 def _require_known(path: Path, setting: Setting) -> None:
-    for key, known in (("runtime", RUNTIMES), ("layout", (CHANNELS_LAST,))):
+    for key, known in (("runtime", runtimes()), ("layout", (CHANNELS_LAST,))):
         value = getattr(setting, key)
         if value is not None and value not in known:
             raise UsageError(

@@ -13,23 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from posemark.core.errors import PoseMarkError, RunError
-from posemark.core.frame import Frame
-from posemark.datasets import open_dataset
 from posemark.machine.processes import process_context
 from posemark.run.measurement import Circumstances, Measurement, Standing, Step, record_path
-from posemark.run.plan import Job
-from posemark.run.prepare import Prepared, prepare_job
+from posemark.run.prepare import Prepared
 
 
 @dataclass(frozen=True)
 class _Task:
-    """What a worker is told: everything it cannot find out for itself.
+    """What a worker measures. Its inputs have been found and checked; nothing is done twice."""
 
-    frames: still encoded and unread. Making them anew in each worker takes seconds.
-    """
-
-    job: Job
-    frames: list[Frame] = field(repr=False)
+    prepared: Prepared = field(repr=False)
     out: Path
     resume: bool
     circumstances: Circumstances
@@ -51,7 +44,7 @@ class Isolated:
     ) -> None:
         self.path, self.standing = record_path(prepared, out), Standing()
         self._key, self._on_step = prepared.key, on_step
-        self._task = _Task(prepared.job, prepared.frames, out, resume, circumstances)
+        self._task = _Task(prepared, out, resume, circumstances)
         self._process: Any = None
         self._pipe: Connection | None = None
 
@@ -162,6 +155,4 @@ def _work(pipe: Connection, task: _Task) -> None:
 
 
 def _measurement(pipe: Connection, task: _Task) -> Measurement:
-    dataset = open_dataset(task.job.options.data)
-    prepared = prepare_job(task.job, dataset, task.frames)
-    return Measurement(prepared, task.out, task.resume, pipe.send, task.circumstances)
+    return Measurement(task.prepared, task.out, task.resume, pipe.send, task.circumstances)

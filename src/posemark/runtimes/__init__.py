@@ -21,7 +21,7 @@ class Session(Protocol):
     """A network that is ready to run.
 
     Attributes:
-        runtime: name of the runtime, one of registry.RUNTIMES.
+        runtime: name of the runtime, one of registry.runtimes().
         precision: the precision that really runs, read back from the runtime.
         device: the device that really runs it, read back from the runtime.
     """
@@ -59,7 +59,7 @@ class Target:
     """How a network is to run. A session that opens runs exactly so, or opening it raises.
 
     Attributes:
-        runtime: one of registry.RUNTIMES.
+        runtime: one of registry.runtimes().
         precision: fp32, bf16, fp16 or int8.
         device: the runtime's name of the device in lower case: cpu, cuda or cuda:1; for
             onnxruntime an execution provider such as cpu, cuda, tensorrt or coreml; for openvino

@@ -19,6 +19,21 @@ from posemark.runtimes.export_cache import (
 )
 from posemark.runtimes.model_file import FileSession, reading_errors, require_precision
 from posemark.runtimes.registry import unknown_device
+from posemark.runtimes.row import Runtime
+
+ROWS = (
+    Runtime(
+        "onnxruntime",
+        __name__,
+        packages=("onnxruntime",),
+        extra="onnx",
+        convert_packages=("onnx",),
+        convert_extra="onnx",
+        reads=(".onnx",),
+        opens=(".onnx",),
+        distributions=("onnx", "onnxruntime", "onnxruntime-gpu"),
+    ),
+)
 
 if TYPE_CHECKING:
     from onnx import NodeProto

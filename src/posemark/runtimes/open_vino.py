@@ -29,6 +29,22 @@ from posemark.runtimes.export_cache import (
 from posemark.runtimes.model_file import FileSession, reading_errors
 from posemark.runtimes.open_vino_deform import NAME, PRODUCT, deform_conv
 from posemark.runtimes.registry import unknown_device
+from posemark.runtimes.row import Runtime
+
+ROWS = (
+    Runtime(
+        "openvino",
+        __name__,
+        packages=("openvino",),
+        extra="openvino",
+        convert_packages=("onnx",),
+        convert_extra="openvino",
+        reads=(".xml", ".pb", ".onnx", ".tflite"),
+        opens=(".xml", ".pb"),
+        recasts=("fp32", "bf16", "fp16"),
+        distributions=("openvino", "nncf"),
+    ),
+)
 
 if TYPE_CHECKING:
     from openvino import (

@@ -1,18 +1,23 @@
 """Selects a runtime by name, and reports what it cannot do before any work begins."""
 
-from dataclasses import dataclass
+import pkgutil
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol, cast
 
+from posemark import runtimes as package
 from posemark.core.errors import UsageError
 from posemark.core.model_file import Artefact
 from posemark.runtimes import Session, Source, Target
 from posemark.runtimes.export_errors import conversion_errors
 from posemark.runtimes.model_file import FileSession
+from posemark.runtimes.row import CHANNELS_LAST, PRECISIONS, Runtime
+
+__all__ = ["CHANNELS_LAST", "PRECISIONS"]
 
 
-class _Module(Protocol):
+class Module(Protocol):
     """What the module of a runtime provides; open_file only if the runtime reads files."""
 
     def supported(self, device: str) -> tuple[str, ...]: ...
@@ -22,71 +27,30 @@ class _Module(Protocol):
     def open_file(self, target: Target, artefact: Artefact, threads: int) -> FileSession: ...
 
 
-@dataclass(frozen=True)
-class _Runtime:
-    """What the registry knows of a runtime.
-
-    Attributes:
-        module: its module in this package, a _Module.
-        packages: the packages that it imports.
-        extra: PoseMark's extra that installs them.
-        convert_packages: the packages that convert a torch network for it.
-        convert_extra: PoseMark's extra that installs those.
-        reads: suffixes of the model files that it opens unchanged.
-    """
-
-    module: str
-    packages: tuple[str, ...] = ()
-    extra: str = ""
-    convert_packages: tuple[str, ...] = ()
-    convert_extra: str = ""
-    reads: tuple[str, ...] = ()
+@cache
+def runtimes() -> dict[str, Runtime]:
+    """Return every runtime by name: torch first, then those that need further packages."""
+    names = (m.name for m in pkgutil.iter_modules(package.__path__) if m.name[0] != "_")
+    modules = (import_module(f"{package.__name__}.{name}") for name in names)
+    rows = [row for module in modules for row in getattr(module, "ROWS", ())]
+    return {row.name: row for row in sorted(rows, key=lambda row: (bool(row.packages), row.name))}
 
 
-_RUNTIMES = {
-    "torch": _Runtime("torch_eager"),
-    "torch-compile": _Runtime("torch_compile"),
-    "onnxruntime": _Runtime(
-        "onnx_runtime",
-        packages=("onnxruntime",),
-        extra="onnx",
-        convert_packages=("onnx",),
-        convert_extra="onnx",
-        reads=(".onnx",),
-    ),
-    "openvino": _Runtime(
-        "open_vino",
-        packages=("openvino",),
-        extra="openvino",
-        convert_packages=("onnx",),
-        convert_extra="openvino",
-        reads=(".xml", ".pb", ".onnx", ".tflite"),
-    ),
-    "tflite": _Runtime(
-        "tflite",
-        packages=("ai_edge_litert",),
-        extra="tflite",
-        convert_packages=("litert_torch",),
-        convert_extra="tflite-convert",
-        reads=(".tflite",),
-    ),
-}
+def formats() -> dict[str, str]:
+    """Return the runtime that opens a model file by default, by the suffix of the file."""
+    return {suffix: row.name for row in runtimes().values() for suffix in row.opens}
 
-RUNTIMES = tuple(_RUNTIMES)
 
-PRECISIONS = ("fp32", "bf16", "fp16", "int8")
-
-CHANNELS_LAST = "channels-last"
-
-FORMATS = {".onnx": "onnxruntime", ".xml": "openvino", ".pb": "openvino", ".tflite": "tflite"}
-"""The runtime that opens a model file by default, by the suffix of the file."""
+def distributions() -> tuple[str, ...]:
+    """Return the packages of all runtimes, as their index names them."""
+    return tuple(name for row in runtimes().values() for name in row.distributions)
 
 
 def installed() -> list[str]:
     """Return the runtimes that can run the built-in networks with the installed packages."""
     return [
         name
-        for name, known in _RUNTIMES.items()
+        for name, known in runtimes().items()
         if all(find_spec(each) is not None for each in (*known.packages, *known.convert_packages))
     ]
 
@@ -104,15 +68,14 @@ def require(target: Target, calibrated: bool = False, artefact: Artefact | None 
             not have on the device, packages that are not installed, or a file that the runtime
             does not read or does not run in this precision.
     """
-    if target.runtime not in _RUNTIMES:
-        known = ", ".join(RUNTIMES)
+    if target.runtime not in runtimes():
+        known = ", ".join(runtimes())
         raise UsageError(f"no runtime is called {target.runtime!r}; there are {known}.")
     if artefact:
         _require_reads(target.runtime, artefact)
     _require_packages(target.runtime, artefact is None)
     can = supported(target.runtime, target.device)
-    # TFLite runs int8 files, although no built-in network can be converted to int8 for it.
-    if not artefact or target.runtime != "tflite":
+    if not (artefact and runtimes()[target.runtime].runs_other_files):
         _require_precision(target, can)
     _require_layout(target)
     if artefact:
@@ -126,7 +89,7 @@ def require(target: Target, calibrated: bool = False, artefact: Artefact | None 
 
 
 def _require_packages(runtime: str, converts: bool) -> None:
-    known = _RUNTIMES[runtime]
+    known = runtimes()[runtime]
     needs = [(known.packages, known.extra, "")]
     if converts:
         why = " to convert a torch network"
@@ -141,8 +104,8 @@ def _require_packages(runtime: str, converts: bool) -> None:
 
 
 def _require_reads(runtime: str, artefact: Artefact) -> None:
-    if artefact.format not in _RUNTIMES[runtime].reads:
-        can = [name for name, known in _RUNTIMES.items() if artefact.format in known.reads]
+    if artefact.format not in runtimes()[runtime].reads:
+        can = [name for name, known in runtimes().items() if artefact.format in known.reads]
         raise UsageError(
             f"{runtime} does not read {artefact.format} files, and {artefact.path.name} is one: "
             "exported models are never converted to another format. "
@@ -151,10 +114,9 @@ def _require_reads(runtime: str, artefact: Artefact) -> None:
 
 
 def _require_kept(target: Target, artefact: Artefact) -> None:
-    """Refuse another precision than the file's, unless OpenVINO can run the file in it."""
-    kept = (artefact.precision,)
-    if target.runtime == "openvino" and artefact.precision != "int8":
-        kept = ("fp32", "bf16", "fp16")
+    """Refuse another precision than the file's, unless the runtime can run the file in it."""
+    recasts = runtimes()[target.runtime].recasts
+    kept = recasts if artefact.precision in recasts else (artefact.precision,)
     if target.precision not in kept:
         raise UsageError(
             f"{artefact.path.name} is in {artefact.precision}, and {target.runtime} runs it in "
@@ -180,9 +142,8 @@ def supported(runtime: str, device: str) -> tuple[str, ...]:
     return _module(runtime).supported(device)
 
 
-def _module(runtime: str) -> _Module:
-    module = import_module(f"posemark.runtimes.{_RUNTIMES[runtime].module}")
-    return cast("_Module", module)
+def _module(runtime: str) -> Module:
+    return cast("Module", import_module(runtimes()[runtime].module))
 
 
 def _require_precision(target: Target, supported: tuple[str, ...]) -> None:
@@ -195,8 +156,8 @@ def _require_precision(target: Target, supported: tuple[str, ...]) -> None:
 
 
 def _require_layout(target: Target) -> None:
-    chosen = Target("torch", "fp32", "cpu", CHANNELS_LAST)
-    if target.layout is None or target == chosen:
+    free = (target.precision, target.device) == ("fp32", "cpu")
+    if target.layout is None or (free and target.layout in runtimes()[target.runtime].layouts):
         return
     raise UsageError(
         f"{target.runtime} in {target.precision} on {target.device} has no layout "
@@ -223,7 +184,7 @@ def open_session(target: Target, source: Source) -> Session:
     if artefact:
         return open_file(target, artefact, source.threads)
     module = _module(target.runtime)
-    if target.runtime == "torch":  # nothing is converted, so an exception is a bug in PoseMark
+    if not runtimes()[target.runtime].converts:  # an exception is a bug in PoseMark
         return module.open_session(target, source)
     with conversion_errors(source.spec.name, target):
         return module.open_session(target, source)
@@ -246,7 +207,7 @@ def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:
 
 def default_target(artefact: Artefact) -> Target:
     """Return how a model file runs by default: the runtime of its format, in its precision."""
-    return Target(FORMATS[artefact.format], artefact.precision)
+    return Target(formats()[artefact.format], artefact.precision)
 
 
 def unknown_device(runtime: str, device: str, known: list[str]) -> UsageError:

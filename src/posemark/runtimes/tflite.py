@@ -20,6 +20,22 @@ from posemark.runtimes.export_errors import conversion_errors
 from posemark.runtimes.model_file import FileSession, reading_errors, require_precision
 from posemark.runtimes.native_output import quiet
 from posemark.runtimes.registry import unknown_device
+from posemark.runtimes.row import Runtime
+
+ROWS = (
+    Runtime(
+        "tflite",
+        __name__,
+        packages=("ai_edge_litert",),
+        extra="tflite",
+        convert_packages=("litert_torch",),
+        convert_extra="tflite-convert",
+        reads=(".tflite",),
+        opens=(".tflite",),
+        runs_other_files=True,
+        distributions=("ai-edge-litert", "litert-torch"),
+    ),
+)
 
 if TYPE_CHECKING:
     from torch import Tensor as TorchTensor

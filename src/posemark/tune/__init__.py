@@ -1,1 +1,1 @@
-"""L5: finding the fastest setting of an entry: what can be tried, the search, the duels."""
+"""L5: finds the fastest setting of an entry: the steps to try, the search, the comparisons."""

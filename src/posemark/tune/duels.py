@@ -1,4 +1,7 @@
-"""Where steps of tuning are measured: duels in turns, and accuracy outside the clock."""
+"""Measures the steps of tuning on this machine.
+
+A duel measures two settings in turns, block by block. Accuracy is measured outside the clock.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,40 +32,46 @@ from posemark.score.coco import evaluate, results_of, truth_json
 from posemark.tune.search import Cost, StepError
 
 FEWEST_BLOCKS = 8
-"""Of either side in a duel, whatever the budget: an interval needs blocks, and networks that are
-slow, or that their runtime compiles anew for another batch, would have few."""
+"""Smallest number of blocks of each side in a duel, whatever the budget.
+
+An interval needs blocks. Slow networks would have few of them, and so would networks that their
+runtime compiles again for every batch size.
+"""
 
 ATTEMPTS = 3
-"""At a duel while other programs use the machine: both sides suffer, but not by the same factor."""
+"""Number of attempts at a duel while other programs use the machine.
+
+They slow down both sides, but not by the same factor.
+"""
 
 ACCURACY_SECONDS = 60.0
-"""The reference takes no further frame for the accuracy after this."""
+"""After this many seconds, the reference takes no further frames for the accuracy."""
 
 Lanes = Callable[..., Lane]
 T = TypeVar("T")
 
 
 class _Trial:
-    """A lane whose errors are a matter of the step that is tried, not of the run."""
+    """A lane whose errors belong to the step that is tried, and do not end the search."""
 
     def __init__(self, lane: Lane) -> None:
         self._lane, self.path = lane, lane.path
 
     @property
     def standing(self) -> Standing:
-        """As the lane's."""
+        """The progress of the lane."""
         return self._lane.standing
 
     def open(self) -> None:
-        """As the lane's."""
+        """Open the lane."""
         _or_failed(self._lane.open)
 
     def block(self) -> bool:
-        """As the lane's."""
+        """Measure a block of the lane."""
         return _or_failed(self._lane.block)
 
     def close(self) -> None:
-        """As the lane's."""
+        """Close the lane."""
         self._lane.close()
 
 
@@ -74,19 +83,25 @@ def _or_failed(act: Callable[[], T]) -> T:
 
 
 class Audience(Watcher, Protocol):
-    """Hears besides what is about to be done, in words."""
+    """A watcher that also receives the name of each measurement."""
 
     def about(self, what: str) -> None:
-        """Called before a duel and before a look at the accuracy."""
+        """Take the name of the next measurement, before each duel and each accuracy test."""
         ...
 
 
 @dataclass
 class Bench:
-    """Measures settings of one entry on this machine; see tune.Bench.
+    """Measures settings of one entry on this machine; it implements search.Bench.
 
-    reference: the job that all costs are against. budget: seconds a side of a duel. frames: for
-    the accuracy, at most. out: folder; every duel has one of its own in it.
+    Attributes:
+        reference: The job with which the accuracy of every step is compared.
+        dataset: The frames and their annotations.
+        out: Folder for the records; every duel gets a subfolder.
+        budget: Seconds for each side of a duel.
+        frames: Largest number of frames on which the accuracy is measured.
+        watcher: Shows the progress.
+        lane: Makes the measurement of one side; by default in a process of its own.
     """
 
     reference: Job
@@ -99,7 +114,7 @@ class Bench:
     _duels: int = field(default=0, init=False)
 
     def refusal(self, options: Options) -> str:
-        """Why options cannot be run here, as far as that is known before trying."""
+        """Why these options cannot be run here, as far as that is known without trying."""
         try:
             artefact = self._reference_prepared.spec.artefact
             require(options.target, options.calibrate is not None, artefact)
@@ -108,7 +123,7 @@ class Bench:
         return ""
 
     def duel(self, name: str, best: Options, tried: Options) -> Interval | None:
-        """How many times faster tried is: both run block by block in turns, a process each."""
+        """Measure how many times as fast `tried` is: both run in turns, each in a process."""
         for _ in range(ATTEMPTS):
             base, new = self._records(name, best, tried)
             if not (contended(base) or contended(new)):
@@ -136,7 +151,7 @@ class Bench:
 
     @property
     def name(self) -> str:
-        """The entry with its weights, under which its settings are kept."""
+        """The entry with its weights; settings are saved under this name."""
         prepared = self._reference_prepared
         return self.reference.name(tag_of(prepared.spec, prepared.checkpoint))
 
@@ -157,7 +172,7 @@ class Bench:
         return self.dataset.frames()
 
     def cost(self, tried: Options) -> Cost:
-        """What tried loses against the reference, on the same frames, outside the clock."""
+        """Compare the accuracy of `tried` with that of the reference, on the same frames."""
         self.watcher.about("accuracy")
         frames, ours = self._reference_poses
         found = _or_failed(lambda: list(_poses(self._prepared(tried), frames)))
@@ -170,7 +185,7 @@ class Bench:
 
     @cached_property
     def _reference_poses(self) -> tuple[list[Frame], list[Poses]]:
-        """As many frames as fit into ACCURACY_SECONDS, and the poses of the reference on them."""
+        """The frames that fit into ACCURACY_SECONDS, and the reference's poses on them."""
         budget = Budget(ACCURACY_SECONDS)
         chosen = spread(self._annotated or self._all, self.frames)
         found: list[tuple[Frame, Poses]] = []
@@ -182,12 +197,12 @@ class Bench:
 
     @cached_property
     def _annotated(self) -> list[Frame]:
-        """The frames with people to be found."""
+        """The frames with annotated people."""
         return [f for f in self._all if (f.truth.keypoints_xyv[..., 2] > 0).any()]
 
-    @cached_property
+    @property
     def unjudged(self) -> str:
-        """Why there is no AP; "" if there is."""
+        """Why the AP is unknown; "" if it is known."""
         if self._reference_prepared.checkpoint is None:
             return "no trained weights"
         if not self.dataset.photographs:
@@ -196,10 +211,10 @@ class Bench:
 
 
 def first_runnable(job: Job, runtimes: Sequence[str]) -> str:
-    """The job's own runtime or, if it is not among these, the first that runs it.
+    """The job's own runtime if it is among `runtimes`; otherwise the first one that can run it.
 
     Raises:
-        UsageError: if none does.
+        UsageError: If none of the runtimes can be used.
     """
     own, spec = job.options.target, spec_of_entry(job.entry)
     refusals: list[str] = []
@@ -210,11 +225,11 @@ def first_runnable(job: Job, runtimes: Sequence[str]) -> str:
             refusals.append(str(error))
         else:
             return name
-    raise UsageError(f"none of these runtimes can be used: {' '.join(refusals)}")
+    raise UsageError(f"None of these runtimes can be used: {' '.join(refusals)}")
 
 
 def _poses(prepared: Prepared, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Poses]]:
-    """What the network itself finds in each frame that can be read."""
+    """Yield each readable frame with the poses that the network finds in it."""
     pipeline = build_estimator(prepared).pipeline
     for frame in frames:
         try:

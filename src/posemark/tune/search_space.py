@@ -1,4 +1,4 @@
-"""What can be tried to make an entry faster: each step is a name and a change of options."""
+"""The steps that may make an entry faster: each is a name and a change of options."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,18 +9,22 @@ from posemark.run.plan import Options
 from posemark.runtimes.registry import CHANNELS_LAST, PRECISIONS
 
 BATCHES = (2, 4, 8)
-"""Crops in one forward that are tried."""
+"""Numbers of crops per forward pass to try."""
 
 FASTEST = 2
-"""Runtimes whose lower precisions are tried: the fastest in float32."""
+"""Lower precisions are tried with this many runtimes: the fastest in float32."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """change: fields of Options and their new values.
+    """A change of options that may make an entry faster.
 
-    decodes: it reads the same network outputs in another way, which is a question of accuracy.
-    missing: why it does not apply to this model at all; then it has no change.
+    Attributes:
+        name: Name of the step, for people.
+        change: New values by field of Options.
+        decodes: Whether the step only reads the same network outputs in another way, which
+            affects the accuracy.
+        missing: Why the step does not apply to this model; it then has no change.
     """
 
     name: str
@@ -29,13 +33,20 @@ class Step:
     missing: str = ""
 
     def applied(self, options: Options) -> Options:
-        """The options with this change."""
+        """The options with this change applied."""
         return replace(options, **self.change)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is tuned. runtimes: to be tried. calibrate: data for int8. cores: usable."""
+    """What is tuned.
+
+    Attributes:
+        spec: The model.
+        runtimes: The runtimes to try.
+        calibrate: The data that determines the value ranges of int8; None if int8 is not tried.
+        cores: Number of usable CPU cores.
+    """
 
     spec: ModelSpec
     runtimes: tuple[str, ...]
@@ -44,17 +55,17 @@ class Subject:
 
 
 Phase = Callable[[Subject, Sequence[str]], list[Step]]
-"""The steps of one kind, given the runtimes that run, the fastest in float32 first."""
+"""Makes the steps of one kind from the subject and the measured runtimes, the fastest first."""
 
 
 def runtimes(subject: Subject, _: Sequence[str]) -> list[Step]:
-    """Every runtime in float32."""
+    """The steps that change the runtime."""
     return [Step(name, {"runtime": name}) for name in subject.runtimes]
 
 
 def precisions(subject: Subject, fastest: Sequence[str]) -> list[Step]:
-    """Every lower precision of the fastest runtimes."""
-    # A file runs in the precision that it is in: nothing of it is calibrated.
+    """The steps that change the precision: every lower one, with the fastest runtimes."""
+    # A model file runs in the precision in which it is stored, so it is not calibrated.
     data = None if subject.spec.artefact else subject.calibrate
     return [
         Step(f"{runtime} {precision}", _with_precision(runtime, precision, data))
@@ -69,12 +80,15 @@ def _with_precision(runtime: str, precision: str, calibrate: str | None) -> dict
 
 
 def layouts(_: Subject, __: Sequence[str]) -> list[Step]:
-    """Maps as NHWC."""
+    """The steps that change the memory layout of maps to NHWC."""
     return [Step(CHANNELS_LAST, {"layout": CHANNELS_LAST})]
 
 
 def threads(subject: Subject, _: Sequence[str]) -> list[Step]:
-    """All cores, and halves of them down to one: caches and memory are shared."""
+    """The steps that change the number of threads: all cores, then half of them, down to one.
+
+    Fewer threads may be faster, because cores share caches and memory.
+    """
     counts = [subject.cores]
     while counts[-1] > 1:
         counts.append(counts[-1] // 2)
@@ -82,14 +96,14 @@ def threads(subject: Subject, _: Sequence[str]) -> list[Step]:
 
 
 def batches(subject: Subject, _: Sequence[str]) -> list[Step]:
-    """Several people in one forward."""
+    """The steps that put several people into one forward pass."""
     if subject.spec.approach == "bottom-up":
         return [Step("batching people", {}, missing="a bottom-up network sees the whole image")]
     return [Step(f"batches of {n}", {"persons": "batched", "max_batch": n}) for n in BATCHES]
 
 
 def decoders(subject: Subject, _: Sequence[str]) -> list[Step]:
-    """Other ways to read the network's outputs."""
+    """The steps that change the decoder."""
     names = subject.spec.codec.cheaper
     if not names:
         return [Step("another decoder", {}, missing="this model's decoder has no variants")]
@@ -97,9 +111,9 @@ def decoders(subject: Subject, _: Sequence[str]) -> list[Step]:
 
 
 PHASES: tuple[Phase, ...] = (runtimes, precisions, layouts, threads, batches, decoders)
-"""In the order in which they are tried; what changes most comes first."""
+"""The phases in the order in which they are tried; the largest changes come first."""
 
 
 def most_steps(subject: Subject) -> int:
-    """How many steps there are to try at most: if every runtime runs and each changes something."""
+    """The largest number of steps: that if every runtime runs and every step changes something."""
     return sum(len(phase(subject, subject.runtimes)) for phase in PHASES)

@@ -22,14 +22,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from posemark import export
 from posemark.core.errors import UsageError
-from posemark.runtimes import Maps, Session, Source, Target, torch_eager
+from posemark.runtimes import Maps, Session, Source, Target, _torch_eager
+from posemark.runtimes._torch_eager import DTYPES, arrays_of, channels_last, tensor_of
 from posemark.runtimes.export_errors import conversion_errors
-from posemark.runtimes.torch_eager import DTYPES, arrays_of, channels_last, tensor_of
 
 PACKAGE = "network.pt2"
 """Name of the file with the compiled network."""
 
-supported = torch_eager.supported
+supported = _torch_eager.supported
 
 Package = Callable[[Tensor], Mapping[str, Tensor]]
 """A compiled and loaded network."""
@@ -76,7 +76,7 @@ class CompiledSession:
 
     def __init__(self, source: Source, target: Target) -> None:
         torch.set_num_threads(source.threads)
-        torch_eager.refuse_tf32()
+        _torch_eager.refuse_tf32()
         self._source = source
         self._target = target
         self._packages: dict[tuple[int, ...], Package] = {}

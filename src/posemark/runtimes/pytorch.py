@@ -1,0 +1,8 @@
+"""The runtimes of PyTorch itself. Their modules load torch, so what is known of them is here."""
+
+from posemark.runtimes.row import CHANNELS_LAST, Runtime
+
+ROWS = (
+    Runtime("torch", "posemark.runtimes._torch_eager", converts=False, layouts=(CHANNELS_LAST,)),
+    Runtime("torch-compile", "posemark.runtimes._torch_compile"),
+)
