@@ -106,6 +106,12 @@ def test_a_byte_order_mark_windows_line_ends_and_capital_digests_change_nothing(
     assert cards.read(path) == plain
 
 
+def test_the_format_of_a_file_does_not_depend_on_the_case_of_its_suffix(tmp_path):
+    line = f'name = "TINY.XML"\ndata_sha256 = "{"0" * 64}"'
+    path = made_cards.card(tmp_path, replace={'name = "tiny.onnx"': line})
+    assert cards.read(path).file.data_sha256 == "0" * 64
+
+
 def test_a_model_file_is_no_card(tmp_path):
     (tmp_path / "tiny.onnx").write_bytes(bytes(range(256)))
     with pytest.raises(CardError, match=r"this is a model file; give its card") as caught:

@@ -199,7 +199,7 @@ def _bytes_problem(card: Card) -> str:
 def _data_file_problem(card: Card) -> str:
     file = card.file
     given = "data_urls" if file.data_urls else "data_sha256" if file.data_sha256 else ""
-    if given and not file.name.endswith(".xml"):
+    if given and Path(file.name).suffix.lower() != ".xml":
         return (
             f"file.{given} is for the .bin beside an .xml file, but file.name is not an .xml file: "
             "remove it."
