@@ -126,9 +126,8 @@ def _boxes(
             "person detector first, or load a bottom-up model."
         )
     boxes = np.asarray(boxes_xywh, np.float64)
-    boxes = (
-        boxes if boxes.size else boxes.reshape(0, 4)
-    )  # the empty list of a detector that found no people
+    # A detector that found no people gives an empty list.
+    boxes = boxes if boxes.size else boxes.reshape(0, 4)
     scores = np.ones(boxes.shape[:1]) if box_scores is None else np.asarray(box_scores, np.float64)
     if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.shape != boxes.shape[:1]:
         raise UsageError(

@@ -209,7 +209,7 @@ def _add_quarter_offsets(
 ) -> None:
     """Move peaks, given by flat indices `at` into all values and `peaks` into their maps."""
     steps = np.array([[1], [size_wh[0]]])
-    # Indices beyond the array are clipped; peaks that close to the border are not moved.
+    # Indices beyond the array are clipped; peaks so close to the border are not moved.
     slopes = values.take(at + steps, mode="clip") - values.take(at - steps, mode="clip")
     slopes = np.sign(slopes) * np.float32(0.25)
     cells += (slopes * _interior(*size_wh, 1).take(peaks)).T

@@ -25,7 +25,7 @@ def matched_people(truth: Truth, boxes: Boxes) -> NDArray[np.intp]:
     """Match boxes to annotated people.
 
     Returns:
-        (N,) index of the person in each box; -1 if there is none or it is a crowd region.
+        (N,) index of the person in each box; -1 if there is no person. Crowd regions do not count.
     """
     if len(truth) == 0 or len(boxes) == 0:
         return np.full(len(boxes), -1, np.intp)
