@@ -64,7 +64,7 @@ def test_of_two_makers_the_first_wins(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match=r"file.new: this folder cannot be made"):
+    with pytest.raises(UsageError, match=r"file.new: cannot create this folder"):
         Store(tmp_path / "file" / "new").get("net", {}, lambda _: None)
 
 

@@ -163,7 +163,7 @@ def test_a_damaged_list_of_accepted_terms_accepts_nothing(server, content):
 def test_a_cache_that_cannot_be_written_is_one_paragraph(spec, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "file"))
-    with pytest.raises(UsageError, match="cannot be made.*POSEMARK_CACHE"):
+    with pytest.raises(UsageError, match="cannot create.*POSEMARK_CACHE"):
         weights.fetch(spec, "mirror")
     with pytest.raises(UsageError, match="cannot be written.*POSEMARK_CACHE"):
         notes.accept("openpose", "CMU non-commercial")

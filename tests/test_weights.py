@@ -294,7 +294,7 @@ def test_an_import_replaces_a_link_and_leaves_what_it_points_to(lite, tmp_path):
 def test_a_cache_that_cannot_be_made_is_one_paragraph(lite, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "file"))
-    with pytest.raises(UsageError, match="cannot be made.*POSEMARK_CACHE"):
+    with pytest.raises(UsageError, match="cannot create.*POSEMARK_CACHE"):
         weights.import_file(lite, spec_of(LITE), "mine")
 
 

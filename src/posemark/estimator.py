@@ -1,6 +1,7 @@
-"""A model in an application: image in, poses out, by the same code and settings as a run.
+"""Finds people in images with a model, for applications and for the benchmark.
 
-It knows no benchmark: no job, no record, no clock. A benchmark builds one and times its pipeline.
+The estimator does not depend on the benchmark: it has no jobs, records or clocks. A benchmark
+builds an estimator and times its pipeline, so that an application runs the same code.
 """
 
 from dataclasses import dataclass
@@ -20,11 +21,11 @@ from posemark.runtimes import Session
 
 @dataclass(frozen=True)
 class Estimator:
-    """A network ready to run, between the pre- and post-processing of its family.
+    """A network that is ready to run, with the pre- and post-processing of its family.
 
     Attributes:
-        spec: of the model.
-        pipeline: from an image to poses, stage by stage; what a benchmark times.
+        spec: the model.
+        pipeline: the processing of an image into poses, which a benchmark times.
     """
 
     spec: ModelSpec
@@ -32,22 +33,22 @@ class Estimator:
 
     @classmethod
     def of(cls, spec: ModelSpec, session: Session, how: Processing) -> "Estimator":
-        """The estimator of a model whose network runs in this session."""
+        """Build the estimator of a model whose network runs in this session."""
         return cls(spec, pipeline_of(spec, session, how))
 
     @property
     def runtime(self) -> str:
-        """What runs the network."""
+        """The name of the runtime that runs the network."""
         return self.pipeline.session.runtime
 
     @property
     def precision(self) -> str:
-        """The precision of its arithmetic."""
+        """The precision of the network's arithmetic."""
         return self.pipeline.session.precision
 
     @property
     def device(self) -> str:
-        """The device, in the runtime's own words."""
+        """The device that runs the network, as the runtime names it."""
         return self.pipeline.session.device
 
     def __call__(
@@ -56,21 +57,25 @@ class Estimator:
         boxes_xywh: ArrayLike | None = None,
         box_scores: ArrayLike | None = None,
     ) -> Poses:
-        """The people of an image, in its pixels; (0, 0) is the centre of the top-left one.
+        """Find the people of an image.
 
         Args:
             image_bgr: (H, W, 3) uint8 in BGR order, as OpenCV reads it.
-            boxes_xywh: (N, 4) person boxes x, y, w, h in pixels; for top-down models only,
-                and all of them are used as they are.
-            box_scores: (N,) in 0..1, which poses' scores are multiplied by; 1 by default.
+            boxes_xywh: (N, 4) person boxes x, y, w, h in pixels, only for top-down models. All
+                boxes are used unchanged.
+            box_scores: (N,) factors in 0..1 of the person scores; 1 by default.
 
         Returns:
-            Poses, of a top-down model the best first and without those that repeat a better
-            one: at most N, and not in the order of the boxes.
+            The poses in image pixels; (0, 0) is the centre of the top-left pixel. A top-down
+            model gives at most N poses, not in the order of the boxes: the best pose is first, and
+            poses that duplicate a better one are dropped.
 
         Raises:
-            UsageError: for an image or boxes of another shape or type, boxes that are missing,
-                have no size or lie outside the image, or boxes for a bottom-up model.
+            UsageError: if the image or the boxes have the wrong shape or type, if boxes are
+                missing, have no size or are outside the image, or if the model is bottom-up and
+                boxes are given.
+            FrameError: if the input of a bottom-up model would be too large, or if its outputs
+                are not finite.
         """
         _require_image(image_bgr)
         boxes = self._boxes(image_bgr, boxes_xywh, box_scores)
@@ -90,20 +95,20 @@ class Estimator:
 
 
 def _require_image(image: Any) -> None:
-    """What comes from outside is anything."""
+    """Check an image from an application, which may be of any type."""
     shape, dtype = getattr(image, "shape", None), getattr(image, "dtype", type(image).__name__)
     right = shape is not None and len(shape) == 3 and shape[2] == 3 and 0 not in shape
     if not right or dtype != np.uint8:
         raise UsageError(
             f"expected an image (H, W, 3) of uint8 in BGR order, got shape {shape} of {dtype}. "
-            "Bytes of a file are decoded with cv2.imdecode first."
+            "Decode the bytes of a file with cv2.imdecode first."
         )
 
 
 def _no_boxes(spec: ModelSpec, boxes_xywh: ArrayLike | None) -> Boxes:
     if boxes_xywh is not None:
         raise UsageError(
-            f"{spec.name} is bottom-up: it finds the people itself, in the whole image. Leave "
+            f"{spec.name} is bottom-up: it finds the people in the whole image itself. Leave "
             "boxes_xywh out."
         )
     return NOBODY
@@ -121,7 +126,8 @@ def _boxes(
             "person detector first, or load a bottom-up model."
         )
     boxes = np.asarray(boxes_xywh, np.float64)
-    boxes = boxes if boxes.size else boxes.reshape(0, 4)  # a detector's empty list
+    # A detector that found no people gives an empty list.
+    boxes = boxes if boxes.size else boxes.reshape(0, 4)
     scores = np.ones(boxes.shape[:1]) if box_scores is None else np.asarray(box_scores, np.float64)
     if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.shape != boxes.shape[:1]:
         raise UsageError(
@@ -137,6 +143,6 @@ def _require_croppable(boxes: Floats, image: NDArray[np.uint8]) -> None:
     wrong = np.flatnonzero(~(croppable(boxes, (width, height)) & np.isfinite(boxes).all(1)))
     if len(wrong):
         raise UsageError(
-            f"box {wrong[0]}, {boxes[wrong[0]].tolist()}, has no size or lies outside the image "
-            f"of {width}x{height} pixels. Boxes are x, y, w, h in pixels; leave such ones out."
+            f"box {wrong[0]}, {boxes[wrong[0]].tolist()}, has no size or is outside the image "
+            f"of {width}x{height} pixels. Boxes are x, y, w, h in pixels. Leave such boxes out."
         )

@@ -63,7 +63,7 @@ def test_findings_of_a_network_of_whole_images_name_the_input_of_each_size(monke
     )
     height, width, fed_height, fed_width = map(int, found.groups())
     assert (8 * height, 8 * width) == (fed_height, fed_width)
-    assert said["size"] == "that of each image, scaled"
+    assert said["size"] == "depends on the image"
 
 
 def declared(folder, says, model, **changes):
@@ -114,7 +114,7 @@ def test_another_number_of_channels_or_cells(tmp_path):
     order = f"\n[outputs]\norder = {[*range(5)]}\n"
     assert declared(tmp_path, "got 5 places", exported.graph(), add=order) == "shapes"
     stride = {'kind = "heatmap"': 'kind = "heatmap"\nstride = 8'}
-    says = "maps are 16x12, but an input divided by the stride of 8 gives 8x6"
+    says = "maps are 16x12, but the input size divided by the stride of 8 is 8x6"
     assert declared(tmp_path, says, exported.graph(), replace=stride) == "shapes"
 
 
@@ -157,7 +157,7 @@ def test_rows_in_pixels_and_scores_that_are_none(tmp_path):
     assert wrong(tmp_path, exported.rows(rows), replace=points) == {}
     says = "these look like pixels"
     assert declared(tmp_path, says, exported.rows(rows * (48, 64, 1)), replace=points) == "values"
-    says = "the third number of a row is no score"
+    says = "the third number of a row is not a score"
     assert declared(tmp_path, says, exported.rows(rows * (1, 1, 9)), replace=points) == "values"
 
 

@@ -41,7 +41,7 @@ MISTAKES = [
     ({"divisor = 255": 'divisor = 255\ndtype = "uint8"'}, "", "divisor has to be 1"),
     (
         {'name = "tiny.onnx"': f'name = "tiny.onnx"\ndata_sha256 = "{"0" * 64}"'},
-        *("", "file.data_sha256 is of the .bin"),
+        *("", "file.data_sha256 is for the .bin"),
     ),
     ({'family = "Tiny"': "family = "}, "", "expected TOML"),
     (
@@ -49,7 +49,7 @@ MISTAKES = [
             '"heatmap"': '"paf"\nlayout = "coco"',
             '[crop]\nconvention = "hrnet"': '[image]\nwidth = "pad"\nmultiple = 24',
         },
-        *("", "the height in input.size is 64, which is no multiple of the 24 in image.multiple"),
+        *("", "the height in input.size is 64, which is not a multiple of image.multiple, 24"),
     ),
 ]
 
@@ -107,6 +107,12 @@ def test_a_byte_order_mark_windows_line_ends_and_capital_digests_change_nothing(
     assert cards.read(path) == plain
 
 
+def test_the_format_of_a_file_does_not_depend_on_the_case_of_its_suffix(tmp_path):
+    line = f'name = "TINY.XML"\ndata_sha256 = "{"0" * 64}"'
+    path = made_cards.card(tmp_path, replace={'name = "tiny.onnx"': line})
+    assert cards.read(path).file.data_sha256 == "0" * 64
+
+
 def test_a_model_file_is_no_card(tmp_path):
     (tmp_path / "tiny.onnx").write_bytes(bytes(range(256)))
     with pytest.raises(CardError, match=r"this is a model file; give its card") as caught:
@@ -116,7 +122,7 @@ def test_a_model_file_is_no_card(tmp_path):
 
 def test_bytes_that_are_no_text_are_no_card(tmp_path):
     (tmp_path / "a.toml").write_bytes(b"name = '\xff'")
-    with pytest.raises(CardError, match=r"expected TOML.*no text in UTF-8"):
+    with pytest.raises(CardError, match=r"expected TOML.*not text in UTF-8"):
         cards.read(tmp_path / "a.toml")
 
 

@@ -368,7 +368,7 @@ def test_no_people_decode_to_no_people():
 
 def test_scale_1_is_needed():
     scaled = ScaledInput(0.5, (64, 64), np.eye(2, 3))
-    with pytest.raises(UsageError, match=r"needs scale 1 among the scales, not 0\.5"):
+    with pytest.raises(UsageError, match=r"needs the scale 1, got the scales 0\.5"):
         CODEC.decode([Pass(scaled, {})])
 
 

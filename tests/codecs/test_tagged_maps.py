@@ -118,8 +118,8 @@ def test_maxima_are_those_of_whole_maps(kind, seed, height, width, kernel, enlar
 @pytest.mark.parametrize("kind", KINDS)
 @settings(deadline=None, max_examples=15)
 @given(SEEDS, SIDES, SIDES)
-def test_the_likest_pixel_is_that_of_whole_maps(kind, kinds, seed, height, width):
-    """The result is the first pixel, in reading order, of largest heat - round(|tag - mean|)."""
+def test_the_best_match_is_that_of_whole_maps(kind, kinds, seed, height, width):
+    """The first in reading order of highest heat - round(|tag - mean|)."""
     rng = np.random.default_rng(seed)
     heat = Enlarged(Stored(maps_of(kind, rng, height, width)), (2 * width, 2 * height))
     tags = tuple(Stored(noise(rng, 3, height, width)) for _ in range(kinds))
@@ -127,7 +127,7 @@ def test_the_likest_pixel_is_that_of_whole_maps(kind, kinds, seed, height, width
     every = np.stack([whole(Enlarged(each, (2 * width, 2 * height))) for each in tags])
     joint = np.sort(rng.integers(0, 3, 11))
     means = noise(rng, 11, kinds)
-    found = Field(heat, tags).likest(joint, means)
+    found = Field(heat, tags).best_match(joint, means)
     for n, (k, mean) in enumerate(zip(joint, means, strict=True)):
         away = every[0, k] - mean[0]
         gap = np.abs(away)
@@ -140,13 +140,13 @@ def test_the_likest_pixel_is_that_of_whole_maps(kind, kinds, seed, height, width
 
 def test_a_search_for_no_people_finds_nothing():
     field = Field(np.zeros((3, 9, 9), np.float32), np.zeros((1, 3, 9, 9), np.float32))
-    assert len(field.likest(np.zeros(0, np.intp), np.zeros((0, 1), np.float32)).y) == 0
+    assert len(field.best_match(np.zeros(0, np.intp), np.zeros((0, 1), np.float32)).y) == 0
 
 
 def test_a_square_that_only_the_last_look_takes_is_judged_by_its_rounded_distance():
     """Another square in the same row has a higher bound, but no higher value."""
     heat, tags = np.full((1, 8, 16), 0.2, np.float32), np.zeros((1, 8, 16), np.float32)
-    heat[0, 3, 3], tags[0, 3, 3] = 0.95, 5  # high, but its tag is far away
-    heat[0, 4, 12], tags[0, :, 8:] = 0.9, 0.3  # 0.3 is rounded to a distance of 0
-    found = Field(heat, tags[None]).likest(np.array([0]), np.zeros((1, 1)))
+    heat[0, 3, 3], tags[0, 3, 3] = 0.95, 5  # high where the tag is far
+    heat[0, 4, 12], tags[0, :, 8:] = 0.9, 0.3  # 0.3 rounds to no distance
+    found = Field(heat, tags[None]).best_match(np.array([0]), np.zeros((1, 1)))
     assert (found.y[0], found.x[0], found.value[0]) == (4, 12, np.float32(0.9))

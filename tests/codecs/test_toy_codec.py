@@ -31,13 +31,13 @@ import numpy as np
 from torch import nn
 
 from posemark.codecs.heatmap import Heatmap
-from posemark.core.codec import OneWay, Output
+from posemark.core.codec import NoVariants, Output
 from posemark.core.spec import ModelSpec, TopDown
 from posemark.geometry.conventions import HRNET
 
 
 @dataclass(frozen=True)
-class CellAndRest(OneWay):
+class CellAndRest(NoVariants):
     """A heatmap says which cell, two more maps how far from its centre."""
 
     name = "cell-and-rest"

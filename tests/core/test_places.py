@@ -17,12 +17,10 @@ def test_a_folder_that_can_be_written_is_left_as_it_was(tmp_path):
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/nope", "/dev/full"])
 def test_a_folder_that_cannot_be_written_is_refused_with_the_reason_and_the_remedy(tmp_path, place):
     (tmp_path / "file").write_bytes(b"kept")
-    with pytest.raises(
-        UsageError, match=r"nothing can be written.*\(.+\)\. Choose another\."
-    ) as why:
+    with pytest.raises(UsageError, match=r"cannot write into.*\(.+\)\. Choose another\.") as why:
         require_writable(tmp_path / place, "Choose another.")
     assert place in str(why.value)
-    assert ("a file is in its way" in str(why.value)) == (place != "/proc/nope")
+    assert ("a file is where a folder should be" in str(why.value)) == (place != "/proc/nope")
     assert (tmp_path / "file").read_bytes() == b"kept"
 
 

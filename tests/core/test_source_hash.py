@@ -95,7 +95,7 @@ def test_a_function_that_is_passed_on_is_covered(plug_in):
 
 def test_code_without_a_file_is_refused(monkeypatch):
     build = eval("lambda: 1", {"__name__": "typed_in"})
-    with pytest.raises(UsageError, match="code of 'typed_in', which is no file"):
+    with pytest.raises(UsageError, match="code of 'typed_in', which is not a file"):
         code_hash([build])
 
 

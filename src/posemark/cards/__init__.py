@@ -1,6 +1,6 @@
-"""L4: exported models by cards: a TOML file each, which says all that a model's file does not.
+"""L4: cards of exported models. A card is a TOML file with the facts that a model file lacks.
 
-`schema` is what a card may say, `reading` how its mistakes are explained, `model` makes a
+`schema` defines the keys of a card, `reading` reads it and explains mistakes, `model` makes a
 ModelSpec of it, `check` compares it with the file. The cards in light/ are the suite `light`.
 """
 
@@ -18,7 +18,7 @@ _LIGHT = Path(__file__).parent / "light"
 
 @cache
 def built_in() -> dict[str, Path]:
-    """The cards that PoseMark brings, by model name; the files they name it does not bring."""
+    """Return the paths of the cards that PoseMark contains, by model name, without model files."""
     return {read(path).name: path for path in _in_order(_LIGHT.glob(f"*{SUFFIX}"))}
 
 

@@ -1,4 +1,4 @@
-"""From a card to the ModelSpec that everything else works with."""
+"""Makes the ModelSpec of a card, and finds and checks the model file that the card names."""
 
 import hashlib
 import os
@@ -21,25 +21,28 @@ from posemark.runtimes.registry import formats
 from posemark.weights import Checkpoint, cache_dir, sha256_of
 
 FOLDERS = "POSEMARK_ARTEFACTS"
-"""The environment variable that names folders of models, joined as in PATH."""
+"""The environment variable that lists folders of model files, separated as in PATH."""
 
 
 def model_of(path: Path) -> ModelSpec:
-    """The model that a card describes; its file has been found, and its hash is right.
+    """Make the model that a card describes, after its file has been found and checked.
+
+    Args:
+        path: the card.
 
     Raises:
-        CardError: for a card with a mistake.
-        CheckpointError: if the file is not on this machine, or is another one.
+        CardError: if the card has a mistake.
+        CheckpointError: if the file is not on this machine, or its digest differs from the card.
     """
     card = read(path)
     return with_artefact(card, find_artefact(card, path))
 
 
 def default_runtime(card: schema.Card) -> str:
-    """What its file runs in where nothing is asked for.
+    """Return the runtime that opens the card's file if the user does not name one.
 
     Raises:
-        CardError: if its format is unknown.
+        CardError: if the format of the file is unknown.
     """
     suffix = Path(card.file.name).suffix.lower()
     if suffix not in formats():
@@ -52,7 +55,7 @@ def default_runtime(card: schema.Card) -> str:
 
 
 def with_artefact(card: schema.Card, artefact: Artefact) -> ModelSpec:
-    """The card's model with this file."""
+    """Make the model of a card with this file."""
     return ModelSpec(
         name=card.name,
         family=card.family,
@@ -72,9 +75,12 @@ def with_artefact(card: schema.Card, artefact: Artefact) -> ModelSpec:
 
 
 def digest(card: schema.Card) -> str:
-    """16 hex digits for all that a card says of its model, whatever its spelling and comments.
+    """Hash the content of a card, without its formatting and its comments.
 
-    Addresses are no part of a model: a mirror more or less leaves it what it is.
+    The addresses of the file are left out: with another mirror it is still the same model.
+
+    Returns:
+        16 hexadecimal digits.
     """
     facts = msgspec.to_builtins(card)
     facts["file"] = {k: v for k, v in facts["file"].items() if k not in _ADDRESSES}
@@ -85,7 +91,7 @@ _ADDRESSES = ("urls", "data_urls")
 
 
 def checkpoint_of(model: ModelSpec) -> Checkpoint | None:
-    """The file of an exported model as its weights; None for any other model."""
+    """Return the file of an exported model as its checkpoint; None for any other model."""
     if model.artefact is None:
         return None
     row = model.weights[0]
@@ -93,19 +99,23 @@ def checkpoint_of(model: ModelSpec) -> Checkpoint | None:
 
 
 def _no_module(name: str) -> Any:
-    raise UsageError(f"{name} is an exported file: there is no torch module to build.")
+    raise UsageError(f"{name} is an exported file and has no torch module.")
 
 
 # --- the file -----------------------------------------------------------------------------------
 
 
 def find_artefact(card: schema.Card, path: Path) -> Artefact:
-    """The card's file, found and checked.
+    """Find and check the file that a card names.
+
+    Args:
+        card: the card.
+        path: path of the card; its folder is searched first.
 
     Raises:
-        CardError: if its format is unknown.
-        CheckpointError: if it is not on this machine, is another one, or (ONNX) keeps its
-            weights in further files.
+        CardError: if the format of the file is unknown.
+        CheckpointError: if the file is not on this machine, if its digest differs from the card,
+            or if it is an ONNX file that stores its weights in further files.
     """
     default_runtime(card)
     artefact = Artefact(
@@ -123,7 +133,7 @@ def find_artefact(card: schema.Card, path: Path) -> Artefact:
 
 
 def folders() -> list[Path]:
-    """Where files of cards are looked for, after the card's own folder."""
+    """Return the folders that are searched for model files, after the folder of the card."""
     named = [with_home(name) for name in os.environ.get(FOLDERS, "").split(os.pathsep) if name]
     return [*named, cache_dir()]
 
@@ -136,27 +146,27 @@ def _located(card: schema.Card, path: Path) -> Path:
             return candidate
     source = f" It comes from {card.file.source}." if card.file.source else ""
     raise CheckpointError(
-        f"{card.name}: its file {card.file.name} is not here.{source} Download it and put its "
-        f"folder into the environment variable {FOLDERS}, or lay it beside the card {path}. "
-        f"Looked in {', '.join(str(place) for place in places)}."
+        f"{card.name}: its file {card.file.name} is not here.{source} Download it and name its "
+        f"folder in the environment variable {FOLDERS}, or put it beside the card {path}. "
+        f"Searched folders: {', '.join(str(place) for place in places)}."
     )
 
 
 def _digest(card: schema.Card, artefact: Artefact) -> str:
-    """One SHA-256 for all files of the artefact, each checked against the card."""
+    """Check every file of the artefact against the card, and hash all of them together."""
     wanted = (card.file.sha256, card.file.data_sha256)
     digests: list[str] = []
     for file, expected in zip(artefact.files, wanted, strict=False):
         if not file.is_file():
             raise CheckpointError(
-                f"{file}: the weights of {artefact.path.name} are missing. OpenVINO keeps them "
-                "in a .bin file of the same name: lay it beside the .xml."
+                f"{file}: the weights of {artefact.path.name} are missing. OpenVINO stores them "
+                "in a .bin file of the same name: put it beside the .xml file."
             )
         digests.append(sha256_of(file))
         if expected not in (None, digests[-1]):
             raise CheckpointError(
-                f"{file}: expected the SHA-256 {expected} that the card names, got {digests[-1]}. "
-                "The file is damaged or of another version: fetch it again, or correct the card."
+                f"{file}: expected the SHA-256 {expected} of the card, got {digests[-1]}. The file "
+                "is damaged or another version: download it again, or correct the card."
             )
     if len(digests) == 1:
         return digests[0]

@@ -1,4 +1,4 @@
-"""Reading cards: every mistake names the file, the key, what was expected and what came."""
+"""Reads cards. Messages about mistakes name the file, the key, the expected and the given value."""
 
 import difflib
 import re
@@ -22,11 +22,11 @@ _MISSING = re.compile(r"missing required field `(?P<name>.*)`")
 
 
 def read(path: Path) -> Card:
-    """The card in a TOML file, every key of it checked.
+    """Read a card and check all its keys.
 
     Raises:
-        CardError: if there is no such file, it is no TOML, a key is missing, unknown or of
-            the wrong type, or keys contradict each other.
+        CardError: if the file does not exist or is not TOML, if a key is missing or unknown or
+            has the wrong type, or if keys contradict each other.
     """
     fields = _parsed(path)
     try:
@@ -39,10 +39,10 @@ def read(path: Path) -> Card:
 
 
 def require_there(path: Path) -> None:
-    """Check that there is a file to be read as a card.
+    """Check that a file exists that may be a card.
 
     Raises:
-        CardError: if there is none, it cannot be opened, or it is a model file.
+        CardError: if it does not exist, cannot be opened, or is a model file.
     """
     _content(path)
 
@@ -50,7 +50,7 @@ def require_there(path: Path) -> None:
 def _content(path: Path) -> bytes:
     try:
         content = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+    except (OSError, ValueError) as error:  # ValueError: impossible file name
         absent = isinstance(error, FileNotFoundError)
         why = "no such card" if absent else f"it cannot be read ({_reason(error)})"
         raise CardError(
@@ -59,8 +59,8 @@ def _content(path: Path) -> bytes:
         ) from None
     if path.suffix.lower() in formats():
         raise CardError(
-            f"{path}: this is a model file; give its card, a .toml file that says what goes in "
-            "and comes out of it. docs/add-a-model.md has a complete example: copy it, and write "
+            f"{path}: this is a model file; give its card, a .toml file that describes its input "
+            "and output. docs/add-a-model.md has a complete example: copy it, and set "
             f'file.name = "{path.name}" there.'
         )
     return content
@@ -78,7 +78,7 @@ def _reason(error: Exception) -> str:
 
 
 def _with_lower_digests(fields: dict[str, Any]) -> dict[str, Any]:
-    """Some programs print digests in capitals; it is the same digest, and the same card."""
+    """Write digests in lower case, because some programs print them in capitals."""
     if isinstance(fields.get("file"), dict):
         file: dict[str, Any] = fields["file"]
         for key in ("sha256", "data_sha256"):
@@ -88,7 +88,7 @@ def _with_lower_digests(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explained(message: str, fields: dict[str, Any]) -> str:
-    """A message of msgspec as ours: the key, what was expected, what came, what to do."""
+    """Rewrite a message of msgspec: the key, what was expected, what came, what to do."""
     parts = _AT.match(message)
     what, key = (parts["what"], parts["key"] or "") if parts else (message, "")
     if unknown := _UNKNOWN.search(what):
@@ -126,7 +126,7 @@ def _section(key: str) -> str:
 
 
 def _types(key: str) -> list[Any]:
-    """The structs that may stand where the key points."""
+    """Return the structs that the section of the key may contain."""
     section = _section(key)
     if not section:
         return [Card]
@@ -140,7 +140,7 @@ def _keys(key: str) -> list[str]:
 
 
 def _choices(key: str) -> tuple[Any, ...]:
-    """What a key with a fixed set of values may be."""
+    """Return the possible values of a key with a fixed set of values."""
     section, _, name = key.rpartition(".")
     for struct in _types(section):
         for field in msgspec.structs.fields(struct):
@@ -154,7 +154,7 @@ def _kinds() -> list[str]:
 
 
 def _value(fields: Any, key: str) -> Any:
-    """What stands in the file under a key such as input.size[0] or input.mean[...]."""
+    """Return the value of a key such as input.size[0] or input.mean[...] in the file."""
     for step in re.findall(r"[^.\[\]]+", key.replace("[...]", "")):
         try:
             fields = fields[int(step)] if step.isdecimal() else fields[step]
@@ -164,12 +164,17 @@ def _value(fields: Any, key: str) -> Any:
 
 
 def _contradictions(card: Card) -> list[str]:
-    """What no single key shows."""
-    problems = [_way_of_cropping(card), _bytes_are_bytes(card), _file_data(card), _height(card)]
+    """List the mistakes that only a comparison of several keys shows."""
+    problems = [
+        _section_problem(card),
+        _bytes_problem(card),
+        _data_file_problem(card),
+        _height_problem(card),
+    ]
     return [problem for problem in problems if problem]
 
 
-def _way_of_cropping(card: Card) -> str:
+def _section_problem(card: Card) -> str:
     wanted, other = ("image", "crop") if card.approach == "bottom-up" else ("crop", "image")
     kind = type(card.codec).__struct_config__.tag
     if getattr(card, wanted) is None:
@@ -179,31 +184,34 @@ def _way_of_cropping(card: Card) -> str:
     return ""
 
 
-def _bytes_are_bytes(card: Card) -> str:
+def _bytes_problem(card: Card) -> str:
     given = card.input
     plain = given.divisor == 1 and given.mean == (0, 0, 0) and given.std == (1, 1, 1)
     if given.dtype == "float32" or plain:
         return ""
     return (
-        f"input.dtype is {given.dtype}, so the file takes the image's bytes as they are: "
-        "divisor has to be 1, mean 0 and std 1, but others are given. Its own normalising is "
-        "inside the file; or dtype is float32 after all."
+        f"input.dtype is {given.dtype}, so the file takes the image's bytes unchanged: divisor has "
+        "to be 1, mean 0 and std 1, but the card has other values. If the file does not normalise "
+        "the image itself, input.dtype has to be float32."
     )
 
 
-def _file_data(card: Card) -> str:
+def _data_file_problem(card: Card) -> str:
     file = card.file
     given = "data_urls" if file.data_urls else "data_sha256" if file.data_sha256 else ""
-    if given and not file.name.endswith(".xml"):
-        return f"file.{given} is of the .bin beside an .xml file, and this is none: remove it."
+    if given and Path(file.name).suffix.lower() != ".xml":
+        return (
+            f"file.{given} is for the .bin beside an .xml file, but file.name is not an .xml file: "
+            "remove it."
+        )
     return ""
 
 
-def _height(card: Card) -> str:
-    """The width is brought to a multiple of pixels; a height of another kind would be, too."""
+def _height_problem(card: Card) -> str:
+    """Say if the height is not the multiple to which FixedHeight would round it."""
     if card.image is None or card.input.size[0] % card.image.multiple == 0:
         return ""
     return (
-        f"the height in input.size is {card.input.size[0]}, which is no multiple of the "
-        f"{card.image.multiple} in image.multiple. Both sides have to be: correct one of them."
+        f"the height in input.size is {card.input.size[0]}, which is not a multiple of "
+        f"image.multiple, {card.image.multiple}. Correct one of them."
     )

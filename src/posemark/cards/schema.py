@@ -1,4 +1,4 @@
-"""What a card may say. docs/add-a-model.md has a complete example."""
+"""Defines the keys of a card. docs/add-a-model.md has a complete example."""
 
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
@@ -28,12 +28,20 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class File(_Section, frozen=True):
-    """The exported model.
+    """The file of the exported model.
 
-    name: relative to the card, or looked for in the folders of models. precision: of its
-    weights and products. sha256: of the file; data_sha256: of the .bin beside an .xml. source:
-    where it can be had, in words; urls, data_urls: addresses that `posemark get` fetches it and
-    the .bin from. licence: of the weights. parameters, macs: as in ModelSpec.
+    Attributes:
+        name: path relative to the card or to one of the folders of model files.
+        precision: number format of its weights and products.
+        trained_on: names of the training data.
+        sha256: digest of the file.
+        data_sha256: digest of the .bin beside an .xml file.
+        source: where the file is published, in words.
+        urls: addresses from which `posemark get` downloads the file.
+        data_urls: addresses from which it downloads the .bin.
+        licence: licence of the weights.
+        parameters: as in ModelSpec.
+        macs: as in ModelSpec.
     """
 
     name: FileName
@@ -50,9 +58,16 @@ class File(_Section, frozen=True):
 
 
 class Input(_Section, frozen=True):
-    """What the file is fed: (byte / divisor - mean) / std, channels in `order`.
+    """The input of the file: (byte / divisor - mean) / std, with channels in `order`.
 
-    size: height and width; of whole images the width is an example.
+    Attributes:
+        size: height and width in pixels. For a model of whole images the width is an example.
+        order: order of the colour channels.
+        divisor: divides the bytes.
+        mean: subtracted per channel after the division.
+        std: divides the difference per channel.
+        layout: order of the axes of images and maps.
+        dtype: number type of the input.
     """
 
     size: tuple[Count, Count]
@@ -65,16 +80,25 @@ class Input(_Section, frozen=True):
 
 
 class Crop(_Section, frozen=True):
-    """Top-down: how a person box becomes the input (docs/conventions.md)."""
+    """How a person box becomes the input of a top-down model (docs/conventions.md).
+
+    Attributes:
+        convention: name of the convention.
+        padding: factor by which the box grows around its centre.
+    """
 
     convention: Literal["hrnet", "dark", "mmpose0"]
     padding: Annotated[float, Meta(ge=0.5, le=4)] = 1.25
 
 
 class Image(_Section, frozen=True):
-    """Bottom-up: how the whole image becomes the input, whose height is fixed.
+    """How the whole image becomes the input of a bottom-up model, whose height is fixed.
 
-    width: padded with `fill` or stretched to a multiple of `multiple` pixels.
+    Attributes:
+        width: whether the width is padded or stretched to a multiple.
+        multiple: number of pixels; width and height are multiples of it.
+        fill: byte value of the padding.
+        cubic: whether images are sampled bicubically instead of bilinearly.
     """
 
     width: Literal["pad", "stretch"]
@@ -84,7 +108,14 @@ class Image(_Section, frozen=True):
 
 
 class Heatmap(_Section, frozen=True, tag="heatmap", tag_field="kind"):
-    """One heatmap per keypoint. sigma: of the training targets, in cells."""
+    """One heatmap per keypoint.
+
+    Attributes:
+        refine: as in codecs.heatmap.Heatmap.
+        kernel: DARK's blur size in cells.
+        sigma: standard deviation of the Gaussians in the training targets, in cells.
+        stride: input pixels per cell.
+    """
 
     refine: Literal["argmax", "quarter", "dark"] = "quarter"
     kernel: Literal[1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21] = 11
@@ -94,22 +125,22 @@ class Heatmap(_Section, frozen=True, tag="heatmap", tag_field="kind"):
     approach: ClassVar[Approach] = "top-down"
 
     def method(self, card: "Card") -> TopDown:
-        """The way of the card's model."""
+        """Make the method of the card's model."""
         return card.top_down(heatmap.Heatmap(self.refine, self.sigma, self.kernel, self.stride))
 
 
 class Coordinates(_Section, frozen=True, tag="coordinates", tag_field="kind"):
-    """Rows y, x, score, as shares of the input."""
+    """Rows of y, x, score, where y and x are fractions of the input's height and width."""
 
     approach: ClassVar[Approach] = "top-down"
 
     def method(self, card: "Card") -> TopDown:
-        """The way of the card's model."""
+        """Make the method of the card's model."""
         return card.top_down(coordinates.Coordinates((card.input.size[1], card.input.size[0])))
 
 
 class Paf(_Section, frozen=True, tag="paf", tag_field="kind"):
-    """Heatmaps of parts, background and part affinity fields, at an eighth of the input."""
+    """Heatmaps of parts and background, and part affinity fields, at 1/8 of the input's size."""
 
     layout: Literal["coco", "body25"]
     build: Literal["gpu", "cpu"] = "gpu"
@@ -117,7 +148,7 @@ class Paf(_Section, frozen=True, tag="paf", tag_field="kind"):
     approach: ClassVar[Approach] = "bottom-up"
 
     def method(self, card: "Card") -> WholeImage:
-        """The way of the card's model."""
+        """Make the method of the card's model."""
         return card.whole_image(paf.Paf(_LAYOUTS[self.layout], self.build))
 
 
@@ -126,9 +157,13 @@ _CONVENTIONS = {c.name: c for c in (conventions.HRNET, conventions.DARK, convent
 
 
 class Outputs(_Section, frozen=True):
-    """sources: outputs of the file that the codec reads, joined along the channels.
+    """The outputs of the file that the codec reads.
 
-    order: for every channel that the codec expects, the file's.
+    Attributes:
+        sources: names of the outputs, which are joined along their channels; empty if the file
+            has only one.
+        order: for every channel that the codec expects, the channel of the joined outputs; empty
+            if they are the same.
     """
 
     sources: tuple[str, ...] = ()
@@ -136,7 +171,14 @@ class Outputs(_Section, frozen=True):
 
 
 class Published(_Section, frozen=True):
-    """An AP (0..1) on COCO val2017 and its settings; boxes: begins with gt, detected or single."""
+    """A published AP (0..1) on COCO val2017 with its settings.
+
+    Attributes:
+        ap: the average precision, 0..1.
+        boxes: starts with gt, detected or single.
+        flip: whether the flip test was used.
+        source: where the figure is published.
+    """
 
     ap: Share
     boxes: OfBoxes
@@ -145,7 +187,23 @@ class Published(_Section, frozen=True):
 
 
 class Card(_Section, frozen=True):
-    """All of it. crop: of top-down models; image: of bottom-up models."""
+    """A whole card.
+
+    Attributes:
+        name: name of the model on the command line and in records.
+        family: the name of its family.
+        origin: the official repository or page.
+        file: the model file.
+        input: the input of the file.
+        codec: how the outputs are decoded.
+        paper: the publication.
+        licence: licence of the official code.
+        crop: how boxes become crops; only for top-down models.
+        image: how images become inputs; only for bottom-up models.
+        outputs: the outputs of the file that the codec reads.
+        keypoints: the key points that the model finds.
+        published: published figures.
+    """
 
     name: Name
     family: str
@@ -163,28 +221,28 @@ class Card(_Section, frozen=True):
 
     @property
     def approach(self) -> Approach:
-        """What the codec implies."""
+        """Whether the model is top-down or bottom-up, which follows from the codec."""
         return self.codec.approach
 
     @property
     def variants(self) -> tuple[BoxKind, ...]:
-        """The kinds of boxes that it can be run on."""
+        """The sources of boxes with which the model can be run."""
         return ("detected", "gt") if self.approach == "top-down" else ("none",)
 
     @property
     def method(self) -> TopDown | WholeImage:
-        """What the network sees and how its outputs are read."""
+        """Whether the network sees crops or the whole image, and how its outputs are decoded."""
         return self.codec.method(self)
 
     def top_down(self, codec: CropCodec) -> TopDown:
-        """The way of a model with this codec; its section [crop] is there (reading.read)."""
+        """Make the method of a model with this codec; reading.read has checked for [crop]."""
         if self.crop is None:
             raise ValueError("a top-down card without the section [crop]")
         convention = _CONVENTIONS[self.crop.convention]
         return TopDown(replace(convention, padding=self.crop.padding), codec)
 
     def whole_image(self, codec: GroupCodec) -> WholeImage:
-        """The way of a model with this codec; its section [image] is there (reading.read)."""
+        """Make the method of a model with this codec; reading.read has checked for [image]."""
         if self.image is None:
             raise ValueError("a bottom-up card without the section [image]")
         image = self.image

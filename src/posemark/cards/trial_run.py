@@ -1,7 +1,7 @@
-"""Running an exported model on a few drawn people, and judging what comes out.
+"""Runs an exported model on a few drawn people and checks its outputs.
 
-Drawings are not photographs: nothing here measures accuracy. But a network that is fed what
-it was trained on finds them, more or less, and one that is fed something else does not.
+Drawings are not photographs, so this does not measure accuracy. But a network with the right
+input finds most of them, and a network with the wrong input does not.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,27 +24,39 @@ from posemark.pipelines.build import Processing, network_inputs, pipeline_of
 from posemark.runtimes.model_file import FileSession, as_fed
 
 SCENES = 4
+"""Number of drawn images."""
+
 _TALL = 200
-"""Pixels that a person is high at least: small ones tell little."""
+"""Smallest height of the person in pixels, because small people are hard to find."""
 
 FOUND_OKS = {"top-down": 0.5, "bottom-up": 0.2}
-"""Less is worth a look. The suite `light` reaches 0.70 to 0.89 top-down; with left and right or
-all key points exchanged, which stay inside their box, 0.12 to 0.38. Bottom-up, where a person who
-is not found counts 0, it reaches 0.82 and 0.27, and with either mistake 0.00."""
+"""Mean OKS below which a hint is given.
+
+The top-down models of the suite `light` reach 0.70 to 0.89; with left and right exchanged, or with
+all key points in the wrong order but still inside their box, 0.12 to 0.38. Its bottom-up models,
+for which a person who is not found counts 0, reach 0.82 and 0.27, and 0.00 with either mistake.
+"""
 
 _HIGHEST = 1.5
 _LOWEST = 0.02
-"""Between these lies the highest peak of maps that were trained towards 1."""
+"""The highest peak of maps that were trained towards 1 is between these two values."""
 
 _CLEARLY = 1.25
-"""Times the peaks under the card's own normalising: by less, chance may decide."""
+"""A normalisation that raises the peaks by less than this factor may do so by chance."""
 
 Maps = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A drawn frame and its tallest person. keypoints_xyv: (K, 3)."""
+    """A drawn frame and its tallest person.
+
+    Attributes:
+        frame: the frame.
+        boxes: the box of the person.
+        keypoints_xyv: (K, 3) positions in pixels, and COCO's visibility.
+        area: area of the person in px^2.
+    """
 
     frame: Frame
     boxes: Boxes
@@ -53,12 +65,12 @@ class Scene:
 
 
 def scenes() -> list[Scene]:
-    """The first SCENES of all."""
+    """Return the SCENES images of a check."""
     return list(islice(_all_scenes(), SCENES))
 
 
 def _all_scenes() -> Iterator[Scene]:
-    """Frames of the sample with a tall person whose joints all show."""
+    """Yield the frames of the sample whose tallest person is tall and has nearly all key points."""
     for frame in Sample().frames():
         people = frame.truth.boxes_xywh
         tallest = int(people[:, 3].argmax()) if len(people) else -1
@@ -77,22 +89,22 @@ def _input(model: ModelSpec, scene: Scene) -> Maps:
 
 
 def raw_outputs(model: ModelSpec, session: FileSession, scene: Scene) -> Mapping[str, Maps]:
-    """What the file gives for a scene, by its own names.
+    """Run the file on a scene, and return its outputs by the names in the file.
 
     Raises:
-        UsageError: if it does not run.
+        UsageError: if the file does not run.
     """
     batch = _input(model, scene)
     session.require_runs(batch)
     return session.raw.infer(as_fed(batch, _artefact(model)))
 
 
-def _ours(model: ModelSpec, session: FileSession, scene: Scene) -> Maps:
+def _session_output(model: ModelSpec, session: FileSession, scene: Scene) -> Maps:
     return session.infer(_input(model, scene))[_output(model).name]
 
 
 def _output(model: ModelSpec) -> Output:
-    """A file has one output, joined of its own where it has several."""
+    """Return the only output of an exported model; several outputs of a file are joined."""
     (output,) = model.outputs
     return output
 
@@ -107,7 +119,7 @@ def _artefact(model: ModelSpec) -> Artefact:
 
 
 def expected_shape(model: ModelSpec, scene: Scene) -> str:
-    """In words."""
+    """Describe the expected shape of the output in words."""
     output = _output(model)
     if output.form == "rows":
         return f"{output.channels} rows of y, x, score"
@@ -120,12 +132,18 @@ def expected_shape(model: ModelSpec, scene: Scene) -> str:
 
 
 def _cells(output: Output, fed_hw: tuple[int, ...]) -> tuple[int, int]:
-    """(height, width) of maps, for a network input of (height, width)."""
+    """Compute (height, width) of the maps for a network input of (height, width)."""
     return fed_hw[0] // output.stride, fed_hw[1] // output.stride
 
 
 def shape_problems(model: ModelSpec, outputs: Mapping[str, Maps], scene: Scene) -> Iterator[str]:
-    """What is wrong with the shapes of the outputs that the card names, with the likely cause."""
+    """Yield the mistakes in the shapes of the outputs, with their likely causes.
+
+    Args:
+        model: the model of the card.
+        outputs: the outputs by the names in the file, from `raw_outputs`.
+        scene: the scene that they belong to.
+    """
     output = _output(model)
     shapes = [outputs[name].shape for name in _artefact(model).output.sources or outputs]
     if output.form == "rows":
@@ -133,7 +151,7 @@ def shape_problems(model: ModelSpec, outputs: Mapping[str, Maps], scene: Scene) 
         return
     flat = [shape for shape in shapes if len(shape) != 4]
     if flat:
-        yield f"maps have four sides, but an output has the shape {flat[0]}: name another output"
+        yield f"maps have four axes, but an output has the shape {flat[0]}: name another output"
         return
     last = _artefact(model).layout == "nhwc"
     channels = sum(shape[3] if last else shape[1] for shape in shapes)
@@ -142,17 +160,17 @@ def shape_problems(model: ModelSpec, outputs: Mapping[str, Maps], scene: Scene) 
     wanted = _cells(output, _input(model, scene).shape[2:])
     if cells != wanted:
         yield (
-            f"maps are {cells[0]}x{cells[1]}, but an input divided by the stride of "
-            f"{output.stride} gives {wanted[0]}x{wanted[1]}: correct codec.stride, or the size of "
-            "the input"
+            f"maps are {cells[0]}x{cells[1]}, but the input size divided by the stride of "
+            f"{output.stride} is {wanted[0]}x{wanted[1]}: correct codec.stride or input.size"
         )
 
 
 def require_shapes(model: ModelSpec, session: FileSession) -> None:
-    """Hold the shapes of the outputs to the card, as `posemark check` does, on one drawn person.
+    """Check the shapes of the outputs for one drawn person, as `posemark check` does.
 
     Raises:
-        UsageError: in the words of `posemark check`; also if the file does not run.
+        UsageError: if a shape is wrong, with the message of `posemark check`, or if the file does
+            not run.
     """
     scene = next(_all_scenes())
     problems = list(shape_problems(model, raw_outputs(model, session, scene), scene))
@@ -180,30 +198,30 @@ def _channel_problems(
         yield f"outputs.order names channel {max(order)}, but there are {channels}, from 0 on"
     elif named != wanted:
         elsewhere = sum(shape[1] if last else shape[3] for shape in shapes)
-        came = f"{named} {'places in outputs.order' if order else 'channels'}"
+        got = f"{named} {'places in outputs.order' if order else 'channels'}"
         advice = "name other outputs, or their order"
         if elsewhere == wanted and not order:
-            advice = "they stand at the other end, so the layout is the other one"
-        yield f"expected {wanted} channels for {output.meaning}, got {came}: {advice}"
+            advice = "another axis has this many, so input.layout is probably wrong"
+        yield f"expected {wanted} channels for {output.meaning}, got {got}: {advice}"
 
 
 # --- values -------------------------------------------------------------------------------------
 
 
 def not_finite(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> Iterator[str]:
-    """That some numbers are none: nothing can be said of peaks, colours or poses then."""
-    outputs = [_ours(model, session, scene) for scene in scenes]
+    """Yield a message if there is NaN or infinity; peaks and poses cannot be checked then."""
+    outputs = [_session_output(model, session, scene) for scene in scenes]
     broken = sum(int((~np.isfinite(maps)).sum()) for maps in outputs)
     if broken:
         yield (
             f"{broken:,} values are not finite (NaN or infinity): the export is broken, or the "
-            "precision too low for this network"
+            "precision is too low for this network"
         )
 
 
 def value_problems(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> Iterator[str]:
-    """What is wrong with numbers that are finite."""
-    outputs = [_ours(model, session, scene) for scene in scenes]
+    """Yield the mistakes in the values of finite outputs, with their likely causes."""
+    outputs = [_session_output(model, session, scene) for scene in scenes]
     if _output(model).form == "rows":
         yield from _row_problems(outputs)
     else:
@@ -215,14 +233,14 @@ def _row_problems(outputs: list[Maps]) -> Iterator[str]:
     far = float(np.abs(rows[:, :2]).max())
     if far > 2:
         yield (
-            f"coordinates reach {far:.4g}, but shares of the input, 0 to 1, are expected: these "
-            "look like pixels, or the file answers in another form"
+            f"coordinates reach {far:.4g}, but fractions of the input size, 0 to 1, are expected: "
+            "these look like pixels, or the output has another form"
         )
     scores = rows[:, 2]
     if scores.min() < 0 or scores.max() > 1:
         yield (
             f"scores reach from {scores.min():.3g} to {scores.max():.3g}, but 0 to 1 is "
-            "expected: the third number of a row is no score"
+            "expected: the third number of a row is not a score"
         )
 
 
@@ -230,22 +248,22 @@ def _map_problems(model: ModelSpec, outputs: list[Maps]) -> Iterator[str]:
     empty = [~maps.any((0, 2, 3)) for maps in outputs]
     dead = np.flatnonzero(np.all(empty, 0)).tolist()
     if dead:
-        yield f"the maps {dead} are zero everywhere on every image: not the outputs of a network"
+        yield f"the maps {dead} are zero everywhere on every image: no trained network gives these"
     highest = max(float(_peaks(model, maps).max()) for maps in outputs)
     if highest > _HIGHEST:
         yield (
-            f"peaks reach {highest:.4g}, but maps trained towards 1 are expected: these are on "
-            "another scale (bytes, logits), or the input is (divisor, mean, std)"
+            f"peaks reach {highest:.4g}, but maps trained towards 1 are expected: the maps have "
+            "another scale (bytes, logits), or the input has (divisor, mean, std)"
         )
     elif highest < _LOWEST and not dead:
         yield (
             f"no peak exceeds {highest:.2g}, but about 1 is expected where a joint is: the input "
-            "is on another scale (divisor, mean, std), or the maps are"
+            "has another scale (divisor, mean, std), or the maps have"
         )
 
 
 def _peaks(model: ModelSpec, maps: Maps) -> NDArray[np.float64]:
-    """The highest value of every key point's map, or its score."""
+    """Return the highest value of every key point's map, or the score of every key point."""
     output = _output(model)
     if output.form == "rows":
         return maps.reshape(-1, 3)[:, 2].astype(np.float64)
@@ -253,8 +271,8 @@ def _peaks(model: ModelSpec, maps: Maps) -> NDArray[np.float64]:
 
 
 def value_range(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> str:
-    """In words."""
-    highest = np.stack([_peaks(model, _ours(model, session, s)) for s in scenes])
+    """Describe the peaks of the outputs in words."""
+    highest = np.stack([_peaks(model, _session_output(model, session, s)) for s in scenes])
     return f"peaks of {highest.mean():.2f} on average, {highest.max():.2f} at most"
 
 
@@ -262,27 +280,27 @@ def value_range(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> 
 
 
 def better_pixels(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> str:
-    """A hint, where peaks are clearly higher with pixels normalised otherwise; else ""."""
+    """Return a hint if another normalisation gives clearly higher peaks, or else ""."""
 
     def strength(pixels: Pixels) -> float:
         other = replace(model, pixels=pixels)
-        return float(np.mean([_peaks(other, _ours(other, session, s)) for s in scenes]))
+        return float(np.mean([_peaks(other, _session_output(other, session, s)) for s in scenes]))
 
     own = strength(model.pixels)
     rivals = {name: strength(pixels) for name, pixels in _alternatives(model).items()}
-    # Peaks beyond what maps can be say that the input overflows, not that it is right.
+    # Impossibly high peaks mean that the input has too large values, not that it is right.
     possible = {name: peak for name, peak in rivals.items() if own < peak <= _HIGHEST}
     best = max(possible, key=lambda name: possible[name], default="")
     if not best or possible[best] < _CLEARLY * own:
         return ""
     return (
-        f"peaks average {own:.3f} as the card normalises, but {possible[best]:.3f} with {best}: "
-        "is [input] right?"
+        f"the mean peak is {own:.3f} with the normalisation of the card, but "
+        f"{possible[best]:.3f} with {best}: is [input] right?"
     )
 
 
 def _alternatives(model: ModelSpec) -> dict[str, Pixels]:
-    """Other usual ways to feed a network; of bytes only the order can differ."""
+    """List the other usual normalisations; for bytes only the order of the channels can differ."""
     own = model.pixels
     orders = ("bgr", "rgb")
     found = {f"order {name}": replace(own, order=name) for name in orders if name != own.order}
@@ -290,7 +308,7 @@ def _alternatives(model: ModelSpec) -> dict[str, Pixels]:
         return found
     zero, one = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     scales = {
-        "bytes as they are": (1, zero, one),
+        "bytes unchanged": (1, zero, one),
         "values from 0 to 1": (255, zero, one),
         "values from -1 to 1": (127.5, one, one),
         "ImageNet's mean and std": (IMAGENET.divisor, IMAGENET.mean, IMAGENET.std),
@@ -303,8 +321,8 @@ def _alternatives(model: ModelSpec) -> dict[str, Pixels]:
     return found
 
 
-def likeness(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> float:
-    """The mean OKS of the drawn people and what the whole pipeline finds of them."""
+def mean_oks(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> float:
+    """Compute the mean OKS between the drawn people and the poses that the pipeline finds."""
     pipeline = pipeline_of(model, session, Processing())
     found: list[float] = []
     for scene in scenes:

@@ -1,4 +1,7 @@
-"""L1: key points <-> network output. numpy only; knows neither images nor networks."""
+"""L1: codecs encode key points as network outputs and decode them, with numpy only."""
 
 VERSION = 2
-"""Raised whenever the rules of any decoder change: results of different ones are not compared."""
+"""Version of the decoders' rules, increased with every change.
+
+Reports do not compare results of different versions.
+"""

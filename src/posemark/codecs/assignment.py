@@ -1,7 +1,7 @@
-"""Minimal-cost assignment that breaks ties as the munkres package does.
+"""Solves the assignment problem and breaks ties as the Python package munkres does.
 
-HigherHRNet's grouping depends on which of several equally cheap assignments is taken; the
-official code uses munkres 1.1, and other solvers group other people (tests/codecs).
+HigherHRNet's grouping depends on which of several equally cheap assignments is chosen. The
+official code uses munkres 1.1; other solvers group people differently (tests/codecs).
 """
 
 import numpy as np
@@ -13,11 +13,17 @@ Indices = NDArray[np.intp]
 
 
 def assign(cost: Floats) -> Indices:
-    """The column of every row of (R, C) costs, R <= C, with the least total cost.
+    """Assign a column to every row so that the total cost is minimal.
 
-    Munkres' algorithm in the six steps of Bob Pilgrim's notes. Rounded tag distances tie
-    often, and then the order of the search decides who is who: this one searches in the
-    order of the Python package munkres 1.1, which the official figures were made with.
+    This is Munkres' algorithm in the six steps of Bob Pilgrim's notes. Rounded tag distances are
+    often equal, and then the order of the search decides the groups. This implementation searches
+    in the order of the Python package munkres 1.1, with which the official figures were made.
+
+    Args:
+        cost: (R, C) finite costs, R <= C.
+
+    Returns:
+        (R,) different column indices.
     """
     return _Assignment(cost).solved()
 
@@ -25,7 +31,7 @@ def assign(cost: Floats) -> Indices:
 class _Assignment:
     """The square cost matrix, its starred and primed zeros, and its covered lines.
 
-    Of stars and primes every row has at most one; -1 says none.
+    Every row has at most one star and one prime; -1 means that it has none.
     """
 
     def __init__(self, cost: Floats) -> None:
@@ -50,7 +56,7 @@ class _Assignment:
         return self._star_in_row[: self._rows]
 
     def _star_first_zeros(self) -> None:
-        """In every row the first zero whose column is still free."""
+        """Star, in every row, the first zero in a column without a star."""
         taken = set[int]()
         latest = -1
         for row, column in np.argwhere(self._zero[: self._rows]).tolist():
@@ -58,7 +64,7 @@ class _Assignment:
                 latest = row
                 taken.add(column)
                 self._star(row, column)
-        # All of the rows that make the matrix square is zero.
+        # The rows that make the matrix square contain only zeros.
         free = np.flatnonzero(self._star_in_column < 0)[: len(self._cost) - self._rows]
         padding = self._rows + np.arange(len(free))
         self._star_in_row[padding], self._star_in_column[free] = free, padding
@@ -68,7 +74,7 @@ class _Assignment:
         self._star_in_column[column] = row
 
     def _unstarred_prime(self) -> tuple[int, int]:
-        """Prime uncovered zeros until one lies in a row without a star."""
+        """Prime uncovered zeros until one is in a row without a star."""
         start = (0, 0)
         while True:
             found = self._uncovered_zero(*start)
@@ -86,7 +92,11 @@ class _Assignment:
             start = (row, star)
 
     def _uncovered_zero(self, row: int, column: int) -> tuple[int, int] | None:
-        """In the first row from `row` on, cyclically, that has one: the last from `column` on."""
+        """Find an uncovered zero, or return None.
+
+        It is in the first row with such a zero, from `row` on and cyclically. In that row it is
+        the last one before `column`, or else the last one of all.
+        """
         free = self._zero & ~self._covered_columns
         rows = free.any(1) & ~self._covered_rows
         first = row + int(rows[row:].argmax())
@@ -101,8 +111,8 @@ class _Assignment:
     def _make_zeros(self) -> None:
         """Move the smallest uncovered cost from the uncovered columns to the covered rows.
 
-        Add first, then subtract, where both meet: rounding may leave no zero behind there,
-        and the package's choices include that.
+        Elements in a covered row and an uncovered column are first increased, then decreased as in
+        the package: rounding may remove a zero there, and the choices depend on that.
         """
         smallest = self._cost[np.ix_(~self._covered_rows, ~self._covered_columns)].min()
         self._cost[self._covered_rows] += smallest
@@ -110,7 +120,7 @@ class _Assignment:
         self._zero = self._cost == 0
 
     def _augment(self, row: int, column: int) -> None:
-        """Swap primes and stars along the alternating path that starts at this prime."""
+        """Exchange primes and stars along the alternating path that starts at this prime."""
         while True:
             other = int(self._star_in_column[column])
             self._star(row, column)

@@ -1,11 +1,12 @@
-"""Heatmaps and tags -> people, as HigherHRNet does it, and back.
+"""The codec of HigherHRNet, which groups peaks of heatmaps into people by tags.
 
 Method: Newell et al., "Associative Embedding" (arXiv 1611.05424), with the refinements of
-HigherHRNet (arXiv 1908.10357). Written from a description of the official procedure; it is
-vectorised, and computes only what is read, but chooses exactly as the official loops do.
+HigherHRNet (arXiv 1908.10357). Written from a description of the official procedure. The code is
+vectorised and computes only the values that are read, but its choices are exactly those of the
+official loops.
 
-Everything below is in *base* pixels, those of the network input at scale 1. Shapes: K joints,
-T tags a joint (1, or 2 with flip test), P people, (H, W) the base size.
+Coordinates are *base* pixels, the pixels of the network input at scale 1. Shapes: K joints, T tags
+per joint (1, or 2 with the flip test), P people, base size (H, W).
 """
 
 from collections.abc import Sequence
@@ -17,31 +18,36 @@ from numpy.typing import NDArray
 from posemark.codecs.assignment import Indices, assign
 from posemark.codecs.lazy_maps import Enlarged, Mean, Stored, Surface, whole
 from posemark.codecs.tagged_maps import Field as _Field
-from posemark.core.codec import OneWay, Output
+from posemark.core.codec import NoVariants, Output
 from posemark.core.errors import UsageError
 from posemark.core.frame import Floats, Truth
 from posemark.core.skeleton import COCO_17, Skeleton
 from posemark.core.whole_image import Maps, Pass, ScaledInput
 
-# Officially the costs of columns that stand for "nobody yet".
+# The official cost of columns that mean "no group yet".
 _NOBODY = 1e10
 
 
 @dataclass(frozen=True)
-class AssociativeEmbedding(OneWay):
-    """Peaks of all people, sorted into persons by a tag that is alike within each.
+class AssociativeEmbedding(NoVariants):
+    """Groups the peaks of all joints into people, whose joints have similar tags.
 
-    max_people: peaks kept a joint, and groups that a peak may join.
-    detection_threshold: value above which a peak counts. nms_kernel: side, odd, 3 or
-        more, of the window in which it must be the highest.
-    tag_threshold: tag distance below which a peak may join a group.
-    use_detection_val: whether higher peaks choose first among rounded, equal distances.
-    ignore_too_much: whether new groups end once there are max_people of them.
-    adjust: whether peaks move by a quarter pixel towards the higher neighbour.
-    refine: whether missing joints are filled with the best point of a like tag.
-    joint_order: trunk and head first; they are found most reliably.
-    sigma: of the encoded Gaussians, in cells of either resolution. tag_spacing: between the
-        encoded tags of any two people.
+    Attributes:
+        max_people: number of peaks kept per joint, and of groups that a peak may join.
+        detection_threshold: value that a peak must exceed.
+        nms_kernel: side in pixels, odd and at least 3, of the window in which a peak must be the
+            highest value.
+        tag_threshold: tag distance below which a peak may join a group.
+        use_detection_val: whether tag distances are rounded, and higher peaks win among equal
+            distances.
+        ignore_too_much: whether further joints are ignored once there are max_people groups.
+        adjust: whether peaks move by a quarter pixel towards the higher neighbour.
+        refine: whether missing joints are filled with the best pixel of a similar tag.
+        joint_order: the order in which joints are grouped: trunk and head first, because they are
+            found most reliably.
+        sigma: standard deviation of encoded Gaussians, in cells of both resolutions.
+        tag_spacing: difference between the encoded tags of two people.
+        skeleton: the key points that are found.
     """
 
     max_people: int = 30
@@ -59,11 +65,11 @@ class AssociativeEmbedding(OneWay):
 
     @property
     def name(self) -> str:
-        """What --codec calls it."""
+        """The name of the codec in records."""
         return "ae"
 
     def outputs(self, skeleton: Skeleton) -> tuple[Output, ...]:
-        """Heatmaps and tags at a quarter of the input, heatmaps at half of it."""
+        """Describe heatmaps and tags at stride 4, and heatmaps at stride 2."""
         count = len(skeleton.keypoints)
         return (
             Output("stride4", 2 * count, 4, f"heatmaps and tags of {skeleton.name}", count),
@@ -71,13 +77,18 @@ class AssociativeEmbedding(OneWay):
         )
 
     def decode(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
-        """People (P, K, 3) x, y, score in base pixels, and person scores (P,).
+        """Decode the people of one image.
 
-        passes: outputs "stride4" (1, 2 K, H/4, W/4), heatmaps and then tags, and "stride2"
-        (1, K, H/2, W/2), heatmaps. A joint that is nowhere found is (0, 0, 0).
+        Args:
+            passes: outputs "stride4" (1, 2 K, H/4, W/4), heatmaps followed by tags, and "stride2"
+                (1, K, H/2, W/2), heatmaps, at every scale.
+
+        Returns:
+            People (P, K, 3) as x, y in base pixels and score, and person scores (P,). A joint
+            that is not found is (0, 0, 0).
 
         Raises:
-            UsageError: if no pass is at scale 1, which the tags come from.
+            UsageError: if no pass has scale 1, from which the tags are taken.
         """
         people, scores = self._grouped(_Field(*self._surfaces(passes)))
         return people[..., :3], scores
@@ -85,23 +96,24 @@ class AssociativeEmbedding(OneWay):
     # ------------------------------------------------------------------ scales and flips
 
     def aggregate(self, passes: Sequence[Pass]) -> tuple[Maps, Maps]:
-        """The mean heatmaps (K, H, W), and the tags (T, K, H/2, W/2) of scale 1.
+        """Compute all pixels of the averaged maps, of which `decode` reads only some.
 
-        All pixels of what decode reads some of.
+        Returns:
+            Heatmaps (K, H, W), and the tags (T, K, H/2, W/2) of scale 1.
         """
         heatmaps, tags = self._surfaces(passes)
         return whole(heatmaps), np.stack([whole(each) for each in tags])
 
     def _surfaces(self, passes: Sequence[Pass]) -> tuple[Surface, tuple[Surface, ...]]:
-        """Heatmaps at base size, and T tags at half of it.
+        """Make surfaces of the heatmaps at base size, and of T tags at half the base size.
 
-        Officially every map is enlarged before averaging, and so are the tags; means and
-        bilinear enlargement commute, and both are enlarged where they are read.
+        The official code enlarges all maps and tags before it averages them. Averaging and
+        bilinear enlargement commute, so here pixels are enlarged only where they are read.
         """
         base = next((p for p in passes if p.input.scale == 1), None)
         if base is None:
             scales = ", ".join(f"{p.input.scale:g}" for p in passes) or "none"
-            raise UsageError(f"associative embedding needs scale 1 among the scales, not {scales}")
+            raise UsageError(f"associative embedding needs the scale 1, got the scales {scales}")
         scales = tuple(Enlarged(self._heatmaps(p), base.input.size_wh) for p in passes)
         joints = len(self.skeleton.keypoints)
         tags = self._outputs(base, "stride4", slice(joints, None))
@@ -109,13 +121,13 @@ class AssociativeEmbedding(OneWay):
         return Mean(scales), tuple(Enlarged(each, size_wh) for each in tags)
 
     def _heatmaps(self, p: Pass) -> Surface:
-        """At stride 2: the mean of both resolutions and of the flipped pass."""
+        """Average both resolutions, and the flip test if there is one, at stride 2."""
         coarse = Mean(self._outputs(p, "stride4", slice(len(self.skeleton.keypoints))))
         fine = Mean(self._outputs(p, "stride2", slice(None)))
         return Mean((Enlarged(coarse, _size_wh(p.outputs["stride2"])), fine))
 
     def _outputs(self, p: Pass, name: str, maps: slice) -> tuple[Surface, ...]:
-        """The K maps of an output, and those of the mirrored image, mirrored back."""
+        """Return K maps of an output, and those of the mirrored image, mirrored back."""
         plain = Stored(p.outputs[name][0, maps])
         if p.mirrored is None:
             return (plain,)
@@ -124,10 +136,15 @@ class AssociativeEmbedding(OneWay):
     # --------------------------------------------------------------------------- grouping
 
     def group(self, heatmaps: Maps, tags: Maps) -> tuple[Maps, Maps]:
-        """People (P, K, 3 + T) x, y, score, tags, and their scores (P,).
+        """Group peaks into people.
 
-        heatmaps (K, H, W); tags (T, K, h, w) of the same or a lower resolution. The score of
-        a person is the mean over all joints, absent ones counted as 0, before filling them.
+        Args:
+            heatmaps: (K, H, W) heatmaps.
+            tags: (T, K, h, w) tags at the same or a lower resolution.
+
+        Returns:
+            People (P, K, 3 + T) as x, y, score and tags, and person scores (P,). A person score
+            is the mean over all joints before missing ones are filled; they count as 0.
         """
         return self._grouped(_Field(heatmaps, tags))
 
@@ -143,7 +160,7 @@ class AssociativeEmbedding(OneWay):
         return people, scores
 
     def _peaks(self, field: _Field) -> list[Floats]:
-        """A (N, 3 + T) array of x, y, value, tags a joint, highest first, in float64."""
+        """Find the peaks (N, 3 + T) of every joint: x, y, value, tags; highest first, float64."""
         found = field.local_maxima(self.detection_threshold, self.nms_kernel)
         rank = np.arange(len(found.joint)) - np.searchsorted(found.joint, found.joint)
         joint, y, x, value = found.at(np.flatnonzero(rank < self.max_people))
@@ -151,7 +168,7 @@ class AssociativeEmbedding(OneWay):
         return np.split(rows, np.searchsorted(joint, np.arange(1, field.joints)))
 
     def _matched(self, peaks: list[Floats]) -> Maps:
-        """(P, K, 3 + T): each joint's peaks join the groups that earlier joints opened."""
+        """Match the peaks of each joint with the groups of earlier joints; return (P, K, 3 + T)."""
         groups = _Groups(len(peaks), peaks[0].shape[1])
         for joint in self.joint_order:
             rows = peaks[joint]
@@ -160,7 +177,7 @@ class AssociativeEmbedding(OneWay):
             if len(rows) == 0 or full:
                 continue
             columns, distances = self._choose(rows, groups.mean_tags(keys))
-            # Columns beyond the groups, "nobody yet", are infinitely far.
+            # The distance to columns beyond the groups, "no group yet", is infinite.
             near: list[bool] = (distances < self.tag_threshold).tolist()
             chosen: list[int] = columns.tolist()
             for row, column, joins in zip(rows, chosen, near, strict=True):
@@ -171,7 +188,7 @@ class AssociativeEmbedding(OneWay):
         return groups.stacked()
 
     def _choose(self, rows: Floats, means: Floats) -> tuple[Indices, Floats]:
-        """For every peak a column, and its tag distance: infinite where that is nobody yet."""
+        """Choose a column for every peak; return it and its tag distance, which may be infinite."""
         distances = np.linalg.norm(rows[:, None, 3:] - means, axis=2)
         cost = np.full((len(rows), max(len(rows), len(means))), _NOBODY)
         cost[:, : len(means)] = distances
@@ -185,11 +202,17 @@ class AssociativeEmbedding(OneWay):
     # ---------------------------------------------------------------------------- encoding
 
     def encode(self, truth: Truth, scaled: ScaledInput, mirrored: bool) -> dict[str, Maps]:
-        """The outputs of a perfect network for this input (mirrored: of its mirror image).
+        """Compute the outputs that a perfect network would give.
 
-        A Gaussian at every labelled joint (v > 0) of every person who is no crowd, the
-        highest where they overlap; around each joint the tag of its person, zero elsewhere.
-        A person's tag is the same everywhere, to the last bit: groups are keyed by it.
+        Every labelled joint (v > 0) of every person that is not a crowd is a Gaussian; where
+        Gaussians overlap, the highest counts. Around each joint the tag is that of its person,
+        and elsewhere it is zero. The tag of a person is exactly the same at all its joints,
+        because groups are identified by it.
+
+        Args:
+            truth: the annotated people of the image, in image pixels.
+            scaled: the network input at one scale.
+            mirrored: whether the outputs are those for the mirror image of the input.
         """
         people = truth.keypoints_xyv[~truth.is_crowd].astype(np.float64)
         points = people[..., :2] @ scaled.affine[:, :2].T + scaled.affine[:, 2]
@@ -204,10 +227,9 @@ class AssociativeEmbedding(OneWay):
     def _painted(
         self, points_xy: Floats, labelled: NDArray[np.bool_], size_wh: tuple[int, int], stride: int
     ) -> tuple[Maps, Maps]:
-        """Heatmaps and tags (K, h, w) on the grid of this stride.
+        """Draw heatmaps and tags (K, h, w) on the grid of this stride.
 
-        decode takes pixel i of the base for the point i + 0.5, so cell j of the grid is the
-        point (j + 0.5) * stride.
+        For `decode`, pixel i is at the point i + 0.5, so cell j is at (j + 0.5) * stride.
         """
         shape = (len(self.skeleton.keypoints), size_wh[1] // stride, size_wh[0] // stride)
         heatmaps, tags = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
@@ -223,12 +245,12 @@ class AssociativeEmbedding(OneWay):
     def _gaussian(
         self, centre_xy: Floats, shape: tuple[int, int, int]
     ) -> tuple[tuple[slice, slice], Maps]:
-        """Where the values lie in a map, and the values; cut off as in official training."""
+        """Return the window of a Gaussian in a map, and its values, cut off as in training."""
         reach = 3 * self.sigma + 1
         windows: list[slice] = []
         values: list[Floats] = []
         for centre, cells in ((centre_xy[1], shape[1]), (centre_xy[0], shape[2])):
-            # Bounded on both sides: a joint far outside gives an empty window.
+            # Clipped on both sides, so that a joint far outside gives an empty window.
             low, high = np.clip(np.floor([centre - reach, centre + reach + 1]), 0, cells)
             window = slice(int(low), int(high))
             offsets = np.arange(window.start, window.stop) - centre
@@ -238,10 +260,10 @@ class AssociativeEmbedding(OneWay):
 
 
 class _Groups:
-    """People under construction, in the order in which they were opened.
+    """Groups of peaks that become people, in the order in which they were opened.
 
-    The key is the first tag of the first joint, as officially: an equal one is the same
-    person, but starts its tags anew.
+    As in the official code, the key of a group is the first tag of its first joint. Another first
+    joint with an equal tag joins the same person, but its list of tags starts anew.
     """
 
     def __init__(self, joints: int, columns: int) -> None:
@@ -263,28 +285,28 @@ class _Groups:
         count = self._counts[key]
         self._tags[key][count] = row[3:]
         self._counts[key] = count + 1
-        # What np.mean does, without its overhead.
+        # The same operations as np.mean, without its overhead.
         total = np.add.reduce(self._tags[key][: count + 1], 0)
         self._means[key] = total / np.float32(count + 1)
 
     def mean_tags(self, keys: Sequence[float]) -> Maps:
-        """(len(keys), T)."""
+        """Return the mean tags (N, T) of N groups."""
         tags = self._shape[1] - 3
         return np.array([self._means[key] for key in keys], np.float32).reshape(-1, tags)
 
     def stacked(self) -> Maps:
-        """(P, K, 3 + T)."""
+        """Return the people (P, K, 3 + T)."""
         return np.array(list(self.people.values()), np.float32).reshape(-1, *self._shape)
 
 
 def _fill_missing(people: Maps, field: _Field) -> None:
-    """Give joints that a person lacks the point of highest heatmap - round(tag distance)."""
+    """Fill missing joints with the pixel of highest heatmap - round(tag distance)."""
     present = people[..., 2] > 0
     means = [person[found, 3:].mean(0) for person, found in zip(people, present, strict=True)]
     joint, who = np.nonzero(~present.T & field.has_heat[:, None])
     if len(who) == 0:
         return
-    found = field.likest(joint, np.array(means)[who])
+    found = field.best_match(joint, np.array(means)[who])
     points = np.column_stack([field.nudged_xy(joint, found.y, found.x), found.value])
     people[who, joint, :3] = np.where(found.value[:, None] > 0, points, 0)
 

@@ -1,8 +1,8 @@
-"""A centre heatmap and an offset to every joint, as in DEKR (arXiv 2104.02300).
+"""The codec of DEKR (arXiv 2104.02300): a centre heatmap, and an offset to every joint.
 
-Names: *cells* are coordinates in the maps of one scale, (x, y), (0, 0) the centre of the first
-cell; *base* pixels are those of the network input at scale 1. A cell c of scale s lies at base
-pixel c * stride / s, without a half-pixel term.
+*Cells* are coordinates in the maps of one scale, in (x, y) order, with (0, 0) at the centre of the
+first cell. *Base* pixels are the pixels of the network input at scale 1. Cell c of scale s is at
+base pixel c * stride / s, without a half-pixel term.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark.codecs.heatmap import Heatmap
-from posemark.core.codec import OneWay, Output
+from posemark.core.codec import NoVariants, Output
 from posemark.core.frame import Floats, Truth
 from posemark.core.skeleton import COCO_17, Skeleton
 from posemark.core.whole_image import Maps, Pass, ScaledInput
@@ -20,33 +20,42 @@ from posemark.core.whole_image import Maps, Pass, ScaledInput
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """People seen at one scale: joints_xy (P, K, 2) base pixels, centre scores (P,)."""
+    """The people found at one scale.
+
+    Attributes:
+        joints_xy: (P, K, 2) positions in base pixels.
+        scores: (P,) values of the centre map.
+    """
 
     joints_xy: Maps
     scores: Maps
 
 
 @dataclass(frozen=True)
-class CentreOffset(OneWay):
-    """Every peak of the centre map is a person; the offsets there lead to its joints.
+class CentreOffset(NoVariants):
+    """Every peak of the centre map is a person, and the offsets there point to its joints.
 
-    Outputs: "heatmaps" (1, K + 1, h, w), the centre last, and "offsets" (1, 2K, h, w), pairs
-    (x, y) in cells; the joint of cell p is p - offset. Defaults are those of the official
-    test configuration (HRNet/DEKR); its second matching of joints to heatmap peaks
-    (MATCH_HMP, off by default) is left out.
+    The outputs are "heatmaps" (1, K + 1, h, w) with the centre last, and "offsets"
+    (1, 2K, h, w), pairs (x, y) in cells; a joint is at its cell minus the offset. The defaults are
+    those of the official test configuration (HRNet/DEKR). Its second matching of joints with
+    heatmap peaks (MATCH_HMP, off by default) is not implemented.
 
-    nms_thresholds: for one scale and for several: a joint is near another if closer than
-        this share of the diagonal of the pose's joints.
-    nms_joints: two poses are one person if more joints than this are near.
-    centre_threshold: peaks of the centre map must exceed it.
-    decrease: factor on centre scores of the other scales than 1.
-    max_people: peaks taken a scale, and people returned.
-    pool_sizes: map sizes (mean of h and w) above which a peak is the highest of 5x5, of 7x7
-        cells instead of 3x3.
-    joint_sigma, centre_sigma, radius: of encoded Gaussians, and how far from a centre the
-        offsets reach, in cells (as in training).
-    mirror_shift: columns by which the mirrored *image* moves left before it enters the
-        network, its last columns repeated: then cells mirror onto cells, W/4 - 1 - x.
+    Attributes:
+        nms_thresholds: for one scale and for several scales: joints of two poses are near if
+            their distance is below this fraction of the diagonal of the pose's bounding box.
+        nms_joints: two poses are the same person if more than this number of joints are near.
+        centre_threshold: value that a peak of the centre map must exceed.
+        decrease: factor on the centre scores of scales other than 1.
+        max_people: the largest number of peaks per scale, and of people.
+        pool_sizes: map sizes in cells (mean of h and w) above which a peak must be the highest of
+            5x5, or of 7x7, instead of 3x3 cells.
+        stride: input pixels per cell.
+        joint_sigma: standard deviation of encoded joint Gaussians in cells, as in training.
+        centre_sigma: standard deviation of encoded centre Gaussians in cells, as in training.
+        radius: distance from a centre, in cells, up to which offsets are encoded.
+        mirror_shift: columns by which the mirrored *image* moves to the left before it enters the
+            network; its last columns keep their values. Cell x is then mirrored to W/4 - 1 - x.
+        skeleton: the key points that are found.
     """
 
     nms_thresholds: tuple[float, float] = (0.05, 0.15)
@@ -64,11 +73,11 @@ class CentreOffset(OneWay):
 
     @property
     def name(self) -> str:
-        """What the record calls it."""
+        """The name of the codec in records."""
         return "centre-offset"
 
     def outputs(self, skeleton: Skeleton) -> tuple[Output, ...]:
-        """Heatmaps with the centre's last, and the offsets to every keypoint."""
+        """Describe the heatmaps, with the centre last, and the offsets to all keypoints."""
         count, name = len(skeleton.keypoints), skeleton.name
         return (
             Output("heatmaps", count + 1, self.stride, f"{name} and the centre", count + 1),
@@ -76,12 +85,18 @@ class CentreOffset(OneWay):
         )
 
     def encode(self, truth: Truth, scaled: ScaledInput, mirrored: bool) -> dict[str, Maps]:
-        """The outputs of a perfect network: peaks of height 1 at true, unrounded positions.
+        """Compute the outputs that a perfect network would give.
 
-        A person's centre is the mean of its labelled joints; crowds, and people without
-        any, are left out. In a square of `radius` cells around each centre, the offsets lead
-        to the joints of the nearest centre's person; to a joint that is not labelled they are
-        0, so that it falls on the peak itself. They are 0 elsewhere.
+        Peaks have height 1 and are at the annotated positions, not rounded. The centre of a
+        person is the mean of its labelled joints; crowds and people without labelled joints are
+        left out. In a square of `radius` cells around each centre, the offsets point to the joints
+        of the person with the nearest centre. For a joint that is not labelled they are 0, so that
+        it is decoded at the peak itself. Everywhere else they are 0.
+
+        Args:
+            truth: the annotated people of the image, in image pixels.
+            scaled: the network input at one scale.
+            mirrored: whether the outputs are those for the mirror image of the input.
         """
         labelled = truth.keypoints_xyv[..., 2] > 0
         people = labelled.any(1) & ~truth.is_crowd
@@ -101,16 +116,18 @@ class CentreOffset(OneWay):
         return {"heatmaps": heatmaps[None], "offsets": offsets.reshape(1, -1, *size[::-1])}
 
     def _mirror(self, heatmaps: Maps, offsets: Maps) -> tuple[Maps, Maps]:
-        """Maps (K + 1, h, w) and (K, 2, h, w) of the mirrored and moved image."""
+        """Compute the maps (K + 1, h, w) and (K, 2, h, w) of the mirrored and moved image."""
         order = list(self.skeleton.mirrored())
         flipped = offsets[order, :, :, ::-1] * np.array([-1, 1], np.float32)[:, None, None]
         return heatmaps[[*order, len(order)], :, ::-1], flipped
 
     def decode(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
-        """People (P, K, 3) x, y, score in base pixels, and person scores (P,).
+        """Decode the people of one image.
 
-        A joint's score is its centre's times the mean heatmap at the joint; a person's is
-        the mean of its joints'.
+        Returns:
+            People (P, K, 3) as x, y in base pixels and score, and person scores (P,). The score
+            of a joint is the centre score times the mean heatmap at the joint; the score of a
+            person is the mean of its joint scores.
         """
         found = self.comparable([self.proposals(p) for p in passes], passes)
         joints = np.concatenate([p.joints_xy for p in found])
@@ -121,7 +138,7 @@ class CentreOffset(OneWay):
         return people[kept], people[kept, :, 2].mean(1)
 
     def proposals(self, seen: Pass) -> Proposals:
-        """People at the peaks of one scale's centre map, best first."""
+        """Find the people at the peaks of the centre map of one scale, best first."""
         centre = seen.outputs["heatmaps"][0, -1]
         if seen.mirrored is not None:
             centre = (centre + seen.mirrored["heatmaps"][0, -1, :, ::-1]) / 2
@@ -130,19 +147,19 @@ class CentreOffset(OneWay):
         return Proposals(joints, centre.ravel()[peaks])
 
     def joints(self, seen: Pass, peaks: NDArray[np.intp]) -> Maps:
-        """(P, K, 2) cells that the offsets at these flat indices (P,) lead to."""
+        """Compute the joints (P, K, 2), in cells, of the people at flat indices (P,)."""
         joints = _regressed(seen.outputs["offsets"], peaks)
         if seen.mirrored is None:
             return joints
         last = seen.outputs["offsets"].shape[3] - 1
-        # The same cell as the mirrored image shows it.
+        # The index of the same cell in the maps of the mirrored image.
         other = _regressed(seen.mirrored["offsets"], peaks + last - 2 * (peaks % (last + 1)))
         other = other[:, list(self.skeleton.mirrored())]
         other[..., 0] = last - other[..., 0]
         return (joints + other) / np.float32(2)
 
     def peaks(self, centre: Maps) -> NDArray[np.intp]:
-        """Flat indices of the highest peaks of a centre map (h, w), best first."""
+        """Find the flat indices of the highest peaks of a centre map (h, w), best first."""
         size = sum(centre.shape) / 2
         reach = 1 + sum(size > limit for limit in self.pool_sizes)
         highest = _window_maximum(_window_maximum(centre, reach).T, reach).T
@@ -151,7 +168,7 @@ class CentreOffset(OneWay):
         return found[order[: self.max_people]]
 
     def comparable(self, found: Sequence[Proposals], passes: Sequence[Pass]) -> list[Proposals]:
-        """Centre scores of the other scales, brought to the height of scale 1's, times 0.9."""
+        """Scale the centre scores of other scales to the maximum of scale 1, times `decrease`."""
         heights = [p.scores.max() if len(p.scores) else np.float32(1) for p in found]
         own = next((h for h, p in zip(heights, passes, strict=True) if p.input.scale == 1), 1)
         return [
@@ -162,11 +179,11 @@ class CentreOffset(OneWay):
         ]
 
     def heats(self, passes: Sequence[Pass], points_xy: Floats) -> Maps:
-        """The heatmaps (P, K) at base pixels (P, K, 2), averaged over scales and mirroring.
+        """Read the heatmaps (P, K) at base pixels (P, K, 2), averaged over scales and mirroring.
 
-        Officially all maps are enlarged to base size and read at the whole pixel below the
-        point. Enlarging is linear (whole cells fall on whole pixels; the last rows and
-        columns repeat), so reading between cells gives the same at a few points.
+        The official code enlarges all maps to base size and reads them at the rounded-down
+        pixel. The enlargement is linear, with cells on whole pixels and the last rows and columns
+        repeated, so that interpolation between cells gives the same values.
         """
         order = list(self.skeleton.mirrored())
         pixels = np.maximum(np.floor(points_xy), 0)
@@ -183,11 +200,19 @@ class CentreOffset(OneWay):
         return total / np.float32(len(passes))
 
     def suppress(self, joints_xy: Floats, heats: Floats, threshold: float) -> NDArray[np.intp]:
-        """Indices of the poses (P, K, 2) that remain, by mean joint heats (P,).
+        """Drop poses that duplicate others.
 
-        Poses are visited in order. Of all that are like the visited one the hottest is kept
-        and the others are dropped, unless the hottest was dropped before. The relation is
-        not symmetric: the visited pose's size sets what is near.
+        Poses are visited in order. Among all poses similar to the visited one, the pose with the
+        highest heat is kept and the others are dropped, unless that pose was dropped before. The
+        relation is not symmetric, because the size of the visited pose determines what is near.
+
+        Args:
+            joints_xy: (P, K, 2) poses in base pixels.
+            heats: (P,) mean heatmap values of the joints.
+            threshold: one of nms_thresholds.
+
+        Returns:
+            Indices of the remaining poses, at most max_people.
         """
         alike = self._alike(joints_xy, threshold)
         settled = np.zeros(len(alike), np.bool_)
@@ -206,22 +231,22 @@ class CentreOffset(OneWay):
         return chosen
 
     def _alike(self, joints_xy: Floats, threshold: float) -> NDArray[np.bool_]:
-        """(P, P): whether pose k, by the size of pose i, is the person of pose i."""
+        """Compute (P, P): whether pose k, by the size of pose i, is the same person as pose i."""
         diagonals = np.linalg.norm(np.ptp(joints_xy, axis=1), axis=1)
         distances = np.linalg.norm(joints_xy[:, None] - joints_xy[None], axis=-1)
         near = distances < (threshold * diagonals)[:, None, None]
         alike = near.sum(2) > self.nms_joints
-        # A pose with all joints on one point has no size; it is still like itself.
+        # A pose with all joints at one point has no size, but it is similar to itself.
         np.fill_diagonal(alike, True)
         return alike
 
     def _zoom(self, seen: Pass) -> float:
-        """Base pixels a cell of this scale."""
+        """Compute the base pixels per cell of this scale."""
         return self.stride / seen.input.scale
 
 
 def _regressed(offsets: Maps, peaks: NDArray[np.intp]) -> Maps:
-    """(P, K, 2) cells minus their offsets (1, 2K, h, w), at flat indices (P,)."""
+    """Subtract the offsets (1, 2K, h, w) at flat indices (P,) from their cells: (P, K, 2)."""
     vectors = offsets.reshape(offsets.shape[1], -1)[:, peaks]
     rows, columns = np.divmod(peaks, offsets.shape[3])
     cells = np.stack([columns, rows], 1).astype(np.float32)
@@ -229,7 +254,7 @@ def _regressed(offsets: Maps, peaks: NDArray[np.intp]) -> Maps:
 
 
 def _window_maximum(values: Maps, reach: int) -> Maps:
-    """The maximum of 2 * reach + 1 neighbours along the last axis, fewer at the ends."""
+    """Compute the maximum of 2 * reach + 1 neighbours along the last axis, fewer at the ends."""
     highest = values.copy()
     for step in range(1, reach + 1):
         np.maximum(highest[:, step:], values[:, :-step], out=highest[:, step:])
@@ -238,7 +263,7 @@ def _window_maximum(values: Maps, reach: int) -> Maps:
 
 
 def _between(maps: Maps, cells: Floats) -> Maps:
-    """Bilinear values (P, K) of maps (K, h, w) at cells (P, K, 2) inside them."""
+    """Interpolate maps (K, h, w) bilinearly at cells (P, K, 2) inside them: (P, K)."""
     joint = np.arange(len(maps))
     low = np.floor(cells).astype(np.intp)
     high = np.minimum(low + 1, (maps.shape[2] - 1, maps.shape[1] - 1))
@@ -256,7 +281,7 @@ def _moved(points_xy: Floats, affine: Floats) -> NDArray[np.float64]:
 def _highest(
     codec: Heatmap, points_xy: Floats, visible: NDArray[np.bool_], size_wh: tuple[int, int]
 ) -> Maps:
-    """(K, h, w): the maximum of the Gaussians of all people, points_xy (P, K, 2) cells."""
+    """Draw the maximum (K, h, w) of the Gaussians at points (P, K, 2), in cells."""
     maps = np.zeros((points_xy.shape[1], size_wh[1], size_wh[0]), np.float32)
     for points, seen in zip(points_xy, visible, strict=True):
         np.maximum(maps, codec.gaussians(points[None], seen[None, ...], size_wh)[0], out=maps)
@@ -270,7 +295,7 @@ def _offsets(
     size_wh: tuple[int, int],
     radius: int,
 ) -> Maps:
-    """(K, 2, h, w) offsets around the centres, cell minus joint of the nearest one."""
+    """Draw offsets (K, 2, h, w) around the centres: cell minus joint of the nearest person."""
     maps = np.zeros((joints.shape[1], 2, size_wh[1], size_wh[0]), np.float32)
     if len(centres) == 0:
         return maps

@@ -1,6 +1,6 @@
-"""One heatmap a key point, as in HRNet, DarkPose, FPD, TransPose and Lite-HRNet.
+"""The codec of one heatmap per key point (HRNet, DarkPose, FPD, TransPose, Lite-HRNet).
 
-Coordinates are map cells, (x, y), (0, 0) the centre of the first cell.
+Coordinates are map cells in (x, y) order, with (0, 0) at the centre of the first cell.
 """
 
 from collections.abc import Sequence
@@ -22,24 +22,26 @@ OUTPUT = "heatmaps"
 
 Indices = NDArray[np.intp]
 
-# Below this a Gaussian is cut to zero: products of two stay normal numbers, and denormals,
-# which slow arithmetic down many times, never reach a decoder under the clock.
+# Smaller values of a Gaussian are set to zero. Products of two values are then normal numbers:
+# denormals would slow down the timed decoder many times.
 _CUT = 1e-8
 
-# What the official DARK code raises blurred values to before their logarithm.
+# The official DARK code raises smaller blurred values to this before taking the logarithm.
 _FLOOR = 1e-10
 
 
 @dataclass(frozen=True)
 class Heatmap:
-    """Gaussian maps, read back at their maximum with a chosen refinement.
+    """Gaussian maps, which are decoded at their maximum with a refinement.
 
-    refine: "argmax" leaves whole cells. "quarter" moves a quarter cell towards the higher
-        neighbour (Hourglass, HRNet). "dark" fits a Gaussian by one Newton step on the log
-        of the blurred map (DarkPose, arXiv 1910.06278).
-    sigma: of the encoded Gaussian, in cells; 2 for 64x48 maps and 3 for 96x72 in training.
-    kernel: DARK's blur size in cells, odd; 11 officially, 3 for 32x24 maps.
-    stride: input pixels per cell.
+    Attributes:
+        refine: "argmax" keeps whole cells. "quarter" moves a quarter cell towards the higher
+            neighbour (Hourglass, HRNet). "dark" fits a Gaussian by one Newton step on the
+            logarithm of the blurred map (DarkPose, arXiv 1910.06278).
+        sigma: standard deviation of encoded Gaussians in cells; training uses 2 for 64x48 maps
+            and 3 for 96x72 maps.
+        kernel: DARK's blur size in cells, odd. The official value is 11, and 3 for 32x24 maps.
+        stride: input pixels per cell.
     """
 
     refine: Literal["argmax", "quarter", "dark"] = "quarter"
@@ -49,29 +51,32 @@ class Heatmap:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The refinements."""
+        """The values of `--codec`: the refinements."""
         return "argmax", "quarter", "dark:K"
 
     @property
     def no_flip(self) -> str:
-        """Nothing: maps are averaged."""
+        """Always empty: the flip test averages maps."""
         return ""
 
     @property
     def cheaper(self) -> tuple[str, ...]:
-        """The refinements that do less work than this one."""
+        """The refinements that need less work than this one."""
         return {"dark": ("quarter", "argmax"), "quarter": ("argmax",)}.get(self.refine, ())
 
     def outputs(self, skeleton: Skeleton) -> tuple[Output, ...]:
-        """One heatmap per keypoint."""
+        """Describe the output, one heatmap per keypoint."""
         count = len(skeleton.keypoints)
         return (Output(OUTPUT, count, self.stride, f"the key points {skeleton.name}", count),)
 
     def variant(self, text: str) -> Self:
-        """The refinement that --codec names, with this codec's sigma and stride.
+        """Return a codec with the refinement that `--codec` names, and this sigma and stride.
+
+        Args:
+            text: argmax, quarter, dark or dark:K, where K is odd and from 1 to 31.
 
         Raises:
-            UsageError: for anything but argmax, quarter, dark or dark:K with K odd, 1 to 31.
+            UsageError: if the text is anything else.
         """
         if text in ("argmax", "quarter"):
             return replace(self, refine=text)
@@ -85,22 +90,27 @@ class Heatmap:
 
     @property
     def name(self) -> str:
-        """What --codec calls it."""
+        """The name of the codec in records and for `--codec`."""
         return f"dark:{self.kernel}" if self.refine == "dark" else self.refine
 
     def encode(
         self, keypoints_xy: Floats, visible: NDArray[np.bool_], size_wh: tuple[int, int]
     ) -> dict[str, Maps]:
-        """The output of a perfect network, as `gaussians` draws it."""
+        """Compute the output that a perfect network would give (see `gaussians`)."""
         return {OUTPUT: self.gaussians(keypoints_xy, visible, size_wh)}
 
     def gaussians(
         self, keypoints_xy: Floats, visible: NDArray[np.bool_], size_wh: tuple[int, int]
     ) -> Maps:
-        """Heatmaps (N, K, H, W), with a peak of 1 at each true position.
+        """Draw a Gaussian with a peak of 1 at every key point.
 
-        keypoints_xy: (N, K, 2) cells, not rounded. visible: (N, K); the others, and those
-        outside the map, get a map of zeros.
+        Args:
+            keypoints_xy: (N, K, 2) positions in cells, not rounded.
+            visible: (N, K) mask; other key points, and those outside the map, get a map of zeros.
+            size_wh: width and height of the maps in cells.
+
+        Returns:
+            Heatmaps (N, K, H, W).
         """
         width, height = size_wh
         inside = ((keypoints_xy >= 0) & (keypoints_xy <= (width - 1, height - 1))).all(-1)
@@ -119,7 +129,7 @@ class Heatmap:
         convention: Convention,
         skeleton: Skeleton,
     ) -> tuple[Floats, Floats]:
-        """Cells (N, K, 2) and scores (N, K); with the flip test, of the mean of both heatmaps."""
+        """Decode cells (N, K, 2) and scores (N, K); the flip test averages both heatmaps."""
         maps = outputs[OUTPUT]
         if mirrored is not None:
             back = flip_back(mirrored[OUTPUT], skeleton.mirrored(), convention.flip_shift)
@@ -127,10 +137,15 @@ class Heatmap:
         return self.peaks(maps, convention.missing_xy)
 
     def peaks(self, heatmaps: Maps, missing_xy: float) -> tuple[Floats, Floats]:
-        """Coordinates (N, K, 2) and scores (N, K) from maps (N, K, H, W).
+        """Find the refined maximum of every map.
 
-        The score is the map's maximum, of the first cell that reaches it. A key point whose
-        maximum is not positive lies at (missing_xy, missing_xy).
+        Args:
+            heatmaps: (N, K, H, W) heatmaps.
+            missing_xy: x and y, in cells, of a key point whose maximum is not positive.
+
+        Returns:
+            Coordinates (N, K, 2) in cells, and scores (N, K): the maxima of the maps. If several
+            cells have the maximum, the first one counts.
         """
         n, joints, height, width = heatmaps.shape
         flat = np.ascontiguousarray(heatmaps).reshape(n * joints, height * width)
@@ -147,7 +162,7 @@ class Heatmap:
 
 
 def flip_back(heatmaps: Maps, mirrored: Sequence[int], shift: int) -> Maps:
-    """Mirror the heatmaps of a mirrored image back to the original image.
+    """Mirror the heatmaps of a mirrored image back.
 
     Args:
         heatmaps: (N, K, H, W) heatmaps of the mirrored image.
@@ -165,24 +180,25 @@ def flip_back(heatmaps: Maps, mirrored: Sequence[int], shift: int) -> Maps:
     return back
 
 
-# Tables of what depends on the maps' shape alone: a decoder runs for every person.
+# These tables depend only on the shape of the maps. They are cached, because the decoder runs for
+# every person.
 
 
 @cache
 def _first_cells(maps: int, cells: int) -> Indices:
-    """(maps,) where each of so many maps begins."""
+    """Return the flat index (maps,) of the first cell of every map."""
     return np.arange(maps) * cells
 
 
 @cache
 def _cells(width: int, height: int) -> NDArray[np.float64]:
-    """(H * W, 2) x, y of all cells."""
+    """Return x, y of all cells, (H * W, 2)."""
     return np.indices((height, width))[::-1].reshape(2, -1).T.astype(np.float64)
 
 
 @cache
 def _interior(width: int, height: int, margin: int) -> NDArray[np.bool_]:
-    """(H * W,) cells more than one from the near and `margin` from the far border."""
+    """Return a mask (H * W,) of cells with x and y above 1 and below the size minus the margin."""
     cells = _cells(width, height)
     inside = (cells > 1) & (cells < (width - margin, height - margin))
     return inside[:, 0] & inside[:, 1]
@@ -191,22 +207,22 @@ def _interior(width: int, height: int, margin: int) -> NDArray[np.bool_]:
 def _add_quarter_offsets(
     cells: Floats, values: Maps, at: Indices, peaks: Indices, size_wh: tuple[int, int]
 ) -> None:
-    """Move peaks, `at` among all values and each at a cell of its map."""
+    """Move peaks, given by flat indices `at` into all values and `peaks` into their maps."""
     steps = np.array([[1], [size_wh[0]]])
-    # Beyond the ends of all maps there is nothing to be read, but no such peak is moved.
+    # Indices beyond the array are clipped; peaks so close to the border are not moved.
     slopes = values.take(at + steps, mode="clip") - values.take(at - steps, mode="clip")
     slopes = np.sign(slopes) * np.float32(0.25)
     cells += (slopes * _interior(*size_wh, 1).take(peaks)).T
 
 
 def _add_newton_steps(cells: Floats, maps: Maps, at: Indices, peaks: Indices, kernel: int) -> None:
-    """Move peaks to the maximum of the parabola through the log of the blurred map.
+    """Move peaks to the maximum of the parabola through the logarithm of the blurred map.
 
-    The official code blurs whole maps and rescales each to its former maximum; only 13 cells
-    around the peak are ever read, so only these are computed. The scale drops out of the
-    derivatives of a logarithm, except where the floor of 1e-10 acts: there, and only there,
-    the whole map is blurred to know it. (It may be negative: weak joints of real networks have
-    maps that are below zero all over once blurred.)
+    The official code blurs whole maps and rescales each to its former maximum. It reads only 13
+    cells around the peak, so only these are computed here. The scale has no influence on the
+    derivatives of a logarithm, except if a value is below the floor of 1e-10. Only for such maps
+    the whole map is blurred to find the scale, which may be negative: for weak joints of real
+    networks, the whole blurred map can be below zero.
     """
     _, height, width = maps.shape
     scores = maps.reshape(-1).take(at)
@@ -222,7 +238,7 @@ def _add_newton_steps(cells: Floats, maps: Maps, at: Indices, peaks: Indices, ke
 
 
 def _blurred_maximum(maps: Maps, kernel: int) -> NDArray[np.float64]:
-    """(M,) maxima of the blurred maps (M, H, W); 1 where that is zero."""
+    """Compute the maxima (M,) of the blurred maps (M, H, W), with 1 in place of 0."""
     height, width = maps.shape[1:]
     rows, columns = _blur_matrix(height, kernel), _blur_matrix(width, kernel)
     highest = (rows @ np.pad(maps, _margin(kernel)).astype(np.float64) @ columns.T).max((1, 2))
@@ -233,8 +249,8 @@ def _margin(kernel: int) -> tuple[tuple[int, int], ...]:
     return (0, 0), (kernel // 2, kernel // 2), (kernel // 2, kernel // 2)
 
 
-# Where DARK reads the blurred map: (x, y) from the peak. The peak; one and two cells along
-# either axis; the diagonals.
+# The offsets (x, y) from the peak at which DARK reads the blurred map: the peak, one and two cells
+# along both axes, and the diagonals.
 _PLACES = (
     *((0, 0), (1, 0), (0, 1), (-1, 0), (0, -1)),
     *((2, 0), (0, 2), (-2, 0), (0, -2), (1, 1), (1, -1), (-1, 1), (-1, -1)),
@@ -242,7 +258,7 @@ _PLACES = (
 
 
 def _blurred_around(maps: Maps, at: Indices, peaks: Indices, kernel: int) -> NDArray[np.float64]:
-    """(13, M) values of the zero-padded, Gaussian-blurred maps at _PLACES of each peak."""
+    """Compute the zero-padded, blurred maps at _PLACES around each peak: (13, M)."""
     _, height, width = maps.shape
     side = kernel + 4
     steps, blur = _patch(width, kernel)
@@ -255,7 +271,7 @@ def _blurred_around(maps: Maps, at: Indices, peaks: Indices, kernel: int) -> NDA
 
 @cache
 def _patch(width: int, kernel: int) -> tuple[Indices, NDArray[np.float64]]:
-    """Steps (n,) to the cells around a peak, and (n, 13) their weights in the blurred ones."""
+    """Return flat offsets (n,) of the cells around a peak, and their blur weights (n, 13)."""
     reach = 2 + kernel // 2
     span = np.arange(-reach, reach + 1)
     along = _blur_matrix(5, kernel)
@@ -265,13 +281,13 @@ def _patch(width: int, kernel: int) -> tuple[Indices, NDArray[np.float64]]:
 
 @cache
 def _on_map(size: int, side: int) -> Maps:
-    """(size, side) for every cell along one side of a map: 1 where those around it are on it."""
+    """Return (size, side): 1 if the neighbour of a cell along one axis is on the map, or else 0."""
     around = np.arange(size)[:, None] + np.arange(side) - side // 2
     return ((around >= 0) & (around < size)).astype(np.float32)
 
 
 def _newton_step(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(M, 2) steps to the extremum, from (13, M) logarithms; zero where it is singular."""
+    """Compute steps (M, 2) to the extremum from (13, M) logarithms; zero if it is singular."""
     first = (logs[1:3] - logs[3:5]) / 2
     second = (logs[5:7] - 2 * logs[0] + logs[7:9]) / 4
     mixed = (logs[9] - logs[10] - logs[11] + logs[12]) / 4
@@ -281,7 +297,7 @@ def _newton_step(logs: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(step, determinant, out=np.zeros_like(step), where=regular).T
 
 
-# OpenCV's fixed kernels for these sizes when no sigma is given (getGaussianKernel).
+# OpenCV uses these fixed kernels if no sigma is given (getGaussianKernel).
 _SMALL_KERNELS = {
     1: (1.0,),
     3: (0.25, 0.5, 0.25),
@@ -292,7 +308,7 @@ _SMALL_KERNELS = {
 
 
 def gaussian_kernel(size: int) -> NDArray[np.float64]:
-    """(size,) weights that cv2.GaussianBlur uses when sigma is left to it."""
+    """Return the weights (size,) that cv2.GaussianBlur uses if no sigma is given."""
     if size in _SMALL_KERNELS:
         return np.array(_SMALL_KERNELS[size])
     sigma = 0.3 * ((size - 1) * 0.5 - 1) + 0.8
@@ -303,7 +319,7 @@ def gaussian_kernel(size: int) -> NDArray[np.float64]:
 
 @cache
 def _blur_matrix(cells: int, kernel: int) -> NDArray[np.float64]:
-    """(cells, cells + kernel - 1): each row is the blur kernel moved one cell on."""
+    """Return a matrix (cells, cells + kernel - 1) that blurs along one axis."""
     matrix = np.zeros((cells, cells + kernel - 1))
     for row in range(cells):
         matrix[row, row : row + kernel] = gaussian_kernel(kernel)

@@ -1,11 +1,11 @@
-"""Stacks of maps that are enlarged and averaged where they are read.
+"""Stacks of maps whose pixels are enlarged and averaged only where they are read.
 
-A *surface* is a stack (K, H, W) of maps of which only the sources exist as arrays. Reading some
-of its pixels costs in proportion to those, and gives to the last bit what whole enlarged maps
-would hold: there is one arithmetic for few pixels and for all.
+A *surface* is a stack (K, H, W) of maps that does not exist as an array; only its sources do. The
+cost of reading some pixels is proportional to their number. Their values are exactly those of
+completely enlarged maps, because the arithmetic is the same for few pixels and for all.
 
-Patches are (rows, columns, N): with the number of patches last, all of numpy's inner loops are
-long ones.
+Patches are (rows, columns, N): the number of patches is the last axis, so that all inner loops of
+numpy are long.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,57 +23,74 @@ Pick = Callable[..., Maps]
 
 
 BLOCK = 8
-"""Side, in base pixels, of the squares that searches look at or skip."""
+"""Side, in base pixels, of the squares that searches examine or skip."""
 
 _AT_ONCE = 2048
-"""Patches read at once: their pixels stay in the processor's cache."""
+"""Number of patches read at once, so that their pixels fit into the processor's cache."""
 
 
 def portions(count: int) -> Iterator[slice]:
-    """Slices that cover `count` rows; one empty slice if there are none."""
+    """Yield slices that cover `count` rows, or one empty slice if there are no rows."""
     for first in range(0, max(count, 1), _AT_ONCE):
         yield slice(first, first + _AT_ONCE)
 
 
 class Spans(NamedTuple):
-    """Runs of pixels along one side: the first and the last one of each, both (N,)."""
+    """N runs of pixels along one axis.
+
+    Attributes:
+        first: (N,) first pixel of every run.
+        last: (N,) last pixel of every run.
+    """
 
     first: Indices
     last: Indices
 
     @classmethod
     def blocks(cls, size: int, block: int) -> "Spans":
-        """The whole side, `block` pixels a run."""
+        """Divide a whole axis of `size` pixels into runs of `block` pixels."""
         first = np.arange(0, size, block)
         return cls(first, np.minimum(first + block, size) - 1)
 
 
 class Surface(Protocol):
-    """Maps (K, H, W), computed where they are read."""
+    """Maps (K, H, W) whose pixels are computed when they are read."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(K, H, W)."""
+        """The shape (K, H, W) of the maps."""
         ...
 
     def read(self, maps: Indices, ys: Indices, xs: Indices, size_hw: tuple[int, int]) -> Maps:
-        """Patches (h, w, N) from pixels (y, x), (N,) each, of maps (N,) on. A new array.
+        """Read patches of pixels; beyond an edge, the pixels at the edge are repeated.
 
-        Pixels beyond an edge repeat the edge.
+        Args:
+            maps: (N,) indices of the maps.
+            ys: (N,) first row of every patch.
+            xs: (N,) first column of every patch.
+            size_hw: height and width (h, w) of the patches.
+
+        Returns:
+            Patches (h, w, N) in a new array.
         """
         ...
 
     def extremes(self, rows: Spans, columns: Spans, pick: Pick) -> Maps:
-        """(K, R, C) bounds of the pixels in a run of rows by a run of columns. A new array.
+        """Compute bounds of the pixels in rectangles.
 
-        pick: np.maximum for upper bounds, np.minimum for lower ones. They hold but for the
-        rounding of the interpolation.
+        Args:
+            rows: R runs of rows.
+            columns: C runs of columns.
+            pick: np.maximum for upper bounds, np.minimum for lower bounds.
+
+        Returns:
+            Bounds (K, R, C) in a new array. The rounding of the interpolation may exceed them.
         """
         ...
 
 
 def whole(surface: Surface) -> Maps:
-    """All pixels (K, H, W)."""
+    """Read all pixels (K, H, W) of a surface."""
     count, height, width = surface.shape
     corner = np.zeros(count, np.intp)
     pixels = surface.read(np.arange(count), corner, corner, (height, width))
@@ -81,12 +98,15 @@ def whole(surface: Surface) -> Maps:
 
 
 class Stored:
-    """Maps that are there; with an order (K,), those of a mirrored image, mirrored back.
-
-    order: which map of the mirrored image shows what map k is to show.
-    """
+    """Maps that exist as an array. Those of a mirrored image are mirrored back."""
 
     def __init__(self, maps: Maps, order: tuple[int, ...] | None = None) -> None:
+        """Store the maps.
+
+        Args:
+            maps: (K, H, W) maps.
+            order: for a mirrored image, the index of the map that becomes map k; else None.
+        """
         self._maps = np.ascontiguousarray(maps, np.float32)
         self._order = None if order is None else np.array(order)
 
@@ -113,7 +133,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of surfaces of one shape: their sum, then one multiplication."""
+    """The mean of surfaces of the same shape: their sum, followed by one division."""
 
     surfaces: tuple[Surface, ...]
 
@@ -138,9 +158,10 @@ class Mean:
 
 @dataclass(frozen=True)
 class Enlarged:
-    """A surface resampled bilinearly to size_wh, the corners of both grids aligned.
+    """A surface resampled bilinearly to size_wh.
 
-    (Corners, not corner centres: torch calls it align_corners=False.)
+    The outer corners of both grids coincide, not the centres of the corner pixels (in torch,
+    align_corners=False).
     """
 
     source: Surface
@@ -168,11 +189,15 @@ class Enlarged:
 
 
 class _Taps(NamedTuple):
-    """What runs of pixels, all of one length a, are made of, along one side.
+    """The cells and weights from which N runs of `a` pixels are interpolated along one axis.
 
-    first: (N,) the first cell of each run. cells: how many. low: (a, N) counted from there:
-    each pixel lies between that cell and the next. share: (a, N) of the next. Where all runs
-    agree, low and share are (a, 1), and zoom says after how many pixels the shares repeat.
+    Attributes:
+        first: (N,) first cell of every run.
+        cells: number of cells per run.
+        low: (a, N) the cell before each pixel, counted from the first cell of the run; (a, 1) if
+            all runs have the same.
+        share: weight of the cell after each pixel, in the shape of low.
+        zoom: number of pixels after which the weights repeat, if all runs have the same; else 0.
     """
 
     first: Indices
@@ -183,24 +208,24 @@ class _Taps(NamedTuple):
 
     @classmethod
     def of(cls, cells: int, size: int, starts: Indices, length: int) -> "_Taps":
-        """The taps of runs from the pixels (N,) on, out of `size`."""
+        """Compute the taps of runs of `length` pixels, out of `size`, from the starts (N,) on."""
         zoom = _common_zoom(starts, cells, size)
         if zoom:
             low, share = _pattern(zoom, int(starts[0]) % zoom, length)
-            # The cells of _split(starts, 1 / zoom), in whole numbers.
+            # The same cells as in _split(starts, 1 / zoom), with integers.
             first = (2 * starts + 1 - zoom) // (2 * zoom)
             return cls(first, int(low[-1, 0]) + 2, low, share, zoom)
         pixels = _run(starts, length)
         if size < cells:
-            # Where maps shrink, what lies beyond an edge is not the edge again.
+            # If maps shrink, pixels computed beyond an edge would differ from those at the edge.
             pixels = pixels.clip(0, size - 1)
         low, share = _split(pixels, cells / size)
         return cls(low[0], int((low - low[:1]).max(initial=0)) + 2, low - low[:1], share, 0)
 
     def mixed(self, values: Maps) -> Maps:
-        """The pixels (a, ...) from values (c, ...) of the cells: low + share * (next - low).
+        """Interpolate pixels (a, ...) from cells (c, ...) as low + share * (next - low).
 
-        The order of these steps decides the last bits.
+        The order of these operations determines the rounding.
         """
         steps = values[1:] - values[:-1]
         if not self.zoom:
@@ -217,28 +242,28 @@ class _Taps(NamedTuple):
 
 
 def _run(starts: Indices, length: int) -> Indices:
-    """(length, N) pixels from each start on."""
+    """Return the pixels (length, N) from each start on."""
     return starts + np.arange(length)[:, None]
 
 
-def _split(pixels: Indices, cells_a_pixel: float) -> tuple[Indices, Maps]:
-    """The cells before pixels, and the shares of the cells after them."""
-    at = (pixels + 0.5) * cells_a_pixel - 0.5
+def _split(pixels: Indices, cells_per_pixel: float) -> tuple[Indices, Maps]:
+    """Return the cells before pixels, and the weights of the cells after them."""
+    at = (pixels + 0.5) * cells_per_pixel - 0.5
     low = np.floor(at)
     return low.astype(np.intp), (at - low).astype(np.float32)
 
 
 @cache
 def _pattern(zoom: int, phase: int, length: int) -> tuple[Indices, Maps]:
-    """(length, 1) cells and shares of a run that starts `phase` pixels after a multiple."""
+    """Return cells and weights (length, 1) of a run that starts at a remainder of `phase`."""
     low, share = _split(phase + np.arange(length)[:, None], 1 / zoom)
     return low - low[0], share
 
 
 def _common_zoom(starts: Indices, cells: int, size: int) -> int:
-    """The zoom, if runs lie alike between cells to the last bit; else 0.
+    """Return the zoom if the weights of all runs are exactly the same, or else 0.
 
-    Only division by powers of two is exact.
+    Only divisions by powers of two are exact.
     """
     zoom, rest = divmod(size, cells)
     alike = rest == 0 and zoom & (zoom - 1) == 0 and len(starts) > 0
@@ -246,13 +271,13 @@ def _common_zoom(starts: Indices, cells: int, size: int) -> int:
 
 
 def _cells_of(pixels: Spans, cells: int, size: int) -> Spans:
-    """The cells that runs of pixels are made of."""
+    """Return the cells from which runs of pixels are interpolated."""
     first, last = (_split(p, cells / size)[0] for p in pixels)
     return Spans(first.clip(0, cells - 1), (last + 1).clip(0, cells - 1))
 
 
 def _pooled(maps: Maps, spans: Spans, axis: int, pick: Pick) -> Maps:
-    """The extremes over runs along one axis."""
+    """Compute the extremes over runs along one axis."""
     pooled = maps.take(spans.first, axis)
     for step in range(1, int((spans.last - spans.first).max(initial=0)) + 1):
         pick(pooled, maps.take(np.minimum(spans.first + step, spans.last), axis), out=pooled)

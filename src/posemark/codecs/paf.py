@@ -1,19 +1,20 @@
-"""Part affinity fields: OpenPose's way from maps to people.
+"""The codec of OpenPose, which joins body parts to people by part affinity fields (PAF).
 
-Source: Cao et al., arXiv 1812.08008, and facts about the released programs' behaviour. The
-network gives a map a part, a map of background, and for every limb a field of unit vectors
-along it, at an eighth of the input. Decoding enlarges the maps to the input's size, takes
-local maxima as parts, and joins them where the field between them points their way.
+Source: Cao et al., arXiv 1812.08008, and facts about the behaviour of the released programs. The
+network gives one heatmap per part, one map of the background, and for every limb a field of unit
+vectors along it, at 1/8 of the input size. The decoder enlarges the maps to the input size, takes
+local maxima as parts, and joins two parts if the field between them points from one to the other.
 
-OpenPose's two builds differ in how they enlarge, in which maxima they take along the border
-and in how they join limbs to people; `build` chooses. Published speeds are the GPU build's.
+OpenPose's GPU and CPU builds differ in the interpolation, in the maxima along the border and in
+how limbs are joined to people; `build` selects one. Published speeds are those of the GPU build.
 
-Pixels here are base pixels, of the first (largest) network input; (0, 0) is the centre of the
-first. The steps: paf_layouts (tables), paf_surface (enlarging, peaks), paf_people (links,
-people), and here the codec.
+Pixels are base pixels, the pixels of the first (largest) network input, with (0, 0) at the centre
+of the first pixel. The modules are paf_layouts (tables), paf_surface (enlargement, peaks),
+paf_people (links, people), and this one (the codec).
 
-Deviation: OpenPose stretches maps of smaller scales to the whole input, whose sides were
-rounded; here they are laid where their image content is. With one scale there is no difference.
+Deviation: OpenPose stretches the maps of smaller scales to the whole input, although their sizes
+were rounded. Here they are placed where their image content is. With one scale there is no
+difference.
 """
 
 from collections.abc import Sequence
@@ -74,7 +75,11 @@ _BUILDS: tuple[Build, ...] = ("gpu", "cpu")
 class Paf:
     """The codec of OpenPose's body models.
 
-    sigma_px: of the encoded Gaussians, in input pixels, as in training.
+    Attributes:
+        layout: parts and limbs of the model.
+        build: the build of OpenPose that is reproduced.
+        thresholds: which parts, limbs and people are kept.
+        sigma_px: standard deviation of encoded Gaussians in input pixels, as in training.
     """
 
     layout: Layout = BODY_25
@@ -84,30 +89,30 @@ class Paf:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The builds."""
+        """The values of `--codec`: the builds."""
         return tuple(f"paf:{build}" for build in _BUILDS)
 
     @property
     def no_flip(self) -> str:
-        """Nothing: maps are averaged."""
+        """Always empty: the flip test averages maps."""
         return ""
 
     @property
     def cheaper(self) -> tuple[str, ...]:
-        """The other build: which of them is faster depends on the people in the image."""
+        """The other build, because the people in the image decide which build is faster."""
         return tuple(f"paf:{build}" for build in _BUILDS if build != self.build)
 
     def outputs(self, skeleton: Skeleton) -> tuple[Output, ...]:  # noqa: ARG002 (its own parts)
-        """Heatmaps of the parts, the background, and two channels per limb."""
+        """Describe the output: heatmaps of parts, the background, and two channels per limb."""
         layout = self.layout
         meaning = f"the PAF layout {layout.name}"
         return (Output(OUTPUT, layout.channels, STRIDE, meaning, layout.parts),)
 
     def variant(self, text: str) -> Self:
-        """The codec of the build that --codec names.
+        """Return the codec of the build that `--codec` names.
 
         Raises:
-            UsageError: if it names none.
+            UsageError: if the text names no build.
         """
         for build in _BUILDS:
             if text == f"paf:{build}":
@@ -119,15 +124,17 @@ class Paf:
 
     @property
     def name(self) -> str:
-        """What the record calls it."""
+        """The name of the codec in records."""
         positives = "" if self.thresholds.skip_feet else ":maximize-positives"
         return f"paf:{self.build}{positives}"
 
     def decode(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
-        """COCO key points (P, 17, 3) x, y, score in base pixels, and person scores (P,).
+        """Decode the people of one image.
 
-        A key point that was not found is MISSING, as OpenPose writes it.
-        People of whom only other parts were found are left out.
+        Returns:
+            COCO key points (P, 17, 3) as x, y in base pixels and score, and person scores (P,).
+            A key point that was not found is MISSING, as OpenPose writes it. People without any
+            COCO key point are left out.
         """
         people, scores = self.people(passes)
         keypoints = people[:, self.layout.coco]
@@ -136,9 +143,14 @@ class Paf:
         return keypoints[found], scores[found]
 
     def people(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
-        """The model's own parts (P, parts, 3) in base pixels, 0 where missing, and scores."""
+        """Decode the parts of the model's own layout.
+
+        Returns:
+            Parts (P, parts, 3) as x, y in base pixels and score, 0 if missing, and person scores
+            (P,).
+        """
         surface = Surface.of(passes, self.layout, self.build)
-        # OpenPose moves peaks by half an image pixel, as it reckons pixels on the way back.
+        # OpenPose moves peaks by half an image pixel, with its own zoom back to the image.
         base = passes[0].input
         offset = 0.5 / base.back if base.back else 0.5 * float(base.affine[0, 0])
         peaks = find_peaks(surface, self.layout.parts, self.thresholds.peak, offset)
@@ -146,9 +158,14 @@ class Paf:
         return group(peaks, links, self.layout, self.thresholds, self.build)
 
     def encode(self, truth: Truth, scaled: ScaledInput, mirrored: bool) -> dict[str, Maps]:
-        """The maps (1, C, h, w) of a perfect network; mirrored: of the mirrored input.
+        """Compute the maps (1, C, h, w) that a perfect network would give.
 
-        Parts that COCO does not annotate (feet) stay empty.
+        The maps of parts that COCO does not annotate (feet) are empty.
+
+        Args:
+            truth: the annotated people of the image, in image pixels.
+            scaled: the network input at one scale.
+            mirrored: whether the outputs are those for the mirror image of the input.
         """
         points, known = self._parts_of(truth, scaled, mirrored)
         width, height = (side // STRIDE for side in scaled.size_wh)
@@ -166,7 +183,7 @@ class Paf:
     def _parts_of(
         self, truth: Truth, scaled: ScaledInput, mirrored: bool
     ) -> tuple[NDArray[np.float64], Flags]:
-        """Input pixels (P, parts, 2) of the model's parts, and which of them are known."""
+        """Return the model's parts (P, parts, 2) in input pixels, and which of them are known."""
         xyv = np.asarray(truth.keypoints_xyv, np.float64).reshape(-1, len(COCO_17.keypoints), 3)
         points = xyv[..., :2] @ scaled.affine[:, :2].T + scaled.affine[:, 2]
         seen = xyv[..., 2] > 0
@@ -183,14 +200,14 @@ class Paf:
         return parts, known
 
 
-# Below this a Gaussian is cut to zero, as in codecs.heatmap: no denormals under the clock.
+# Smaller values of a Gaussian are set to zero, for the reason in codecs.heatmap.
 _CUT = 1e-8
 
 
 def _gaussians(
     cells: NDArray[np.float64], known: Flags, size_wh: tuple[int, int], sigma: float
 ) -> Maps:
-    """(parts, h, w): for every part the maximum of Gaussians at (P, parts, 2) cells."""
+    """Draw, for every part, the maximum (parts, h, w) of Gaussians at cells (P, parts, 2)."""
     along = [
         np.exp(-((np.arange(size) - cells[..., axis, None]) ** 2) / (2 * sigma**2))
         for axis, size in enumerate(size_wh)
@@ -201,7 +218,7 @@ def _gaussians(
 
 
 def _limb_field(starts: Floats, ends: Floats, size_wh: tuple[int, int]) -> Maps:
-    """(2, h, w): unit vectors within a cell of the limbs (N, 2) -> (N, 2), averaged."""
+    """Draw the mean unit vectors (2, h, w) within one cell of the limbs from starts to ends."""
     length = np.linalg.norm(ends - starts, axis=1)
     starts, ends, length = starts[length > 0], ends[length > 0], length[length > 0]
     unit = (ends - starts) / length[:, None]

@@ -1,4 +1,4 @@
-"""The tables of OpenPose's models and thresholds, from facts about the released programs."""
+"""Tables of OpenPose's models and thresholds, from facts about the released programs."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,17 +12,27 @@ Ints = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 
 STRIDE = 8
+"""Input pixels per cell."""
+
 OUTPUT = "maps"
+"""Name of the only output."""
 
 
 @dataclass(frozen=True)
 class Layout:
     """Parts and limbs of a model.
 
-    parts: how many, without background. swaps: (right, left) parts that mirroring exchanges.
-    limbs: (from, to) parts. fields: for each limb its x channel among the field channels; y
-    follows. ears: limbs from shoulders to ears. feet: parts of feet. coco: for each COCO key
-    point the part it is. means: parts that are the mean of two COCO key points.
+    Attributes:
+        name: its name in cards.
+        parts: number of parts, without the background.
+        swaps: (right, left) parts that mirroring exchanges.
+        limbs: (from, to) parts of every limb.
+        fields: for every limb, the index of its x channel among the field channels; the y
+            channel follows it.
+        ears: indices of the limbs from shoulders to ears.
+        feet: parts of the feet.
+        coco: for every COCO key point, its part.
+        means: parts that are the mean of two COCO key points, as (part, key points).
     """
 
     name: str
@@ -37,16 +47,16 @@ class Layout:
 
     @property
     def channels(self) -> int:
-        """Of the output: parts, background, two a limb."""
+        """The number of output channels: parts, background, and two per limb."""
         return self.parts + 1 + 2 * len(self.limbs)
 
     def x_channel(self, limb: int) -> int:
-        """The output channel that holds a limb's x component; y is the next one."""
+        """Return the output channel of a limb's x component; y is the next channel."""
         return self.parts + 1 + self.fields[limb]
 
     @cached_property
     def mirrored_part(self) -> tuple[int, ...]:
-        """For every part, the one it looks like in a mirrored image."""
+        """For every part, its counterpart in a mirrored image."""
         order = list(range(self.parts))
         for right, left in self.swaps:
             order[right], order[left] = left, right
@@ -54,7 +64,7 @@ class Layout:
 
     @cached_property
     def mirrored_channels(self) -> tuple[Ints, NDArray[np.float32]]:
-        """Which channel of a mirrored image stands for each channel, and its sign (C, 1, 1)."""
+        """For every channel, its counterpart in a mirrored image (C,), and the sign (C, 1, 1)."""
         order, sign = np.arange(self.channels), np.ones((self.channels, 1, 1), np.float32)
         order[: self.parts] = self.mirrored_part
         for limb, (a, b) in enumerate(self.limbs):
@@ -107,11 +117,15 @@ COCO_18 = Layout(
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is kept.
+    """The thresholds for parts, limbs and people.
 
-    peak: least value of a part. dot: least agreement of a field with a limb in one sample.
-    agreeing: the share of samples that must exceed it. parts, score: least number of parts
-    and mean score of a person. skip_feet: whether feet do not count among the parts.
+    Attributes:
+        peak: value that the peak of a part must exceed.
+        agreeing: more than this fraction of the samples along a limb must agree with the field.
+        dot: scalar product of field and limb direction above which a sample agrees.
+        parts: smallest number of parts of a person.
+        score: smallest mean score of a person.
+        skip_feet: whether feet do not count as parts of a person.
     """
 
     peak: float = 0.05

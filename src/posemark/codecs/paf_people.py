@@ -1,4 +1,4 @@
-"""From peaks to people: links that the fields support, joined as either build joins them."""
+"""Scores links between peaks by the fields, and joins them to people as OpenPose's builds do."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,13 +17,21 @@ from posemark.core.frame import Floats
 _FEWEST_SAMPLES, _MOST_SAMPLES = 5, 25
 _PAIRS_AT_ONCE = 8192
 _SHORT = 150
-"""Parts closer than the input's mean side by this are joined without asking the field."""
+"""Parts closer than the mean side of the input divided by this are joined without the field."""
+
 _TINY = 1e-6
 
 
 @dataclass(frozen=True)
 class Links:
-    """Limbs (L,), the peaks they join (L,) a and b as indices, and their scores (L,)."""
+    """L possible limbs.
+
+    Attributes:
+        limb: (L,) indices of the limbs in the layout.
+        a: (L,) indices of the peaks where they start.
+        b: (L,) indices of the peaks where they end.
+        score: (L,) mean agreement with the field.
+    """
 
     limb: Ints
     a: Ints
@@ -32,7 +40,7 @@ class Links:
 
 
 def score_links(surface: Surface, peaks: Peaks, layout: Layout, thresholds: Thresholds) -> Links:
-    """All pairs of peaks, limb by limb, that the fields support."""
+    """Score all pairs of peaks, limb by limb, and return those that the fields support."""
     grids: list[Ints] = [np.zeros((3, 0), np.intp)]
     for limb, (a, b) in enumerate(layout.limbs):
         first, second = peaks.of(a), peaks.of(b)
@@ -57,9 +65,10 @@ def _agreement(
     ends: NDArray[np.float32],
     thresholds: Thresholds,
 ) -> NDArray[np.float32]:
-    """(N,) mean of field times direction over the samples of each pair, or 0.
+    """Compute the mean (N,) of field times direction over the samples of each pair, or 0.
 
-    Most pairs belong to two people and fail in the middle: three samples sort them out.
+    Most pairs belong to two different people and do not agree in the middle, so that three samples
+    are enough to reject them.
     """
     lines = _Lines.between(starts, ends)
     scores = np.zeros(len(channels), np.float32)
@@ -82,7 +91,15 @@ def _agreement(
 
 
 class _Lines(NamedTuple):
-    """Where to sample: (N, 2) starts and steps in pixels, (N, 2) directions, lengths, counts."""
+    """N lines along which the field is sampled.
+
+    Attributes:
+        start: (N, 2) start in pixels.
+        delta: (N, 2) vector from start to end in pixels.
+        unit: (N, 2) unit vector from start to end.
+        length: (N,) length in pixels.
+        samples: (N,) number of samples.
+    """
 
     start: NDArray[np.float32]
     delta: NDArray[np.float32]
@@ -103,7 +120,7 @@ class _Lines(NamedTuple):
 def _dots(
     surface: Surface, channels: Ints, lines: _Lines, rows: Ints, which: Ints
 ) -> NDArray[np.float32]:
-    """(R, S) field times direction at the samples `which` (R, S) of the chosen lines."""
+    """Compute field times direction at the samples `which` (R, S) of the chosen lines."""
     share = which.astype(np.float32)[..., None]
     count = lines.samples[rows].astype(np.float32)[:, None, None]
     points = lines.start[rows, None] + share * lines.delta[rows, None] / count
@@ -116,7 +133,7 @@ def _dots(
 
 @cache
 def _least_agreeing(share: float) -> Ints:
-    """For every number of samples, the least count of which makes more than the share."""
+    """Return, for every number of samples, the smallest count that exceeds this share of it."""
     counts = np.arange(_MOST_SAMPLES + 1, dtype=np.float32)
     shares = counts / np.maximum(counts, 1)[:, None]
     return (shares <= np.float32(share)).sum(1)
@@ -127,7 +144,13 @@ def _least_agreeing(share: float) -> Ints:
 
 @dataclass(eq=False)
 class _Person:
-    """A person in the making. peaks: by part. count: OpenPose's own count of parts."""
+    """A person that is being assembled.
+
+    Attributes:
+        peaks: index of the peak by part.
+        score: sum of the scores of parts and links.
+        count: OpenPose's count of parts, which may differ from the number of peaks.
+    """
 
     peaks: dict[int, int]
     score: float
@@ -137,7 +160,18 @@ class _Person:
 def group(
     peaks: Peaks, links: Links, layout: Layout, thresholds: Thresholds, build: Build
 ) -> tuple[Floats, Floats]:
-    """People (P, parts, 3) x, y, score, 0 where missing, and scores (P,)."""
+    """Join links to people.
+
+    Args:
+        peaks: the peaks of all parts.
+        links: the links between them.
+        layout: parts and limbs of the model.
+        thresholds: which people are kept.
+        build: the build of OpenPose whose procedure is used.
+
+    Returns:
+        People (P, parts, 3) as x, y in pixels and score, 0 if missing, and person scores (P,).
+    """
     assemble = _all_limbs_together if build == "gpu" else _limb_after_limb
     people = _filtered(assemble(peaks, links, layout), layout, thresholds)
     keypoints = np.zeros((len(people), layout.parts, 3))
@@ -148,7 +182,7 @@ def group(
 
 
 def _filtered(people: list[_Person], layout: Layout, thresholds: Thresholds) -> list[_Person]:
-    """People with enough parts and score. If feet alone cost everybody, feet count too."""
+    """Keep people with enough parts and score. If none are left, count the feet, too."""
     feet = set(layout.feet) if thresholds.skip_feet else set[int]()
     kept = [p for p in people if _is_enough(p, feet, thresholds)]
     return kept or [p for p in people if _is_enough(p, set(), thresholds)]
@@ -163,7 +197,7 @@ def _is_enough(person: _Person, feet: set[int], thresholds: Thresholds) -> bool:
 
 
 def _all_limbs_together(peaks: Peaks, links: Links, layout: Layout) -> list[_Person]:
-    """The GPU build: the best links of all limbs first; people grow, and merge."""
+    """Assemble people as the GPU build does: the best links of all limbs first."""
     part_scores = peaks.xys[:, 2]
     ends = np.float32(0.1) * part_scores[links.a] + np.float32(0.1) * part_scores[links.b]
     best_last = np.lexsort((links.b, links.a, links.limb, links.score, links.score + ends))
@@ -183,7 +217,7 @@ def _join(
     score: float,
     peaks: Peaks,
 ) -> None:
-    """Let one link (peaks by part) found, extend, strengthen or merge people."""
+    """Add one link (peaks by part): it creates, extends or merges people, or adds its score."""
     found = sorted((owners[p] for p in ends.values() if p in owners), key=people.index)
     free = {part: peak for part, peak in ends.items() if peak not in owners}
     if free:
@@ -208,7 +242,7 @@ def _absorb(person: _Person, other: _Person, owners: dict[int, _Person]) -> None
 
 
 def _limb_after_limb(peaks: Peaks, links: Links, layout: Layout) -> list[_Person]:
-    """The CPU build: limbs in the order of the table, each matched greedily."""
+    """Assemble people as the CPU build does: limb by limb, each matched greedily."""
     people: list[_Person] = []
     for limb, (a, b) in enumerate(layout.limbs):
         sides = peaks.of(a), peaks.of(b)
@@ -233,7 +267,7 @@ def _limb_after_limb(peaks: Peaks, links: Links, layout: Layout) -> list[_Person
 
 
 def _add_single_parts(people: list[_Person], part: int, found: Ints, peaks: Peaks) -> None:
-    """Peaks of a limb whose other side was not found are people of one part so far."""
+    """Make people of one part from the peaks of a limb whose other part was not found."""
     owned = {p.peaks.get(part) for p in people}
     people += [
         _Person({part: peak}, float(peaks.xys[peak, 2]), 1)
@@ -243,7 +277,7 @@ def _add_single_parts(people: list[_Person], part: int, found: Ints, peaks: Peak
 
 
 def _matches(links: Links, limb: int) -> Iterator[tuple[int, int, float]]:
-    """The links (a, b, score) of a limb, best first, each peak once."""
+    """Yield the links (a, b, score) of a limb, best first, with each peak at most once."""
     rows = np.flatnonzero(links.limb == limb)
     order = np.lexsort((links.b[rows], links.a[rows], links.score[rows]))[::-1]
     taken: set[int] = set()
@@ -255,7 +289,7 @@ def _matches(links: Links, limb: int) -> Iterator[tuple[int, int, float]]:
 
 
 def _fill_missing(people: list[_Person], ends: dict[int, int]) -> None:
-    """Complete a limb in whoever owns one end of it; neither count nor score changes."""
+    """Add the other end of a limb to people with one end; count and score do not change."""
     for person in people:
         owned = [part for part, peak in ends.items() if person.peaks.get(part) == peak]
         if len(owned) == 1:

@@ -1,8 +1,8 @@
-"""Network outputs enlarged to base pixels where they are read, and the peaks of part maps.
+"""Enlarges network outputs to base pixels where they are read, and finds the peaks of part maps.
 
-Base pixels and the two builds are those of codecs.paf. Nothing is enlarged that no result
-depends on: part maps only in tiles that can hold a peak, fields only in the pixels that are
-read. Both give what whole maps would give.
+Base pixels and the two builds are explained in codecs.paf. Only pixels that can influence a result
+are enlarged: part maps in tiles that can contain a peak, fields in the pixels that are read. The
+results are the same as with completely enlarged maps.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,21 +20,26 @@ from posemark.core.whole_image import Maps, Pass
 # ------------------------------------------------------------------------------ enlarging
 
 _CUBIC = {"gpu": -0.5, "cpu": -0.75}
-"""The cubic's parameter: Catmull-Rom in CUDA code, OpenCV's in the CPU build."""
+"""Parameter of the cubic kernel: Catmull-Rom in CUDA code, OpenCV's value in the CPU build."""
 
 _TILE = 4 * STRIDE
-"""Side of the squares that are searched for peaks, in pixels."""
+"""Side, in pixels, of the square tiles that are searched for peaks."""
 
 _LINE = _TILE + 2
-"""The same with the pixels around them."""
+"""Side, in pixels, of a tile with the pixels around it."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Cubic interpolation along one side.
+    """Cubic interpolation along one axis of a map.
 
-    Pixel p is the sum over i < 4 of weights[p, i] times cell first[p] + i, where cells beyond
-    an end repeat it.
+    Pixel p is the sum over i < 4 of weights[p, i] times cell first[p] + i. Beyond the ends, the
+    outermost cells are repeated.
+
+    Attributes:
+        first: (pixels,) first cell of every pixel.
+        weights: (pixels, 4) weights of its cells.
+        cells: number of cells.
     """
 
     first: Ints
@@ -43,17 +48,22 @@ class Axis:
 
     @property
     def gain(self) -> float:
-        """By how much a pixel may exceed the largest cell it is made of."""
+        """The largest possible ratio of a pixel to the largest of its cells."""
         return float(np.abs(self.weights).sum(1).max())
 
     def taps(self, pixels: Ints) -> Ints:
-        """(N, 4) cells of each pixel."""
+        """Return the cells (N, 4) of pixels (N,)."""
         return (self.first[pixels][:, None] + np.arange(4)).clip(0, self.cells - 1)
 
     def windows(self, starts: Ints, size: int) -> tuple[Ints, NDArray[np.float32]]:
-        """For runs of `size` pixels: their cells (N, k) and the weights (N, size, k).
+        """Compute the cells and weights of N runs of pixels.
 
-        Pixels outside the image have weights of 0.
+        Args:
+            starts: (N,) first pixel of every run.
+            size: number of pixels per run.
+
+        Returns:
+            Cells (N, k) and weights (N, size, k). The weights of pixels outside the image are 0.
         """
         distinct, which = np.unique(starts, return_inverse=True)
         pixels = distinct[:, None] + np.arange(size)
@@ -73,12 +83,17 @@ class Axis:
 
 @cache
 def axis(cells: int, pixels: int, zoom: float, stride: float, build: Build) -> Axis:
-    """The axis that enlarges `cells` of `stride` pixels each to `pixels` base pixels.
+    """Compute the axis that enlarges cells to base pixels.
 
-    zoom: how many pixels of this scale lie in a base pixel.
+    Args:
+        cells: number of cells.
+        pixels: number of base pixels.
+        zoom: pixels of this scale per base pixel.
+        stride: pixels of this scale per cell.
+        build: the build of OpenPose whose interpolation is used.
     """
     positions = (np.arange(pixels) * zoom + 0.5) / stride - 0.5
-    # CUDA code rounds towards zero: before the first cell's centre it extrapolates.
+    # CUDA code rounds towards zero, so it extrapolates before the centre of the first cell.
     whole = np.trunc(positions) if build == "gpu" else np.floor(positions)
     t, a = positions - whole, _CUBIC[build]
     inner, outer = 1 - t, 1 + t
@@ -101,7 +116,13 @@ class _Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class Surface:
-    """The maps at base resolution, as the mean of all scales, computed where they are read."""
+    """The mean of the maps of all scales at base resolution, computed where it is read.
+
+    Attributes:
+        layers: maps of every scale with their interpolation.
+        size_wh: width and height in base pixels.
+        build: the build of OpenPose whose interpolation is used.
+    """
 
     layers: tuple[_Layer, ...]
     size_wh: tuple[int, int]
@@ -109,7 +130,7 @@ class Surface:
 
     @classmethod
     def of(cls, passes: Sequence[Pass], layout: Layout, build: Build) -> "Surface":
-        """From network outputs, with mirrored ones averaged in where there are any."""
+        """Make the surface of network outputs, averaged with those of the flip test."""
         base = passes[0].input
         layers = [
             _layer(
@@ -125,12 +146,12 @@ class Surface:
 
     @classmethod
     def plain(cls, maps: Maps, build: Build) -> "Surface":
-        """Maps (C, H, W) that have base resolution already."""
+        """Make a surface of maps (C, H, W) that already have base resolution."""
         size_wh = maps.shape[2], maps.shape[1]
         return cls((_layer(maps, size_wh, 1.0, 1.0, build),), size_wh, build)
 
     def windows(self, channels: Ints, ys: Ints, xs: Ints, size: int) -> Maps:
-        """(N, size, size) pixels from (y, x) on; 0 outside the image."""
+        """Read windows (N, size, size) from the pixels (y, x) on; outside the image they are 0."""
         total = np.zeros((len(channels), size, size), np.float32)
         for maps, y_axis, x_axis in self.layers:
             y_cells, y_weights = y_axis.windows(ys, size)
@@ -140,7 +161,7 @@ class Surface:
         return total if len(self.layers) == 1 else total / np.float32(len(self.layers))
 
     def vectors(self, channels: Ints, ys: Ints, xs: Ints) -> Maps:
-        """(2, N) values of each channel and of the one after it at the pixels (y, x)."""
+        """Read values (2, N) of each channel and of the next channel at the pixels (y, x)."""
         total = np.zeros((2, len(channels)), np.float32)
         for maps, y_axis, x_axis in self.layers:
             _, height, width = maps.shape
@@ -153,7 +174,7 @@ class Surface:
         return total / np.float32(len(self.layers))
 
     def tiles_above(self, channels: int, limit: float) -> tuple[Ints, Ints, Ints]:
-        """(channel, row, column) of tiles whose pixels may exceed the limit."""
+        """Find channel, row and column of the tiles whose pixels may exceed the limit."""
         bounds = np.zeros(())
         for maps, y_axis, x_axis in self.layers:
             starts = [np.arange(-1, side - 1, _TILE) for side in self.size_wh]
@@ -161,7 +182,7 @@ class Surface:
             y_cells, _ = y_axis.windows(starts[1], _TILE + 2)
             largest = np.abs(maps[:channels])[:, y_cells].max(2)[:, :, x_cells].max(3)
             bounds = bounds + largest * (y_axis.gain * x_axis.gain)
-        # A little more than the limit, for the rounding of float32 sums.
+        # The factor allows for the rounding of float32 sums.
         active = np.argwhere(bounds / len(self.layers) * 1.0001 > limit)
         return active[:, 0], active[:, 1], active[:, 2]
 
@@ -176,7 +197,7 @@ def _layer(
 
 
 def _merged(one: Pass, layout: Layout) -> Maps:
-    """(C, h, w) of one scale; a mirrored output is mirrored back and averaged in."""
+    """Return the maps (C, h, w) of one scale, averaged with the mirrored ones mirrored back."""
     maps: Maps = one.outputs[OUTPUT][0]
     if one.mirrored is None:
         return maps
@@ -188,30 +209,44 @@ def _merged(one: Pass, layout: Layout) -> Maps:
 # ---------------------------------------------------------------------------------- peaks
 
 _TILES_AT_ONCE = 512
+
 _REACH = 3
-"""Peaks are refined within this many pixels to each side."""
+"""Number of pixels on each side of a peak that are used to refine it."""
+
 MOST_PEAKS = 127
-"""Of one part; later ones in reading order are dropped."""
+"""The largest number of peaks per part; later ones in reading order are dropped."""
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """xys: (N, 3) x, y, score, by part and within a part in reading order.
+    """The peaks of all parts, in the order of the parts, and in reading order within a part.
 
-    parts: (N,) the part of each, ascending.
+    Attributes:
+        xys: (N, 3) x, y in pixels, and score.
+        parts: (N,) part of each peak, ascending.
     """
 
     xys: NDArray[np.float32]
     parts: Ints
 
     def of(self, part: int) -> Ints:
-        """Indices of the peaks of a part."""
+        """Return the indices of the peaks of a part."""
         first, last = (int(np.searchsorted(self.parts, p)) for p in (part, part + 1))
         return np.arange(first, last)
 
 
 def find_peaks(surface: Surface, parts: int, limit: float, offset: float) -> Peaks:
-    """Local maxima above the limit, moved to the weighted mean around them plus the offset."""
+    """Find the local maxima of part maps, and refine them.
+
+    Args:
+        surface: the enlarged maps.
+        parts: number of parts, whose maps are the first channels.
+        limit: value that a maximum must exceed.
+        offset: added to the refined x and y, in pixels.
+
+    Returns:
+        The peaks; x and y are the weighted mean of the pixels around a maximum, plus the offset.
+    """
     found = [np.zeros((0, 4)), *_maxima(surface, parts, limit)]
     part, y, x, score = np.concatenate(found)[_first_in_order(np.concatenate(found))].T
     part, y, x = part.astype(np.intp), y.astype(np.intp), x.astype(np.intp)
@@ -227,16 +262,16 @@ def find_peaks(surface: Surface, parts: int, limit: float, offset: float) -> Pea
 
 
 def _sums(values: Maps) -> Maps:
-    """(N,) sums of (N, M) rows, one number after the other in float32.
+    """Compute the sums (N,) of rows (N, M), one number after the other in float32.
 
-    As officially: its rounding moves peaks by 1e-4 pixels, enough to change which pixel a
-    field is read from.
+    The official code does the same. The rounding moves peaks by 1e-4 pixels, which can change the
+    pixel at which a field is read.
     """
     return np.add.accumulate(values, 1)[:, -1]
 
 
 def _first_in_order(found: Floats) -> Ints:
-    """Rows (part, y, x, ...) in order, without those beyond the most that a part may have."""
+    """Sort rows (part, y, x, ...), and keep at most MOST_PEAKS of every part."""
     order = np.lexsort(found.T[2::-1])
     parts: Ints = found[order, 0].astype(np.intp)
     rank = np.arange(len(parts)) - np.searchsorted(parts, parts)
@@ -244,7 +279,7 @@ def _first_in_order(found: Floats) -> Ints:
 
 
 def _maxima(surface: Surface, parts: int, limit: float) -> Iterator[Floats]:
-    """Rows (part, y, x, value) of the peaks, a batch of tiles at a time."""
+    """Yield rows (part, y, x, value) of the peaks, one batch of tiles at a time."""
     tiles = surface.tiles_above(parts, limit)
     for first in range(0, len(tiles[0]), _TILES_AT_ONCE):
         part, row, column = (t[first : first + _TILES_AT_ONCE] for t in tiles)
@@ -262,9 +297,9 @@ def _maxima(surface: Surface, parts: int, limit: float) -> Iterator[Floats]:
 
 
 def _ridges(flat: Maps, limit: np.float32) -> Ints:
-    """Where values exceed the limit and neither the one before nor the one after is higher.
+    """Find values above the limit that neither the previous nor the next value exceeds.
 
-    Long comparisons of all pixels leave few to be looked at singly.
+    These fast comparisons of all pixels leave few pixels for the slower ones.
     """
     may = flat[1:-1] > limit
     may &= flat[1:-1] >= flat[:-2]
@@ -273,10 +308,11 @@ def _ridges(flat: Maps, limit: np.float32) -> Ints:
 
 
 def _allowed(y: Ints, x: Ints, size_wh: tuple[int, int], build: Build) -> tuple[Flags, Flags]:
-    """Which pixels may be peaks, and which even where a neighbour is as high.
+    """Return which pixels may be peaks, and which of them may equal a neighbour.
 
-    GPU: all but the border. CPU: the ring inside the border may tie, and runs on through the
-    border's pixels in its own rows and columns.
+    In the GPU build, all pixels except the border may be peaks, and none may equal a neighbour. In
+    the CPU build, the rows and columns next to the border, with their end pixels on the border,
+    may be peaks, too, and may equal a neighbour.
     """
     width, height = size_wh
     inner = (y >= 1) & (y <= height - 2) & (x >= 1) & (x <= width - 2)
@@ -287,7 +323,7 @@ def _allowed(y: Ints, x: Ints, size_wh: tuple[int, int], build: Build) -> tuple[
 
 
 def _highest(flat: Maps, at: Ints, rows: Ints, may_tie: Flags) -> Ints:
-    """Those of the rows whose value exceeds that of all eight neighbours."""
+    """Keep the rows whose value exceeds all eight neighbours."""
     for step in (1, -1, _LINE, -_LINE, _LINE + 1, _LINE - 1, -_LINE + 1, -_LINE - 1):
         own, other = flat[at[rows]], flat[at[rows] + step]
         rows = rows[(own > other) | (may_tie[rows] & (own == other))]

@@ -1,7 +1,7 @@
-"""The rescoring network of DEKR (arXiv 2104.02300): how far to trust a pose, from its shape.
+"""The rescoring network of DEKR (arXiv 2104.02300), which estimates the OKS of a pose.
 
-Three linear layers, 74 -> 256 -> 256 -> 1, on numpy: a few poses a frame are not worth a
-runtime. It estimates the OKS of a pose; the published APs include it.
+It has three linear layers, 74 -> 256 -> 256 -> 1, and runs in numpy, because a few poses per frame
+do not need a runtime. The published APs include it.
 """
 
 from collections.abc import Mapping
@@ -13,21 +13,25 @@ from numpy.typing import NDArray
 from posemark.core.frame import Floats
 from posemark.core.whole_image import RescoringNet
 
-# The order in which the released network expects its limbs (HRNet/DEKR).
+# The order of the limbs in the input of the released network (HRNet/DEKR).
 LIMBS = (
     *((0, 1), (0, 2), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 6), (5, 7), (5, 11)),
     *((6, 8), (6, 12), (7, 9), (8, 10), (11, 12), (11, 13), (12, 14), (13, 15), (14, 16)),
 )
 
-# Shoulder to hip, left and right: their mean length is the unit of all others.
+# Left and right limb from shoulder to hip; their mean length is the unit of all lengths.
 _TORSO = (LIMBS.index((5, 11)), LIMBS.index((6, 12)))
 
 
 def features(people: Floats) -> NDArray[np.float32]:
-    """(P, 74) from people (P, 17, 3) x, y, score in image pixels.
+    """Compute the input of the network.
 
-    19 limb vectors (x, y), 19 limb lengths, both in torso lengths, and 17 joint scores. A
-    torso below one pixel counts as one.
+    Args:
+        people: (P, 17, 3) x, y in image pixels, and score.
+
+    Returns:
+        (P, 74): 19 limb vectors (x, y) and 19 limb lengths, both in units of the torso length, and
+        17 joint scores. A torso shorter than one pixel counts as one pixel.
     """
     starts, ends = np.array(LIMBS).T
     limbs = people[:, starts, :2] - people[:, ends, :2]
@@ -39,18 +43,22 @@ def features(people: Floats) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, eq=False)
 class PoseRescore:
-    """The network: (weight (outputs, inputs), bias (outputs,)) of each layer."""
+    """The rescoring network.
+
+    Attributes:
+        layers: weight (outputs, inputs) and bias (outputs,) of every layer.
+    """
 
     layers: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray[np.float32]]) -> "PoseRescore":
-        """From the arrays of the released file: l1, l2 and l3, each .weight and .bias."""
+        """Build the network from the arrays of the released file, such as l1.weight and l1.bias."""
         names = ("l1", "l2", "l3")
         return cls(tuple((state[f"{n}.weight"], state[f"{n}.bias"]) for n in names))
 
     def trust(self, people: Floats) -> NDArray[np.float32]:
-        """(P,) the network's output, about the OKS of each pose; it may leave 0..1."""
+        """Estimate the OKS (P,) of every pose; estimates may be below 0 or above 1."""
         values = features(people)
         *hidden, (weight, bias) = self.layers
         for inner, shift in hidden:
@@ -58,7 +66,7 @@ class PoseRescore:
         return (values @ weight.T + bias)[:, 0]
 
     def rescored(self, people: Floats, scores: Floats) -> Floats:
-        """Person scores (P,) times the trust in each; what is not a number becomes 0."""
+        """Multiply person scores (P,) by the estimated OKS; NaN becomes 0."""
         return np.nan_to_num(self.trust(people) * scores)
 
 

@@ -1,7 +1,8 @@
-"""Heatmaps with tags, enlarged where they are read: their peaks, and where a like tag is highest.
+"""Searches heatmaps with tags: for peaks, and for the best pixels with a similar tag.
 
-Both searches bound what 8x8 pixels can reach by the cells that these are made of, and look only
-at squares that matter. Shapes: K joints, T tags a joint, (H, W) the base size.
+Maps are enlarged only where they are read. Both searches compute upper bounds for squares of 8x8
+pixels from the cells from which these are interpolated, and read only squares that matter.
+Shapes: K joints, T tags per joint, base size (H, W).
 """
 
 from typing import NamedTuple
@@ -15,7 +16,14 @@ from posemark.core.whole_image import Maps
 
 
 class Pixels(NamedTuple):
-    """Pixels (N,) of the heatmaps, and their values there."""
+    """N pixels of the heatmaps.
+
+    Attributes:
+        joint: (N,) index of the map.
+        y: (N,) row.
+        x: (N,) column.
+        value: (N,) value of the heatmap.
+    """
 
     joint: Indices
     y: Indices
@@ -23,17 +31,28 @@ class Pixels(NamedTuple):
     value: Maps
 
     def at(self, rows: Indices) -> "Pixels":
-        """The chosen ones."""
+        """Return a selection of the pixels."""
         return Pixels(self.joint[rows], self.y[rows], self.x[rows], self.value[rows])
 
 
 class Field:
-    """Heatmaps (K, H, W) and T tags (K, h, w) a joint, each an array or a surface.
+    """Heatmaps and tags of all joints, which may be searched.
 
-    Tags of a lower resolution are enlarged to that of the heatmaps.
+    Attributes:
+        heatmaps: surface (K, H, W).
+        joints: K.
+        size_wh: width and height in base pixels.
+        has_heat: (K,) whether a heatmap has any positive pixel.
     """
 
     def __init__(self, heatmaps: Maps | Surface, tags: Maps | tuple[Surface, ...]) -> None:
+        """Prepare the searches.
+
+        Args:
+            heatmaps: (K, H, W), an array or a surface.
+            tags: (T, K, h, w), an array or T surfaces (K, h, w). Tags of a lower resolution are
+                enlarged to that of the heatmaps.
+        """
         self.heatmaps = Stored(heatmaps) if isinstance(heatmaps, np.ndarray) else heatmaps
         self.joints, height, width = self.heatmaps.shape
         self.size_wh = width, height
@@ -41,23 +60,22 @@ class Field:
         self._tags = tuple(Enlarged(each, self.size_wh) for each in kinds)
         self._squares = Spans.blocks(height, BLOCK), Spans.blocks(width, BLOCK)
         highest = self.heatmaps.extremes(*self._squares, np.maximum)
-        # (K,) whether any pixel of a joint is positive.
         self.has_heat: NDArray[np.bool_] = np.array((highest > 0).any((1, 2)), np.bool_)
-        # Where no cell is positive no pixel is, to the last bit. Perfect maps are mostly 0.
+        # If all cells are zero, the pixels are exactly zero. Perfect maps are mostly 0.
         self._highest = np.where(highest == 0, 0, highest + MARGIN)
 
     # ---------------------------------------------------------------------------- some pixels
 
     def tags_at(self, joint: Indices | int, ys: Indices, xs: Indices) -> Maps:
-        """(T, ...) tags at base pixels."""
+        """Read the tags (T, ...) at base pixels."""
         joints = np.broadcast_to(joint, ys.shape).ravel()
         found = [tags.read(joints, ys.ravel(), xs.ravel(), (1, 1)) for tags in self._tags]
         return np.stack(found).reshape(len(found), *ys.shape)
 
     def nudged_xy(self, joint: Indices, ys: Indices, xs: Indices) -> Maps:
-        """(N, 2) pixel centres + 0.5, moved a quarter towards the higher neighbour.
+        """Compute x, y (N, 2) of pixels + 0.5, moved by 0.25 towards the higher neighbour.
 
-        Where both are equal it moves left or up, as officially.
+        If both neighbours are equal, the point moves left or up as in the official code.
         """
         around = self.heatmaps.read(joint, ys - 1, xs - 1, (3, 3))
         up = np.stack([around[1, 2] > around[1, 0], around[2, 1] > around[0, 1]], 1)
@@ -65,34 +83,45 @@ class Field:
 
     # ------------------------------------------------------------------------- two searches
 
-    def likest(self, joint: Indices, means: Maps) -> Pixels:
-        """For every wish (N,) the pixel of highest heatmap - round(|tag - mean|).
+    def best_match(self, joint: Indices, means: Maps) -> Pixels:
+        """Find the pixel of highest heatmap - round(|tag - mean|) for every query.
 
-        means: (N, T). The first in reading order on ties. value: of the heatmap alone.
+        Args:
+            joint: (N,) joints of the queries, ascending.
+            means: (N, T) mean tags of the queries.
+
+        Returns:
+            N pixels; among equals, the first in reading order. Their values are those of the
+            heatmap alone.
         """
         search = TagSearch(self.heatmaps, self._highest, self._tags, joint, means)
         y, x = np.divmod(search.pixels(), self.size_wh[0])
         return Pixels(joint, y, x, self.heatmaps.read(joint, y, x, (1, 1))[0, 0])
 
     def local_maxima(self, threshold: float, kernel: int) -> Pixels:
-        """The pixels above the threshold that no other in the window around them exceeds.
+        """Find the local maxima of all heatmaps.
 
-        kernel: side of the window, odd, 3 or more. By joint, within one the highest first,
-        equals in reading order.
+        Args:
+            threshold: value that a maximum must exceed.
+            kernel: side in pixels, odd and at least 3, of the window around a maximum in which no
+                pixel may be higher.
+
+        Returns:
+            The maxima by joint; within a joint the highest first, equals in reading order.
         """
         squares = np.flatnonzero(self._highest > threshold)
         near = [self._maxima(squares[part], threshold) for part in portions(len(squares))]
         joint = np.concatenate([each.joint for each in near])
         y, x = (np.concatenate([getattr(each, i) for each in near]) for i in "yx")
         value = np.concatenate([each.value for each in near])
-        # The eight neighbours have ruled out almost all; few windows are left to be read.
+        # The comparison with eight neighbours has left few pixels whose windows must be read.
         window = self.heatmaps.read(joint, y - kernel // 2, x - kernel // 2, (kernel, kernel))
         kept = np.flatnonzero(value == window.max((0, 1)))
         order = np.lexsort((x[kept], y[kept], -value[kept], joint[kept]))
         return Pixels(joint, y, x, value).at(kept[order])
 
     def _maxima(self, squares: Indices, threshold: float) -> Pixels:
-        """The pixels above the threshold that none of their eight neighbours exceeds."""
+        """Find the pixels above the threshold that none of their eight neighbours exceeds."""
         joint, rows, columns = np.unravel_index(squares, self._highest.shape)
         ys, xs = rows * BLOCK, columns * BLOCK
         values = self.heatmaps.read(joint, ys - 1, xs - 1, (BLOCK + 2, BLOCK + 2))
@@ -104,6 +133,6 @@ class Field:
 
 
 def _highest_of_3x3(values: Maps) -> Maps:
-    """(h - 2, w - 2, N) maxima over 3x3 values of (h, w, N)."""
+    """Compute the maxima (h - 2, w - 2, N) over 3x3 values of (h, w, N)."""
     rows = np.maximum(np.maximum(values[:-2], values[1:-1]), values[2:])
     return np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])

@@ -1,1 +1,1 @@
-"""L0: frozen data that every layer shares. Standard library and numpy only."""
+"""L0: the frozen data types that every layer shares. Needs only the standard library and numpy."""

@@ -1,8 +1,8 @@
-"""What a codec is: keypoints written into the named outputs of a network, and read back.
+"""Protocols of codecs, which encode keypoints as the named outputs of a network and decode them.
 
-A codec declares its outputs, its variants and what it cannot do as data, so that nothing outside
-`codecs/` asks which class it is. Codecs of crops see one person per crop; codecs of whole images
-find the people themselves.
+A codec declares its outputs, its variants and its limits as data, so that no code outside
+`codecs/` asks which class it is. A CropCodec sees one person per crop; a GroupCodec finds the
+people in a whole image.
 """
 
 from collections.abc import Sequence
@@ -24,13 +24,14 @@ class Output:
     """One output of a network, as its codec reads it.
 
     Attributes:
-        name: the name under which the network gives it.
+        name: key of the tensor in the outputs of the network.
         channels: C of maps (N, C, H, W), or K of rows (N, ..., K, 3).
-        stride: input pixels per cell along either side.
+        stride: input pixels per cell, the same along both axes.
         meaning: what the channels are, in words ("the keypoints coco-17").
-        peaks: how many of the first channels are heatmaps, each with a peak near 1 where its
-            keypoint is.
-        form: "maps", or "rows" of y, x, score, where y and x are shares of the input.
+        peaks: number of leading channels that are heatmaps, each with a peak near 1 at its
+            keypoint.
+        form: "maps", or "rows" of y, x, score, where y and x are fractions of the input's height
+            and width.
     """
 
     name: str
@@ -42,58 +43,64 @@ class Output:
 
 
 class Codec(Protocol):
-    """What every codec declares, whatever its network sees."""
+    """The declarations that all codecs share, for crops and for whole images."""
 
     @property
     def name(self) -> str:
-        """What the record calls it."""
+        """The name of the codec in records and for `--codec`."""
         ...
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """What `--codec` may name in its place, as patterns; empty where it has no variant."""
+        """The values of `--codec` that it accepts, as patterns; empty if it has no variants."""
         ...
 
     @property
     def cheaper(self) -> tuple[str, ...]:
-        """The variants that do less work on the same outputs, for `tune` to try."""
+        """The variants that decode the same outputs with less work; `tune` tries them."""
         ...
 
     @property
     def no_flip(self) -> str:
-        """Why outputs cannot be averaged with those of a mirrored input; "" where they can."""
+        """The reason why the flip test is impossible, or "" if it is possible."""
         ...
 
     def outputs(self, skeleton: Skeleton) -> tuple[Output, ...]:
-        """The network's outputs that it reads."""
+        """Describe the outputs of the network that the codec reads."""
         ...
 
     def variant(self, text: str) -> Self:
-        """The variant that `--codec` names.
+        """Return the variant that `--codec` names.
+
+        Args:
+            text: the value of `--codec`.
 
         Raises:
-            UsageError: if it is none of `variants`.
+            UsageError: if the text matches none of `variants`.
         """
         ...
 
 
 class CropCodec(Codec, Protocol):
-    """One person per crop <-> network outputs. Coordinates are output cells, (x, y)."""
+    """A codec for crops with one person each. Coordinates are output cells in (x, y) order."""
 
     @property
     def stride(self) -> int:
-        """Input pixels per output cell."""
+        """The number of input pixels per output cell."""
         ...
 
     def encode(
         self, keypoints_xy: Floats, visible: NDArray[np.bool_], size_wh: tuple[int, int]
     ) -> dict[str, Maps]:
-        """The outputs of a perfect network.
+        """Compute the outputs that a perfect network would give.
 
         Args:
-            keypoints_xy: (N, K, 2) cells, not rounded.
-            visible: (N, K); the other keypoints leave no trace.
-            size_wh: of the output in cells.
+            keypoints_xy: (N, K, 2) positions in cells, not rounded.
+            visible: (N, K) mask; keypoints outside the mask are not encoded.
+            size_wh: width and height of the output in cells.
+
+        Returns:
+            The outputs by name, with the shapes that `outputs` declares.
         """
         ...
 
@@ -104,57 +111,71 @@ class CropCodec(Codec, Protocol):
         convention: Convention,
         skeleton: Skeleton,
     ) -> tuple[Floats, Floats]:
-        """Cells (N, K, 2) and scores (N, K).
+        """Decode the keypoints of all crops.
 
         Args:
-            outputs: of the crops.
-            mirrored: of the mirrored crops; None without the flip test.
-            convention: what the family does with mirrored maps and with missing keypoints.
-            skeleton: says which keypoints change places in a mirrored crop.
+            outputs: outputs of the network for N crops.
+            mirrored: outputs for the mirrored crops; None without the flip test.
+            convention: how the family aligns mirrored maps and where it puts missing keypoints.
+            skeleton: names the keypoints that change places in a mirrored crop.
+
+        Returns:
+            Positions (N, K, 2) in cells, and scores (N, K).
         """
         ...
 
 
 class GroupCodec(Codec, Protocol):
-    """People <-> network outputs for a whole image."""
+    """A codec for whole images, which finds the people itself."""
 
     def encode(self, truth: Truth, scaled: ScaledInput, mirrored: bool) -> dict[str, Maps]:
-        """The outputs of a perfect network for this input (mirrored: of its mirror image)."""
+        """Compute the outputs that a perfect network would give.
+
+        Args:
+            truth: the annotated people of the image, in image pixels.
+            scaled: the network input at one scale.
+            mirrored: whether the outputs are those for the mirror image of the input.
+        """
         ...
 
     def decode(self, passes: Sequence[Pass]) -> tuple[Floats, Floats]:
-        """People (P, K, 3) x, y, score in base pixels, and person scores (P,).
+        """Decode the people of one image.
 
-        A keypoint at MISSING with score 0 was not found; it has that place in the image as well.
+        Args:
+            passes: the outputs of the network at every scale.
+
+        Returns:
+            People (P, K, 3) as x, y in base pixels and score, and person scores (P,). A keypoint
+            that was not found may be MISSING; it keeps those values in image pixels.
         """
         ...
 
 
-class OneWay:
-    """The declarations of a codec that reads its outputs in one way only, and can be flipped."""
+class NoVariants:
+    """The declarations of a codec without variants whose outputs allow the flip test."""
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """None."""
+        """Always empty."""
         return ()
 
     @property
     def cheaper(self) -> tuple[str, ...]:
-        """None."""
+        """Always empty."""
         return ()
 
     @property
     def no_flip(self) -> str:
-        """Nothing speaks against the flip test."""
+        """Always empty: the flip test is possible."""
         return ""
 
     def variant(self, text: str) -> Self:
-        """There is none.
+        """Refuse every name, because the codec has no variants.
 
         Raises:
             UsageError: always.
         """
         raise UsageError(
-            f"--codec {text} names another way to read the network's outputs, and this model has "
-            "one way only. Leave it out."
+            f"--codec {text} names a variant of the decoder, but the decoder of this model has no "
+            "variants. Leave the option out."
         )

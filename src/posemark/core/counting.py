@@ -1,6 +1,12 @@
-"""Numbers with their nouns."""
+"""Formats a number together with its noun."""
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: "1 frame", "5,000 frames"."""
+    """Format a number with its noun, as in "1 frame" and "5,000 frames".
+
+    Args:
+        number: the number.
+        noun: the noun in the singular.
+        plural: the plural, if it is not the noun with an s.
+    """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -1,36 +1,37 @@
-"""The error tree. Every message names what was expected, what came, and what to do.
+"""The exceptions of PoseMark. Every message says what was expected, what came and what to do.
 
-The command line prints these as one paragraph and exits with code 2; a traceback
-therefore always means a bug in PoseMark itself.
+The command line prints these as one paragraph and exits with code 2. A traceback therefore
+always means a bug in PoseMark itself.
 """
 
 from collections.abc import Mapping
 
 
 class PoseMarkError(Exception):
-    """Base of every error that a user can cause and mend."""
+    """Base of all errors that a user can cause and correct."""
 
 
 class UsageError(PoseMarkError):
-    """A name, option or combination of options that does not exist or contradicts itself."""
+    """A name or option does not exist, or options contradict each other."""
 
 
 class DataError(PoseMarkError):
-    """Annotations or boxes that are missing, broken, or belong to other images."""
+    """Annotations or boxes are missing, damaged, or belong to other images."""
 
 
 class FrameError(PoseMarkError):
-    """One frame that cannot be used. The run records it, counts it and goes on."""
+    """One frame cannot be used. The run records and counts it, and continues."""
 
 
 class CheckpointError(PoseMarkError):
-    """A weights file that is unsafe, unreadable, or made for another network."""
+    """A weights file is unsafe, unreadable, or made for another network."""
 
 
 class DownloadError(PoseMarkError):
-    """A file that could not be fetched, or is not the one that was meant.
+    """A file could not be downloaded, or its digest or size is not the expected one.
 
-    reasons: by address that was tried, why it did not give the file.
+    Attributes:
+        reasons: for every address that was tried, why it did not give the file.
     """
 
     def __init__(self, message: str, reasons: Mapping[str, str] | None = None) -> None:
@@ -39,16 +40,16 @@ class DownloadError(PoseMarkError):
 
 
 class RecordError(PoseMarkError):
-    """A run record that is unreadable, of another schema, or of another run."""
+    """A run record is unreadable, has another schema, or belongs to another run."""
 
 
 class RunError(PoseMarkError):
-    """A measurement that could not be finished: its process died, its memory ran out."""
+    """A measurement did not finish, because its process died or its memory ran out."""
 
 
 class ExportError(PoseMarkError):
-    """An exported network that does not give what the original gives."""
+    """The outputs of an exported network differ from those of the original."""
 
 
 class CardError(PoseMarkError):
-    """A card of an exported model that is unreadable, or says what cannot be."""
+    """The card of an exported model is unreadable or contradicts itself."""

@@ -1,7 +1,7 @@
-"""What flows through a run: a frame in, boxes beside it, poses out.
+"""The data that passes through a run: frames with their annotations, boxes and poses.
 
-Coordinates everywhere are image pixels, (x, y) order, with (0, 0) at the *centre* of the
-top-left pixel; boxes are (x, y, w, h) as in COCO.
+All coordinates are image pixels in (x, y) order, with (0, 0) at the *centre* of the top-left
+pixel. Boxes are (x, y, w, h) as in COCO.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,13 @@ Floats = NDArray[np.floating[Any]]
 class Truth:
     """The annotated people of one frame.
 
-    keypoints_xyv: (P, K, 3); v is COCO visibility: 0 unlabelled, 1 hidden, 2 visible.
-    boxes_xywh: (P, 4). areas: (P,) px^2, COCO's segment area. is_crowd: (P,) bool. skeleton:
-    which K key points they are, with their sigmas.
+    Attributes:
+        keypoints_xyv: (P, K, 3) positions in pixels and COCO's visibility v: 0 unlabelled,
+            1 hidden, 2 visible.
+        boxes_xywh: (P, 4) boxes in pixels.
+        areas: (P,) segment areas in px^2, as COCO annotates them.
+        is_crowd: (P,) mask of the regions that are crowds.
+        skeleton: the names and sigmas of the K key points.
     """
 
     keypoints_xyv: Floats
@@ -37,10 +41,14 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One camera image, still encoded, and what is known about it.
+    """One encoded camera image with its annotations.
 
-    read: returns the encoded bytes (JPEG or PNG); raises FrameError if there are none.
-    size_wh: (width, height) the annotations were made for.
+    Attributes:
+        image_id: its number in the data set.
+        name: its file name, for messages.
+        size_wh: width and height, in pixels, that its annotations refer to.
+        read: returns the encoded bytes (JPEG or PNG); raises FrameError if it cannot.
+        truth: the annotated people.
     """
 
     image_id: int
@@ -52,10 +60,13 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """Person boxes of one frame: boxes_xywh (N, 4) float64, scores (N,) float64 in 0..1.
+    """The person boxes of one frame.
 
-    dropped counts boxes that the source held but that cannot be cropped (no size, or
-    wholly outside the image).
+    Attributes:
+        boxes_xywh: (N, 4) boxes in pixels, float64.
+        scores: (N,) scores in 0..1, float64.
+        dropped: number of boxes that the source has but that cannot be cropped, because they
+            have no size or are completely outside the image.
     """
 
     boxes_xywh: Floats
@@ -67,15 +78,18 @@ class Boxes:
 
 
 NOBODY = Boxes(np.zeros((0, 4)), np.zeros(0))
-"""No boxes: for models that see the whole image."""
+"""The boxes of models that see the whole image: there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Poses:
     """The people found in one frame.
 
-    keypoints_xy: (N, K, 2) image pixels. keypoint_scores: (N, K). scores: (N,) person scores.
-    skeleton: which K key points they are, with their sigmas.
+    Attributes:
+        keypoints_xy: (N, K, 2) positions in image pixels.
+        keypoint_scores: (N, K) scores of the key points.
+        scores: (N,) scores of the people.
+        skeleton: the names and sigmas of the K key points.
     """
 
     keypoints_xy: Floats

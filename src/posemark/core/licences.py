@@ -1,4 +1,4 @@
-"""What kind of licence a text is. Facts for a shortlist, no legal advice."""
+"""Classifies licence texts, to sort a list of models. This is not legal advice."""
 
 import re
 
@@ -11,7 +11,7 @@ PERMISSIVE, COPYLEFT, NON_COMMERCIAL, UNKNOWN = (
 
 LEAST_FREE_FIRST = (NON_COMMERCIAL, COPYLEFT, UNKNOWN, PERMISSIVE)
 
-# In this order: a text that forbids commercial use does so whatever else it names.
+# The first match counts: a text that forbids commercial use may also name a permissive licence.
 _PATTERNS = (
     (
         NON_COMMERCIAL,
@@ -32,9 +32,14 @@ _PATTERNS = (
 
 
 def classify(text: str | None) -> str:
-    """The kind of one licence text.
+    """Classify a licence text.
 
-    Of an SPDX choice (A OR B) the freest part counts, of a conjunction (A AND B) the least free.
+    Args:
+        text: an SPDX expression or free text; None if the licence is unknown. In a choice
+            (A OR B) the freest part counts, in a conjunction (A AND B) the least free part.
+
+    Returns:
+        PERMISSIVE, COPYLEFT, NON_COMMERCIAL or UNKNOWN.
     """
     for joint, chosen in ((" OR ", -1), (" AND ", 0)):
         parts = (text or "").split(joint)

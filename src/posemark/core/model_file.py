@@ -1,4 +1,4 @@
-"""An exported network: its file, and what goes in and comes out of it."""
+"""Describes the file of an exported network, its input and its output."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,16 @@ InputType = Literal["float32", "uint8"]
 
 @dataclass(frozen=True)
 class FileOutput:
-    """One of our outputs, made of those of a file.
+    """Maps the outputs of a model file to one PoseMark output.
 
-    name: ours. sources: the file's, joined along their channels; none means its only one.
-    order: channel i (of points: row i) of ours is theirs at order[i]; none leaves them.
-    points: rows of numbers (N, ..., K, 3) instead of maps, which no layout turns.
+    Attributes:
+        name: name of the PoseMark output.
+        sources: names of the file's outputs, which are joined along their channels. Empty means
+            the only output of the file.
+        order: channel i of the PoseMark output (row i, if points) is channel order[i] of the
+            joined outputs. Empty keeps their order.
+        points: whether the output is rows of numbers (N, ..., K, 3) instead of maps. The layout
+            of the file does not apply to rows.
     """
 
     name: str
@@ -25,11 +30,16 @@ class FileOutput:
 
 @dataclass(frozen=True)
 class Artefact:
-    """A network as a file that some runtimes read as it is.
+    """The file of an exported network, which some runtimes open unchanged.
 
-    path: its first file; sha256: of all its files, in hex. precision: fp32, fp16 or int8, what
-    its weights and products are in. layout: of images and maps. dtype: of the input.
-    size_hw: of the input, None where it takes any.
+    Attributes:
+        path: its first file.
+        sha256: digest of all its files, in hexadecimal digits.
+        precision: fp32, fp16 or int8, the number format of its weights and products.
+        layout: order of the axes of images and maps.
+        dtype: number type of the input.
+        size_hw: height and width of the input in pixels; None if it accepts any size.
+        output: how the outputs of the file become one PoseMark output.
     """
 
     path: Path
@@ -42,12 +52,12 @@ class Artefact:
 
     @property
     def format(self) -> str:
-        """The suffix that tells how to read it: .onnx, .xml, .tflite or .pb."""
+        """The suffix of the file, which identifies its format: .onnx, .xml, .tflite or .pb."""
         return self.path.suffix.lower()
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All its files: OpenVINO keeps weights in a .bin beside the .xml."""
+        """All files of the network: OpenVINO stores weights in a .bin file beside the .xml file."""
         if self.format == ".xml":
             return self.path, self.path.with_suffix(".bin")
         return (self.path,)

@@ -1,4 +1,4 @@
-"""Help for a name that does not exist."""
+"""Suggests known names in messages about a name that does not exist."""
 
 import difflib
 from collections.abc import Iterable
@@ -8,9 +8,12 @@ WEIGHTS_LIST = "posemark weights list"
 
 
 def nearest(name: str, known: Iterable[str], listing: str = "posemark list") -> str:
-    """A sentence that suggests the known names most like this one.
+    """Write a sentence that suggests the known names that are most similar to this one.
 
-    listing: the command that shows them all.
+    Args:
+        name: the name that does not exist.
+        known: all names that exist.
+        listing: the command that shows them all.
     """
     found = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     if found:

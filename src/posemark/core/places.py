@@ -1,4 +1,4 @@
-"""Where PoseMark keeps files of its own on this machine."""
+"""The folders where PoseMark stores its own files, and safe ways to write into them."""
 
 import os
 import tempfile
@@ -14,9 +14,10 @@ CACHE_REMEDY = (
 
 
 def with_home(path: str | Path) -> Path:
-    """A path with the home folder in place of a ~ it begins with, or as it is without such a home.
+    """Replace a leading ~ by the home folder, or return the path unchanged if there is none.
 
-    As a shell does it: ~nobody/x stays, and whoever opens it reports that it is not there.
+    A shell does the same: it leaves ~nobody/x as it is, and opening that file reports that it
+    does not exist.
     """
     try:
         return Path(path).expanduser()
@@ -25,31 +26,31 @@ def with_home(path: str | Path) -> Path:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, with those above it, if it is not there.
+    """Create a folder and its parents, if they do not exist.
 
     Raises:
-        UsageError: if that is not possible.
+        UsageError: if the system refuses.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"{folder}: this folder cannot be made ({error.strerror}). {CACHE_REMEDY}"
+            f"{folder}: cannot create this folder ({error.strerror}). {CACHE_REMEDY}"
         ) from error
 
 
 def require_writable(folder: Path, remedy: str) -> None:
-    """Refuse a folder that cannot be made, or in which no file can be written.
+    """Check that files can be written into a folder.
 
-    It is tried: permissions alone do not tell of full disks, nor what root may do. Nothing is
-    left behind, no folder either.
+    The check writes a temporary file, because permissions alone do not reveal a full disk or what
+    root may do. It removes that file and every folder that it created.
 
     Args:
-        folder: need not exist.
-        remedy: a sentence on what to do.
+        folder: the folder, which need not exist.
+        remedy: a sentence that tells the user what to do, for the message.
 
     Raises:
-        UsageError: naming the folder and what the system said.
+        UsageError: if the folder cannot be created or written into.
     """
     made: list[Path] = []
     try:
@@ -59,10 +60,8 @@ def require_writable(folder: Path, remedy: str) -> None:
             probe.write(bytes(_PROBE))
     except OSError as error:
         in_the_way = isinstance(error, (FileExistsError, NotADirectoryError))
-        why = "a file is in its way" if in_the_way else error.strerror
-        raise UsageError(
-            f"{folder}: nothing can be written into this folder ({why}). {remedy}"
-        ) from error
+        why = "a file is where a folder should be" if in_the_way else error.strerror
+        raise UsageError(f"{folder}: cannot write into this folder ({why}). {remedy}") from error
     finally:
         for each in made:
             with suppress(OSError):
@@ -70,14 +69,14 @@ def require_writable(folder: Path, remedy: str) -> None:
 
 
 _PROBE = 4096
-"""Bytes: one block of most file systems."""
+"""Bytes of the temporary file: one block of most file systems."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all; its folder is made if it is not there.
+    """Write a file completely or not at all, and create its folder if necessary.
 
     Raises:
-        OSError: if the system refuses; what was there before stays.
+        OSError: if the system refuses. A file that was there before is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
@@ -89,26 +88,27 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def data_folder() -> Path:
-    """$POSEMARK_DATA, else `data` in the user's cache folder: where `posemark get` puts data.
+    """Return the folder into which `posemark get` downloads data sets.
 
-    COCO lies in its folder `coco`. An empty variable counts as not set.
+    It is $POSEMARK_DATA, or else `data` in the user's cache folder. COCO is in its subfolder
+    `coco`. An empty variable counts as not set.
 
     Raises:
-        UsageError: as user_cache.
+        UsageError: for the same reason as user_cache.
     """
     own = os.environ.get("POSEMARK_DATA")
     return with_home(own) if own else user_cache() / "data"
 
 
 def user_cache() -> Path:
-    """$POSEMARK_CACHE, else the user's cache folder: weights, artefacts, settings.
+    """Return the folder for weights, artefacts and settings.
 
-    A variable that is empty counts as not set, as the XDG Base Directory Specification has it; so
-    does a relative XDG_CACHE_HOME.
+    It is $POSEMARK_CACHE, or else `posemark` in the user's cache folder. An empty variable and a
+    relative XDG_CACHE_HOME count as not set, as the XDG Base Directory Specification demands.
 
     Raises:
         UsageError: if no variable names the folder and the user has no home folder, as in a
-            container under a number that stands for no user.
+            container that runs under a number without a user.
     """
     try:
         own = os.environ.get("POSEMARK_CACHE")
@@ -118,7 +118,7 @@ def user_cache() -> Path:
         return (shared if shared.is_absolute() else Path.home() / ".cache") / "posemark"
     except RuntimeError as error:
         raise UsageError(
-            "PoseMark keeps weights and what is costly to make in the user's cache folder, but "
-            "this user has no home folder. Name a folder in the environment variable "
-            "POSEMARK_CACHE, without a ~."
+            "PoseMark stores weights and exported networks in the user's cache folder, but this "
+            "user has no home folder. Name a folder in the environment variable POSEMARK_CACHE, "
+            "without a ~."
         ) from error

@@ -1,4 +1,4 @@
-"""Key-point sets: names, left-right pairs, limbs for drawing, OKS sigmas."""
+"""Sets of key points with their left-right pairs, limbs for drawing and OKS sigmas."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,13 @@ from dataclasses import dataclass
 class Skeleton:
     """A set of K key points.
 
-    flip_pairs: 0-based (left, right) indices that swap under mirroring.
-    limbs: 0-based index pairs. sigmas: K per-key-point OKS constants.
+    Attributes:
+        name: its name in records and in outputs.
+        keypoints: K names.
+        flip_pairs: 0-based (left, right) indices of key points that mirroring exchanges.
+        limbs: 0-based index pairs of the key points that a drawing connects.
+        sigmas: K standard deviations of the annotations, relative to the person's scale, as OKS
+            uses them.
     """
 
     name: str
@@ -18,7 +23,7 @@ class Skeleton:
     sigmas: tuple[float, ...]
 
     def mirrored(self) -> tuple[int, ...]:
-        """For every key point, the index it takes in a mirrored image."""
+        """Return, for every key point, the index of its counterpart in a mirrored image."""
         order = list(range(len(self.keypoints)))
         for left, right in self.flip_pairs:
             order[left], order[right] = right, left

@@ -1,4 +1,4 @@
-"""The source files that a network is built from, and a hash of them that artefacts hang on."""
+"""Finds the source files that build a network, and hashes them to identify its artefacts."""
 
 import ast
 import re
@@ -12,25 +12,26 @@ from typing import Any, cast
 from posemark.core.errors import UsageError
 
 SHARED = ("posemark.models", "posemark.nn")
-"""Packages of ours that networks are built from: an import of these is followed."""
+"""The packages of PoseMark that build networks; imports from them are followed."""
 
 DIGITS = 16
-"""Hexadecimal digits of a hash: 64 bits, ample for the artefacts of one machine."""
+"""Hexadecimal digits of a hash: 64 bits are enough for the artefacts of one machine."""
 
 
 def code_hash(builders: Iterable[Callable[..., Any]], others: Iterable[Path] = ()) -> str:
-    """A hash of the code behind some functions: it may change between two releases, too.
+    """Hash the source code of some functions, because it may change between releases.
 
     Args:
-        builders: functions, classes, or partial ones, whose arguments count as well.
-        others: further files to be covered.
+        builders: functions, classes or partial objects; the arguments of partial objects are
+            hashed, too.
+        others: further files to hash.
 
     Returns:
         DIGITS hexadecimal digits. They depend on the files of `sources`, on the other files and
-        on the arguments, but neither on where the files lie nor on any other family of networks.
+        on the arguments, but not on the folders of these files or on other model families.
 
     Raises:
-        UsageError: as `sources`.
+        UsageError: for the same reason as `sources`.
     """
     functions = [each for builder in builders for each in _parts(builder)]
     files = sources(each.__module__ for each in functions if not isinstance(each, str))
@@ -45,26 +46,26 @@ def code_hash(builders: Iterable[Callable[..., Any]], others: Iterable[Path] = (
 
 
 def sources(modules: Iterable[str]) -> dict[str, Path]:
-    """The files of some modules, and of what they import from the same package or from SHARED.
+    """Find the files of some modules, and of their imports from the same package or from SHARED.
 
-    Imports are read from the text, not by running it, those within functions included. A module
-    of another package is covered by the version of that package, where that is recorded.
+    Imports, also those within functions, are read from the source text without running it. For
+    modules of other packages, the recorded version of that package is enough.
 
     Args:
-        modules: full names, such as "posemark.models.hrnet", or a plug-in's own.
+        modules: full names, such as "posemark.models.hrnet" or a module of a plug-in.
 
     Returns:
-        Files by the full name of their module, in the order of the names.
+        Files by the full name of their module, sorted by name.
 
     Raises:
-        UsageError: for a module without a file, as in an interactive session.
+        UsageError: if a module has no file, as in an interactive session.
     """
     waiting, found = list(modules), dict[str, Path]()
     for name in waiting:
         if _file(name) is None:
             raise UsageError(
-                f"a network is built by code of {name!r}, which is no file: what is kept of the "
-                "network could not be told from that of other code. Put the code into a file."
+                f"a network is built by code of {name!r}, which is not a file, so that its "
+                "artefacts could be confused with those of other code. Move the code to a file."
             )
     while waiting:
         name = waiting.pop()
@@ -78,7 +79,7 @@ def sources(modules: Iterable[str]) -> dict[str, Path]:
 
 
 def _parts(builder: Any) -> Iterator[Any]:
-    """The functions and classes that a builder calls, and its fixed arguments as text."""
+    """Yield the functions and classes that a builder calls, and its fixed arguments as text."""
     if isinstance(builder, partial):
         whole = cast("partial[Any]", builder)
         yield from _parts(whole.func)
@@ -86,7 +87,7 @@ def _parts(builder: Any) -> Iterator[Any]:
             if callable(argument):
                 yield from _parts(argument)
         fixed = f"{whole.args!r} {sorted(whole.keywords.items())!r}"
-        yield re.sub(r" at 0x[0-9a-f]+", "", fixed)  # an address is another one in every process
+        yield re.sub(r" at 0x[0-9a-f]+", "", fixed)  # addresses differ between processes
     else:
         yield builder if hasattr(builder, "__qualname__") else type(builder)
 
@@ -96,7 +97,7 @@ def _within(name: str, packages: Iterable[str]) -> bool:
 
 
 def _file(name: str) -> Path | None:
-    """The file of a module; None where it has none, or is no module at all."""
+    """Return the file of a module; None if it has no file or the name is not a module."""
     module = sys.modules.get(name)
     if module is not None:
         path = getattr(module, "__file__", None)
@@ -110,7 +111,7 @@ def _file(name: str) -> Path | None:
 
 
 def _folders(package: str) -> list[Path]:
-    """Where the modules of a package lie; none where it is no package."""
+    """Return the folders of the modules of a package; empty if the name is not a package."""
     if not package:
         return []
     module = sys.modules.get(package)
@@ -121,7 +122,7 @@ def _folders(package: str) -> list[Path]:
 
 
 def _imported(name: str, path: Path) -> Iterator[str]:
-    """Full names of what a module imports: modules, and names in them that may be modules."""
+    """Yield the full names of imported modules, and of imported names that may be modules."""
     if path.suffix != ".py":
         return
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
@@ -135,7 +136,7 @@ def _imported(name: str, path: Path) -> Iterator[str]:
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
-    """The full name of what an import is from; each dot beyond the first goes one package up."""
+    """Return the full name of the module after `from`; each further dot goes one package up."""
     if not node.level:
         return node.module or ""
     parents = package.split(".")

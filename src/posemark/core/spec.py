@@ -1,4 +1,4 @@
-"""What a model is, as data: variants, conventions, weights, published figures, jobs."""
+"""Describes models as data: their networks, processing, weights and published figures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,15 +17,21 @@ THREE_SCALES: Scales = (0.5, 1.0, 2.0)
 
 Approach = Literal["top-down", "bottom-up"]
 BoxKind = Literal["gt", "detected", "none"]
-"""Where boxes come from; "none" for bottom-up models, which need no box."""
+"""The source of the person boxes; "none" for bottom-up models, which need no boxes."""
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """What a network is fed: value = (byte / divisor - mean) / std, by channel in `order`.
+    """How pixels become network input: value = (byte / divisor - mean) / std, per channel.
 
-    cubic: when images are sampled bicubically: where they grow, or always; else bilinearly.
-    fill: the byte, of every channel, that stands for what lies outside the image.
+    Attributes:
+        order: order of the colour channels of the input, and of mean and std.
+        divisor: divides the bytes.
+        mean: subtracted after the division.
+        std: divides the difference.
+        cubic: when images are sampled bicubically instead of bilinearly; "enlarging" means only
+            if the image grows.
+        fill: byte value, in all channels, of pixels outside the image.
     """
 
     order: Literal["rgb", "bgr"]
@@ -36,15 +42,19 @@ class Pixels:
     fill: int = 0
 
 
-# ImageNet statistics: what every family but OpenPose was trained with.
+# ImageNet statistics; all families except OpenPose were trained with them.
 IMAGENET = Pixels("rgb", 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 @dataclass(frozen=True)
 class Reported:
-    """A published AP (0..1) on COCO val2017 with the settings it was measured at.
+    """A published AP on COCO val2017, with the settings of its measurement.
 
-    boxes: begins with gt or detected; of bottom-up models with single or multi (scales).
+    Attributes:
+        ap: the average precision, 0..1.
+        boxes: starts with gt or detected; for bottom-up models with single or multi (scales).
+        flip: whether the flip test was used.
+        source: where the figure is published.
     """
 
     ap: float
@@ -54,14 +64,19 @@ class Reported:
 
 
 Pin = Literal["SHA-256", "prefix only", "MD5 only", "unpinned"]
-"""How firmly it is said which file is meant.
+"""How reliably a published digest identifies a file.
 
-A prefix of eight hex digits, or an MD5, tells a damaged file, but not one made to pass for it.
+A prefix of eight hexadecimal digits or an MD5 detects damage, but not deliberate replacement.
 """
 
 
 def pin_of(sha256: str | None, md5: str | None = None) -> Pin:
-    """How firmly these digests say which file is meant. sha256: in full, or its beginning."""
+    """Say how reliably these digests identify a file.
+
+    Args:
+        sha256: the full digest or its first digits; None if it is not published.
+        md5: the full digest; None if it is not published.
+    """
     if sha256:
         return "SHA-256" if len(sha256) == SHA256_DIGITS else "prefix only"
     return "MD5 only" if md5 else "unpinned"
@@ -72,14 +87,20 @@ SHA256_DIGITS = 64
 
 @dataclass(frozen=True)
 class Weights:
-    """A released checkpoint. Unknown facts are None and print as "unknown".
+    """A released checkpoint. Unknown facts are None and are printed as "unknown".
 
-    urls: where the file can be fetched from, in the order to be tried; () where it has to be
-        downloaded by hand. page: the address for a person with a browser then, if one is known
-        that is closer than the model's repository.
-    sha256: the full hex digest, or the prefix that the file's name carries. md5: a digest that
-        the authors published instead. size: in bytes.
-    licence: of the weights, and where that is said: "MIT (repository)".
+    Attributes:
+        tag: identifies the checkpoint among those of its model.
+        file: name of the released file.
+        urls: addresses of the file, in the order to try; () if the user has to download it.
+        sha256: the full digest in hexadecimal digits, or the prefix in the file's name.
+        licence: licence of the weights, and its source in brackets: "MIT (repository)".
+        trained_on: names of the training data.
+        reported: published figures.
+        size: of the file in bytes.
+        md5: a digest that the authors published instead of the SHA-256.
+        page: web page from which a user can download the file, if it is closer than the
+            repository of the model.
     """
 
     tag: str
@@ -95,17 +116,17 @@ class Weights:
 
     @property
     def pin(self) -> Pin:
-        """How firmly the registry says which file it is."""
+        """How reliably the registry identifies the file."""
         return pin_of(self.sha256, self.md5)
 
 
 @dataclass(frozen=True)
 class TopDown:
-    """The way of a model that sees one crop per person box.
+    """The method of a model that sees one crop per person box.
 
     Attributes:
         convention: how a box becomes a crop and back.
-        codec: reads the network's outputs for crops.
+        codec: decodes the outputs of the network for crops.
     """
 
     convention: Convention
@@ -118,29 +139,36 @@ class TopDown:
 
     @property
     def runs(self) -> tuple[tuple[BoxKind, Scales], ...]:
-        """The boxes and input scales that make its entries."""
+        """The sources of boxes and the input scales of the model's entries."""
         return ("detected", ONE_SCALE), ("gt", ONE_SCALE)
 
     def output_wh(self, input_wh: tuple[int, int]) -> tuple[int, int]:
-        """(width, height) in cells of what the codec reads for an input of this size."""
+        """Compute (width, height) of the outputs in cells for an input of this size in pixels."""
         return input_wh[0] // self.codec.stride, input_wh[1] // self.codec.stride
 
     def read_as(self, variant: str) -> "TopDown":
-        """The same way with a variant of its codec; UsageError as the codec raises it."""
+        """Return the same method with a variant of its codec.
+
+        Args:
+            variant: the value of `--codec`.
+
+        Raises:
+            UsageError: if the codec has no such variant.
+        """
         return replace(self, codec=self.codec.variant(variant))
 
 
 @dataclass(frozen=True)
 class WholeImage:
-    """The way of a model that sees the whole image, and whose codec finds the people.
+    """The method of a model that sees the whole image, and whose codec finds the people.
 
     Attributes:
-        sizing: how an image becomes the network's inputs.
-        codec: reads the network's outputs at all scales.
-        scale_sets: the sets of input scales that the family publishes.
-        mirror_shift: columns by which the mirrored image moves left before it enters the
-            network with the flip test (DEKR).
-        rescoring: the network that judges the poses, used where its weights (the tag
+        sizing: how an image becomes the inputs of the network.
+        codec: decodes the outputs of the network at all scales.
+        scale_sets: the sets of input scales for which the family publishes figures.
+        mirror_shift: columns by which the flip test moves the mirrored image to the left before
+            it enters the network (DEKR).
+        rescoring: a second network that rescores the poses. It is used if its weights (the tag
             "rescore") are present.
     """
 
@@ -157,11 +185,18 @@ class WholeImage:
 
     @property
     def runs(self) -> tuple[tuple[BoxKind, Scales], ...]:
-        """The boxes and input scales that make its entries."""
+        """The sources of boxes and the input scales of the model's entries."""
         return tuple(("none", scales) for scales in self.scale_sets)
 
     def read_as(self, variant: str) -> "WholeImage":
-        """The same way with a variant of its codec; UsageError as the codec raises it."""
+        """Return the same method with a variant of its codec.
+
+        Args:
+            variant: the value of `--codec`.
+
+        Raises:
+            UsageError: if the codec has no such variant.
+        """
         return replace(self, codec=self.codec.variant(variant))
 
 
@@ -169,18 +204,28 @@ class WholeImage:
 class ModelSpec:
     """One complete variant of one family.
 
-    build: returns the torch module; its forward(x (N,3,H,W)) gives a dict of named tensors.
-    method: what the network sees, crops of people or the whole image, and how its outputs are
-        read.
-    convert: state dict of another arrangement (mmpose's DEKR) -> state dict of this one.
-    parameters: learnable numbers. macs: multiply-accumulates of convolutions and matrix
-        products for one input of input_hw. Both are recounted by a test; of an exported model
-        they may be unknown.
-    artefact: the file of an exported model, which has no torch module: build() raises. card:
-        hash of the card that describes it; with another card it is another model.
-    shared_network: name of the network, where several models have the same one (the same
-        layers, whatever their weights) at the same input size.
-    origin, licence: the official repository and the licence of its code.
+    Attributes:
+        name: its name on the command line and in records.
+        family: the name of its family.
+        paper: the publication.
+        origin: the official repository.
+        licence: the licence of the official code.
+        input_hw: height and width of the network input in pixels.
+        build: returns the torch module; its forward(x (N, 3, H, W)) gives a dict of named tensors.
+            It raises for an exported model.
+        parameters: number of learnable parameters. A test recounts them. None if unknown, which
+            only an exported model may have.
+        macs: multiply-accumulate operations of convolutions and matrix products for one input of
+            input_hw. A test recounts them. None as for parameters.
+        method: whether the network sees crops or the whole image, and how its outputs are decoded.
+        pixels: how pixels become network input.
+        weights: the released checkpoints.
+        convert: converts a state dict with other names or shapes (mmpose's DEKR) to this network.
+        skeleton: the key points that it finds.
+        artefact: the file of an exported model, which has no torch module.
+        card: hash of the card that describes an exported model; another hash means another model.
+        shared_network: name of the network, if several models have the same one (the same layers
+            at the same input size, whatever their weights).
     """
 
     name: str
@@ -203,22 +248,22 @@ class ModelSpec:
 
     @property
     def network(self) -> str:
-        """The name of the network, which several models may share; they infer equally fast."""
+        """The name of the network. Models that share it have the same inference time."""
         return self.shared_network or self.name
 
     @property
     def approach(self) -> Approach:
-        """Whether it sees crops of people (top-down) or the whole image (bottom-up)."""
+        """Whether the network sees crops of people (top-down) or the whole image (bottom-up)."""
         return self.method.approach
 
     @property
     def codec(self) -> CropCodec | GroupCodec:
-        """The model's own decoder."""
+        """The default decoder of the model."""
         return self.method.codec
 
     @property
     def convention(self) -> Convention | None:
-        """How boxes become crops; None for a model that needs no boxes."""
+        """How a box becomes a crop and back; None for a model that needs no boxes."""
         return self.method.convention
 
     @property
@@ -228,22 +273,35 @@ class ModelSpec:
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        """The network's outputs that the codec reads."""
+        """The outputs of the network that the codec reads."""
         return self.codec.outputs(self.skeleton)
 
     def reported(self, variant: str, weights: Weights | None = None) -> Reported | None:
-        """The first published figure for a variant (Entry.variant), of these or any weights."""
+        """Find the first published figure for a variant.
+
+        Args:
+            variant: a variant as Entry.variant names it.
+            weights: searches only these weights; None searches all weights of the model.
+
+        Returns:
+            The figure; None if none is published.
+        """
         rows = [r for w in ((weights,) if weights else self.weights) for r in w.reported]
         return next((r for r in rows if r.boxes.startswith(variant)), None)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the benchmark: a model and what it runs on.
+    """A row of the benchmark: a model with the source of its boxes or the scales of its input.
 
-    boxes: where a top-down model's person boxes come from. scales: of a bottom-up model's
-    input. card: path of the card that describes an exported model. runtime, precision: what
-    it runs in where nothing else is asked for.
+    Attributes:
+        model: name of the model.
+        boxes: source of the person boxes of a top-down model.
+        letter: its letter in the table of the blog post; None if it is not in that table.
+        scales: input scales of a bottom-up model.
+        card: path of the card that describes an exported model.
+        runtime: the runtime, unless the command line names another one.
+        precision: the precision, unless the command line names another one.
     """
 
     model: str
@@ -256,7 +314,7 @@ class Entry:
 
     @property
     def variant(self) -> str:
-        """What stands after the "@": gt or detected; single or multi for bottom-up models."""
+        """The part of the name after "@": gt or detected; single or multi for bottom-up models."""
         if self.boxes != "none":
             return self.boxes
         return "single" if self.scales == ONE_SCALE else "multi"

@@ -1,6 +1,6 @@
-"""The rows of the stage ledger, in the order of a frame."""
+"""The stages of processing whose times a run records, in the order in which a frame passes them."""
 
 STAGES = ("decode", "detect", "preprocess", "infer", "postprocess")
 
 POSE_STAGES = ("preprocess", "infer", "postprocess")
-"""What pose FPS counts: neither decoding nor the detector (the blog post's rule)."""
+"""The stages that pose FPS counts. Decoding and the detector are excluded, as in the blog post."""

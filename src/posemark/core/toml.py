@@ -1,18 +1,18 @@
-"""TOML as people's editors write it."""
+"""Reads TOML files as text editors write them."""
 
 import tomllib
 from typing import Any
 
 
 def parsed(content: bytes) -> dict[str, Any]:
-    """The table in the content of a TOML file; a byte order mark and Windows' line ends are fine.
+    """Parse the content of a TOML file, which may have a byte order mark and Windows line ends.
 
     Raises:
-        ValueError: saying in one line why it is no TOML.
+        ValueError: if it is not TOML; the message says why in one line.
     """
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError:
         raise ValueError("its brackets are nested too deeply") from None
     except UnicodeDecodeError:
-        raise ValueError("it is no text in UTF-8") from None
+        raise ValueError("it is not text in UTF-8") from None

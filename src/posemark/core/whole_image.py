@@ -1,7 +1,7 @@
-"""What bottom-up pipelines, geometry and codecs hand to each other.
+"""The data that bottom-up pipelines, geometry and codecs exchange.
 
 A bottom-up network sees the whole image, at one or several scales, and its codec finds the
-people. Coordinates of *base* pixels are those of the network input at scale 1.
+people. *Base* pixels are the pixels of the network input at scale 1.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,18 +15,22 @@ from posemark.core.frame import Floats
 
 Maps = NDArray[np.float32]
 Outputs = Mapping[str, Maps]
-"""What a network gives, by name."""
+"""The outputs of a network by name."""
 
 MISSING = (-1.0, -1.0, 0.0)
-"""x, y and score of a key point that was not found, where a family says so."""
+"""x, y and score of a key point that was not found, in families that mark such key points."""
 
 
 @dataclass(frozen=True)
 class ScaledInput:
-    """The image at one scale. size_wh: of the network input in pixels.
+    """The network input at one scale.
 
-    affine: (2, 3) from image pixels to input pixels. back: image pixels in an input pixel as
-    the family reckons on the way back; None: the inverse of the affine's zoom.
+    Attributes:
+        scale: the scale.
+        size_wh: width and height of the network input in pixels.
+        affine: (2, 3) affine from image pixels to input pixels.
+        back: image pixels per input pixel that the family uses when it maps poses back to the
+            image; None means the inverse of the affine's zoom.
     """
 
     scale: float
@@ -37,7 +41,13 @@ class ScaledInput:
 
 @dataclass(frozen=True)
 class Pass:
-    """The named outputs (1, C, h, w) of one scale, and of its mirrored image with flip test."""
+    """The outputs of the network at one scale.
+
+    Attributes:
+        input: the input at this scale.
+        outputs: arrays (1, C, h, w) by name.
+        mirrored: the outputs for the mirrored input; None without the flip test.
+    """
 
     input: ScaledInput
     outputs: Outputs
@@ -45,30 +55,51 @@ class Pass:
 
 
 class Sizing(Protocol):
-    """How a family resizes whole images: a geometry rule, as data."""
+    """The rule by which a family resizes whole images."""
 
     def inputs(self, image_wh: tuple[int, int], scales: Sequence[float]) -> tuple[ScaledInput, ...]:
-        """One input a scale, in the order in which the family runs them (largest first)."""
+        """Compute the network inputs of an image.
+
+        Args:
+            image_wh: width and height of the image in pixels.
+            scales: the scales.
+
+        Returns:
+            One input per scale, in the order in which the family runs them (largest first).
+        """
         ...
 
     def to_image(
         self, image_wh: tuple[int, int], inputs: Sequence[ScaledInput]
     ) -> NDArray[np.float64]:
-        """(2, 3) affine from base pixels to image pixels, as the family computes it."""
+        """Compute the (2, 3) affine from base pixels to image pixels as the family does."""
         ...
 
 
 class Rescorer(Protocol):
-    """A second, small network that judges finished poses; its weights are a file of their own."""
+    """A second, small network that rescores poses; its weights are in a separate file."""
 
     def rescored(self, people: Floats, scores: Floats) -> Floats:
-        """Person scores (P,) anew, from people (P, K, 3) in image pixels and their scores."""
+        """Compute new person scores.
+
+        Args:
+            people: (P, K, 3) x, y in image pixels, and score.
+            scores: (P,) person scores of the codec.
+
+        Returns:
+            (P,) new scores.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class RescoringNet:
-    """How a family's rescorer is read: tensor shapes by name, and what builds it from them."""
+    """How a family's rescorer is built from its weights.
+
+    Attributes:
+        shapes: shapes of the tensors by name.
+        build: makes the rescorer from the tensors by name.
+    """
 
     shapes: dict[str, tuple[int, ...]]
     build: Callable[[dict[str, Maps]], Rescorer]

@@ -1,4 +1,4 @@
-"""L3: from an image to poses, as named stages."""
+"""L3: pipelines process an image into poses in named stages."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -11,21 +11,22 @@ from posemark.pipelines.people import People
 from posemark.runtimes import Session
 
 Lap = Callable[[str], None]
+"""Called with the name of a stage when a share of its work ends; a run takes the time there."""
 
 OutputsT = TypeVar("OutputsT")
-"""What a kind of pipeline hands to its codec: the network's outputs, or perfect ones."""
+"""The type of the outputs, of the network or perfect, that a kind of pipeline decodes."""
 
 
 @dataclass(frozen=True)
 class Work(Generic[OutputsT]):
-    """One frame ready for the clock.
+    """One frame, prepared for a timed run.
 
     Attributes:
-        frame: with its encoded image.
-        encoded: bytes of a JPEG or PNG.
-        boxes: that came with the frame.
-        perfect: without trained weights the outputs that the codec reads in place of the
-            network's; else None.
+        frame: the frame.
+        encoded: the bytes of its JPEG or PNG file.
+        boxes: the boxes that came with the frame.
+        perfect: the outputs that the codec decodes instead of the network's outputs; None with
+            trained weights.
     """
 
     frame: Frame
@@ -36,12 +37,13 @@ class Work(Generic[OutputsT]):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a frame came to.
+    """The result of one frame.
 
     Attributes:
-        poses: in image pixels.
-        load: people that the frame's time went to: boxes of a top-down model, poses of others.
-        dropped: boxes that could not be cropped.
+        poses: the poses in image pixels.
+        load: number of people whose processing took the frame's time: the boxes for a top-down
+            model, the poses for a bottom-up model.
+        dropped: number of boxes that could not be cropped.
     """
 
     poses: Poses
@@ -50,12 +52,13 @@ class Found:
 
 
 class Pipeline(ABC, Generic[OutputsT]):
-    """From an encoded image to poses: the frame of a run, stage by stage, or an image.
+    """The processing of an image into poses, for the timed frames of a run or for an application.
 
     Attributes:
         session: the network in its runtime.
-        people: where the people of an image are.
-        trained: False where the codec reads perfect outputs in place of the network's.
+        people: provides the person boxes of an image.
+        trained: whether the codec decodes the outputs of the network; if False, it decodes
+            perfect outputs instead.
     """
 
     session: Session
@@ -63,7 +66,11 @@ class Pipeline(ABC, Generic[OutputsT]):
     trained: bool
 
     def prepare(self, frame: Frame, boxes: Boxes) -> Work[OutputsT]:
-        """Everything that a camera application would not do; runs outside the clock."""
+        """Do, outside the timed region, all work that a camera application would not do.
+
+        Raises:
+            FrameError: if the image cannot be read or processed.
+        """
         encoded = frame.read()
         foreseen = boxes
         if self.people.looks:
@@ -74,9 +81,17 @@ class Pipeline(ABC, Generic[OutputsT]):
         return Work(frame, encoded, boxes, perfect)
 
     def process(self, work: Work[OutputsT], lap: Lap) -> Found:
-        """The people of a frame; calls lap(stage) at the end of each stage's share of work."""
+        """Find the people of a frame.
+
+        Args:
+            work: the prepared frame.
+            lap: called with the name of a stage whenever a share of its work ends.
+
+        Raises:
+            FrameError: if the image or the outputs of the network cannot be used.
+        """
         found = self._found(work, lap)
-        # By now the image and the maps have been freed: an application pays for that as well.
+        # The image and the maps are freed by now; that time counts, as in an application.
         lap("postprocess")
         return found
 
@@ -89,36 +104,41 @@ class Pipeline(ABC, Generic[OutputsT]):
         return Found(poses, self._load(boxes, poses), boxes.dropped)
 
     def poses(self, image: Image, boxes: Boxes) -> Poses:
-        """What the network itself makes of an image, trained or not; not timed."""
+        """Find the people of an image from the network's outputs, whether it is trained or not.
+
+        Args:
+            image: (H, W, 3) uint8 in BGR order.
+            boxes: the boxes that came with the image.
+        """
         height, width = image.shape[:2]
         people = self.people.find(image, boxes)
         self._ready((width, height), len(people))
         return self._poses(image, people, None, lambda _: None)
 
     def perfect(self, frame: Frame, boxes: Boxes) -> Poses:
-        """The poses that perfect outputs for these boxes decode to; not timed."""
+        """Decode perfect outputs for these boxes; they show the highest accuracy of the codec."""
         return self._decoded(self._perfect_outputs(frame, boxes), frame, boxes)
 
     @abstractmethod
     def pixels(self, work: Work[OutputsT]) -> int:
-        """Of the network's inputs, where they follow the image's size; else 0."""
+        """Count the pixels of the network inputs; return 0 if the image size has no influence."""
 
     @abstractmethod
     def _ready(self, size_wh: tuple[int, int], people: int) -> None:
-        """Make the session ready for the shapes that such an image needs."""
+        """Prepare the session for the input shapes of such an image."""
 
     @abstractmethod
     def _perfect_outputs(self, frame: Frame, boxes: Boxes) -> OutputsT:
-        """What a flawless network would give for these people."""
+        """Compute the outputs of a perfect network for the annotated people."""
 
     @abstractmethod
     def _poses(self, image: Image, boxes: Boxes, perfect: OutputsT | None, lap: Lap) -> Poses:
-        """The poses. perfect: what the codec reads in place of the network's outputs."""
+        """Run all stages after detection; the codec decodes `perfect` if it is not None."""
 
     @abstractmethod
     def _decoded(self, outputs: OutputsT, frame: Frame, boxes: Boxes) -> Poses:
-        """The poses that outputs decode to."""
+        """Decode outputs and map the poses to the image."""
 
     @abstractmethod
     def _load(self, boxes: Boxes, poses: Poses) -> int:
-        """How many people the frame's time went to."""
+        """Count the people whose processing took the frame's time."""

@@ -1,4 +1,4 @@
-"""Which pipeline a model takes: the one place that asks what its network sees."""
+"""Builds the pipeline of a model. Only this module asks whether its network sees crops."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,15 +15,16 @@ from posemark.runtimes import Session
 
 @dataclass(frozen=True)
 class Processing:
-    """How a network's inputs are made and its outputs are read.
+    """The settings of pre- and post-processing.
 
     Attributes:
-        scales: of the input, for a model that sees whole images.
+        scales: input scales of a bottom-up model.
         flip: whether outputs are averaged with those of the mirrored input.
-        most: crops in one forward, for a top-down model.
-        trained: False feeds the codec perfect outputs in place of the network's.
-        rescorer: judges the poses anew, where a model has one.
-        people: where the people of an image are.
+        most: the largest number of crops in one batch of a top-down model.
+        trained: whether the codec decodes the outputs of the network; if False, it decodes
+            perfect outputs instead.
+        rescorer: rescores the poses; None if the model has no rescorer.
+        people: provides the person boxes of an image.
     """
 
     scales: tuple[float, ...] = ONE_SCALE
@@ -35,7 +36,7 @@ class Processing:
 
 
 def pipeline_of(spec: ModelSpec, session: Session, how: Processing) -> Pipeline[Any]:
-    """The pipeline of a model whose network runs in this session."""
+    """Build the pipeline of a model whose network runs in this session."""
     if isinstance(spec.method, TopDown):
         return topdown.TopDownPipeline(
             *(spec, spec.method, session, how.flip, how.most, how.trained, how.people)
@@ -50,13 +51,16 @@ def pipeline_of(spec: ModelSpec, session: Session, how: Processing) -> Pipeline[
 def network_inputs(
     spec: ModelSpec, image_bgr: Image, boxes: Boxes, scales: tuple[float, ...] = ONE_SCALE
 ) -> Iterator[Maps]:
-    """What the network is fed for an image: batches (N, 3, H, W); not timed.
+    """Compute the network inputs of an image.
 
     Args:
-        spec: of the model.
+        spec: the model.
         image_bgr: (H, W, 3) uint8.
-        boxes: of its people, for a top-down model; one batch then holds all crops.
-        scales: of the input, for a model that sees whole images; one batch for each then.
+        boxes: the person boxes, for a top-down model.
+        scales: the input scales, for a bottom-up model.
+
+    Yields:
+        Batches (N, 3, H, W): one with all crops, or one per scale.
     """
     if isinstance(spec.method, TopDown):
         yield topdown.network_input(spec, spec.method, image_bgr, boxes)

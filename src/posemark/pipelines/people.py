@@ -1,7 +1,7 @@
-"""The stage "detect": where the people of an image are, found inside the clock.
+"""The stage "detect" of a pipeline, which provides the person boxes of an image.
 
-Boxes that are known before the frame (annotations, a file) cost nothing here; a detector looks
-at the image, and its time is booked under `detect`.
+Boxes that are known beforehand (from annotations or a file) take no time. A detector looks at the
+image, and the run records its time under `detect`.
 """
 
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from posemark.geometry.crop import Image
 
 
 class People(Protocol):
-    """Where the people of an image are."""
+    """A provider of person boxes."""
 
     @property
     def looks(self) -> bool:
-        """Whether it looks at the image; if not, its answer is known before the frame."""
+        """Whether it looks at the image. If not, its boxes are known beforehand."""
         ...
 
     def find(self, image_bgr: Image, given: Boxes) -> Boxes:
-        """The boxes that the network is to see.
+        """Return the person boxes for the network.
 
         Args:
             image_bgr: (H, W, 3) uint8.
-            given: boxes that came with the frame, from annotations or a file.
+            given: the boxes that came with the frame, from annotations or a file.
 
         Returns:
             Person boxes in image pixels.
@@ -34,12 +34,12 @@ class People(Protocol):
 
 @dataclass(frozen=True)
 class GivenBoxes:
-    """The boxes that come with the frame; none for a network that sees the whole image."""
+    """Provides the boxes that came with the frame; there are none for a bottom-up model."""
 
     looks: bool = False
 
     def find(self, image_bgr: Image, given: Boxes) -> Boxes:  # noqa: ARG002 (it does not look)
-        """The given boxes."""
+        """Return the given boxes."""
         return given
 
 

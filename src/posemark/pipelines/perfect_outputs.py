@@ -1,8 +1,8 @@
-"""Perfect outputs: what a flawless network would say about the crops of a frame.
+"""Perfect outputs: the outputs that a perfect network would give for the crops of a frame.
 
-They are made from the true key points, outside the clock. Without trained weights they are
-what the decoder reads, so that post-processing does realistic work; with and without, their
-decoded poses give the codec ceiling.
+They are computed from the annotated key points, outside the timed region. Without trained weights
+the decoder reads them instead of the outputs of the network, so that post-processing does
+realistic work. The accuracy of their decoded poses is the upper bound of the codec.
 """
 
 import numpy as np
@@ -15,14 +15,18 @@ from posemark.geometry.affine import apply
 from posemark.geometry.boxes import iou
 
 MATCH_IOU = 0.3
-"""A box shows the person it overlaps most, if by at least this much; else nobody."""
+"""The smallest IoU at which a box counts as the box of the person that it overlaps most."""
 
 BACKGROUND = 0.1
-"""Maps of a box that shows nobody are noise below this: half of what counts as a joint."""
+"""Amplitude of the noise in outputs for boxes without a person: half of topdown.JOINT_THRESHOLD."""
 
 
 def matched_people(truth: Truth, boxes: Boxes) -> NDArray[np.intp]:
-    """For every box the index of the person it shows, or -1. Crowd regions are nobody."""
+    """Match boxes to annotated people.
+
+    Returns:
+        (N,) index of the person in each box; -1 if there is no person. Crowd regions do not count.
+    """
     if len(truth) == 0 or len(boxes) == 0:
         return np.full(len(boxes), -1, np.intp)
     overlap = np.where(truth.is_crowd, 0, iou(boxes.boxes_xywh, truth.boxes_xywh))
@@ -38,15 +42,19 @@ def perfect_crops(
     method: TopDown,
     mirrored: bool,
 ) -> dict[str, Maps]:
-    """What a flawless network gives for crops, by the name of the output; N first.
+    """Compute the outputs of a perfect network for crops.
 
     Args:
-        truth: of the frame.
-        people: (N,) whom the crops show: indices into truth, or -1.
-        map_affines: (N, 2, 3) from image pixels to map cells.
-        spec: of the model, whose input size and skeleton count.
-        method: its way, whose codec encodes the keypoints.
-        mirrored: for the horizontally mirrored crops, left and right keypoints exchanged.
+        truth: the annotated people of the frame.
+        people: (N,) indices into truth of the person in each crop, or -1.
+        map_affines: (N, 2, 3) affines from image pixels to map cells.
+        spec: the model; its input size and its skeleton are used.
+        method: its method, whose codec encodes the keypoints.
+        mirrored: whether the crops are mirrored horizontally, which exchanges left and right
+            keypoints.
+
+    Returns:
+        The outputs by name; their first axis is the crop.
     """
     somebody = people >= 0
     keypoints = truth.keypoints_xyv[people[somebody]]
@@ -61,14 +69,14 @@ def perfect_crops(
 
 
 def _with_background(encoded: Maps, somebody: NDArray[np.bool_]) -> Maps:
-    """(N, ...): the encoded people where there is somebody, weak noise elsewhere."""
+    """Combine the outputs of crops with a person with weak noise for all other crops."""
     maps = np.empty((len(somebody), *encoded.shape[1:]), np.float32)
     maps[somebody], maps[~somebody] = encoded, _background(encoded.shape[1:])
     return maps
 
 
 def _mirrored_cells(cells: Floats, input_w: int, output_w: int, method: TopDown) -> Floats:
-    """Where a point's cell lies after mirroring the *input* pixels, under the convention."""
+    """Compute the cells of points after mirroring the *input* pixels, under the convention."""
     extent = method.convention.extent
     cells_per_pixel = (output_w - extent) / (input_w - extent)
     return np.stack([(input_w - 1) * cells_per_pixel - cells[..., 0], cells[..., 1]], -1)

@@ -1,6 +1,6 @@
-"""Top-down: one crop per person box, a network, a decoder, suppression of doubles.
+"""The top-down pipeline: one crop per person box, network, decoder, suppression of duplicates.
 
-Stages, in the order of a frame: decode, detect, preprocess, infer, postprocess.
+A frame passes the stages decode, detect, preprocess, infer and postprocess in this order.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,25 +23,27 @@ from posemark.pipelines.perfect_outputs import matched_people, perfect_crops
 from posemark.runtimes import Session
 
 JOINT_THRESHOLD = 0.2
-"""Joints scored above this enter the person score (IN_VIS_THRE of the official configs)."""
+"""Joints with a higher score count in the person score (IN_VIS_THRE of the official configs)."""
 
 NMS_OKS = 0.9
-"""A pose this similar to a better one is dropped (OKS_THRE of the official configs)."""
+"""OKS with a better pose above which a pose is dropped (OKS_THRE of the official configs)."""
 
 Maps = NDArray[np.float32]
 
 
 class CropOutputs(NamedTuple):
-    """What the network gives for crops, and with the flip test for the mirrored ones.
+    """The outputs of the network for crops, by name. The first axis of every array is the crop.
 
-    Both map names of outputs to arrays whose first axis is the crop.
+    Attributes:
+        plain: the outputs for the crops.
+        mirrored: the outputs for the mirrored crops; None without the flip test.
     """
 
     plain: Mapping[str, Maps]
     mirrored: Mapping[str, Maps] | None
 
     def of(self, group: slice) -> "CropOutputs":
-        """Those of some of the crops."""
+        """Return the outputs for a slice of the crops."""
         return CropOutputs(_rows(self.plain, group), self.mirrored and _rows(self.mirrored, group))
 
 
@@ -54,12 +56,14 @@ class TopDownPipeline(Pipeline[CropOutputs]):
     """The pipeline of a model that sees crops.
 
     Attributes:
-        spec: of the model. method: its way, with the convention and the codec of its crops.
+        spec: the model.
+        method: its method, with the convention and the codec of its crops.
         session: the network in its runtime.
         flip: whether outputs are averaged with those of the mirrored crop.
-        most: crops in one forward; 1 runs one after the other.
-        trained: False feeds the codec perfect outputs in place of the network's.
-        people: where the people of an image are.
+        most: the largest number of crops in one batch; 1 runs them one after the other.
+        trained: whether the codec decodes the outputs of the network; if False, it decodes
+            perfect outputs instead.
+        people: provides the person boxes of an image.
     """
 
     spec: ModelSpec
@@ -71,11 +75,11 @@ class TopDownPipeline(Pipeline[CropOutputs]):
     people: People = GIVEN
 
     def pixels(self, work: Work[CropOutputs]) -> int:  # noqa: ARG002 (other pipelines need it)
-        """None: crops have one size, whatever the image's."""
+        """Return 0, because the size of crops does not depend on the image."""
         return 0
 
     def _ready(self, size_wh: tuple[int, int], people: int) -> None:  # noqa: ARG002
-        """Crops have one size, whatever the image's."""
+        """Prepare the session for every batch size; the size of the image does not matter."""
         for group in self._groups(people):
             self.session.prepare((group.stop - group.start, 3, *self.spec.input_hw))
 
@@ -100,7 +104,7 @@ class TopDownPipeline(Pipeline[CropOutputs]):
         return CropOutputs(plain, self.session.infer(np.ascontiguousarray(batch[..., ::-1])))
 
     def _located(self, outputs: CropOutputs, to_maps: Floats) -> Floats:
-        """(N, K, 3) image x, y and score."""
+        """Decode keypoints (N, K, 3): x, y in image pixels, and score."""
         cells, scores = self.method.codec.decode(
             *outputs, self.method.convention, self.spec.skeleton
         )
@@ -132,13 +136,13 @@ class TopDownPipeline(Pipeline[CropOutputs]):
 
 
 def network_input(spec: ModelSpec, method: TopDown, image_bgr: Image, boxes: Boxes) -> Maps:
-    """(N, 3, H, W): the crops of all boxes, as the network is fed them; not timed."""
+    """Compute one batch (N, 3, H, W) with the normalised crops of all boxes."""
     crops = _Crops.of(boxes, spec, method)
     return crop_batch(image_bgr, crops.to_input, spec.input_wh, spec.pixels)
 
 
 class _Crops(NamedTuple):
-    """What boxes (N,) become: affines (N, 2, 3) from image pixels, and areas (N,) in px^2."""
+    """Crops of N boxes: affines (N, 2, 3) from image pixels, and areas (N,) in px^2."""
 
     to_input: Floats
     to_maps: Floats
@@ -162,11 +166,20 @@ def _joined(found: list[Floats], joints: int) -> Floats:
 def suppress_doubles(
     keypoints_xys: Floats, box_scores: Floats, areas: Floats, skeleton: Skeleton
 ) -> Poses:
-    """Score people, then drop the poses that repeat a better one.
+    """Score people, and drop the poses that duplicate a better one.
 
-    Person score: box score times the mean of the joint scores above JOINT_THRESHOLD, 0
-    without any. keypoints_xys (N, K, 3); box_scores (N,); areas (N,) of the padded crops.
-    Source: evaluate() of the HRNet repository and of mmpose 0.x, which agree.
+    The person score is the box score times the mean of the joint scores above JOINT_THRESHOLD, or
+    0 if no joint score exceeds it. Source: evaluate() of the HRNet repository and of mmpose 0.x,
+    which agree.
+
+    Args:
+        keypoints_xys: (N, K, 3) x, y in image pixels, and score.
+        box_scores: (N,) scores of the boxes.
+        areas: (N,) areas of the padded crops in px^2.
+        skeleton: the key points, with the sigmas for OKS.
+
+    Returns:
+        The poses that are left, the best first.
     """
     joint_scores = keypoints_xys[..., 2]
     counted = joint_scores > JOINT_THRESHOLD

@@ -1,6 +1,6 @@
-"""Bottom-up: the whole image at one or several scales, a network, a codec that finds people.
+"""The bottom-up pipeline: the whole image at one or several scales, network, codec.
 
-The same stages as top-down, booked in the same ledger; nothing is detected beforehand.
+It has the same stages as the top-down pipeline, but the stage "detect" does nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,15 +20,18 @@ from posemark.pipelines.people import GIVEN, People
 from posemark.runtimes import Session
 
 Passes = tuple[Pass, ...]
-"""One per input scale, in the order in which the network runs them."""
+"""One pass per input scale, in the order in which the network runs them."""
 
 MOST_INPUT_PIXELS = 1 << 23
-"""Of one network input: 1280 x 6553. Where the short side is fixed, a thin image makes a long
-input: 65,500 x 10 pixels would become 1,676,800 x 512, and take 27 GB."""
+"""The largest number of pixels in one network input, such as 1280 x 6553.
+
+If the short side of the input is fixed, a thin image makes a long input: 65,500 x 10 pixels would
+become 1,676,800 x 512 and need 27 GB.
+"""
 
 NOT_FINITE = (
-    "the network's output is not finite: it holds values that are no numbers, and nobody was "
-    "found. Try another precision (fp32), and check the weights."
+    "the network's output is not finite: it contains NaN or infinity, and no person was found. "
+    "Try another precision (fp32), and check the weights."
 )
 
 
@@ -37,14 +40,15 @@ class WholeImagePipeline(Pipeline[Passes]):
     """The pipeline of a model that sees the whole image.
 
     Attributes:
-        spec: of the model. method: its way, with the sizing of its inputs and the codec
-            that finds the people.
+        spec: the model.
+        method: its method, with the sizing of its inputs and the codec that finds the people.
         session: the network in its runtime.
-        scales: of the input, 1 among them.
+        scales: the input scales, which include 1.
         flip: whether outputs are averaged with those of the mirrored image.
-        trained: False feeds the codec perfect outputs in place of the network's.
-        rescorer: judges the poses anew, where its weights are present.
-        people: nobody is looked for before the network runs.
+        trained: whether the codec decodes the outputs of the network; if False, it decodes
+            perfect outputs instead.
+        rescorer: rescores the poses; None if its weights are not present.
+        people: provides no boxes, because the codec finds the people.
     """
 
     spec: ModelSpec
@@ -57,7 +61,7 @@ class WholeImagePipeline(Pipeline[Passes]):
     people: People = GIVEN
 
     def pixels(self, work: Work[Passes]) -> int:
-        """Of the network's inputs at all scales: they follow the image's size."""
+        """Count the pixels of the network inputs at all scales, which depend on the image size."""
         inputs = self._inputs(work.frame.size_wh)
         return sum(width * height for width, height in (each.size_wh for each in inputs))
 
@@ -66,10 +70,10 @@ class WholeImagePipeline(Pipeline[Passes]):
             self.session.prepare((1, 3, *reversed(scaled.size_wh)))
 
     def _inputs(self, image_wh: tuple[int, int]) -> tuple[ScaledInput, ...]:
-        """The inputs of an image, one a scale.
+        """Compute the inputs of an image, one per scale.
 
         Raises:
-            FrameError: if one of them has more than MOST_INPUT_PIXELS.
+            FrameError: if one of them has more than MOST_INPUT_PIXELS pixels.
         """
         inputs = self.method.sizing.inputs(image_wh, self.scales)
         width, height = max((each.size_wh for each in inputs), key=lambda wh: wh[0] * wh[1])
@@ -77,7 +81,7 @@ class WholeImagePipeline(Pipeline[Passes]):
             raise FrameError(
                 f"an image of {image_wh[0]}x{image_wh[1]} pixels would make a network input of "
                 f"{width}x{height}, above the limit of {MOST_INPUT_PIXELS} pixels. Use an image "
-                "of more usual proportions."
+                "with a more usual aspect ratio."
             )
         return inputs
 
@@ -136,7 +140,7 @@ class WholeImagePipeline(Pipeline[Passes]):
 
 
 def _require_finite(passes: Passes) -> None:
-    """What is no number exceeds no threshold: a decoder takes it for an image without people."""
+    """Refuse NaN and infinity: NaN exceeds no threshold, so a decoder would find no people."""
     outputs = [
         maps
         for each in passes
@@ -148,5 +152,5 @@ def _require_finite(passes: Passes) -> None:
 
 
 def network_input(spec: ModelSpec, image_bgr: Image, scaled: ScaledInput) -> Maps:
-    """(1, 3, H, W): the image at one scale, as the network is fed it."""
+    """Compute the network input (1, 3, H, W): the normalised image at one scale."""
     return crop_batch(image_bgr, scaled.affine[None], scaled.size_wh, spec.pixels)
