@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import made_records
 import posemark
 from posemark import cards, cli
-from posemark.cli import console
+from posemark.cli import console, list_entries
 from posemark.core.errors import RunError, UsageError
 from posemark.machine import peak
 from posemark.machine.rates import Rate
@@ -675,6 +675,19 @@ def test_list_leaves_out_a_column_without_anything(monkeypatch):
     monkeypatch.setattr("posemark.run.plan.SEED", ())
     out, _ = invoke("list")
     assert out.split("\n")[0].split() == ["model", "Mparams", "GMACs", "AP*", "code", "licence"]
+
+
+def test_the_list_loads_torch_once_and_again_only_when_a_model_has_changed(tmp_path, monkeypatch):
+    first = invoke("list")[0]
+    assert "torch" not in modules_after(calling("list"))
+    assert invoke("list")[0] == first
+    kept = tmp_path / "cache" / "list.json"
+    kept.write_text(kept.read_text().replace("74.4", "99.9"))
+    assert "99.9" in invoke("list")[0], "what is kept is what is shown"
+    monkeypatch.setattr(list_entries, "_SOURCES", ("models/*.py",))  # other sources, other hash
+    assert invoke("list")[0] == first
+    kept.write_bytes(b"not JSON")
+    assert invoke("list")[0] == first
 
 
 def test_weights_list_shows_every_checkpoint_and_how_to_get_it(tmp_path):

@@ -3,6 +3,7 @@
 import difflib
 import re
 import reprlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,7 +29,12 @@ def read(path: Path) -> Card:
         CardError: if the file does not exist or is not TOML, if a key is missing or unknown or
             has the wrong type, or if keys contradict each other.
     """
-    fields = _parsed(path)
+    return _card(path, _content(path))
+
+
+@lru_cache(maxsize=64)  # planning asks for the built-in cards again and again
+def _card(path: Path, content: bytes) -> Card:
+    fields = _parsed(path, content)
     try:
         card = msgspec.convert(fields, Card)
     except msgspec.ValidationError as error:
@@ -66,9 +72,9 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parsed(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        return _with_lower_digests(toml.parsed(_content(path)))
+        return _with_lower_digests(toml.parsed(content))
     except ValueError as error:
         raise CardError(f"{path}: expected TOML, but it cannot be read: {error}.") from error
 

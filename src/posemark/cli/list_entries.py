@@ -1,9 +1,13 @@
 """`posemark list`: shows the models that can be run."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from hashlib import sha256
 from itertools import compress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
+import posemark
 from posemark.cli import terminal
 
 if TYPE_CHECKING:
@@ -42,12 +46,7 @@ def list_entries() -> None:
     """
     from rich.table import Table
 
-    from posemark import cards
-    from posemark.cards import built_in
-    from posemark.models import all_models
-
-    models = [_model_cells(spec) for spec in all_models().values()]
-    light = [_card_cells(cards.read(path)) for path in built_in().values()]
+    _, models, light = _rows()
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     filled = [any(cells) for cells in zip(*models, *light, strict=True)]
     for title in compress(TITLES, filled):
@@ -76,6 +75,60 @@ To run:
   posemark run seed                  the entries with letters; all: every model
   posemark run light                 the exported models at the end of the table
   posemark run card.toml             a model of your own (docs/add-a-model.md)"""
+
+
+_KEPT = "list.json"
+"""The file in the user's cache folder that keeps the rows."""
+
+_SOURCES = ("models/*.py", "run/plan.py", "cli/list_entries.py", "cards/light/*.toml")
+"""The files of the package that the rows come from."""
+
+
+class _Rows(NamedTuple):
+    """The cells of the built-in models and of the suite `light`, and a hash of their sources."""
+
+    sources: str
+    models: list[list[str]]
+    light: list[list[str]]
+
+
+def _rows() -> _Rows:
+    """The rows of the list, kept from one call to the next.
+
+    The files of the models define networks, so that reading them loads torch, which takes
+    seconds. The rows are made anew if one of their sources has changed.
+    """
+    import msgspec
+
+    from posemark.core.places import user_cache, write_whole
+
+    path, sources = user_cache() / _KEPT, _hash_of_sources()
+    with suppress(OSError, msgspec.DecodeError):
+        kept = msgspec.json.decode(path.read_bytes(), type=_Rows)
+        if kept.sources == sources:
+            return kept
+    rows = _made(sources)
+    with suppress(OSError):  # without a cache folder the list takes its time at every call
+        write_whole(path, msgspec.json.encode(rows))
+    return rows
+
+
+def _made(sources: str) -> _Rows:
+    from posemark import cards
+    from posemark.cards import built_in
+    from posemark.models import all_models
+
+    models = [list(_model_cells(spec)) for spec in all_models().values()]
+    light = [list(_card_cells(cards.read(path))) for path in built_in().values()]
+    return _Rows(sources, models, light)
+
+
+def _hash_of_sources() -> str:
+    package, digest = Path(posemark.__file__).parent, sha256()
+    for pattern in _SOURCES:
+        for file in sorted(package.glob(pattern)):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _model_cells(spec: "ModelSpec") -> tuple[str, ...]:
