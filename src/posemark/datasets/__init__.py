@@ -62,6 +62,7 @@ class DataKind:
         open: opens it; called with PLACE, or "" for the name alone.
         own_boxes: where detected boxes come from when --boxes names nothing; None if it has
             none of its own.
+        takes_place: whether a place may follow its name.
         photographs: whether its frames are photographs, on which trained weights make sense.
     """
 
@@ -69,6 +70,7 @@ class DataKind:
     says: str
     open: Callable[[str], Dataset]
     own_boxes: str | None = None
+    takes_place: bool = True
     photographs: bool = True
 
 
@@ -97,7 +99,7 @@ def open_dataset(text: str) -> Dataset:
         DataError: if "coco" has not been fetched.
     """
     kind, (name, _, place) = kind_of(text), text.partition(":")
-    if kind is None or (text != name and not place):
+    if kind is None or (text != name and not (place and kind.takes_place)):
         forms = [each.says for each in sorted(kinds().values(), key=lambda k: k.name != "sample")]
         raise UsageError(f"--data {text!r} is no data set. Expected {' or '.join(forms)}.")
     return kind.open(place)

@@ -24,7 +24,6 @@ from functools import lru_cache, partial
 import cv2
 from numpy.random import Generator
 
-from posemark.core.errors import UsageError
 from posemark.core.frame import Frame
 from posemark.datasets import DataKind
 from posemark.datasets._backdrop import Picture, draw_backdrop, draw_barrier, with_grain
@@ -120,10 +119,15 @@ def _rng(index: int, what: str) -> Generator:
     return generator(f"{VERSION}:{index}:{what}")
 
 
-def _open(place: str) -> Sample:
-    if place:
-        raise UsageError(f"--data sample:{place}: the built-in scenes take no place. Use sample.")
+def _open(_: str) -> Sample:
     return Sample()
 
 
-KIND = DataKind("sample", "sample (built-in scenes)", _open, "simulated", photographs=False)
+KIND = DataKind(
+    "sample",
+    "sample (built-in scenes)",
+    _open,
+    "simulated",
+    takes_place=False,
+    photographs=False,
+)
