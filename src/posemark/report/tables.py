@@ -32,6 +32,9 @@ class Column:
         brief: whether Markdown and the short form of the page's table have it.
         absent: text for a missing value.
         mark: a footnote mark behind the value.
+        people: the number of people per frame that the value is for, if it is for one.
+        long: whether its texts are long and may take several lines.
+        names_row: whether it names the row.
     """
 
     title: str
@@ -40,6 +43,9 @@ class Column:
     brief: bool = False
     absent: str = formats.DASH
     mark: Callable[[Row], str] | None = None
+    people: int | None = None
+    long: bool = False
+    names_row: bool = False
 
     def text(self, row: Row) -> str:
         """Return the cell of a row as it is printed."""
@@ -79,6 +85,7 @@ def _fps_at(people: int) -> Column:
         lambda row: formats.fps_at(row, people),
         formats.three_digits,
         mark=lambda row: formats.extrapolated_mark(row, people),
+        people=people,
     )
 
 
@@ -101,9 +108,20 @@ def _remarks(row: Row) -> Value:
     return "; ".join([*formats.flaws(row), *row.notes])
 
 
+_LETTER = Column("letter", lambda row: row.letter, brief=True, absent="")
+_ENTRY = Column("entry", lambda row: row.entry, brief=True, names_row=True)
+_PUBLISHED_AP = Column(
+    "published AP", _published, formats.points, brief=True, mark=formats.published_mark
+)
+_VERDICT = Column("verdict", lambda row: row.verdict.kind, brief=True)
+_FRAMES = Column("frames", lambda row: row.frames, "{:,}".format, brief=True)
+_PEOPLE = Column("people / frame", formats.people_per_frame, formats.three_digits, brief=True)
+_OF_PEAK = Column("of peak", lambda row: row.share, formats.short_percent, brief=True)
+_MACHINE = Column("machine", lambda row: row.machine, long=True)
+
 COLUMNS = (
-    Column("letter", lambda row: row.letter, brief=True, absent=""),
-    Column("entry", lambda row: row.entry, brief=True),
+    _LETTER,
+    _ENTRY,
     Column("pose FPS", lambda row: row.fps_pose, formats.three_digits, brief=True),
     Column("±", formats.half_width, formats.plus_minus, brief=True),
     _metric("AP"),
@@ -111,14 +129,14 @@ COLUMNS = (
     Column(
         "AP, common images", lambda row: row.ap_common and row.ap_common.AP, formats.points, True
     ),
-    Column("published AP", _published, formats.points, brief=True, mark=formats.published_mark),
-    Column("verdict", lambda row: row.verdict.kind, brief=True),
-    Column("weights", lambda row: row.weights, brief=True),
-    Column("boxes", lambda row: row.boxes, brief=True),
-    Column("frames", lambda row: row.frames, "{:,}".format, brief=True),
-    Column("people / frame", formats.people_per_frame, formats.three_digits, brief=True),
+    _PUBLISHED_AP,
+    _VERDICT,
+    Column("weights", lambda row: row.weights, brief=True, long=True),
+    Column("boxes", lambda row: row.boxes, brief=True, long=True),
+    _FRAMES,
+    _PEOPLE,
     Column("pipeline FPS", lambda row: row.fps_pipeline, formats.three_digits, brief=True),
-    Column("of peak", lambda row: row.share, formats.short_percent, brief=True),
+    _OF_PEAK,
     Column("base ms", lambda row: row.intercept_ms, formats.three_digits, brief=True),
     Column("ms / person", lambda row: row.ms_per_person, formats.three_digits, brief=True),
     Column("ceiling", lambda row: row.codec_ceiling, formats.points, brief=True),
@@ -130,7 +148,7 @@ COLUMNS = (
     Column("weights size", lambda row: row.weights_bytes or None, formats.size_of),
     Column("energy / frame", formats.energy),
     *map(_metric, METRICS[1:]),
-    Column("published AP: settings", _published_settings),
+    Column("published AP: settings", _published_settings, long=True),
     Column("published AP: reproduced", lambda row: row.expected),
     *map(_stage, STAGES),
     Column("family", lambda row: row.family),
@@ -152,18 +170,18 @@ COLUMNS = (
     Column("people, all frames", lambda row: row.persons, "{:,}".format),
     Column("code licence", lambda row: row.licence or "unknown"),
     Column("weights licence", lambda row: _weights_licence(row)),
-    Column("machine", lambda row: row.machine),
+    _MACHINE,
     Column("blocks", lambda row: row.blocks, "{:,}".format),
-    Column("evidence", lambda row: "; ".join(row.verdict.evidence)),
-    Column("remarks", _remarks),
+    Column("evidence", lambda row: "; ".join(row.verdict.evidence), long=True),
+    Column("remarks", _remarks, long=True),
 )
 BRIEF = tuple(column for column in COLUMNS if column.brief)
 
 
 def brief(rows: list[Row]) -> list[Column]:
     """Return the main columns that are not empty, and the machine where there are several."""
-    machine = "machine" if common_settings.several_machines(rows) else None
-    wanted = (column for column in COLUMNS if column.brief or column.title == machine)
+    machines = [_MACHINE] if common_settings.several_machines(rows) else []
+    wanted = (column for column in COLUMNS if column.brief or column in machines)
     return [column for column in wanted if not column.empty(rows)]
 
 
@@ -262,25 +280,25 @@ def console(rows: list[Row], width: int = 100) -> Group:
     machines = {machine: str(at) for at, machine in enumerate(common_settings.hosts(rows), 1)}
     untrained = all(row.weights == "none" for row in rows)
     unmeasured = [row for row in rows if formats.measured_ap(row) is None]
-    own = {
-        "entry": Column("entry", lambda row: names[id(row)]),
-        "machine": Column("on", lambda row: machines[row.machine] if len(machines) > 1 else None),
-    }
-    wanted = [own.get(each.title, each) for each in _CONSOLE]
-    columns, left_out = _fitting([each for each in wanted if not each.empty(rows)], rows, width)
+    several = len(machines) > 1
+    entry = Column("entry", lambda row: names[id(row)])
+    machine = Column("on", lambda row: machines[row.machine] if several else None)
+    wanted = [_Narrow(_LETTER, heading=""), _Narrow(entry), _Narrow(machine), *_CONSOLE]
+    shown = [each for each in wanted if not each.column.empty(rows)]
+    columns, left_out = _fitting(shown, rows, width)
     notes = [
         *([left_out] if left_out else []),
         *([_UNTRAINED] if untrained and rows else []),
-        *(f"machine {at}: {machine}" for machine, at in machines.items() if len(machines) > 1),
+        *(f"machine {at}: {machine}" for machine, at in machines.items() if several),
         _given(rows),
         *captions(rows, common_settings.short_published_caption(unmeasured)),
     ]
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    for column in columns:
-        justify = "right" if column.numeric else "left"
-        table.add_column(_heading(column), justify=justify, overflow="fold")
+    for each in columns:
+        justify = "right" if each.column.numeric else "left"
+        table.add_column(each.above, justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(column.text(row)) for column in columns))
+        table.add_row(*(Text(each.column.text(row)) for each in columns))
     return Group(table, *(Text(note, style="dim") for note in notes if note))
 
 
@@ -297,14 +315,40 @@ def _given(rows: list[Row]) -> str:
     return " · ".join(f"{what}: {', '.join(names)}" for what, names in parts if names)
 
 
-def _fitting(columns: list[Column], rows: list[Row], width: int) -> tuple[list[Column], str]:
+@dataclass(frozen=True)
+class _Narrow:
+    """A column of the terminal's table.
+
+    Attributes:
+        column: the column.
+        heading: its heading, if it is not the title.
+        named: what the sentence on columns that are left out calls it, if not by the title.
+        leaves: the place in which it leaves a narrow terminal, the lowest first; 0: never.
+    """
+
+    column: Column
+    heading: str | None = None
+    named: str = ""
+    leaves: int = 0
+
+    @property
+    def above(self) -> str:
+        """The heading."""
+        return self.column.title if self.heading is None else self.heading
+
+    def width(self, rows: list[Row]) -> int:
+        """Return the characters of the longest line in it."""
+        return max(map(len, [*self.above.split("\n"), *map(self.column.text, rows)]))
+
+
+def _fitting(columns: list[_Narrow], rows: list[Row], width: int) -> tuple[list[_Narrow], str]:
     """As many of the columns as fit, and a sentence on the others; "" where all of them fit."""
     left, needed = columns, _needed(columns, rows)
-    for title in _FIRST_TO_GO:
+    for each in sorted((c for c in columns if c.leaves), key=lambda c: c.leaves):
         if _needed(left, rows) <= width:
             break
-        left = [column for column in left if column.title != title]
-    gone = [_HEADINGS.get(each.title, each.title) for each in columns if each not in left]
+        left = [other for other in left if other is not each]
+    gone = [each.named or each.column.title for each in columns if each not in left]
     return left, _LEFT_OUT.format(", ".join(gone), needed) if gone else ""
 
 
@@ -314,49 +358,32 @@ _LEFT_OUT = (
 )
 
 
-def _needed(columns: list[Column], rows: list[Row]) -> int:
+def _needed(columns: list[_Narrow], rows: list[Row]) -> int:
     """Characters of a line of the table."""
-    return sum(1 + _console_width(column, rows) for column in columns) - 1
-
-
-def _console_width(column: Column, rows: list[Row]) -> int:
-    return max(map(len, [*_heading(column).split("\n"), *(column.text(row) for row in rows)]))
-
-
-def _heading(column: Column) -> str:
-    return _CONSOLE_TITLES.get(column.title, column.title)
+    return sum(1 + each.width(rows) for each in columns) - 1
 
 
 def _best_ap(row: Row) -> str:
     """The measured AP with its interval; the published AP where none was measured."""
     if formats.measured_ap(row) is None:
-        return _column("published AP").text(row)
+        return _PUBLISHED_AP.text(row)
     own = row.compared
     span = formats.span(own.interval, formats.points) if own and own.interval else ""
     return formats.points(own.AP if own else None) + (f" ({span})" if span else "")
 
 
-def _column(title: str) -> Column:
-    return next(column for column in COLUMNS if column.title == title)
-
-
 _CONSOLE = (
-    _column("letter"),
-    _column("entry"),
-    _column("machine"),
-    _column("frames"),
-    _column("people / frame"),
-    Column("pose FPS", formats.short_fps, lambda text: text),
-    _column("verdict"),
-    Column("AP", _best_ap, lambda text: text),
-    _column("of peak"),
-    Column("line", formats.line, lambda text: text),
+    _Narrow(_FRAMES, leaves=4),
+    _Narrow(_PEOPLE, "people\n/frame", leaves=3),
+    _Narrow(Column("pose FPS", formats.short_fps, lambda text: text)),
+    _Narrow(_VERDICT),
+    _Narrow(Column("AP", _best_ap, lambda text: text)),
+    _Narrow(_OF_PEAK, "of\npeak", leaves=2),
+    _Narrow(
+        Column("line", formats.line, lambda text: text),
+        "ms = base\n+ per person",
+        named="ms per frame and person",
+        leaves=1,
+    ),
 )
-_HEADINGS = {"line": "ms per frame and person"}
-_FIRST_TO_GO = ("line", "of peak", "people / frame", "frames")
-_CONSOLE_TITLES = {
-    "letter": "",
-    "people / frame": "people\n/frame",
-    "of peak": "of\npeak",
-    "line": "ms = base\n+ per person",
-}
+"""The columns of the terminal's table behind the names of the entry and its machine."""

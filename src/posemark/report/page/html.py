@@ -203,14 +203,6 @@ def _line(at: int, row: Row, columns: dict[tables.Column, bool]) -> str:
     return f'<tr data-entry="{at}">{cells}</tr>'
 
 
-_BY_PEOPLE = (column for column in tables.COLUMNS if column.title.startswith("FPS, "))
-_PEOPLE = {column.title: people for column, people in zip(_BY_PEOPLE, formats.PEOPLE, strict=True)}
-
-
-_LONG = ("weights", "boxes", "evidence", "remarks", "machine", "published AP: settings")
-"""Columns with long texts, which may take several lines."""
-
-
 def _heading(column: tables.Column, main: bool) -> str:
     meaning = terms.TERMS.get(column.title)
     hover = f' title="{escape(meaning)}"' if meaning else ""
@@ -223,7 +215,7 @@ def _cell(column: tables.Column, row: Row, main: bool) -> str:
     value = column.value(row)
     data = escape("" if value is None else str(value))
     shown = escape(column.text(row))
-    if column.title == "entry":
+    if column.names_row:
         broken = shown.replace("@", "<wbr>@")
         button = f'<button type="button" aria-pressed="false">{broken}</button>'
         return f'<th scope="row" data-value="{data}">{button}</th>'
@@ -236,13 +228,12 @@ def _classes(column: tables.Column, main: bool) -> str:
     Numbers are aligned right. At first and on paper only the main columns are shown. The columns of
     the FPS with a number of people appear when the reader chooses that number.
     """
-    people = _PEOPLE.get(column.title)
     names = [
-        ("entry", column.title == "entry"),
-        ("long", column.title in _LONG),
+        ("entry", column.names_row),
+        ("long", column.long),
         ("number", column.numeric),
         ("more", not main),
-        (f"people-{people}", people is not None),
+        (f"people-{column.people}", column.people is not None),
     ]
     used = " ".join(name for name, applies in names if applies)
     return f' class="{used}"' if used else ""
