@@ -44,13 +44,13 @@ def _running(authority):
 def server(_running, authority, tmp_path, monkeypatch):
     """A server without files, with short timeouts and an empty folder for PoseMark's files."""
     import https_server
-    from posemark.downloads import files
+    from posemark.downloads import transfer
 
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(https_server.trusted(authority, tmp_path)))
     monkeypatch.setenv("NO_PROXY", "localhost")
     monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path / "cache"))
-    patience = files.Patience(attempts=3, pause=0.01, silence=1.0, least_rate=1000, window=0.3)
-    monkeypatch.setattr(files, "PATIENCE", patience)
+    patience = transfer.Patience(attempts=3, pause=0.01, silence=1.0, least_rate=1000, window=0.3)
+    monkeypatch.setattr(transfer, "PATIENCE", patience)
     _running.ways.clear()
     _running.log.clear()
     return _running

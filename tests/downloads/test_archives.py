@@ -158,7 +158,7 @@ def test_a_damaged_archive_is_removed_and_explained(archive, folder, damage):
 
 
 def test_a_disk_without_room_is_noticed_first(archive, folder, monkeypatch):
-    monkeypatch.setattr("posemark.downloads.files.SPARE_BYTES", 1 << 60)
+    monkeypatch.setattr("posemark.downloads.transfer.SPARE_BYTES", 1 << 60)
     with pytest.raises(DownloadError, match="are needed there"):
         take(archive, images, folder)
     assert archive.is_file()

@@ -150,13 +150,13 @@ def fetch(data: DataFile, watcher: Watcher = SILENT, dead: dict[str, str] | None
     Args:
         data: the file.
         watcher: receives the progress.
-        dead: hosts that cannot be reached, by name, with the reason (downloads.files.download).
+        dead: hosts that cannot be reached, by name, with the reason (downloads.transfer.download).
 
     Raises:
         DownloadError: if the download or the unpacking fails.
     """
     from posemark.downloads import archives
-    from posemark.downloads.files import alone, download
+    from posemark.downloads.transfer import alone, download
 
     arrived = data_folder() / "downloads" / data.file
     with alone(arrived.parent / data.wanted.name, watcher):
@@ -179,7 +179,7 @@ def settle(data: DataFile, arrived: Path, watcher: Watcher = SILENT) -> None:
         DownloadError: if the file is damaged, or the destination cannot be written.
     """
     from posemark.downloads import archives
-    from posemark.downloads.files import unwritable
+    from posemark.downloads.transfer import unwritable
 
     if data.members:
         archives.take(arrived, _matching(data.members), coco_folder(), watcher)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from posemark.core.errors import DownloadError
 from posemark.core.places import write_whole
-from posemark.downloads.files import require_room
+from posemark.downloads.transfer import require_room
 from posemark.downloads.wanted import SILENT, Watcher
 
 _MOST_MEMBERS = 500_000

@@ -223,7 +223,7 @@ def _is_in_a_folder(card: Path, name: str) -> bool:
 
 
 def _fetch_exported(wanted: Wanted, name: str, watcher: Watcher, dead: dict[str, str]) -> None:
-    from posemark.downloads.files import download
+    from posemark.downloads.transfer import download
 
     digest = download(wanted, weights.cache_dir() / name, watcher, dead)
     if not wanted.whole_digest:

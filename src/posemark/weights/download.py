@@ -24,14 +24,14 @@ def fetch(
         spec: the model.
         tag: the tag of its weights.
         watcher: receives the progress of the download.
-        dead: hosts that cannot be reached, by name, with the reason (downloads.files.download).
+        dead: hosts that cannot be reached, by name, with the reason (downloads.transfer.download).
 
     Raises:
         CheckpointError: if the tag has no address, or the file is for another network.
         DownloadError: if the download fails, or gives a file other than the registered one.
         UsageError: if the licence has to be accepted first, or the cache cannot be written.
     """
-    from posemark.downloads.files import alone, download
+    from posemark.downloads.transfer import alone, download
 
     row = row_of(spec, tag)
     if row is None or not row.urls:

@@ -10,8 +10,8 @@ import pytest
 import https_server
 from https_server import cut, redirect, silent, slow, slow_head, status, trickle, unsized, whole
 from posemark.core.errors import DownloadError
-from posemark.downloads import DOUBTS, Wanted, files, notes
-from posemark.downloads.files import download
+from posemark.downloads import DOUBTS, Wanted, notes, transfer
+from posemark.downloads.transfer import download
 
 pytestmark = pytest.mark.enable_socket
 
@@ -232,16 +232,16 @@ def test_who_is_stopped_as_a_new_version_begins_never_mixes_the_two(server, targ
     with pytest.raises(DownloadError):
         download(wanted(url, **free), target)
     server.serve("thing", whole(CONTENT, tag='"new"'))
-    write = files.write_whole
+    write = transfer.write_whole
 
     def stopped(path, content):
         write(path, content)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files, "write_whole", stopped)
+    monkeypatch.setattr(transfer, "write_whole", stopped)
     with pytest.raises(KeyboardInterrupt):
         download(wanted(url, **free), target)
-    monkeypatch.setattr(files, "write_whole", write)
+    monkeypatch.setattr(transfer, "write_whole", write)
     assert download(wanted(url, **free), target) == DIGEST
 
 
@@ -393,7 +393,7 @@ def test_an_unpinned_file_of_unknown_length_could_be_cut_off(server, target):
 
 
 def test_a_file_without_a_registered_size_has_a_limit(server, target, monkeypatch):
-    monkeypatch.setattr(files, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(transfer, "MOST_BYTES", 1_000_000)
     url = server.serve("thing", whole(CONTENT))
     with pytest.raises(DownloadError, match="longer than 1,000,000 bytes"):
         download(wanted(url, size=None), target)
@@ -406,10 +406,10 @@ def test_a_file_without_a_registered_size_has_a_limit(server, target, monkeypatc
 
 
 def test_a_disk_without_room_is_noticed_before_anything_is_asked(server, target, monkeypatch):
-    usage = files.shutil.disk_usage(".")
+    usage = transfer.shutil.disk_usage(".")
     url = server.serve("thing", whole(CONTENT))
-    short = with_free(usage, files.SPARE_BYTES + len(CONTENT) - 1)
-    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: short)
+    short = with_free(usage, transfer.SPARE_BYTES + len(CONTENT) - 1)
+    monkeypatch.setattr(transfer.shutil, "disk_usage", lambda _: short)
     with pytest.raises(DownloadError, match="3 MB are needed there.*POSEMARK_CACHE"):
         download(wanted(url), target)
     assert server.log == []
@@ -462,7 +462,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from posemark.downloads import Wanted
-from posemark.downloads.files import download
+from posemark.downloads.transfer import download
 url, size, digest, target = sys.argv[1:]
 print(download(Wanted("thing", (url,), int(size), digest), Path(target)))
 """
@@ -482,14 +482,14 @@ def test_two_processes_fetch_a_file_once(server, target):
 def test_a_process_that_waits_reports_why(server, target):
     url = server.serve("thing", whole(CONTENT))
     heard = Heard()
-    with files.alone(target):
+    with transfer.alone(target):
         program = [sys.executable, "-c", PROGRAM, url, str(len(CONTENT)), DIGEST, str(target)]
         other = subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
         with pytest.raises(subprocess.TimeoutExpired):
             other.communicate(timeout=1.5)
         assert server.log == []
     assert other.communicate(timeout=60)[0].strip() == DIGEST
-    held = files.filelock.FileLock(target.with_name("thing.bin.lock"))
+    held = transfer.filelock.FileLock(target.with_name("thing.bin.lock"))
     with held:
         waiting = waiting_for(held, heard, target)
     assert waiting == ["thing.bin: another process is fetching it. Waiting until it ends."]
@@ -504,5 +504,5 @@ def waiting_for(held, heard, target):
         held.release()
 
     heard.said = release
-    with files.alone(target, heard):
+    with transfer.alone(target, heard):
         return heard.sentences
