@@ -176,3 +176,25 @@ def test_poses_know_their_skeleton(small, frames):
     poses = small(image_of(frames[0]), [[20, 30, 100, 200]])
     assert isinstance(poses.skeleton, posemark.Skeleton)
     assert len(poses.skeleton.sigmas) == poses.keypoints_xy.shape[1]
+
+
+def test_options_of_a_run_are_options_of_an_application():
+    estimator = posemark.load(SMALL, weights="none", precision="bf16", codec="argmax", flip=True)
+    assert (estimator.precision, estimator.spec.codec.name) == ("bf16", "argmax")
+    assert estimator.pipeline.flip
+    for wrong, words in (
+        ({"threads": 0}, "load\\(\\): threads: expected 1 or more, got 0"),
+        ({"max_batch": 4}, "--max-batch 4 only applies with --persons batched"),
+        ({"prec": "bf16"}, "takes no option 'prec'; it takes runtime, precision"),
+        ({"runtime": "caffe"}, "no runtime is called 'caffe'"),
+        ({"precision": "fp8"}, "torch on cpu cannot run fp8"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            posemark.load(SMALL, weights="none", **wrong)
+
+
+def test_an_option_must_not_contradict_the_setting():
+    write(folder_of(f"{SMALL}@gt") / "best.toml", {"precision": "bf16"}, [])
+    assert posemark.load(SMALL, "none", "best", codec="argmax").precision == "bf16"
+    with pytest.raises(UsageError, match="--precision fp32 contradicts the setting"):
+        posemark.load(SMALL, "none", "best", precision="fp32")

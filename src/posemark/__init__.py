@@ -1,7 +1,7 @@
 """PoseMark finds the 2D human pose model, and its settings, that suit a device best."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from posemark.core.frame import Boxes, Poses
     from posemark.core.skeleton import Skeleton
     from posemark.estimator import Estimator
+    from posemark.run.options import Choices
 
 __version__ = "0.1.0"
 
@@ -61,7 +62,12 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOMES[name]), name)
 
 
-def load(name: str, weights: str | None = None, setting: str | None = None) -> "Estimator":
+def load(
+    name: str,
+    weights: str | None = None,
+    setting: str | None = None,
+    **choices: "Unpack[Choices]",
+) -> "Estimator":
     """Load a model that finds people in images, with the processing that `posemark run` measures.
 
     Args:
@@ -70,19 +76,21 @@ def load(name: str, weights: str | None = None, setting: str | None = None) -> "
         weights: a checkpoint file, an imported tag, "best" for the best imported weights, or
             "none" for untrained weights. An exported model has its own weights.
         setting: a name that `posemark tune` saved for this entry, or a .toml file.
+        **choices: options of `posemark run` by their names there: runtime, precision, device,
+            layout, threads, persons, max_batch, codec, flip. They must not contradict the setting.
 
     Returns:
         An Estimator. Called with an image (H, W, 3) uint8 BGR and, for top-down models,
         boxes_xywh (N, 4), it returns posemark.Poses.
 
     Raises:
-        posemark.UsageError: if the name, the setting or the runtime does not exist here, or if
-            no weights are named.
+        posemark.UsageError: if the name, the setting or the runtime does not exist here, if
+            options contradict each other, or if no weights are named.
         posemark.CheckpointError: if the weights are missing or do not fit the model.
     """
     from posemark.run.load import load
 
-    return load(name, weights, setting)
+    return load(name, weights, setting, **choices)
 
 
 def network(name: str) -> "nn.Module":

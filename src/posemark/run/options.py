@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Literal
+from typing import Literal, TypedDict
 
 from posemark.core.errors import UsageError
 from posemark.core.target import Precision, Target
@@ -77,6 +77,20 @@ class Options:
     def crops_per_pass(self) -> int:
         """The most crops in one forward pass."""
         return (self.max_batch or MAX_BATCH) if self.persons == "batched" else 1
+
+
+class Choices(TypedDict, total=False):
+    """The options that make sense in an application, by their names in Options."""
+
+    runtime: str
+    precision: Precision
+    device: str
+    layout: str
+    threads: int
+    persons: Persons
+    max_batch: int
+    codec: str
+    flip: bool
 
 
 LIMITS: Mapping[str, tuple[float, float | None]] = {
