@@ -207,7 +207,7 @@ def test_a_folder_of_cards_may_have_an_at(path):
 
 def test_after_at_comes_a_kind_of_boxes(path):
     assert prepared(f"{path}@gt").job.entry.name == "tiny@gt"
-    with pytest.raises(UsageError, match="after '@' stands detected or gt"):
+    with pytest.raises(UsageError, match="after '@', expected detected or gt"):
         prepared(f"{path}@multi")
 
 

@@ -193,7 +193,7 @@ def test_a_gain_in_accuracy_has_a_plus_and_no_loss_no_minus():
     ("arguments", "words"),
     [
         (("lite*",), "matches 2 entries"),
-        (("nothing",), "no entry, suite or glob"),
+        (("nothing",), "matches no entry, suite or letter"),
         ((SMALL, "--runtimes", "torch,magic"), "no runtime is called 'magic'"),
         ((SMALL, "--save", "../x"), "cannot name a setting"),
         ((SMALL, "--device", "cuda:9"), "None of these runtimes can be used"),

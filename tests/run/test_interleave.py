@@ -114,9 +114,9 @@ def test_all_hold_their_weights_but_only_one_its_maps_at_a_time():
     (small,), (large,) = prepared("b"), prepared("higherhrnet-w32-512@multi")
     alone, both = memory_need([large], False), memory_need([small, large], False)
     assert both - alone == 4 * small.spec.parameters
-    assert memory_need([small, large], isolate=True) - both == interleave.PROCESS
-    pixels = 1024 * 1024 * interleave.LONGER_SIDE
-    assert alone > 4 * large.spec.parameters + pixels * interleave.BYTES_A_PIXEL
+    assert memory_need([small, large], isolate=True) - both == interleave.PROCESS_BYTES
+    pixels = 1024 * 1024 * interleave.ASPECT_RATIO
+    assert alone > 4 * large.spec.parameters + pixels * interleave.BYTES_PER_PIXEL
 
 
 def test_the_user_can_have_it_otherwise():
@@ -171,7 +171,7 @@ def test_a_worker_that_dies_leaves_its_frames_and_a_clear_word(tmp_path):
     lane.open()
     assert lane.block()
     os.kill(lane._process.pid, signal.SIGKILL)
-    with pytest.raises(RunError, match=r"SIGKILL.*Out of memory.*--resume"):
+    with pytest.raises(RunError, match=r"SIGKILL.*out of memory.*--resume"):
         lane.block()
     lane.close()
     assert len(files.read(lane.path).good) >= 1

@@ -610,7 +610,7 @@ def test_openpose_takes_either_of_its_own_builds_and_no_heatmap_decoder():
     assert cpu.key == "openpose-body25@single+pafcpu"
     with pytest.raises(UsageError, match=r"openpose-body25.*Expected paf:gpu or paf:cpu"):
         prepared(name="openpose-body25", codec="quarter")
-    with pytest.raises(UsageError, match=r"dekr-w32-512.*Leave it out"):
+    with pytest.raises(UsageError, match=r"dekr-w32-512.*Leave --codec out"):
         prepared(name="dekr-w32-512", codec="paf:cpu")
 
 

@@ -139,20 +139,22 @@ def test_a_detected_entry_contradicts_annotated_boxes():
     ],
 )
 def test_an_unknown_name_suggests_the_nearest(name, nearest):
-    with pytest.raises(UsageError, match=rf"'{name}'. Did you mean .*{nearest}"):
+    with pytest.raises(UsageError, match=rf"'{name}' matches no entry.* Did you mean .*{nearest}"):
         plan([name], DEFAULTS)
 
 
 @pytest.mark.parametrize("name", ["", "z", "0", "xyzzy*", "@gt", "A", "seed.official", "a@gt"])
 def test_a_name_like_nothing_is_refused_and_shows_where_all_are(name):
-    with pytest.raises(UsageError, match=r"no entry, suite or glob match.*`posemark list`"):
+    with pytest.raises(UsageError, match=r"matches no entry, suite or letter.*`posemark list`"):
         plan([name], DEFAULTS)
 
 
 def test_an_unknown_kind_of_boxes_is_named():
-    with pytest.raises(UsageError, match="after '@' stands detected or gt for this model"):
+    with pytest.raises(
+        UsageError, match=f"after '@', expected detected or gt .* example: {LITE}@detected"
+    ):
         plan([f"{LITE}@yolo"], DEFAULTS)
-    with pytest.raises(UsageError, match="after '@' stands single or multi for this model"):
+    with pytest.raises(UsageError, match="after '@', expected single or multi for this model"):
         plan(["dekr-w32-512@gt"], DEFAULTS)
 
 

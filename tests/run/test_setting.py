@@ -71,7 +71,7 @@ def test_an_explicit_option_may_say_the_same_but_not_contradict():
         ('precision = "fp8"', ["fp8", "$.precision"]),
         ('runtime = "magic"', ["runtime = 'magic'", "torch or torch-compile"]),
         ('layout = "rows"', ["layout = 'rows'", "channels-last"]),
-        ("threads =", ["this is no setting"]),
+        ("threads =", ["this is not a setting"]),
     ],
 )
 def test_what_is_wrong_in_a_file_is_said_with_file_and_key(tmp_path, text, words):
@@ -83,13 +83,15 @@ def test_what_is_wrong_in_a_file_is_said_with_file_and_key(tmp_path, text, words
 
 
 def test_the_error_for_a_missing_setting_names_the_existing_ones(tmp_path):
-    with pytest.raises(UsageError, match=rf"kept for {ENTRY}. It has none so far. `posemark tune"):
+    with pytest.raises(
+        UsageError, match=rf"saved for {ENTRY}. It has no settings yet. `posemark tune"
+    ):
         with_setting(job(), "best")
     kept("small")
     kept("quick")
-    with pytest.raises(UsageError, match="It has quick, small."):
+    with pytest.raises(UsageError, match="Its saved settings: quick, small."):
         with_setting(job(), "best")
-    with pytest.raises(UsageError, match=r"none.toml: no such setting"):
+    with pytest.raises(UsageError, match=r"none.toml: the setting cannot be read"):
         with_setting(job(), str(tmp_path / "none.toml"))
 
 

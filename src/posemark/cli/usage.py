@@ -121,7 +121,7 @@ def refuse_extra_words(ctx: Context) -> None:
 def _explanation(error: Any, ctx: Context, args: list[str]) -> str:
     """One paragraph on an error of typer: what was expected, what came, what to do.
 
-    The classes of these errors are private, so they are told apart by their attributes.
+    The classes of these errors are private, so their attributes distinguish them.
     """
     if hasattr(error, "possibilities"):
         similar = _suggestion(error.option_name, error.possibilities or ())

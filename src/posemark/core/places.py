@@ -47,7 +47,7 @@ def require_writable(folder: Path, remedy: str) -> None:
 
     Args:
         folder: the folder, which need not exist.
-        remedy: a sentence that tells the user what to do, for the message.
+        remedy: a sentence for the message, about what the user can do.
 
     Raises:
         UsageError: if the folder cannot be created or written into.

@@ -112,7 +112,8 @@ def _warped(
         height, width = image_bgr.shape[:2]
         raise FrameError(
             f"OpenCV cannot sample {input_wh[0]}x{input_wh[1]} pixels of this image of "
-            f"{width}x{height} ({error.err}). Use an image of more usual proportions."
+            f"{width}x{height} ({error.err}). Use a smaller image, or one with "
+            "a more usual aspect ratio."
         ) from error
 
 

@@ -1,4 +1,7 @@
-"""Taking turns: block by block, entry after entry, so that what drifts hits all alike."""
+"""Runs the entries of a group in turns, block by block.
+
+A drift of the machine, such as rising temperature, then affects all entries alike.
+"""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -32,57 +35,93 @@ from posemark.run.time_budget import (
 from posemark.run.worker import Isolated
 
 MEMORY_SHARE = 0.6
-"""Of the memory that is free now: the rest is the system's, the data's and a margin."""
+"""Share of the free memory that a group may use; the rest is for the system, data and a margin."""
 
-PROCESS = 200 * 2**20
-"""Bytes that a process of its own holds beside the weights; the libraries' code is shared."""
+PROCESS_BYTES = 200 * 2**20
+"""Bytes that each worker process needs besides the weights; the code of libraries is shared."""
 
-BYTES_A_PIXEL = 1500
-"""Of network input, while a frame is worked on: maps of the widest layers. Measured: 950."""
+BYTES_PER_PIXEL = 1500
+"""Assumed memory for the maps of the widest layers, per pixel of network input. Measured: 950."""
 
-LONGER_SIDE = 1.5
-"""Of an image to its shorter one, which is what a bottom-up model's input size names."""
+ASPECT_RATIO = 1.5
+"""Assumed ratio of the sides of an image. The input size of a bottom-up model names the shorter
+side."""
 
 
 class Watcher(Protocol):
-    """Hears what happens; place: of a job in the list.
+    """Receives the progress of a run; a place is the index of a job in the whole run."""
 
-    ready: the networks of a group are built, the first block comes next; unable: the places that
-    the common time cannot carry to an interval, those that were not opened included.
-    """
+    def opening(self, place: int) -> None:
+        """Called before the network of a job is built."""
+        ...
 
-    def opening(self, place: int) -> None: ...
+    def ready(self, standings: Mapping[int, Standing], unable: Collection[int]) -> None:
+        """Called when the networks of a group are built, before its first block.
 
-    def ready(self, standings: Mapping[int, Standing], unable: Collection[int]) -> None: ...
+        Args:
+            standings: the progress of the opened jobs, by place.
+            unable: places of the jobs that cannot reach an interval in the common time, including
+                those that were not opened.
+        """
+        ...
 
-    def step(self, place: int, step: Step) -> None: ...
+    def step(self, place: int, step: Step) -> None:
+        """Called after each frame."""
+        ...
 
-    def over(self, place: int, path: Path) -> None: ...
+    def over(self, place: int, path: Path) -> None:
+        """Called when a job has ended.
+
+        Args:
+            place: the place of the job.
+            path: its record.
+        """
+        ...
 
 
 class Lane(Protocol):
-    """A measurement that can pause after each block; see Measurement."""
+    """A measurement that can pause after each block.
+
+    Measurement documents the methods.
+
+    Attributes:
+        path: the record.
+    """
 
     path: Path
 
     @property
-    def standing(self) -> Standing: ...
+    def standing(self) -> Standing:
+        """Return the progress."""
+        ...
 
-    def open(self) -> None: ...
+    def open(self) -> None:
+        """Prepare the first block."""
+        ...
 
-    def block(self) -> bool: ...
+    def block(self) -> bool:
+        """Run one block; return False once the run is over."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release the record and the network."""
+        ...
 
 
 class Shareable(Lane, Protocol):
-    """A measurement that can share its time with others."""
+    """A lane that can share one time budget with others."""
 
-    def perfect(self, seconds: float | None) -> None: ...
+    def perfect(self, seconds: float | None) -> None:
+        """Decode perfect outputs for the given time."""
+        ...
 
-    def half_width(self) -> float | None: ...
+    def half_width(self) -> float | None:
+        """Return the relative half width of the interval of the pose FPS."""
+        ...
 
-    def end(self, reason: str) -> None: ...
+    def end(self, reason: str) -> None:
+        """Write the end of the record."""
+        ...
 
 
 def run_jobs(
@@ -94,15 +133,22 @@ def run_jobs(
     ceilings: Mapping[int, dict[str, float]] | None = None,
     time: Budget | None = None,
 ) -> None:
-    """Measure every job into its record in `out`; with resume, go on where each stopped.
+    """Measure every job into its record in a folder.
 
-    turns: groups of jobs, see groups(). isolate: a process of its own for every job; a single
-    job has this one for itself anyhow. ceilings: what the machine attains, for the records, by
-    threads. time: that all jobs share; each group has its part of what is left.
+    Args:
+        turns: the groups of jobs, from groups(); the jobs of a group take turns.
+        out: the folder of the records.
+        resume: whether each job continues its record where it stopped.
+        isolate: whether each job runs in a process of its own. A single job runs in this process,
+            which it does not share.
+        watcher: receives the progress.
+        ceilings: the measured peaks of the machine for the records, by number of threads.
+        time: the budget of all jobs together. Each group gets its part of the remaining time; None
+            without limit.
 
     Raises:
-        RecordError, DataError, RunError: as Measurement does. What other entries have finished
-            by then stays in their records.
+        RecordError, DataError, RunError: as Measurement does. The finished frames of all entries
+            stay in their records.
     """
     entries, place = sum(map(len, turns)), 0
     kind = Isolated if isolate and entries > 1 else Measurement
@@ -134,9 +180,14 @@ def run_jobs(
 
 
 def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher) -> None:
-    """Run every lane to its end, a block each in turn; all are closed whatever happens.
+    """Run all lanes to their ends, one block of each per round.
 
-    first: place of the first lane in the whole run.
+    All lanes are closed, even after an error.
+
+    Args:
+        lanes: the lanes.
+        first: the place of the first lane in the whole run.
+        watcher: receives the progress.
     """
     running: dict[int, Lane] = dict(enumerate(lanes, first))
     try:
@@ -149,35 +200,43 @@ def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher) -> None:
                 if not lane.block():
                     running.pop(place).close()
                     watcher.over(place, lane.path)
-            # There and back: else each would always follow the same neighbour.
+            # Every second round runs backwards. Otherwise each lane would always follow the same
+            # neighbour.
             running = dict(reversed(running.items()))
     finally:
         _close_all(lanes)
 
 
 def _close_all(lanes: Iterable[Lane]) -> None:
-    """Close every lane, though closing one is interrupted: Ctrl-C may come twice."""
+    """Close all lanes, even if closing one is interrupted: Ctrl-C may come twice."""
     with ExitStack() as stack:
         for lane in lanes:
             stack.callback(lane.close)
 
 
 class Left(Protocol):
-    """A time that runs out. left: seconds until it is over."""
+    """A time limit that approaches, such as a Budget."""
 
     @property
-    def left(self) -> float: ...
+    def left(self) -> float:
+        """Return the remaining seconds."""
+        ...
 
 
 def share_time(
     lanes: Mapping[int, Shareable], works: Mapping[int, Work], watcher: Watcher, time: Left
 ) -> None:
-    """Run lanes in turns for so long together; sharing.next_turns() says who is next.
+    """Run lanes in turns within one common time; time_budget.next_turns() chooses the turns.
 
-    No block begins that is not expected to end in time. A lane that has a block gets its end,
-    one that there was no time to open has no record. All are closed whatever happens.
+    A block begins only if it is expected to end in time; next_turns() names the one exception. A
+    lane that was opened gets an end in its record. A lane for which there was no time is not opened
+    and has no record. All lanes are closed, even after an error.
 
-    lanes: by place, in the order in which they are opened. works: what they ask.
+    Args:
+        lanes: the lanes by place, in the order in which they are opened.
+        works: the work of each lane, by place.
+        watcher: receives the progress.
+        time: the common time.
     """
     try:
         accounts = _opened(lanes, works, watcher, time)
@@ -185,7 +244,7 @@ def share_time(
         unable += short_of_blocks(accounts, time.left)
         watcher.ready({place: each.standing for place, each in accounts.items()}, unable)
         for place in [place for place, each in accounts.items() if each.standing.over]:
-            lanes[place].block()  # which ends a record that has everything but its end
+            lanes[place].block()  # writes the end that the record lacks
             _end(place, lanes[place], watcher)
         _share(lanes, accounts, watcher, time)
         for place in [place for place, each in accounts.items() if not each.standing.over]:
@@ -198,7 +257,7 @@ def share_time(
 def _opened(
     lanes: Mapping[int, Shareable], works: Mapping[int, Work], watcher: Watcher, time: Left
 ) -> dict[int, Account]:
-    """The entries that there is time for, ready for their first block."""
+    """Open the entries for which there is time; return their accounts, by place."""
     accounts: dict[int, Account] = {}
     for place, lane in lanes.items():
         before = time.left
@@ -213,7 +272,7 @@ def _opened(
 def _share(
     lanes: Mapping[int, Shareable], accounts: dict[int, Account], watcher: Watcher, time: Left
 ) -> None:
-    """The rounds; accounts are brought up to date."""
+    """Run rounds until no turn fits into the remaining time, and update the accounts."""
     back = False
     while turns := next_turns(accounts, time.left):
         for number, turn in enumerate(reversed(turns) if back else turns):
@@ -238,7 +297,7 @@ def _end(place: int, lane: Lane, watcher: Watcher) -> None:
 
 
 def _evidence_key(job: Prepared) -> str:
-    """The same for entries whose inference takes the same time."""
+    """Return a text that is equal for entries whose inference takes the same time."""
     options, entry = job.job.options, job.job.entry
     shared = (job.spec.network, job.spec.input_hw, job.boxes.kind, entry.scales, options.flip)
     running = (options.persons, options.crops_per_pass, options.threads, options.target)
@@ -246,7 +305,7 @@ def _evidence_key(job: Prepared) -> str:
 
 
 def _opening_order(jobs: Mapping[int, Prepared], out: Path) -> list[int]:
-    """Places: what has no record first, then by what a frame costs."""
+    """Return the places: jobs without a record first, and among these those with cheaper frames."""
 
     def cost(place: int) -> tuple[bool, float]:
         job = jobs[place]
@@ -265,13 +324,19 @@ def _work(job: Prepared) -> Work:
 def groups(
     jobs: Sequence[Prepared], interleave: bool | None, isolate: bool, free_bytes: int
 ) -> list[list[Prepared]]:
-    """Which jobs take turns with each other; the groups run one after the other.
+    """Divide jobs into groups that run one after the other; the jobs of a group take turns.
 
-    interleave: True for all, False for none, None for as many as fit into memory. A sustained
-    or paced run heats and paces its device for itself, so such entries never take turns.
+    A sustained or paced run needs its device for itself, so such jobs never take turns.
+
+    Args:
+        jobs: the jobs.
+        interleave: True for one group of all jobs, False for groups of one job, None for groups as
+            large as fit into memory.
+        isolate: whether each job runs in a process of its own.
+        free_bytes: the free memory.
 
     Raises:
-        UsageError: if interleaving is asked for where it makes no sense.
+        UsageError: if interleave is True and a run is sustained or paced.
     """
     alone = any(job.job.options.mode != "burst" for job in jobs)
     if alone and interleave:
@@ -300,17 +365,17 @@ def _fitting(
 
 
 def memory_need(jobs: Sequence[Prepared], isolate: bool) -> float:
-    """Bytes that these entries need while they take turns; a guess on the safe side.
+    """Return the bytes that entries need while they take turns, estimated cautiously.
 
-    All hold their weights; only the one whose turn it is holds maps.
+    All entries hold their weights, but only the running one holds maps.
     """
     weights = sum(map(weights_bytes, jobs))
-    processes = len(jobs) * PROCESS if isolate else PROCESS
-    return weights + processes + max(_pixels(job) for job in jobs) * BYTES_A_PIXEL
+    processes = len(jobs) * PROCESS_BYTES if isolate else PROCESS_BYTES
+    return weights + processes + max(_input_pixels(job) for job in jobs) * BYTES_PER_PIXEL
 
 
-def _pixels(job: Prepared) -> float:
-    """Of the largest input."""
+def _input_pixels(job: Prepared) -> float:
+    """Return the assumed number of pixels of the largest network input."""
     height, width = job.spec.input_hw
-    longer = 1.0 if job.spec.method.fixed_size else LONGER_SIDE
+    longer = 1.0 if job.spec.method.fixed_size else ASPECT_RATIO
     return height * width * longer * max(job.job.entry.scales) ** 2

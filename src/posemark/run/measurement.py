@@ -1,4 +1,4 @@
-"""Measuring one job into its record, block by block, so that several can take turns."""
+"""Measures one job into its record, block by block, so that several jobs can take turns."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -31,20 +31,27 @@ from posemark.run.record_lines import block_line, frame_line
 from posemark.score.coco import truth_json
 
 WARM_UP_BOXES = 2
-"""People in the warm-up frame: enough to reach every code path, few enough to be quick."""
+"""Largest number of people in the warm-up frame: few, but enough to run all of the code."""
 
 USUAL_FRAMES = 50
-"""Frames, evenly over the data, whose people say what the usual frame will take."""
+"""Number of frames, spread evenly over the data, for the mean number of people per frame."""
 
 FEWEST_PRECISE = 10
-"""Blocks before a run may call itself precise enough to stop: fewer are too easily lucky."""
+"""Smallest number of blocks before a run may stop because its interval is narrow enough.
+
+The interval of fewer blocks is too often narrow by chance.
+"""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Progress after a frame.
+    """The progress of an entry after a frame.
 
-    done: frames so far. share: of the whole run, 0..1. seconds_left: as in Standing.
+    Attributes:
+        done: number of frames so far, including those of a resumed record.
+        share: finished share of the whole run, 0..1.
+        line: the line of the frame in the record.
+        seconds_left: as in Standing.
     """
 
     done: int
@@ -55,12 +62,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where an entry stands between two blocks.
+    """The progress of an entry between two blocks.
 
-    blocks, frames: measured so far, those of a resumed record included. frame_seconds: that the
-    next frame is expected to take; guessed from the warm-up until frames have been measured.
-    over: it has reached its own end. seconds_left: until that end, as far as is known; None for
-    a run without one. perfect_seconds: that the perfect outputs not yet decoded will take.
+    Attributes:
+        blocks: number of measured blocks, including those of a resumed record.
+        frames: number of measured frames, including those of a resumed record.
+        frame_seconds: expected duration of the next frame; estimated from the warm-up until frames
+            have been measured.
+        over: whether the entry has reached an end of its own, such as its last frame.
+        seconds_left: expected seconds until that end; None for a run without such an end.
+        perfect_seconds: expected seconds for the perfect outputs that are not decoded yet.
     """
 
     blocks: int = 0
@@ -73,12 +84,16 @@ class Standing:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """How a job is run beside others; changes no figure's meaning.
+    """How a job runs beside others; the meaning of its figures does not depend on it.
 
-    own_process: nothing else ran in this process. turns: entries that take turns. ceiling: what
-    the machine attains, for the record. perfect_seconds: that perfect outputs for the codec
-    ceiling may take before the first block, the rest is for perfect(); None: all; 0: none at all.
-    fewest_blocks: that a budget leaves at least.
+    Attributes:
+        own_process: whether no other entry runs in this process.
+        turns: number of entries that take turns.
+        ceiling: the measured peaks of the machine, for the record; None if not measured.
+        perfect_seconds: time before the first block for decoding perfect outputs, for the codec
+            ceiling. perfect() decodes the rest. None decodes all of them before the first block; 0
+            decodes none at any time.
+        fewest_blocks: smallest number of blocks, even if the budget is used up before.
     """
 
     own_process: bool = True
@@ -89,14 +104,15 @@ class Circumstances:
 
 
 ALONE = Circumstances()
+"""The circumstances of a job that runs on its own."""
 
 
 def existing_record(prepared: Prepared, out: Path, resume: bool) -> files.Record | None:
-    """The record that this job would go on with; None if it would start anew.
+    """Return the record that this job would resume; None if there is none.
 
     Raises:
-        RecordError: if there is one and resume is off, it is of another run, or another process
-            writes it.
+        RecordError: if a record exists and resume is False, or the record belongs to another run,
+            or another process writes it.
     """
     path = record_path(prepared, out)
     if not files.begun(path):
@@ -110,16 +126,30 @@ def existing_record(prepared: Prepared, out: Path, resume: bool) -> files.Record
 
 
 def record_path(prepared: Prepared, out: Path) -> Path:
-    """Where the record of a job lies."""
+    """Return the path of the record of a job, which need not exist."""
     return out / f"{prepared.key}{files.SUFFIX}"
 
 
 class Measurement:
-    """A job being measured into out/KEY.jsonl; with resume it goes on where it stopped.
+    """The measurement of a job into the record out/KEY.jsonl.
 
-    Use: open() once, block() until it says that the run is over, close(). Frames that failed
-    before are tried again. A resumed run has its whole budget again. Where several entries share
-    one time, perfect() decodes in between what open() had no time for, and end() ends it.
+    Call open() once, then block() until it returns False, then close(). If several entries share
+    one time, perfect() decodes between blocks what open() had no time for, and end() ends the
+    record before the run is over.
+
+    Args:
+        prepared: the job.
+        out: the folder of the record.
+        resume: whether an existing record is continued where it stopped. Frames that failed are
+            then tried again, and the whole budget is available again.
+        on_step: called after each frame.
+        circumstances: how the job runs beside others.
+
+    Attributes:
+        path: the record.
+
+    Raises:
+        RecordError: as existing_record() does.
     """
 
     def __init__(
@@ -148,19 +178,23 @@ class Measurement:
         self._writer: files.Writer | None = None
 
     def _unfinished(self) -> list[Frame]:
-        """The frames still to be measured, round after round."""
+        """Return the frames that remain to be measured, one pass over the data after the other."""
         if self._repeats:
             return self._frames
         have = Counter(f.image_id for f in self._record.good) if self._record else Counter[int]()
-        rounds = range(self._options.repeat)
-        return [f for number in rounds for f in self._frames if have[f.image_id] <= number]
+        passes = range(self._options.repeat)
+        return [f for number in passes for f in self._frames if have[f.image_id] <= number]
 
     @property
     def _repeats(self) -> bool:
         return self._options.mode != "burst"
 
     def open(self) -> None:
-        """Build the network, begin the record, decode perfect outputs, warm up."""
+        """Build the network, begin or resume the record, decode perfect outputs and warm up.
+
+        Raises:
+            PoseMarkError: if the network cannot be built, or the record cannot be written.
+        """
         truth.write(truth_json(self._prepared.frames), self._out / self._header.truth)
         if self._left:
             self._header = with_device(self._header, self._pipeline.session.device)
@@ -205,7 +239,11 @@ class Measurement:
         return Perfect(((f, source.of(f)) for f in wanted), have, self._pipeline.perfect)
 
     def perfect(self, seconds: float | None) -> None:
-        """Decode perfect outputs for so long, one at least; None: to the end."""
+        """Decode perfect outputs for a time, but at least one image.
+
+        Args:
+            seconds: the time; None decodes all that remain.
+        """
         writer = self._opened
         for line in self._perfect.go_on(seconds):
             writer.write(line)
@@ -213,11 +251,14 @@ class Measurement:
     @property
     def _opened(self) -> files.Writer:
         if not self._writer:
-            raise RuntimeError("block() before open()")
+            raise RuntimeError("the record is not open: call open() first")
         return self._writer
 
     def block(self) -> bool:
-        """Run frames for about half a second, one at least; False once the run is over.
+        """Run frames for about half a second, but at least one.
+
+        Returns:
+            Whether the run continues; False once it is over.
 
         Raises:
             DataError: if every single frame failed.
@@ -231,12 +272,12 @@ class Measurement:
         return not reason
 
     def end(self, reason: str) -> None:
-        """End it before its own end. reason: as in schema.End."""
+        """End the record before the run is over, for a reason of schema.End."""
         self._opened.write(schema.End(reason))
 
     @property
     def standing(self) -> Standing:
-        """What others need to know to share a time with it."""
+        """Return the progress, from which a common time is divided among entries."""
         timed = [block for block in self._timed if block]
         return Standing(
             blocks=len(timed),
@@ -248,13 +289,13 @@ class Measurement:
         )
 
     def half_width(self) -> float | None:
-        """Of the interval of its pose FPS, as a share; None while there is none."""
+        """Return the relative half width of the interval of the pose FPS; None without interval."""
         interval = pose_interval(self._timed)
         return interval.half_width if interval else None
 
     @property
     def _used_seconds(self) -> float:
-        """In blocks of this process, up to now."""
+        """Return the seconds in blocks of this process, up to now."""
         began_ns = self._block_began_ns
         running_ns = 0 if began_ns is None else now_ns() - began_ns
         return (self._spent_ns + running_ns) / 1e9
@@ -265,6 +306,7 @@ class Measurement:
 
     @property
     def _seconds_left(self) -> float | None:
+        """Return the expected seconds until the budget or the frames run out; None without end."""
         budget, ends = self._options.budget, list[float]()
         if not self._repeats:
             ends.append((len(self._left) - self._done) * self._frame_seconds)
@@ -315,7 +357,7 @@ class Measurement:
         return min(1.0, max(done, self._used_seconds / budget if budget else 0.0))
 
     def _over(self) -> str:
-        """Why the run is over; "" while it is not."""
+        """Return why the run is over, as in schema.End; "" while it is not."""
         budget = self._options.budget
         if not self._left or self._feed.over:
             return "limit" if self._options.limit else "all frames"
@@ -328,27 +370,29 @@ class Measurement:
         until = self._options.until
         if until is None or len(self._timed) < FEWEST_PRECISE:
             return False
-        interval = pose_interval(self._timed)
-        return interval is not None and interval.half_width <= until
+        half_width = self.half_width()
+        return half_width is not None and half_width <= until
 
     def close(self) -> None:
-        """Close the record and give the network's memory back."""
+        """Close the record and release the memory of the network."""
         if self._writer:
             self._writer.close()
         self.__dict__.pop("_pipeline", None)
 
 
 def _timed(record: files.Record | None) -> list[list[tuple[int, int]]]:
-    """Load and pose nanoseconds of the measured frames of a record, by block."""
+    """Return the load and pose nanoseconds of the measured frames of a record, by block."""
     blocks = record.blocks if record else []
     return [[(f.load, pose_ns(f)) for f in block.frames if f.error is None] for block in blocks]
 
 
 def _warm_up(pipeline: Pipeline[Any], source: BoxSource, frames: list[Frame]) -> float:
-    """On the first frame that has boxes and can be read; others will be reported in turn.
+    """Warm up on the first frame that has boxes and can be used.
+
+    Frames that cannot be used are skipped here; their measurement reports the error.
 
     Returns:
-        Seconds that the usual frame is expected to take; 0.0 if no frame could be used.
+        Expected seconds of a frame with the usual number of people; 0.0 if no frame can be used.
     """
     for frame in frames:
         boxes = source.of(frame)
@@ -371,7 +415,7 @@ def _warm_up(pipeline: Pipeline[Any], source: BoxSource, frames: list[Frame]) ->
 
 
 def usual_people(source: BoxSource, frames: list[Frame]) -> float:
-    """Boxes of a frame on average; one for a model that sees whole images."""
+    """Return the mean number of boxes per frame; 1.0 for a model that takes whole images."""
     if source.kind == "none":
         return 1.0
     return fmean(len(source.of(frame)) for frame in spread(frames, USUAL_FRAMES))

@@ -1,6 +1,6 @@
 """The options of a run: one type for the command line, for setting files and for Python.
 
-Types, limits and the rules between options stand here and nowhere else.
+Types, limits and the rules between options are defined only here.
 """
 
 import json
@@ -16,8 +16,11 @@ Persons = Literal["serial", "batched"]
 Mode = Literal["burst", "sustained", "paced"]
 
 MAX_BATCH = 8
-"""Crops in one forward pass by default: enough to fill a CPU, and runtimes compile for each number
-of them."""
+"""Largest number of crops in one forward pass by default.
+
+So many suffice to occupy a CPU. It is a limit because runtimes compile the network again for every
+number of crops.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class Options:
         persons: one crop per forward pass, or several.
         max_batch: crops in one forward pass of batched persons; None for MAX_BATCH.
         min_score: boxes scored below this are left out, 0..1.
-        limit: frames at most.
-        budget: seconds of an entry's own blocks.
+        limit: largest number of frames.
+        budget: seconds for the blocks of each entry.
         mode: burst, sustained or paced (docs/protocol.md).
         camera_fps: frames per second of the paced camera.
         until: relative half width of the FPS interval at which a run may stop, 0.02 for 2%.
@@ -70,12 +73,12 @@ class Options:
 
     @property
     def target(self) -> Target:
-        """Where the network runs; only for the options of a job, in which nothing is left open."""
+        """Return where the network runs; only the options of a Job have all choices made."""
         return Target(self.runtime or "torch", self.precision or "fp32", self.device, self.layout)
 
     @property
     def crops_per_pass(self) -> int:
-        """The most crops in one forward pass."""
+        """Return the largest number of crops in one forward pass."""
         return (self.max_batch or MAX_BATCH) if self.persons == "batched" else 1
 
 
@@ -102,11 +105,11 @@ LIMITS: Mapping[str, tuple[float, float | None]] = {
     "camera_fps": (0.1, None),
     "repeat": (1, None),
 }
-"""The least and the largest value of options that are numbers; None for no largest one."""
+"""The smallest and the largest value of numeric options; None if there is no largest value."""
 
 
 _OPTIONS = {"camera_fps": "fps"}
-"""What the command line calls a field, where its option has another name."""
+"""Names of options on the command line that differ from their fields, by field."""
 
 
 def as_option(name: str, value: object) -> str:
@@ -120,7 +123,7 @@ def as_key(name: str, value: object) -> str:
 
 
 def out_of_range(options: Options) -> str:
-    """Return the first option that exceeds its limits, as an error says it; "" if none does."""
+    """Return the message about the first option outside its limits; "" if all are within."""
     for name, (low, high) in LIMITS.items():
         value: float | None = getattr(options, name)
         if value is not None and not low <= value <= (inf if high is None else high):
@@ -134,10 +137,10 @@ def require_consistent(options: Options, spelled: Callable[[str, object], str] =
 
     Args:
         options: the options.
-        spelled: how a choice is written where the user made it.
+        spelled: writes an option and its value as the user writes them.
 
     Raises:
-        UsageError: if one contradicts another; names both and the remedy.
+        UsageError: if one contradicts another; the message names both and the remedy.
     """
     batch, data, mode = options.max_batch, options.calibrate, options.mode
     if batch and options.persons != "batched":

@@ -1,4 +1,4 @@
-"""From names on the command line to jobs with stable keys."""
+"""Turns names on the command line into jobs with stable keys."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,7 +15,6 @@ from posemark.datasets import kind_of
 from posemark.models import all_models
 from posemark.run.options import MAX_BATCH, Options, require_consistent
 
-# The configurations of the blog post, under its letters.
 SEED = (
     *(
         Entry(model, boxes, letter)
@@ -43,25 +42,38 @@ SEED = (
         for letter, scales in zip(letters, (ONE_SCALE, THREE_SCALES), strict=True)
     ),
 )
+"""The entries of the blog post, with its letters."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One entry with everything settled. boxes: gt, simulated, file:F or none."""
+    """An entry with all choices made.
+
+    Attributes:
+        entry: the model, its variant and its scales.
+        boxes: source of the person boxes: gt, simulated, file:F, or none for a model that takes
+            whole images.
+        options: the options, in which nothing is left to the entry.
+    """
 
     entry: Entry
     boxes: str
     options: Options
 
     def name(self, weights: str | None) -> str:
-        """The entry's name with its weights: "hrnet-w32-256x192.official@gt"."""
+        """Return the name of the entry with its weights: "hrnet-w32-256x192.official@gt".
+
+        Args:
+            weights: the tag or file stem of the loaded weights; None for formula weights.
+        """
         tag = f".{weights}" if weights else ""
         return f"{self.entry.model}{tag}@{self.entry.variant}"
 
     def key(self, weights: str | None) -> str:
-        """The entry's name with everything that differs from its defaults.
+        """Return the name of the entry with every choice that differs from its defaults.
 
-        weights: the tag or file stem really loaded, None for formula weights.
+        Args:
+            weights: as in name().
         """
         options, parts = self.options, [self.name(weights)]
         parts += [options.codec.replace(":", "")] if options.codec else []
@@ -74,6 +86,7 @@ class Job:
 
 
 def _batching(options: Options) -> list[str]:
+    """Return the part of a key for the number of crops per forward pass."""
     if options.persons != "batched":
         return []
     most = options.crops_per_pass
@@ -81,7 +94,7 @@ def _batching(options: Options) -> list[str]:
 
 
 def _running(entry: Entry, options: Options) -> list[str]:
-    """What the network runs on, as far as it is not the entry's own: eager float32 torch."""
+    """Return the parts of a key for the target, if it differs from the defaults."""
     target = options.target
     parts = [target.runtime] if target.runtime != entry.runtime else []
     parts += [target.precision] if target.precision != entry.precision else []
@@ -90,10 +103,10 @@ def _running(entry: Entry, options: Options) -> list[str]:
 
 
 def suites() -> dict[str, tuple[Entry, ...]]:
-    """Named groups of entries.
+    """Return the named groups of entries.
 
-    seed: the blog post's. all: every model in every variant. light: the exported models whose
-    cards PoseMark brings, on ground-truth boxes.
+    "seed" has the entries of the blog post, "all" every model in every variant, and "light" the
+    exported models whose cards are part of PoseMark, except on detected boxes.
     """
     known = {e.name: e for e in SEED}
     every = [entry for spec in all_models().values() for entry in _variants(spec)]
@@ -106,10 +119,10 @@ def suites() -> dict[str, tuple[Entry, ...]]:
 
 
 def _card_entries(path: Path) -> list[Entry]:
-    """The variants of the exported model that a card describes.
+    """Return an entry for each variant of the exported model that a card describes.
 
     Raises:
-        CardError: for a card with a mistake.
+        CardError: if the card has a mistake.
     """
     card = cards.read(path)
     runtime, precision = default_runtime(card), card.file.precision
@@ -124,11 +137,16 @@ def _variants(spec: ModelSpec) -> list[Entry]:
 
 
 def plan(names: Iterable[str], options: Options) -> list[Job]:
-    """Jobs for entries, globs, suites or letters, each once, in the order named.
+    """Return the jobs that names and options describe, each once, in the order of the names.
+
+    Args:
+        names: entries, globs, suites, letters of the blog post, or card files.
+        options: the options of all jobs.
 
     Raises:
-        UsageError: if a name matches nothing (names the nearest), or an entry's kind of boxes
-            contradicts --boxes, or options contradict each other.
+        UsageError: if a name matches nothing (the message suggests similar names), if an entry
+            needs other boxes than --boxes gives, or if options contradict each other.
+        CardError: if a card cannot be read or has a mistake.
     """
     require_consistent(options)
     jobs = [
@@ -140,7 +158,7 @@ def plan(names: Iterable[str], options: Options) -> list[Job]:
 
 
 def _settled(entry: Entry, tag: str, options: Options) -> Options:
-    """With the choices that were left to the entry."""
+    """Return the options with the choices that were left to the entry."""
     return replace(
         options,
         weights=tag or options.weights,
@@ -150,6 +168,7 @@ def _settled(entry: Entry, tag: str, options: Options) -> Options:
 
 
 def _matches(name: str, options: Options) -> list[tuple[Entry, str]]:
+    """Return the entries that a name matches, each with its tag of weights; "" without a tag."""
     folder, suffix, after = name.rpartition(cards.SUFFIX)
     if suffix and (not after or after.startswith("@")):  # folders may have an "@", too
         return [(entry, "") for entry in _of_card(Path(folder + suffix), after[1:], options)]
@@ -177,7 +196,7 @@ def _of_card(path: Path, variant: str, options: Options) -> list[Entry]:
     found = [entry for entry in entries if _meant(entry, variant, options)]
     if not found:
         variants = [entry.variant for entry in entries]
-        raise UsageError(f"{path}@{variant}: after '@' stands {' or '.join(variants)} for it.")
+        raise UsageError(f"{path}@{variant}: {_expected_variants(variants, path)}")
     return found
 
 
@@ -187,19 +206,28 @@ def _meant(entry: Entry, variant: str, options: Options) -> bool:
 
 
 def _default_variants(options: Options) -> tuple[str, str]:
-    """What a bare model name means: ground-truth boxes unless others are named; one scale."""
+    """Return the variants that a model name without "@" matches.
+
+    Boxes are ground truth unless --boxes names others, and whole images have one scale.
+    """
     return ("gt" if options.boxes in (None, "gt") else "detected"), "single"
 
 
 def _unknown(name: str, model: str) -> str:
     if model in all_models():
         variants = [entry.variant for entry in _variants(all_models()[model])]
-        return f"{name!r}: after '@' stands {' or '.join(variants)} for this model."
+        return f"{name!r}: {_expected_variants(variants, name.partition('@')[0])}"
     known = [*all_models(), *cards.built_in(), *suites(), *(e.letter for e in SEED if e.letter)]
-    return f"no entry, suite or glob match for {name!r}. {nearest(model, known)}"
+    return f"{name!r} matches no entry, suite or letter. {nearest(model, known)}"
+
+
+def _expected_variants(variants: list[str], model: str | Path) -> str:
+    expected = " or ".join(variants)
+    return f"after '@', expected {expected} for this model. For example: {model}@{variants[0]}."
 
 
 def _boxes(entry: Entry, options: Options) -> str:
+    """Return the source of boxes for an entry, as Job.boxes names it."""
     if entry.boxes != "detected":
         return entry.boxes
     if options.boxes == "gt":
@@ -213,6 +241,6 @@ def _boxes(entry: Entry, options: Options) -> str:
     if kind and kind.own_boxes and options.data == kind.name:
         return kind.own_boxes
     raise UsageError(
-        f"{entry.name} needs detected boxes, and {options.data} has none of its own. Add "
+        f"{entry.name} needs detected boxes, but {options.data} comes without any. Add "
         f"--boxes file:detections.json (COCO results format), or name {entry.model}@gt."
     )

@@ -1,4 +1,4 @@
-"""Finding and checking everything a job needs, before anything heavy is built."""
+"""Finds and checks everything that a job needs, before a network is built."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,10 +20,17 @@ from posemark.weights import NONE, Checkpoint, rescorer_of, resolve
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job whose every input has been found and checked; nothing heavy is built yet.
+    """A job whose inputs have all been found and checked; its network is not built yet.
 
-    spec: of the model, with the codec that the job asks for. calibration: what int8 ranges are
-    chosen from.
+    Attributes:
+        job: the job.
+        spec: the model, with the codec that the job names.
+        boxes: the person boxes of the frames.
+        checkpoint: the weights; None for formula weights.
+        dataset: facts about the data set, for the record.
+        frames: the frames of the run.
+        rescorer: the network that rescores people, if the model has trained weights for one.
+        calibration: the input from which int8 ranges are chosen; None without --calibrate.
     """
 
     job: Job
@@ -37,32 +44,43 @@ class Prepared:
 
     @property
     def decoder(self) -> str:
-        """What the record calls the decoder."""
+        """Return the name of the decoder in the record."""
         return self.spec.codec.name + ("+rescore" if self.rescorer else "")
 
     @property
     def data_notes(self) -> tuple[str, ...]:
-        """What was left out of annotations and boxes, or filled in, those to calibrate with too."""
-        of_ranges = self.calibration.notes if self.calibration else ()
-        return (*self.dataset.notes, *self.boxes.notes, *of_ranges)
+        """Return what was left out of annotations and boxes or filled in, calibration included."""
+        calibration_notes = self.calibration.notes if self.calibration else ()
+        return (*self.dataset.notes, *self.boxes.notes, *calibration_notes)
 
     @property
     def key(self) -> str:
-        """The name of the record and of the point on the chart."""
+        """Return the name of the record, and of the point on the chart."""
         return self.job.key(tag_of(self.spec, self.checkpoint))
 
 
 def tag_of(spec: ModelSpec, checkpoint: Checkpoint | None) -> str | None:
-    """What names the weights; an exported model is its weights, which needs no saying twice."""
+    """Return the part of a key that names the weights; None for formula weights.
+
+    It is also None for an exported model, because the name of the model names its weights.
+    """
     return checkpoint.label if checkpoint and not spec.artefact else None
 
 
 def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
-    """Find and check what a job needs: runtime, decoder, boxes, weights, data to calibrate with.
+    """Find and check what a job needs: runtime, decoder, boxes, weights and calibration data.
+
+    Args:
+        job: the job.
+        dataset: the data set that the options name.
+        frames: the frames of the run, from this data set.
 
     Raises:
-        UsageError, DataError, CheckpointError: as the parts do; UsageError where the runtime
-            or the precision is not to be had here.
+        UsageError: if the runtime or the precision is not available on this machine, or an option
+            does not apply to the model.
+        DataError: if boxes or annotations cannot be used.
+        CheckpointError: if the weights are missing or do not fit.
+        CardError: if the card of the entry has a mistake.
     """
     entry, options = job.entry, job.options
     spec = spec_of_entry(entry)
@@ -78,46 +96,57 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
 
 
 def spec_of_entry(entry: Entry) -> ModelSpec:
-    """The model of an entry: one of the zoo, or what a card describes.
+    """Return the model of an entry: a registered model, or the one that a card describes.
 
     Raises:
-        UsageError, CardError: if there is none.
+        UsageError: if no model has this name.
+        CardError: if the card has a mistake.
     """
     return model_of(Path(entry.card)) if entry.card else spec_of(entry.model)
 
 
 def weights_of(spec: ModelSpec, weights: str) -> Checkpoint | None:
-    """The checkpoint that a user's choice names; of an exported model its own file.
+    """Return the checkpoint that --weights names; for an exported model, its own file.
+
+    Args:
+        spec: the model.
+        weights: the value of --weights.
+
+    Returns:
+        The checkpoint; None for formula weights.
 
     Raises:
-        UsageError: for a choice where the card has made it. CheckpointError: as resolve.
+        UsageError: if --weights names weights for an exported model.
+        CheckpointError: as weights.resolve() does.
     """
     if spec.artefact is None:
         return resolve(spec, weights)
     if weights != NONE:
         raise UsageError(
             f"--weights {weights} contradicts {spec.name}, an exported model whose weights are "
-            f"in its file {spec.artefact.path.name}. Leave it out, or name another file in the "
-            "card."
+            f"in its file {spec.artefact.path.name}. Leave --weights out, or name another file in "
+            "the card."
         )
     return checkpoint_of(spec)
 
 
 def _read_as_asked(spec: ModelSpec, job: Job) -> ModelSpec:
-    """The model, read by the decoder that --codec names, if there is one.
+    """Return the model with the decoder that --codec names; without --codec, the model itself.
 
     Raises:
-        UsageError: if the model has no such decoder, or its own cannot do the flip test.
+        UsageError: if the model has no such decoder, or its own does not support the flip test.
     """
     wanted, own = job.options.codec, spec.codec
     if job.options.flip and own.no_flip:
-        raise UsageError(f"--flip cannot be used with {spec.name}: {own.no_flip}. Leave it out.")
+        raise UsageError(
+            f"--flip cannot be used with {spec.name}: {own.no_flip}. Leave --flip out."
+        )
     if not wanted:
         return spec
     if not own.variants:
         raise UsageError(
             f"--codec {wanted} cannot read the outputs of {spec.name}, a {spec.approach} model "
-            "with a decoder of its own. Leave it out."
+            "whose decoder has no variants. Leave --codec out."
         )
     try:
         return replace(spec, method=spec.method.read_as(wanted))

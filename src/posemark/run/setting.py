@@ -1,4 +1,4 @@
-"""Named settings: what `tune` found, as a file that `run` and `load` accept."""
+"""Named settings: the options that `tune` found, in files that `run` and `load` accept."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -23,27 +23,37 @@ KEYS = (
 
 
 def setting_of(options: Options, cores: int) -> dict[str, object]:
-    """What these options have beyond the defaults on a machine with so many usable cores."""
+    """Return the options of KEYS that differ from the defaults, by name.
+
+    Args:
+        options: the options.
+        cores: the number of usable CPU cores, which is the default of `threads`.
+    """
     usual = Options(options.data, cores)
     found = {name: getattr(options, name) for name in KEYS}
     return {name: value for name, value in found.items() if value != getattr(usual, name)}
 
 
 def require_name(name: str) -> None:
-    """Check that a setting can be called so.
+    """Check that a setting may have this name.
 
     Raises:
-        UsageError: if not.
+        UsageError: if the name has other characters than letters, digits, "-" and "_".
     """
     if not name.replace("-", "").replace("_", "").isalnum():
         raise UsageError(f"{name!r} cannot name a setting: use letters, digits, '-' and '_'.")
 
 
 def write(path: Path, setting: Mapping[str, object], remarks: Sequence[str]) -> None:
-    """Keep a setting, in place of one of that name; remarks: one comment line each.
+    """Write a setting file, or replace it.
+
+    Args:
+        path: the file.
+        setting: the chosen options by name, as setting_of() returns them.
+        remarks: comments, one line each.
 
     Raises:
-        UsageError: if it cannot be written.
+        UsageError: if the file cannot be written.
     """
     lines = [f"# {remark}" for remark in remarks]
     # TOML writes these strings and whole numbers as JSON does.
@@ -52,29 +62,29 @@ def write(path: Path, setting: Mapping[str, object], remarks: Sequence[str]) -> 
         write_whole(path, "\n".join([*lines, ""]).encode())
     except OSError as error:
         raise UsageError(
-            f"{path}: the setting cannot be kept ({error.strerror}). {CACHE_REMEDY}"
+            f"{path}: the setting cannot be saved ({error.strerror}). {CACHE_REMEDY}"
         ) from error
 
 
 def read(path: Path) -> dict[str, object]:
-    """The options that a setting file chooses, by their names in Options.
+    """Return the options that a setting file chooses, by their names in Options.
 
     Raises:
-        UsageError: if there is none, a key or value is unknown, or keys contradict each other;
-            names file and key.
+        UsageError: if the file cannot be read, a key or value is unknown, or keys contradict each
+            other. The message names the file and the key.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"{path}: no such setting ({error.strerror}). Give a name that `posemark tune` "
-            f"saved, or the path of a {SUFFIX} file."
+            f"{path}: the setting cannot be read ({error.strerror}). Give a name that "
+            f"`posemark tune` saved, or the path of a {SUFFIX} file."
         ) from error
     try:
         options, chosen = _options(toml.parsed(content))
-    except ValueError as error:  # msgspec's are, too
+    except ValueError as error:  # msgspec's errors are ValueErrors, too
         raise UsageError(
-            f"{path}: this is no setting: {error}. A setting is TOML with some of the keys "
+            f"{path}: this is not a setting: {error}. A setting is TOML with some of the keys "
             f"{', '.join(KEYS)}."
         ) from error
     _require_known(path, options)
@@ -86,10 +96,10 @@ def read(path: Path) -> dict[str, object]:
 
 
 def _options(parsed: Mapping[str, object]) -> tuple[Options, dict[str, object]]:
-    """Options in which a file's keys replace the defaults, and what it chose of them.
+    """Return the defaults with the values of a file, and these values alone.
 
     Raises:
-        ValueError: for a key that no setting has, or a value of another type or range.
+        ValueError: if a key is not in KEYS, or a value has another type or is out of range.
     """
     unknown = [name for name in parsed if name not in KEYS]
     if unknown:
@@ -111,30 +121,42 @@ def _require_known(path: Path, options: Options) -> None:
 
 
 def find(text: str, entry: str) -> Path:
-    """The file of a setting: a path (ends in .toml), or a name that tune saved for an entry.
+    """Return the file of a setting.
+
+    Args:
+        text: a path that ends in .toml, or a name under which `tune` saved a setting.
+        entry: the name of the entry with its weights, as Job.name() returns it.
 
     Raises:
-        UsageError: if no setting of that name is kept for the entry.
+        UsageError: if no setting of that name is saved for the entry. The message lists those
+            that are. A path is not checked.
     """
     if text.endswith(SUFFIX):
         return with_home(text)
     path = folder_of(entry) / f"{text}{SUFFIX}"
     if path.is_file():
         return path
-    here = [each.stem for each in saved(entry)]
-    known = f"It has {', '.join(here)}." if here else "It has none so far."
+    names = [each.stem for each in saved(entry)]
+    known = f"Its saved settings: {', '.join(names)}." if names else "It has no settings yet."
     raise UsageError(
-        f"no setting {text!r} is kept for {entry}. {known} `posemark tune {entry}` makes one; a "
-        f"file is named with its ending {SUFFIX}."
+        f"no setting {text!r} is saved for {entry}. {known} `posemark tune {entry}` makes one. To "
+        f"use a file, give its path with the ending {SUFFIX}."
     )
 
 
 def with_setting(job: Job, text: str, explicit: Collection[str] = ()) -> Job:
-    """The job under a setting. explicit: options that the user gave, which must not contradict.
+    """Return the job with the options of a setting.
+
+    Args:
+        job: the job.
+        text: the setting, as in find().
+        explicit: names of the options that the user gave; the setting must not contradict them.
 
     Raises:
-        UsageError: as find and read, or where an explicit option contradicts the setting.
-        CheckpointError: if the job's weights are not here.
+        UsageError: as find() and read() do, or if the setting contradicts an explicit option, or
+            options contradict each other.
+        CheckpointError: if the weights of the job are not on this machine.
+        CardError: if the card of the entry has a mistake.
     """
     spec = spec_of_entry(job.entry)
     path = find(text, job.name(tag_of(spec, weights_of(spec, job.options.weights))))

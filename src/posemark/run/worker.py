@@ -1,7 +1,7 @@
-"""A measurement in a process of its own: its memory is its own, and so is its end.
+"""Runs a measurement in a process of its own, with a peak memory and a possible crash of its own.
 
-A server process that has the libraries loaded forks one worker an entry; a worker measures a
-block whenever it is told to, and sleeps while others have their turn.
+A server process that has loaded the libraries forks one worker per entry. A worker measures a
+block when the parent requests one, and sleeps while the others run theirs.
 """
 
 import signal
@@ -9,18 +9,22 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from posemark.core.errors import PoseMarkError, RunError
 from posemark.machine.processes import process_context
 from posemark.run.measurement import Circumstances, Measurement, Standing, Step, record_path
 from posemark.run.prepare import Prepared
 
+_Request = tuple[str, tuple[object, ...]]
+"""The name of a method of Measurement, and its arguments."""
+
 
 @dataclass(frozen=True)
 class _Task:
-    """What a worker measures. Its inputs have been found and checked; nothing is done twice."""
+    """The job of a worker; the parent has already found and checked its inputs."""
 
     prepared: Prepared = field(repr=False)
     out: Path
@@ -29,9 +33,14 @@ class _Task:
 
 
 class Isolated:
-    """Measurement's twin on this side of the pipe, with the same methods.
+    """A measurement in a worker process, with the arguments and methods of Measurement.
 
-    standing: of the measurement after what it did last.
+    Each method sends its name and arguments to the worker and waits for the result. Every method
+    but close() raises what the method of Measurement raises, and RunError if the worker died.
+
+    Attributes:
+        path: the record.
+        standing: the progress after the last call.
     """
 
     def __init__(
@@ -45,46 +54,47 @@ class Isolated:
         self.path, self.standing = record_path(prepared, out), Standing()
         self._key, self._on_step = prepared.key, on_step
         self._task = _Task(prepared, out, resume, circumstances)
-        self._process: Any = None
-        self._pipe: Connection[Any, Any] | None = None
+        self._process: BaseProcess | None = None
+        self._pipe: Connection[_Request, object] | None = None
 
     def open(self) -> None:
-        """Start the worker and let it build its network.
+        """Start the worker and call Measurement.open() in it.
 
         Raises:
-            PoseMarkError: what the worker ran into; RunError if it died or could not start.
+            RunError: if the worker cannot be started, or died.
         """
         context = process_context()
-        own, theirs = context.Pipe()
-        self._pipe = cast("Connection[Any, Any]", own)  # the kind that Linux and macOS have
-        process = context.Process(target=_work, args=(theirs, self._task), daemon=True)
+        own, worker_end = context.Pipe()
+        # On Windows this is a PipeConnection, with the same methods.
+        self._pipe = cast("Connection[_Request, object]", own)
+        process = context.Process(target=_work, args=(worker_end, self._task), daemon=True)
         try:
             process.start()
         except (EOFError, OSError) as error:
             raise RunError(self._not_started(error)) from error
         finally:
-            theirs.close()
-        self._process = process  # only what was started can be ended
-        self._ask("open")
+            worker_end.close()
+        self._process = process  # set only now, because close() may end only a started process
+        self._call("open")
 
     def block(self) -> bool:
-        """As Measurement.block(); raises as open() does."""
-        return self._ask("block")
+        """Call Measurement.block() in the worker."""
+        return bool(self._call("block"))
 
     def perfect(self, seconds: float | None) -> None:
-        """As Measurement.perfect(); raises as open() does."""
-        self._ask("perfect", seconds)
+        """Call Measurement.perfect() in the worker."""
+        self._call("perfect", seconds)
 
     def half_width(self) -> float | None:
-        """As Measurement.half_width(); raises as open() does."""
-        return self._ask("half_width")
+        """Call Measurement.half_width() in the worker."""
+        return cast("float | None", self._call("half_width"))
 
     def end(self, reason: str) -> None:
-        """As Measurement.end(); raises as open() does."""
-        self._ask("end", reason)
+        """Call Measurement.end() in the worker."""
+        self._call("end", reason)
 
     def close(self) -> None:
-        """End the worker; its record is complete up to its last frame."""
+        """End the worker; its record contains every finished frame."""
         if self._pipe:
             self._pipe.close()
         process, self._process = self._process, None
@@ -92,50 +102,52 @@ class Isolated:
             return
         try:
             process.join(timeout=10)
-        finally:  # also where a second Ctrl-C ends the waiting
+        finally:  # also if a second Ctrl-C interrupts the wait
             if process.is_alive():
                 process.kill()
 
-    def _ask(self, method: str, *arguments: Any) -> Any:
-        if self._pipe is None:
-            raise RuntimeError(f"{method}() before open()")
+    def _call(self, method: str, *arguments: object) -> object:
+        """Call a method of the measurement in the worker; return its result."""
+        if self._pipe is None or self._process is None:
+            raise RuntimeError(f"{method}() needs a running worker: call open() first")
         try:
             self._pipe.send((method, arguments))
             while isinstance(answer := self._pipe.recv(), Step | Standing):
-                self._heard(answer)
+                self._receive_progress(answer)
         except (EOFError, OSError) as error:
-            raise RunError(self._obituary()) from error
+            raise RunError(self._died(self._process)) from error
         if isinstance(answer, BaseException):
             raise answer
         return answer
 
-    def _heard(self, news: Step | Standing) -> None:
-        if isinstance(news, Standing):
-            self.standing = news
+    def _receive_progress(self, progress: Step | Standing) -> None:
+        if isinstance(progress, Standing):
+            self.standing = progress
         else:
-            self._on_step(news)
+            self._on_step(progress)
 
     def _not_started(self, error: Exception) -> str:
         return (
-            f"{self._key}: its process could not be started ({error or type(error).__name__}): "
-            "the server that starts processes has ended, or the system allows no more of them. "
-            "Close other programs, then run again with --resume, or use --no-isolate."
+            f"{self._key}: its process could not be started ({error or type(error).__name__}). The "
+            "server that starts processes has ended, or the system allows no more processes. "
+            "Close other programs and run again with --resume, or use --no-isolate."
         )
 
-    def _obituary(self) -> str:
-        self._process.join(timeout=10)
-        code = self._process.exitcode
+    def _died(self, process: BaseProcess) -> str:
+        process.join(timeout=10)
+        code = process.exitcode
         died = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else "ended"
         return (
-            f"{self._key}: its process {died} unexpectedly. Out of memory is the usual reason: "
-            "close other programs or run fewer entries at a time (--no-interleave). Every "
-            f"finished frame is kept in {self.path}; --resume goes on."
+            f"{self._key}: its process {died} unexpectedly. The usual reason is that the "
+            "machine ran out of memory. Close other programs, or run fewer entries at a time "
+            f"(--no-interleave). Every finished frame is kept in {self.path}. Run again with "
+            "--resume to continue."
         )
 
 
-def _work(pipe: "Connection[Any, Any]", task: _Task) -> None:
-    """The worker: does as it is told until the other side hangs up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side decides what Ctrl-C means
+def _work(pipe: "Connection[object, _Request]", task: _Task) -> None:
+    """Run the worker: answer the calls of the parent until it closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C does
     measurement: Measurement | None = None
     try:
         while True:
@@ -143,11 +155,11 @@ def _work(pipe: "Connection[Any, Any]", task: _Task) -> None:
             try:
                 if measurement is None:
                     measurement = _measurement(pipe, task)
-                answer = getattr(measurement, method)(*arguments)
+                answer: object = getattr(measurement, method)(*arguments)
                 pipe.send(measurement.standing)
             except PoseMarkError as error:
                 answer = error
-            except Exception:  # a bug: its place must reach the reader
+            except Exception:  # a bug; the parent shows where it is
                 answer = RuntimeError(f"in the worker process:\n{traceback.format_exc()}")
             pipe.send(answer)
     except (EOFError, OSError):
@@ -157,5 +169,5 @@ def _work(pipe: "Connection[Any, Any]", task: _Task) -> None:
             measurement.close()
 
 
-def _measurement(pipe: "Connection[Any, Any]", task: _Task) -> Measurement:
+def _measurement(pipe: "Connection[object, _Request]", task: _Task) -> Measurement:
     return Measurement(task.prepared, task.out, task.resume, pipe.send, task.circumstances)

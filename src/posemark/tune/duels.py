@@ -175,13 +175,13 @@ class Bench:
     def cost(self, tried: Options) -> Cost:
         """Compare the accuracy of `tried` with that of the reference, on the same frames."""
         self.watcher.about("accuracy")
-        frames, ours = self._reference_poses
+        frames, reference_poses = self._reference_poses
         found = _or_failed(lambda: list(_poses(self._prepared(tried), frames)))
-        theirs = [poses for _, poses in found]
-        oks = agreement(zip(ours, theirs, strict=True))
+        tried_poses = [poses for _, poses in found]
+        oks = agreement(zip(reference_poses, tried_poses, strict=True))
         if self.unjudged:
             return Cost(len(frames), oks, unknown=self.unjudged)
-        before, after = (_ap(frames, poses) for poses in (ours, theirs))
+        before, after = (_ap(frames, poses) for poses in (reference_poses, tried_poses))
         return Cost(len(frames), oks, 100 * (before - after))
 
     @cached_property
@@ -235,7 +235,7 @@ def _poses(prepared: Prepared, frames: Iterable[Frame]) -> Iterator[tuple[Frame,
     for frame in frames:
         try:
             image = decode_bgr(frame.read(), frame.size_wh, frame.name)
-        except FrameError:  # the duels' records say which and why
+        except FrameError:  # the records of the duels name the frame and the error
             continue
         yield frame, pipeline.poses(image, prepared.boxes.of(frame))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from posemark.core.spec import ModelSpec
 from posemark.run.options import Options
@@ -28,7 +27,7 @@ class Step:
     """
 
     name: str
-    change: Mapping[str, Any]
+    change: Mapping[str, object]
     decodes: bool = False
     missing: str = ""
 
@@ -74,7 +73,7 @@ def precisions(subject: Subject, fastest: Sequence[str]) -> list[Step]:
     ]
 
 
-def _with_precision(runtime: str, precision: str, calibrate: str | None) -> dict[str, Any]:
+def _with_precision(runtime: str, precision: str, calibrate: str | None) -> dict[str, object]:
     data = calibrate if precision == "int8" else None
     return {"runtime": runtime, "precision": precision, "calibrate": data}
 
