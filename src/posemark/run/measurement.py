@@ -11,6 +11,7 @@ from typing import Any
 from posemark.core.errors import DataError, FrameError
 from posemark.core.frame import Frame
 from posemark.datasets.boxes import BoxSource, open_boxes
+from posemark.estimator import Estimator
 from posemark.geometry.conventions import HRNET
 from posemark.machine.sentinel import Sentinel
 from posemark.measure.camera import Camera
@@ -176,6 +177,7 @@ class Measurement:
         self._failures: list[str] = []
         self._timed = _timed(self._record)
         self._writer: files.Writer | None = None
+        self._estimator: Estimator | None = None
 
     def _unfinished(self) -> list[Frame]:
         """Return the frames that remain to be measured, one pass over the data after the other."""
@@ -211,9 +213,11 @@ class Measurement:
             writer.write(schema.Resumed(self._header.environment, self._header.started))
         return writer
 
-    @cached_property
+    @property
     def _pipeline(self) -> Pipeline[Any]:
-        return build_estimator(self._prepared).pipeline
+        if self._estimator is None:
+            self._estimator = build_estimator(self._prepared)
+        return self._estimator.pipeline
 
     @cached_property
     def _feed(self) -> Feed:
@@ -377,7 +381,7 @@ class Measurement:
         """Close the record and release the memory of the network."""
         if self._writer:
             self._writer.close()
-        self.__dict__.pop("_pipeline", None)
+        self._estimator = None
 
 
 def _timed(record: files.Record | None) -> list[list[tuple[int, int]]]:
