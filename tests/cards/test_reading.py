@@ -1,13 +1,16 @@
 """Reading cards: valid contents, and the errors for mistakes."""
 
 import re
+import tomllib
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 import made_cards
 from posemark import cards, cli
 from posemark.cards.model import FOLDERS, model_of
+from posemark.cards.schema import Card
 from posemark.core.errors import CardError, CheckpointError
 from posemark.run.options import Options
 from posemark.run.plan import plan
@@ -23,19 +26,12 @@ def test_a_card_is_read(tmp_path):
 
 MISTAKES = [
     ({"divisor = 255": "divisr = 255"}, "", "input.divisr is unknown. Did you mean divisor?"),
-    ({'kind = "heatmap"': 'kind = "heatmap"\nrefin = "dark"'}, "", "codec.refin is unknown"),
-    ({}, "\n[files]\n", "the key files is unknown. Did you mean file?"),
-    ({'origin = "tests"': ""}, "", "the key origin is missing"),
     ({"divisor = 255": ""}, "", "input.divisor is missing"),
     ({"size = [64, 48]": "size = 64"}, "", "input.size: Expected array, got 64"),
-    ({"size = [64, 48]": "size = [64]"}, "", "input.size: Expected array of length 2, got [64]"),
     ({"size = [64, 48]": 'size = [64, "w"]'}, "", "input.size[1]: Expected int, got 'w'"),
-    ({'order = "rgb"': 'order = "rbg"'}, "", "input.order: Expected rgb, bgr, got 'rbg'"),
-    ({'"heatmap"': '"heat"'}, "", "codec.kind: Expected heatmap, coordinates, paf, got 'heat'"),
     ({'"fp32"': '"fp8"'}, "", "file.precision: Expected fp32, fp16, int8, got 'fp8'"),
     ({'convention = "hrnet"': 'convention = "udp"'}, "", "Expected hrnet, dark, mmpose0"),
     ({"std = [0.229": "std = [0"}, "", "input.std"),
-    ({'name = "tiny"': 'name = "my model"'}, "", "the key name: Expected str matching"),
     ({'[crop]\nconvention = "hrnet"': ""}, "", "codec heatmap needs the section [crop]"),
     ({}, '\n[image]\nwidth = "pad"\nmultiple = 8\n', "is top-down and has no [image]"),
     ({"divisor = 255": 'divisor = 255\ndtype = "uint8"'}, "", "divisor has to be 1"),
@@ -60,6 +56,92 @@ def test_every_mistake_names_the_file_the_key_and_what_came(changes, add, says, 
     with pytest.raises(CardError, match=re.escape(says)) as caught:
         cards.read(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+KIND = 'kind = "heatmap"'
+PUBLISHED = '\n[[published]]\nap = 7\nboxes = "gt"\nflip = false\nsource = "a"\n'
+
+FORMS = [
+    # A change of a sound card or an addition, msgspec's message, what is made of it.
+    ({}, "[files]", "Object contains unknown field `files`", "the key files is unknown. Did"),
+    (
+        *({KIND: f"{KIND}\nrefin = 1"}, ""),
+        *(
+            "Object contains unknown field `refin` - at `$.codec`",
+            "the key codec.refin is unknown.",
+        ),
+    ),
+    (
+        *({'origin = "tests"': ""}, ""),
+        *("Object missing required field `origin`", "the key origin is missing. See"),
+    ),
+    (
+        *({KIND: ""}, ""),
+        *("Object missing required field `kind` - at `$.codec`", "the key codec.kind is missing."),
+    ),
+    (
+        *({}, PUBLISHED.replace("ap = 7", "")),
+        "Object missing required field `ap` - at `$.published[0]`",
+        "the key published[0].ap is missing. docs/add-a-model.md describes [published].",
+    ),
+    (
+        *({KIND: 'kind = "heat"'}, "", "Invalid value 'heat' - at `$.codec.kind`"),
+        "the key codec.kind: Expected heatmap, coordinates, paf, got 'heat'.",
+    ),
+    (
+        *({'"rgb"': '"rbg"'}, "", "Invalid enum value 'rbg' - at `$.input.order`"),
+        "the key input.order: Expected rgb, bgr, got 'rbg'.",
+    ),
+    (
+        *({KIND: f"{KIND}\nkernel = 4"}, "", "Invalid enum value 4 - at `$.codec.kernel`"),
+        "the key codec.kernel: Expected 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, got 4.",
+    ),
+    (
+        *({'family = "Tiny"': "family = 3"}, "", "Expected `str`, got `int` - at `$.family`"),
+        "the key family: Expected str, got 3.",
+    ),
+    (
+        {'name = "tiny.onnx"': 'name = "tiny.onnx"\nlicence = 3'},
+        *("", "Expected `str | null`, got `int` - at `$.file.licence`"),
+        "the key file.licence: Expected str | null, got 3.",
+    ),
+    (
+        *({"[64, 48]": "[64]"}, "", "Expected `array` of length 2, got 1 - at `$.input.size`"),
+        "the key input.size: Expected array of length 2, got [64].",
+    ),
+    (
+        *({"[64, 48]": "[64, 0]"}, "", "Expected `int` >= 1 - at `$.input.size[1]`"),
+        "the key input.size[1]: Expected int >= 1, got 0.",
+    ),
+    (
+        *({}, PUBLISHED, "Expected `float` < 1.0 - at `$.published[0].ap`"),
+        "the key published[0].ap: Expected float < 1.0, got 7.",
+    ),
+    (
+        *({'"tiny.onnx"': '""'}, "", "Expected `str` of length >= 1 - at `$.file.name`"),
+        "the key file.name: Expected str of length >= 1, got ''.",
+    ),
+    (
+        {'name = "tiny"': 'name = "my model"'},
+        *("", r"Expected `str` matching regex '^[a-z0-9][a-z0-9_-]{0,99}\\Z' - at `$.name`"),
+        r"the key name: Expected str matching regex '^[a-z0-9][a-z0-9_-]{0,99}\\Z', got 'my model'",
+    ),
+    (
+        *({"= 255": f"= {'9' * 400}"}, "", "Number out of range - at `$.input.divisor`"),
+        "the key input.divisor: Number out of range, got 9999",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "add", "form", "says"), FORMS, ids=[f[2] for f in FORMS])
+def test_the_messages_of_msgspec_have_the_forms_that_are_read(changes, add, form, says, tmp_path):
+    fields = tomllib.loads(made_cards.text(changes, add))
+    with pytest.raises(msgspec.ValidationError) as original:
+        msgspec.convert(fields, Card)
+    assert str(original.value) == form, "another msgspec? cards/reading.py reads the old words"
+    path = made_cards.card(tmp_path, changes, add)
+    with pytest.raises(CardError, match=re.escape(f"{path}: {says}")):
+        cards.read(path)
 
 
 HUGE = "9" * 5000

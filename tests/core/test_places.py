@@ -1,5 +1,6 @@
 """Places for files: tested before anything is measured, and left unchanged."""
 
+import pwd
 from pathlib import Path
 
 import pytest
@@ -53,11 +54,11 @@ def test_the_cache_is_where_the_user_says_or_in_the_home_folder(variables, expec
 
 
 def test_a_user_without_a_home_folder_is_asked_to_name_one(monkeypatch):
-    def nowhere():
-        raise RuntimeError("Could not determine home directory.")
+    def nobody(uid):
+        raise KeyError(uid)
 
-    monkeypatch.setattr(Path, "home", nowhere)
-    for name in ("POSEMARK_CACHE", "XDG_CACHE_HOME"):
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("POSEMARK_CACHE", "XDG_CACHE_HOME", "HOME"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError, match="no home folder.* POSEMARK_CACHE"):
         user_cache()

@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import exported
-from posemark.core.errors import CheckpointError
+from posemark.core.errors import CheckpointError, UsageError
 from posemark.runtimes import onnx_file
 
 
@@ -122,11 +122,55 @@ def test_integer_operators_of_a_function_make_a_network_int8(tmp_path):
     assert onnx_file.precision(path) == "int8"
 
 
-def test_a_number_without_end_is_refused_where_it_is_too_long(tmp_path):
+def deep(levels):
+    """Return a model whose graphs contain each other, which takes a moment to build."""
+    inner = b""
+    for _ in range(levels):
+        for field in (6, 5, 1):  # AttributeProto.g, NodeProto.attribute, GraphProto.node
+            inner = field_of(field, inner)
+    return field_of(7, inner)
+
+
+def field_of(number, content):
+    """Return a field of bytes in protobuf's wire format."""
+    size, length = len(content), []
+    while size > 127:
+        length.append(size & 127 | 128)
+        size >>= 7
+    return bytes([number << 3 | 2, *length, size]) + content
+
+
+HOSTILE = {
+    "a number without end": lambda: b"\xff" * 5_000_000,
+    "zeros": lambda: bytes(5_000_000),
+    "graphs in graphs": lambda: deep(1000),
+    "empty": lambda: b"",
+    "no graph": lambda: onnx.ModelProto(ir_version=9).SerializeToString(),
+    "a text that is not UTF-8": lambda: field_of(7, field_of(1, field_of(4, b"\xff"))),
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_file_that_is_no_onnx_file_is_refused_quickly(kind, tmp_path):
     path = tmp_path / "made.onnx"
-    path.write_bytes(b"\xff" * 5_000_000)  # reading it to the end would take hours
-    with pytest.raises(CheckpointError, match="a number is longer than 10 bytes"):
-        onnx_file.require_whole(path)
+    path.write_bytes(HOSTILE[kind]())
+    with pytest.raises(CheckpointError, match=r"made\.onnx: PoseMark cannot read it"):
+        onnx_file.precision(path)
+
+
+@pytest.mark.timeout(20)
+def test_a_tensor_of_absurdly_many_dimensions_takes_no_time(tmp_path):
+    tensor = TensorProto(data_type=TensorProto.FLOAT, dims=[2**62] * 1_000_000)
+    path = tmp_path / "made.onnx"
+    path.write_bytes(with_nodes(values=[tensor]).SerializeToString())
+    assert onnx_file.precision(path) == "fp32"
+
+
+def test_without_the_package_the_error_names_the_extra(monkeypatch, tmp_path):
+    monkeypatch.setattr(onnx_file, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"needs onnx, .*pip install 'posemark\[onnx\]'"):
+        onnx_file.require_whole(tmp_path / "made.onnx")
 
 
 def test_a_file_cut_short_is_no_file(tmp_path):

@@ -94,7 +94,10 @@ def _with_lower_digests(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explained(message: str, fields: dict[str, Any]) -> str:
-    """Rewrite a message of msgspec: the key, what was expected, what came, what to do."""
+    """Rewrite a message of msgspec: the key, what was expected, what came, what to do.
+
+    A test holds every form of message that is read here (tests/cards/test_reading.py).
+    """
     parts = _AT.match(message)
     what, key = (parts["what"], parts["key"] or "") if parts else (message, "")
     if unknown := _UNKNOWN.search(what):
@@ -160,8 +163,8 @@ def _kinds() -> list[str]:
 
 
 def _value(fields: Any, key: str) -> Any:
-    """Return the value of a key such as input.size[0] or input.mean[...] in the file."""
-    for step in re.findall(r"[^.\[\]]+", key.replace("[...]", "")):
+    """Return the value of a key such as input.size[0] in the file."""
+    for step in re.findall(r"[^.\[\]]+", key):
         try:
             fields = fields[int(step)] if step.isdecimal() else fields[step]
         except (KeyError, IndexError, TypeError):

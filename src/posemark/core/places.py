@@ -5,6 +5,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from platformdirs.unix import Unix
+
 from posemark.core.errors import UsageError
 
 CACHE_REMEDY = (
@@ -114,8 +116,7 @@ def user_cache() -> Path:
         own = os.environ.get("POSEMARK_CACHE")
         if own:
             return Path(own).expanduser()
-        shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        return (shared if shared.is_absolute() else Path.home() / ".cache") / "posemark"
+        return Unix("posemark").user_cache_path  # on macOS too, where it has always been
     except RuntimeError as error:
         raise UsageError(
             "PoseMark stores weights and exported networks in the user's cache folder, but this "
