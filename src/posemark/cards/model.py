@@ -127,9 +127,11 @@ def find_artefact(card: schema.Card, path: Path) -> Artefact:
         size_hw=card.input.size if card.crop else None,
         output=_output(card),
     )
+    # First the digest: another file than the card's is not parsed, whatever it holds.
+    whole = replace(artefact, sha256=_digest(card, artefact))
     if artefact.format == ".onnx":
         onnx_file.require_whole(artefact.path)
-    return replace(artefact, sha256=_digest(card, artefact))
+    return whole
 
 
 def folders() -> list[Path]:
