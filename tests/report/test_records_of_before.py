@@ -109,8 +109,20 @@ def plain(value, worded=False):
 
 
 def exact(value):
-    """Return JSON text, in which 1 and 1.0 differ and every digit of a float is written."""
-    return json.dumps(value, indent=1, sort_keys=True)
+    """Return JSON text in which 1 and 1.0 differ, and floats have twelve digits.
+
+    On the machine where the figures were made all digits are the same. On another processor the
+    libraries may add numbers in another order, which changes the last ones.
+    """
+    return json.dumps(_twelve_digits(value), indent=1, sort_keys=True)
+
+
+def _twelve_digits(value):
+    if isinstance(value, dict):
+        return {name: _twelve_digits(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_twelve_digits(each) for each in value]
+    return float(f"{value:.12g}") if isinstance(value, float) else value
 
 
 def without_early_percentiles(results):
