@@ -183,11 +183,16 @@ def test_options_of_a_run_are_options_of_an_application():
     assert (estimator.precision, estimator.spec.codec.name) == ("bf16", "argmax")
     assert estimator.pipeline.flip
     for wrong, words in (
-        ({"threads": 0}, "load\\(\\): threads: expected 1 or more, got 0"),
-        ({"max_batch": 4}, "--max-batch 4 only applies with --persons batched"),
+        ({"threads": 0}, "load\\(\\): threads: expected 1 to 1024, got 0"),
+        ({"max_batch": 4}, "max_batch=4 only applies with persons='batched'"),
+        ({"flip": "no"}, "flip"),
+        ({"persons": "batchd"}, "persons"),
+        ({"threads": "2"}, "threads"),
+        ({"threads": 10**30}, "threads: expected 1 to 1024"),
+        ({"codec": ""}, "codec='': expected a value, got an empty one"),
         ({"prec": "bf16"}, "takes no option 'prec'; it takes runtime, precision"),
         ({"runtime": "caffe"}, "no runtime is called 'caffe'"),
-        ({"precision": "fp8"}, "torch on cpu cannot run fp8"),
+        ({"precision": "fp8"}, "precision"),
     ):
         with pytest.raises(UsageError, match=words):
             posemark.load(SMALL, weights="none", **wrong)
@@ -198,3 +203,45 @@ def test_an_option_must_not_contradict_the_setting():
     assert posemark.load(SMALL, "none", "best", codec="argmax").precision == "bf16"
     with pytest.raises(UsageError, match="--precision fp32 contradicts the setting"):
         posemark.load(SMALL, "none", "best", precision="fp32")
+
+
+@pytest.mark.parametrize("name", [3, None, b"x", "", ["naive-litehrnet-18-256x192"]])
+def test_a_name_is_text_or_a_path(name):
+    with pytest.raises(UsageError, match="name: expected a name or a path"):
+        posemark.load(name, weights="none")
+
+
+def test_weights_and_settings_may_be_paths(tmp_path):
+    setting = tmp_path / "own.toml"
+    write(setting, {"precision": "bf16"}, [])
+    estimator = posemark.load(SMALL, weights=saved(tmp_path, SMALL), setting=setting)
+    assert estimator.precision == "bf16"
+
+
+BOX = [[10, 10, 40, 60]]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "words"),
+    [
+        ("box", None, "boxes_xywh: expected an array of numbers"),
+        ([[1, 2, 3, 4], [1, 2]], None, "boxes_xywh: expected an array of numbers"),
+        ({}, None, "boxes_xywh: expected an array of numbers"),
+        (BOX, ["a"], "box_scores: expected an array of numbers"),
+        (BOX, [np.nan], "box_scores.0. is nan: expected a number from 0 to 1"),
+        (BOX, [7], "box_scores.0. is 7.0: expected a number from 0 to 1"),
+        ([[-1e300, -1e300, 2e300, 2e300]], None, "has no size or is outside"),
+        ([[10, 10, 1e-300, 1e-300]], None, "has no size or is outside"),
+    ],
+)
+def test_boxes_and_scores_are_numbers_within_reason(small, boxes, scores, words):
+    with pytest.raises(UsageError, match=words):
+        small(np.zeros((90, 80, 3), np.uint8), boxes, scores)
+
+
+def test_threads_wait_passively_before_torch_is_loaded():
+    code = (
+        "import os, sys; os.environ.pop('OMP_WAIT_POLICY', None); import posemark; "
+        f"posemark.network({SMALL!r}); sys.exit(os.environ['OMP_WAIT_POLICY'] != 'passive')"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

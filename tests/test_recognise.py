@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import goldens
+import test_checkpoints
 from made_weights import saved, state_of
 from posemark import weights
 from posemark.models import all_models, spec_of
@@ -188,3 +189,12 @@ def test_files_of_a_folder_with_suffixes_of_checkpoints_are_read(tmp_path):
     wanted = ("a.pth.tar", "b.PTH", "inside/c.caffemodel", "readme.txt")
     assert found == [tmp_path / name for name in wanted]
     assert others == 2
+
+
+@pytest.mark.parametrize("case", test_checkpoints.HOSTILE)
+def test_a_hostile_file_is_not_recognised_and_the_reason_is_given(case, tmp_path):
+    path = tmp_path / "x.pth"
+    path.write_bytes(test_checkpoints.HOSTILE[case])
+    (outcome,) = weights.import_all([path], SPECS)
+    assert outcome.names == ()
+    assert str(path) in outcome.why

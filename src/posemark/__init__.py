@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Unpack
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from torch import nn
 
     from posemark.core.errors import (
@@ -63,9 +65,9 @@ def __getattr__(name: str) -> Any:
 
 
 def load(
-    name: str,
-    weights: str | None = None,
-    setting: str | None = None,
+    name: "str | PathLike[str]",
+    weights: "str | PathLike[str] | None" = None,
+    setting: "str | PathLike[str] | None" = None,
     **choices: "Unpack[Choices]",
 ) -> "Estimator":
     """Load a model that finds people in images, with the processing that `posemark run` measures.
@@ -77,7 +79,8 @@ def load(
             "none" for untrained weights. An exported model has its own weights.
         setting: a name that `posemark tune` saved for this entry, or a .toml file.
         **choices: options of `posemark run` by their names there: runtime, precision, device,
-            layout, threads, persons, max_batch, codec, flip. They must not contradict the setting.
+            layout, threads, persons, max_batch, codec, flip, calibrate. They must not contradict
+            the setting.
 
     Returns:
         An Estimator. Called with an image (H, W, 3) uint8 BGR and, for top-down models,
@@ -88,6 +91,9 @@ def load(
             options contradict each other, or if no weights are named.
         posemark.CheckpointError: if the weights are missing or do not fit the model.
     """
+    from posemark.measure.environment import wait_passively
+
+    wait_passively()  # before torch is loaded: its threads would slow down a busy machine
     from posemark.run.load import load
 
     return load(name, weights, setting, **choices)
@@ -109,6 +115,8 @@ def network(name: str) -> "nn.Module":
     Raises:
         posemark.UsageError: if no model has this name.
     """
+    from posemark.measure.environment import wait_passively
     from posemark.models import spec_of
 
+    wait_passively()
     return spec_of(name).build().eval()

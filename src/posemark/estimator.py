@@ -18,6 +18,12 @@ from posemark.pipelines import Pipeline
 from posemark.pipelines.build import Processing, pipeline_of
 from posemark.runtimes import Session
 
+_FARTHEST = 1e6
+"""Pixels from the origin beyond which a box is refused: no image is as large."""
+
+_SMALLEST = 1e-3
+"""Pixels below which a side of a box counts as no size."""
+
 
 @dataclass(frozen=True)
 class Estimator:
@@ -125,22 +131,39 @@ def _boxes(
             f"{spec.name} is top-down: it needs the boxes of the people, boxes_xywh (N, 4). Run a "
             "person detector first, or load a bottom-up model."
         )
-    boxes = np.asarray(boxes_xywh, np.float64)
+    boxes = _numbers("boxes_xywh", boxes_xywh)
     # A detector that found no people gives an empty list.
     boxes = boxes if boxes.size else boxes.reshape(0, 4)
-    scores = np.ones(boxes.shape[:1]) if box_scores is None else np.asarray(box_scores, np.float64)
+    scores = np.ones(boxes.shape[:1]) if box_scores is None else _numbers("box_scores", box_scores)
     if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.shape != boxes.shape[:1]:
         raise UsageError(
             f"expected boxes_xywh (N, 4) and box_scores (N,), got shapes {boxes.shape} and "
             f"{scores.shape}."
         )
     _require_croppable(boxes, image)
+    wrong = np.flatnonzero(~((scores >= 0) & (scores <= 1)))
+    if len(wrong):
+        raise UsageError(
+            f"box_scores[{wrong[0]}] is {scores[wrong[0]]}: expected a number from 0 to 1."
+        )
     return Boxes(boxes, scores)
+
+
+def _numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return an argument of an application as float64."""
+    try:
+        given = np.asarray(value)
+        if given.size and given.dtype.kind not in "iufb":
+            raise TypeError(f"values of type {given.dtype}")
+        return given.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name}: expected an array of numbers ({error}).") from error
 
 
 def _require_croppable(boxes: Floats, image: NDArray[np.uint8]) -> None:
     height, width = image.shape[:2]
-    wrong = np.flatnonzero(~(croppable(boxes, (width, height)) & np.isfinite(boxes).all(1)))
+    within = (np.abs(boxes) <= _FARTHEST).all(1) & (boxes[:, 2:] >= _SMALLEST).all(1)
+    wrong = np.flatnonzero(~(croppable(boxes, (width, height)) & within))
     if len(wrong):
         raise UsageError(
             f"box {wrong[0]}, {boxes[wrong[0]].tolist()}, has no size or is outside the image "

@@ -203,7 +203,9 @@ def test_blur_kernel_is_opencvs(size):
     np.testing.assert_allclose(ours, cv2.getGaussianKernel(size, 0)[:, 0], atol=1e-12)
 
 
-@pytest.mark.parametrize("text", ["", "darks", "dark:", "dark:4", "dark:x", "quarter:3", "dark:33"])
+@pytest.mark.parametrize(
+    "text", ["", "darks", "dark:", "dark:4", "dark:x", "quarter:3", "dark:33", "dark:007"]
+)
 def test_unknown_codec_is_explained(text):
     with pytest.raises(UsageError, match="argmax, quarter, or dark:K"):
         Heatmap().variant(text)

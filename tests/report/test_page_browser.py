@@ -152,6 +152,21 @@ def test_speeds_without_any_ap_stand_left_of_the_axis(browser, seed):
     assert speed_strip.LABEL not in text(browser, "#ap-fps"), "every bottom-up entry has an AP"
 
 
+def test_the_chart_is_whole_where_no_ap_is_known(browser, tmp_path):
+    unknown = [row for row in report_rows.seed_measured() if not ap_known(row)]
+    assert unknown
+    opened(browser, written(unknown, tmp_path))
+    assert len(plotted(browser)) == len(unknown)
+    axes = browser.execute_script(
+        """
+        return [...document.querySelectorAll("#ap-fps .role-axis-label text")]
+          .map((each) => each.textContent);
+        """
+    )
+    assert len(axes) >= 2 * 4, "figures on both axes"
+    assert speed_strip.LABEL in text(browser, "#ap-fps")
+
+
 def test_both_rules_of_the_strip_agree(browser, seed):
     opened(browser, seed)
     chance = random.Random(3)

@@ -6,9 +6,11 @@ from itertools import combinations
 import pytest
 
 from posemark.core.errors import UsageError
+from posemark.datasets.sample import Sample
 from posemark.models import all_models
 from posemark.run.options import Options
 from posemark.run.plan import SEED, plan, suites
+from posemark.run.prepare import prepare_job, require_distinct
 
 DEFAULTS = Options(data="sample", threads=1)
 COCO = replace(DEFAULTS, data="coco:/data")
@@ -228,3 +230,13 @@ def test_every_option_is_either_in_the_key_or_known_not_to_be():
 def test_suites_hold_no_entry_twice():
     for entries in suites().values():
         assert len({e.name for e in entries}) == len(entries)
+
+
+def test_two_entries_of_one_name_are_refused_before_anything_is_measured(tmp_path):
+    job = plan([LITE], DEFAULTS)[0]
+    other = replace(job, entry=replace(job.entry, card=str(tmp_path / "b.toml")))
+    dataset = Sample(1)
+    one = prepare_job(job, dataset, dataset.frames())
+    with pytest.raises(UsageError, match=r"the model .* and .*b\.toml, and each record needs"):
+        require_distinct([one, replace(one, job=other)])
+    require_distinct([one])

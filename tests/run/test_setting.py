@@ -66,7 +66,7 @@ def test_an_explicit_option_may_say_the_same_but_not_contradict():
     ("text", "words"),
     [
         ("thread = 2", ["unknown key 'thread'", "runtime, precision"]),
-        ("threads = 0", ["threads: expected 1 or more, got 0"]),
+        ("threads = 0", ["threads: expected 1 to 1024, got 0"]),
         ('threads = "two"', ["`str`", "$.threads"]),
         ('precision = "fp8"', ["fp8", "$.precision"]),
         ('runtime = "magic"', ["runtime = 'magic'", "torch or torch-compile"]),

@@ -3,7 +3,9 @@
 import difflib
 import re
 import reprlib
+from collections import Counter
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 from typing import Any, get_args
 
@@ -179,6 +181,8 @@ def _contradictions(card: Card) -> list[str]:
         _bytes_problem(card),
         _data_file_problem(card),
         _height_problem(card),
+        _normalising_problem(card),
+        _order_problem(card),
     ]
     return [problem for problem in problems if problem]
 
@@ -191,6 +195,20 @@ def _section_problem(card: Card) -> str:
     if getattr(card, other) is not None:
         return f"a model with the codec {kind} is {card.approach} and has no [{other}]: remove it."
     return ""
+
+
+def _normalising_problem(card: Card) -> str:
+    given = card.input
+    if all(map(isfinite, (given.divisor, *given.mean, *given.std))):
+        return ""
+    return "input.divisor, input.mean and input.std have to be finite numbers, but one is not."
+
+
+def _order_problem(card: Card) -> str:
+    twice = [channel for channel, count in Counter(card.outputs.order).items() if count > 1]
+    if not twice:
+        return ""
+    return f"outputs.order names channel {twice[0]} more than once: name each channel once."
 
 
 def _bytes_problem(card: Card) -> str:

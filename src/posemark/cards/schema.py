@@ -12,7 +12,8 @@ from posemark.core.spec import Approach, BoxKind, TopDown, WholeImage
 from posemark.geometry import conventions
 from posemark.geometry.fixed_height import FixedHeight
 
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=10**15)]
+Side = Annotated[int, Meta(ge=1, le=16384)]
 Byte = Annotated[int, Meta(ge=0, le=255)]
 Share = Annotated[float, Meta(gt=0, lt=1)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -70,7 +71,7 @@ class Input(_Section, frozen=True):
         dtype: number type of the input.
     """
 
-    size: tuple[Count, Count]
+    size: tuple[Side, Side]
     order: Literal["rgb", "bgr"]
     divisor: Positive
     mean: tuple[float, float, float]
@@ -102,7 +103,7 @@ class Image(_Section, frozen=True):
     """
 
     width: Literal["pad", "stretch"]
-    multiple: Count
+    multiple: Side
     fill: Byte = 0
     cubic: bool = False
 
@@ -120,7 +121,7 @@ class Heatmap(_Section, frozen=True, tag="heatmap", tag_field="kind"):
     refine: Literal["argmax", "quarter", "dark"] = "quarter"
     kernel: Literal[1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21] = 11
     sigma: Positive = 2.0
-    stride: Count = 4
+    stride: Side = 4
 
     approach: ClassVar[Approach] = "top-down"
 

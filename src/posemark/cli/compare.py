@@ -164,4 +164,5 @@ def _gate_line(comparison: "Comparison", gate: float) -> str:
     slower, undecided = report.slower_by(comparison, gate), report.undecided(comparison, gate)
     parts = [f"slower: {', '.join(slower)}"] if slower else []
     parts += [f"undecided: {', '.join(undecided)}"] if undecided else []
+    parts += [] if comparison.changes else ["undecided: no entry is in both runs"]
     return f"gate {100 * gate:g}%: {'; '.join(parts) or 'passed'}"

@@ -191,13 +191,14 @@ def _run_all(jobs: "list[Job]", execution: _Execution) -> "tuple[_Display, dict[
     from posemark.report.results import in_order
     from posemark.run.interleave import groups, run_jobs
     from posemark.run.measurement import existing_record
-    from posemark.run.prepare import prepare_job
+    from posemark.run.prepare import prepare_job, require_distinct
 
     out, resume, isolate = execution.out, execution.resume, execution.isolate
     require_writable(out, "Choose another --out folder, or free some space.")
     dataset = open_dataset(jobs[0].options.data)
     frames = dataset.frames()
     prepared = [prepare_job(job, dataset, frames) for job in jobs]
+    require_distinct(prepared)
     for each in prepared:
         existing_record(each, out, resume)
     say_notes(note for each in prepared for note in each.data_notes)

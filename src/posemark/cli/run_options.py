@@ -76,6 +76,7 @@ MaxBatch = Annotated[
     int | None,
     typer.Option(
         min=LIMITS["max_batch"][0],
+        max=LIMITS["max_batch"][1],
         help="Most crops in one forward pass, with --persons batched. Default: 8.",
     ),
 ]
@@ -127,7 +128,9 @@ MinScore = Annotated[
 Threads = Annotated[
     int | None,
     typer.Option(
-        min=LIMITS["threads"][0], help="Number of CPU threads. Default: one for each usable core."
+        min=LIMITS["threads"][0],
+        max=LIMITS["threads"][1],
+        help="Number of CPU threads. Default: one for each usable core.",
     ),
 ]
 Limit = Annotated[
@@ -155,6 +158,7 @@ Repeat = Annotated[
     int,
     typer.Option(
         min=LIMITS["repeat"][0],
+        max=LIMITS["repeat"][1],
         help="Go through the frames this many times. Useful for small data, in --mode burst.",
     ),
 ]

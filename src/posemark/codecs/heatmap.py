@@ -81,7 +81,7 @@ class Heatmap:
         if text in ("argmax", "quarter"):
             return replace(self, refine=text)
         name, _, size = ("dark:11" if text == "dark" else text).partition(":")
-        if name == "dark" and size.isdecimal() and int(size) in range(1, 32, 2):
+        if name == "dark" and size in map(str, range(1, 32, 2)):
             return replace(self, refine="dark", kernel=int(size))
         raise UsageError(
             f"--codec {text!r} is not a decoder for heatmaps. Expected argmax, quarter, or dark:K "

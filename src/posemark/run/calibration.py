@@ -60,7 +60,10 @@ def notes(data: str | None) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)  # the entries of a run share one data set
 def _opened(data: str) -> Dataset:
-    return open_dataset(data)
+    try:
+        return open_dataset(data)
+    except UsageError as error:
+        raise UsageError(f"--calibrate {data}: {error}") from error
 
 
 def spread(frames: list[Frame], most: int) -> list[Frame]:

@@ -1,6 +1,6 @@
 """Loads a model for an application, by the name that `posemark run` takes."""
 
-from dataclasses import replace
+from os import PathLike
 from typing import Unpack
 
 from posemark.core.errors import UsageError
@@ -9,27 +9,40 @@ from posemark.estimator import Estimator
 from posemark.measure.environment import usable_cores
 from posemark.run.best_weights import with_best
 from posemark.run.build import build_estimator
-from posemark.run.options import Choices, Options, out_of_range
+from posemark.run.options import Choices, Options, as_argument, require_consistent, with_choices
 from posemark.run.plan import Job, plan
 from posemark.run.prepare import prepare_job
 from posemark.run.setting import with_setting
 from posemark.weights import BEST, NONE
 
+Text = str | PathLike[str]
+"""A name or a path."""
+
 
 def load(
-    name: str, weights: str | None = None, setting: str | None = None, **choices: Unpack[Choices]
+    name: Text, weights: Text | None = None, setting: Text | None = None, **choices: Unpack[Choices]
 ) -> Estimator:
     """Return the estimator of one entry; posemark.load documents it."""
-    options = _options(weights or NONE, choices)
+    name = _text("name", name)
+    weights = None if weights is None else _text("weights", weights)
+    setting = None if setting is None else _text("setting", setting)
+    options = _options(NONE if weights is None else weights, choices)
     jobs = plan([name], options)
     if len(jobs) != 1:
-        named = ", ".join(job.entry.name for job in jobs[:8])
+        named = ", ".join([job.entry.name for job in jobs[:8]] + ["..."] * (len(jobs) > 8))
         raise UsageError(f"{name!r} matches {len(jobs)} entries; load one of them: {named}.")
     (job,) = with_best(jobs)
     _require_weights(job, weights)
-    job = with_setting(job, setting, choices) if setting else job
+    job = job if setting is None else with_setting(job, setting, choices)
     prepared = prepare_job(job, Sample(), [])
     return build_estimator(prepared)
+
+
+def _text(argument: str, value: object) -> str:
+    """Return an argument that may be text or a path as text."""
+    if (isinstance(value, str) or hasattr(value, "__fspath__")) and str(value):
+        return str(value)
+    raise UsageError(f"load(): {argument}: expected a name or a path, got {value!r}.")
 
 
 def _options(weights: str, choices: Choices) -> Options:
@@ -37,11 +50,12 @@ def _options(weights: str, choices: Choices) -> Options:
     if unknown:
         known = ", ".join(Choices.__annotations__)
         raise UsageError(f"load() takes no option {min(unknown)!r}; it takes {known}.")
-    # No frame of the data set is read.
-    options = replace(Options("sample", usable_cores(), weights=weights), **choices)
-    wrong = out_of_range(options)
-    if wrong:
-        raise UsageError(f"load(): {wrong}.")
+    usual = Options("sample", usable_cores(), weights=weights)  # no frame of the data is read
+    try:
+        options = with_choices(usual, choices)
+    except ValueError as error:
+        raise UsageError(f"load(): {error}.") from error
+    require_consistent(options, as_argument)
     return options
 
 
@@ -50,9 +64,11 @@ def _require_weights(job: Job, weights: str | None) -> None:
         return
     if weights != NONE and job.options.weights == NONE:
         model = job.entry.model
-        why = "finds no imported weights" if weights == BEST else "names no weights"
+        best = weights == BEST
+        why = "finds no imported weights" if best else "names no weights"
+        other = "" if best else " or weights='best'"
         raise UsageError(
             f"load({model!r}) {why}, and an untrained network finds no people. Name an imported "
-            f"tag ('{model}.TAG') or weights='best', give weights='FILE', or weights='none' if "
-            "only its speed matters."
+            f"tag ('{model}.TAG'){other}, give weights='FILE', or "
+            "weights='none' if only its speed matters."
         )

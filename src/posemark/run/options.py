@@ -5,7 +5,7 @@ Types, limits and the rules between options are defined only here.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from math import inf
 from typing import Literal, TypedDict
 
@@ -94,16 +94,17 @@ class Choices(TypedDict, total=False):
     max_batch: int
     codec: str
     flip: bool
+    calibrate: str
 
 
 LIMITS: Mapping[str, tuple[float, float | None]] = {
-    "threads": (1, None),
-    "max_batch": (2, None),
+    "threads": (1, 1024),
+    "max_batch": (2, 4096),
     "min_score": (0, 1),
     "limit": (1, None),
     "budget": (0.1, None),
     "camera_fps": (0.1, None),
-    "repeat": (1, None),
+    "repeat": (1, 10_000),
 }
 """The smallest and the largest value of numeric options; None if there is no largest value."""
 
@@ -122,7 +123,28 @@ def as_key(name: str, value: object) -> str:
     return f"{name} = {json.dumps(value)}"
 
 
-def out_of_range(options: Options) -> str:
+def as_argument(name: str, value: object) -> str:
+    """Return a choice as it is written in Python."""
+    return f"{name}={value!r}"
+
+
+def with_choices(options: Options, choices: Mapping[str, object]) -> Options:
+    """Return the options with a user's choices, whose types and limits are checked.
+
+    Raises:
+        ValueError: if a value has another type, is none of the choices or exceeds its limits; the
+            message names the option.
+    """
+    import msgspec  # not at the top, as the command line imports this module for its help
+
+    changed = msgspec.convert(asdict(options) | dict(choices), Options)
+    wrong = _out_of_range(changed)
+    if wrong:
+        raise ValueError(wrong)
+    return changed
+
+
+def _out_of_range(options: Options) -> str:
     """Return the message about the first option outside its limits; "" if all are within."""
     for name, (low, high) in LIMITS.items():
         value: float | None = getattr(options, name)
@@ -142,6 +164,12 @@ def require_consistent(options: Options, spelled: Callable[[str, object], str] =
     Raises:
         UsageError: if one contradicts another; the message names both and the remedy.
     """
+    for field in fields(options):
+        if getattr(options, field.name) == "":
+            raise UsageError(
+                f"{spelled(field.name, '')}: expected a value, got an empty one. Give one, or "
+                "leave the option out."
+            )
     batch, data, mode = options.max_batch, options.calibrate, options.mode
     if batch and options.persons != "batched":
         raise UsageError(_only_with(spelled("max_batch", batch), spelled("persons", "batched")))

@@ -1,5 +1,6 @@
 """Finds and checks everything that a job needs, before a network is built."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -162,3 +163,21 @@ def _require_skeleton(spec: ModelSpec, dataset: Dataset, frames: list[Frame]) ->
             f"{dataset.name}: {spec.name} finds the key points {spec.skeleton.name}, but the "
             f"data set is annotated with {names}. Use a data set with the model's key points."
         )
+
+
+def require_distinct(jobs: Iterable[Prepared]) -> None:
+    """Check that no two jobs of a run would be written into one record.
+
+    Raises:
+        UsageError: if two have the same key, such as two cards that give the same name.
+    """
+    seen: dict[str, Prepared] = {}
+    for each in jobs:
+        other = seen.setdefault(each.key, each)
+        if other is not each:
+            cards = [job.job.entry.card or f"the model {job.spec.name}" for job in (other, each)]
+            raise UsageError(
+                f"{each.key} is the name of two entries of this run, {cards[0]} and {cards[1]}, "
+                "and each record needs a name of its own. Give one card another name, or run one "
+                "after the other with another --out."
+            )

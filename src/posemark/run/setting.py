@@ -4,12 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
 from posemark.core import toml
 from posemark.core.errors import UsageError
 from posemark.core.places import CACHE_REMEDY, with_home, write_whole
-from posemark.run.options import Options, as_key, out_of_range, require_consistent
+from posemark.run.options import Options, as_key, require_consistent, with_choices
 from posemark.run.plan import Job
 from posemark.run.prepare import spec_of_entry, tag_of, weights_of
 from posemark.run.settings_folder import SUFFIX, folder_of, saved
@@ -104,10 +102,7 @@ def _options(parsed: Mapping[str, object]) -> tuple[Options, dict[str, object]]:
     unknown = [name for name in parsed if name not in KEYS]
     if unknown:
         raise ValueError(f"unknown key {unknown[0]!r}")
-    options = msgspec.convert({"data": "sample", "threads": 1} | dict(parsed), Options)
-    wrong = out_of_range(options)
-    if wrong:
-        raise ValueError(wrong)
+    options = with_choices(Options("sample", threads=1), parsed)
     return options, {name: getattr(options, name) for name in KEYS if name in parsed}
 
 

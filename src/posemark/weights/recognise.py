@@ -225,7 +225,7 @@ def _fits_nothing(path: Path, contents: Contents, slots: list[Slot], part: str) 
 
 
 def _distance(slot: Slot, found: list[int]) -> int:
-    return min(abs(size - (slot.spec.parameters or 0)) for size in found)
+    return min((abs(size - (slot.spec.parameters or 0)) for size in found), default=0)
 
 
 def _decided(path: Path, fitting: list[Slot]) -> list[Slot]:

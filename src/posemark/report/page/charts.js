@@ -114,18 +114,19 @@ async function drawApFps() {
   for (const encoding of [stroke, fill]) setLegend(encoding, families);
   setLegend(shape, new Set(marks.map((each) => each.boxes)));
   const places = [...AROUND, ...AROUND, ...AROUND];
-  return embed("ap-fps", spec, withNames("points", obstacles(marks), places));
+  return embed("ap-fps", spec, withNames("points", obstacles(marks, fronts), places));
 }
 
 // The marks that names avoid; Vega cannot handle layers without any marks here.
-function obstacles(marks) {
+function obstacles(marks, fronts) {
   const has = {
     fps_bars_marks: marks.some((each) => each.fps_low !== null),
     ap_bars_marks: marks.some((each) => each.ap_low !== null),
     rings_marks: marks.some((each) => each.doubted),
     chosen_marks: marks.some((each) => each.chosen),
+    fronts_pathgroup: fronts.length > 0,
   };
-  return ["points_marks", "fronts_pathgroup", ...Object.keys(has).filter((name) => has[name])];
+  return ["points_marks", ...Object.keys(has).filter((name) => has[name])];
 }
 
 function milliseconds(line, people) {
