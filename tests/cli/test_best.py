@@ -77,7 +77,7 @@ def test_what_has_no_weights_can_be_left_out(tmp_path):
     assert NAIVE not in ran(*given).stderr.replace(WIDER, "")
     assert set(records(tmp_path / "run")) == {f"{WIDER}.mine@gt"}
     result = ran(NAIVE, "--data", "coco:coco", "--trained-only", code=1)
-    assert "none has trained weights on this machine" in str(result.exception)
+    assert "none of these entries has trained weights on this machine" in str(result.exception)
 
 
 def test_a_run_is_resumed_with_the_weights_it_had(tmp_path):
