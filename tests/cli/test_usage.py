@@ -90,7 +90,8 @@ def test_a_number_out_of_range_or_no_number(words, option):
     for typed in ("-1", "some"):
         said = refused(*called(words), f"{option}={typed}")
         assert re.match(
-            rf"{option}: expected a (whole )?number(, [\d.]+ or more| from 0 to 1), ", said
+            rf"{option}: expected a (whole )?number(, [\d.]+ or more| from [\d.]+ to [\d.]+), ",
+            said,
         )
         assert f", got '{typed}'. Give {option} such a value, or leave it out." in said
 
