@@ -8,7 +8,6 @@ family that uses it. Bottom-up models are tried at one and at three scales. The 
 """
 
 import sys
-from dataclasses import replace
 from itertools import islice
 
 from posemark.core.frame import Boxes
@@ -33,7 +32,7 @@ def pipelines():
         spec = spec_of(name)
         width, height = spec.method.output_wh(spec.input_wh)
         for decoder in DECODERS:
-            read = replace(spec, method=spec.method.read_as(decoder))
+            read = spec.read_as(decoder)
             line = pipeline_of(read, None, Processing(trained=False))
             yield name, f"{height}x{width}", decoder, line
     for name in BOTTOM_UP:

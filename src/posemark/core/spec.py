@@ -146,17 +146,6 @@ class TopDown:
         """Compute (width, height) of the outputs in cells for an input of this size in pixels."""
         return input_wh[0] // self.codec.stride, input_wh[1] // self.codec.stride
 
-    def read_as(self, variant: str) -> "TopDown":
-        """Return the same method with a variant of its codec.
-
-        Args:
-            variant: the value of `--codec`.
-
-        Raises:
-            UsageError: if the codec has no such variant.
-        """
-        return replace(self, codec=self.codec.variant(variant))
-
 
 @dataclass(frozen=True)
 class WholeImage:
@@ -187,17 +176,6 @@ class WholeImage:
     def runs(self) -> tuple[tuple[BoxKind, Scales], ...]:
         """The sources of boxes and the input scales of the model's entries."""
         return tuple(("none", scales) for scales in self.scale_sets)
-
-    def read_as(self, variant: str) -> "WholeImage":
-        """Return the same method with a variant of its codec.
-
-        Args:
-            variant: the value of `--codec`.
-
-        Raises:
-            UsageError: if the codec has no such variant.
-        """
-        return replace(self, codec=self.codec.variant(variant))
 
 
 @dataclass(frozen=True)
@@ -275,6 +253,17 @@ class ModelSpec:
     def outputs(self) -> tuple[Output, ...]:
         """The outputs of the network that the codec reads."""
         return self.codec.outputs(self.skeleton)
+
+    def read_as(self, variant: str) -> "ModelSpec":
+        """Return the same model with a variant of its codec.
+
+        Args:
+            variant: the value of `--codec`.
+
+        Raises:
+            UsageError: if the codec has no such variant.
+        """
+        return replace(self, method=replace(self.method, codec=self.codec.variant(variant)))
 
     def reported(self, variant: str, weights: Weights | None = None) -> Reported | None:
         """Find the first published figure for a variant.

@@ -1,7 +1,5 @@
 """L2: data sets of frames, and sources of person boxes."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +7,7 @@ from typing import Protocol
 
 from posemark.core.errors import UsageError
 from posemark.core.frame import Frame
+from posemark.core.scan import modules_in
 
 
 class Dataset(Protocol):
@@ -77,9 +76,7 @@ class DataKind:
 @cache
 def kinds() -> dict[str, DataKind]:
     """Every kind of data set by name; those that come with PoseMark and any other file here."""
-    names = (m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
-    modules = (importlib.import_module(f"{__name__}.{name}") for name in names)
-    found = (getattr(module, "KIND", None) for module in modules)
+    found = (getattr(module, "KIND", None) for module in modules_in(__name__, __path__))
     return {kind.name: kind for kind in found if isinstance(kind, DataKind)}
 
 

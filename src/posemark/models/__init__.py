@@ -1,21 +1,18 @@
 """L2: one file per model family. A folder scan collects the MODELS tuple of every file."""
 
-import importlib
-import pkgutil
 from collections.abc import Iterable
 from functools import cache
 
 from posemark.core.errors import UsageError
 from posemark.core.names import nearest
+from posemark.core.scan import modules_in
 from posemark.core.spec import ModelSpec
 
 
 @cache
 def all_models() -> dict[str, ModelSpec]:
     """Return every variant by name, in the order of the family files."""
-    modules = (
-        importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)
-    )
+    modules = modules_in(__name__, __path__)
     return collect(spec for module in modules for spec in module.MODELS)
 
 

@@ -1,7 +1,7 @@
 """Finds and checks everything that a job needs, before a network is built."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from posemark.cards.model import checkpoint_of, model_of
@@ -150,7 +150,7 @@ def _read_as_asked(spec: ModelSpec, job: Job) -> ModelSpec:
             "whose decoder has no variants. Leave --codec out."
         )
     try:
-        return replace(spec, method=spec.method.read_as(wanted))
+        return spec.read_as(wanted)
     except UsageError as error:
         raise UsageError(f"{spec.name}: {error}") from error
 

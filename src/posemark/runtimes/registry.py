@@ -1,6 +1,5 @@
 """Selects a runtime by name, and reports what it cannot do before any work begins."""
 
-import pkgutil
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -9,6 +8,7 @@ from typing import Protocol, cast
 from posemark import runtimes as package
 from posemark.core.errors import UsageError
 from posemark.core.model_file import Artefact
+from posemark.core.scan import modules_in
 from posemark.core.target import Target
 from posemark.runtimes import Session, Source
 from posemark.runtimes.export_errors import conversion_errors
@@ -31,8 +31,7 @@ class Module(Protocol):
 @cache
 def runtimes() -> dict[str, Runtime]:
     """Return every runtime by name: torch first, then those that need further packages."""
-    names = (m.name for m in pkgutil.iter_modules(package.__path__) if m.name[0] != "_")
-    modules = (import_module(f"{package.__name__}.{name}") for name in names)
+    modules = modules_in(package.__name__, package.__path__)
     rows = [row for module in modules for row in getattr(module, "ROWS", ())]
     return {row.name: row for row in sorted(rows, key=lambda row: (bool(row.packages), row.name))}
 
