@@ -1,4 +1,4 @@
-"""Mirroring of network inputs and heatmaps for the flip test."""
+"""Mirroring of network inputs for the flip test."""
 
 import numpy as np
 from numpy.typing import NDArray

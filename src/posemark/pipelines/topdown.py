@@ -16,6 +16,7 @@ from posemark.core.spec import ModelSpec, TopDown
 from posemark.geometry.affine import apply, crop_affines, invert
 from posemark.geometry.boxes import centre_scale, crop_areas
 from posemark.geometry.crop import Image, crop_batch
+from posemark.geometry.flip import mirrored_image
 from posemark.geometry.oks import oks_nms
 from posemark.pipelines import Lap, Pipeline, Work
 from posemark.pipelines.people import GIVEN, People
@@ -101,7 +102,7 @@ class TopDownPipeline(Pipeline[CropOutputs]):
         plain = self.session.infer(batch)
         if not self.flip:
             return CropOutputs(plain, None)
-        return CropOutputs(plain, self.session.infer(np.ascontiguousarray(batch[..., ::-1])))
+        return CropOutputs(plain, self.session.infer(mirrored_image(batch, 0)))
 
     def _located(self, outputs: CropOutputs, to_maps: Floats) -> Floats:
         """Decode keypoints (N, K, 3): x, y in image pixels, and score."""
