@@ -17,11 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.core.frame import Floats, Poses, Truth
+from posemark.core.frame import Floats, Image, Poses, Truth
 from posemark.core.skeleton import Skeleton
-
-Image = NDArray[np.uint8]
-"""(H, W, 3) BGR pixels."""
 
 Colour = tuple[int, int, int]
 """Red, green and blue in 0..255, as on a web page."""
