@@ -1,11 +1,7 @@
 """The report as one HTML file that loads nothing: charts, table and what the numbers mean."""
 
-import base64
-import hashlib
 import json
-import re
 from html import escape
-from importlib import resources
 
 from posemark.report import (
     chart_captions,
@@ -23,6 +19,7 @@ from posemark.report import (
     terms,
 )
 from posemark.report.page import controls, entries, facts, templates
+from posemark.report.page.offline import filled, inline, part, policy
 from posemark.report.page.plain_table import PlainTable
 from posemark.report.recommend import answer
 from posemark.report.result_row import STAGES, Row
@@ -35,17 +32,18 @@ SCRIPTS = (
     "table.js",
     "rules.js",
     "answer.js",
+    "theme.js",
     "start.js",
 )
 
 
 def html(rows: list[Row], title: str) -> str:
     """Return the whole page, which draws its charts in the browser without network access."""
-    own = "\n".join(_file(name) for name in SCRIPTS)
-    scripts = {"bundle": _inline(rendering.javascript()), "script": _inline(own)}
+    own = "\n".join(part(name) for name in SCRIPTS)
+    scripts = {"bundle": inline(rendering.javascript()), "script": inline(own)}
     parts = {
         "title": escape(title),
-        "style": _file("style.css"),
+        "style": part("style.css"),
         "sentence": escape(common_settings.sentence(rows)),
         "settings": _paragraphs(common_settings.settings(rows), "soft"),
         "warnings": _warnings(common_settings.warnings(rows)),
@@ -64,14 +62,9 @@ def html(rows: list[Row], title: str) -> str:
         "reproduced": _reproduced(rows),
         "verdicts": _definitions(formats.VERDICTS),
         "report": _json(_report(rows)),
-        "policy": _policy(*scripts.values()),
+        "policy": policy(*scripts.values()),
     }
-    # All placeholders in one pass, so that text from rows is never searched for placeholders.
-    return re.sub(r"\{\{(\w+)\}\}", lambda name: (parts | scripts)[name[1]], _file("template.html"))
-
-
-def _file(name: str) -> str:
-    return (resources.files("posemark.report.page") / name).read_text(encoding="utf-8")
+    return filled(part("template.html"), parts | scripts)
 
 
 def _report(rows: list[Row]) -> dict[str, object]:
@@ -95,21 +88,6 @@ def _report(rows: list[Row]) -> dict[str, object]:
 def _json(value: object) -> str:
     """JSON that cannot end the script element around it."""
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _inline(script: str) -> str:
-    """A script that can be written between its tags, with the line ends that the browser hashes."""
-    return script.replace("\r\n", "\n").replace("</script", "<\\/script")
-
-
-def _policy(*scripts: str) -> str:
-    """A content security policy by which only these scripts run, and nothing is loaded."""
-    digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
-    hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-    return (
-        f"default-src 'none'; script-src {hashes}; "
-        "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
 
 
 def _paragraphs(lines: list[str], kind: str) -> str:
