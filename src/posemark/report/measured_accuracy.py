@@ -14,6 +14,7 @@ from posemark.report.result_row import ComparedAP, Row
 from posemark.score.ap_bootstrap import ap_interval, resampled_aps
 from posemark.score.coco import Judged, Results, judge
 from posemark.score.keypoints import keypoint_accuracy
+from posemark.score.people_groups import people_groups
 
 Truths = dict[Path, dict[str, Any]]
 """Annotation files that were read so far, by path: a cache that callers pass along."""
@@ -83,6 +84,7 @@ def with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) -
         ap_images=len(scored) if measured else 0,
         ap_interval=ap_interval(draws),
         keypoint_accuracy=keypoint_accuracy(measured) if measured else None,
+        people_groups=people_groups(measured) if measured else (),
         codec_ceiling=perfect.figures["AP"] if perfect else None,
         images=images if measured else "",
         unscored="" if scores_ap or not _has_poses(found) else DRAWN,
