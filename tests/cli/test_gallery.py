@@ -27,8 +27,17 @@ def say(*words):
 def test_the_gallery_is_written_beside_the_page(made, tmp_path):
     page = tmp_path / "out" / "report.html"
     said = say(made.runs, "-o", page, "--gallery", 2)
-    assert said.splitlines() == [f"wrote {page}", f"wrote {page.with_name('gallery.html')}"]
-    assert "Where good@gt does worst" in page.with_name("gallery.html").read_text("utf-8")
+    gallery = page.with_name("gallery.html")
+    assert said.splitlines() == [f"wrote {gallery}", f"wrote {page}"]
+    assert "Where good@gt does worst" in gallery.read_text("utf-8")
+
+
+def test_the_page_and_the_gallery_have_links_to_each_other(made, tmp_path):
+    page, other = tmp_path / "my report.html", tmp_path / "other.html"
+    say(made.runs, "-o", page, "-o", other, "--gallery", 1)
+    assert '<a href="gallery.html">' in page.read_text("utf-8")
+    assert '<a href="my%20report.html">' in page.with_name("gallery.html").read_text("utf-8")
+    assert "gallery.html" not in other.read_text("utf-8")
 
 
 def test_the_page_is_written_although_the_images_are_gone(made, tmp_path):
@@ -36,7 +45,7 @@ def test_the_page_is_written_although_the_images_are_gone(made, tmp_path):
     page = tmp_path / "report.html"
     with pytest.raises(DataError, match="the images of coco:.* cannot be shown"):
         say(made.runs, "-o", page, "--gallery", 2)
-    assert page.is_file()
+    assert "gallery.html" not in page.read_text("utf-8")
     assert not page.with_name("gallery.html").exists()
 
 

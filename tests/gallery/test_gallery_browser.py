@@ -22,7 +22,7 @@ def page(tmp_path_factory):
     made.record("good@gt")
     made.record("a-model-with-a-very-long-name-256x192.official-weights@detected", shifted)
     path = folder / "gallery.html"
-    path.write_text(gallery([made.runs], 3).html, encoding="utf-8")
+    path.write_text(gallery([made.runs], 3, "report.html").html, encoding="utf-8")
     return path
 
 

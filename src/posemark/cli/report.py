@@ -1,12 +1,15 @@
 """`posemark report`: makes pages, charts and tables from records."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from posemark.cli import terminal
-from posemark.core.errors import UsageError
+from posemark.core.errors import PoseMarkError, UsageError
+
+if TYPE_CHECKING:
+    from posemark.report.result_row import Row
 
 GALLERY = "gallery.html"
 """The file name of the gallery."""
@@ -52,23 +55,34 @@ def report(
         posemark report runs/first -o report.html --gallery 12
     """
     from posemark.cli.console import load_rows, print_rows
-    from posemark.report.write import require_place, write
+    from posemark.report.write import require_place
 
     for path in output or ():
         require_place(path)
-    beside = _gallery_place(output or []) if gallery else None
+    page = _page_beside_gallery(output or []) if gallery else None
     rows = load_rows(runs)
     if not output:
         print_rows(rows)
-    for path in output or ():
-        write(rows, path)
+    try:
+        if gallery and page:
+            _write_gallery(runs, gallery, page)
+    except PoseMarkError:  # the images may be gone, but the figures are here
+        _write_reports(rows, output or [], None)
+        raise
+    _write_reports(rows, output or [], page)
+
+
+def _write_reports(rows: list["Row"], output: list[Path], linked: Path | None) -> None:
+    """Write the reports; the page `linked` has a link to the gallery beside it."""
+    from posemark.report.write import write
+
+    for path in output:
+        write(rows, path, GALLERY if path == linked else "")
         terminal.say(f"wrote {path}")
-    if gallery and beside:
-        _write_gallery(runs, gallery, beside)
 
 
-def _gallery_place(output: list[Path]) -> Path:
-    """Return the path of the gallery.
+def _page_beside_gallery(output: list[Path]) -> Path:
+    """Return the page that the gallery is written beside.
 
     Raises:
         UsageError: if there is no page, or the gallery would replace it.
@@ -79,20 +93,20 @@ def _gallery_place(output: list[Path]) -> Path:
             f"--gallery writes {GALLERY} beside the page, but no page is written. Add -o "
             "report.html."
         )
-    beside = page.with_name(GALLERY)
-    if beside in output:
+    if page.with_name(GALLERY) in output:
         raise UsageError(
-            f"--gallery would write over the page {beside}. Give the page another name."
+            f"--gallery would write over the page {page.with_name(GALLERY)}. Give the page "
+            "another name."
         )
-    return beside
+    return page
 
 
-def _write_gallery(runs: list[Path], count: int, path: Path) -> None:
+def _write_gallery(runs: list[Path], count: int, page: Path) -> None:
     from posemark.gallery.make import gallery
     from posemark.report.write import put
 
-    made = gallery(runs, count)
-    put(path, made.html.encode())
+    made = gallery(runs, count, page.name)
+    put(page.with_name(GALLERY), made.html.encode())
     for note in made.notes:
         terminal.say(note, err=True)
-    terminal.say(f"wrote {path}")
+    terminal.say(f"wrote {page.with_name(GALLERY)}")

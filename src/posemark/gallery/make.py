@@ -35,12 +35,13 @@ class Gallery(NamedTuple):
     notes: list[str]
 
 
-def gallery(paths: Iterable[Path], count: int) -> Gallery:
+def gallery(paths: Iterable[Path], count: int, report: str) -> Gallery:
     """Make the gallery of run folders and record files.
 
     Args:
         paths: run folders and record files; records that cannot be read are left out.
         count: the most frames for each entry, and for each pair of entries.
+        report: the file name of the report beside the gallery, to which it has a link.
 
     Raises:
         RecordError: if no record can be read.
@@ -53,7 +54,7 @@ def gallery(paths: Iterable[Path], count: int) -> Gallery:
     entries, notes = _judged(records)
     sections = [_section(choice) for choice in choices(entries, count)]
     # Names from records may hold control characters, and bytes that are no text.
-    return Gallery(escaped(page.html(entries, sections, notes)), notes)
+    return Gallery(escaped(page.html(entries, sections, notes, report)), notes)
 
 
 def _judged(records: list[files.Record]) -> tuple[list[JudgedEntry], list[str]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from urllib.parse import quote
 
 from posemark import drawing
 from posemark.core.counting import counted
@@ -43,19 +44,23 @@ class Section:
     pictures: Sequence[Sequence[Picture]]
 
 
-def html(entries: Sequence[JudgedEntry], sections: Sequence[Section], notes: Sequence[str]) -> str:
+def html(
+    entries: Sequence[JudgedEntry], sections: Sequence[Section], notes: Sequence[str], report: str
+) -> str:
     """Return the page.
 
     Args:
         entries: the entries, in order.
         sections: the sections, in order.
         notes: sentences on entries that are left out.
+        report: the file name of the report beside the page.
     """
     script = inline(part("theme.js"))
     parts = {
         "style": part("style.css") + filled(part("gallery.css", _HERE), _colours()),
         "sentence": escape(_sentence(entries)),
         "notes": "\n".join(f'<p class="warning">{escape(note)}</p>' for note in notes),
+        "report": escape(quote(report)),
         "good": f"{GOOD_OKS:g}",
         "least": f"{LEAST_OKS:g}",
         "fewest": str(FEWEST_POINTS),

@@ -2,6 +2,7 @@
 
 import json
 from html import escape
+from urllib.parse import quote
 
 from posemark.report import (
     chart_captions,
@@ -37,8 +38,14 @@ SCRIPTS = (
 )
 
 
-def html(rows: list[Row], title: str) -> str:
-    """Return the whole page, which draws its charts in the browser without network access."""
+def html(rows: list[Row], title: str, gallery: str = "") -> str:
+    """Return the whole page, which draws its charts in the browser without network access.
+
+    Args:
+        rows: the rows.
+        title: the title of the page.
+        gallery: the file name of a gallery beside the page; "" for none.
+    """
     own = "\n".join(part(name) for name in SCRIPTS)
     scripts = {"bundle": inline(rendering.javascript()), "script": inline(own)}
     parts = {
@@ -46,6 +53,7 @@ def html(rows: list[Row], title: str) -> str:
         "style": part("style.css"),
         "sentence": escape(common_settings.sentence(rows)),
         "settings": _paragraphs(common_settings.settings(rows), "soft"),
+        "gallery": _gallery(gallery),
         "warnings": _warnings(common_settings.warnings(rows)),
         "key": _key(rows),
         "doubts": escape(chart_captions.doubts(rows)),
@@ -92,6 +100,13 @@ def _json(value: object) -> str:
 
 def _paragraphs(lines: list[str], kind: str) -> str:
     return "\n".join(f'<p class="{kind}">{escape(line)}</p>' for line in lines)
+
+
+def _gallery(name: str) -> str:
+    """The link to the gallery beside the page."""
+    if not name:
+        return ""
+    return f'<p><a href="{escape(quote(name))}">Gallery: see where the entries fail</a></p>'
 
 
 def _footnote(rows: list[Row]) -> str:
