@@ -23,7 +23,7 @@ from posemark.codecs import paf
 from posemark.core.frame import Floats, Frame
 from posemark.core.whole_image import Pass, ScaledInput
 from posemark.datasets.coco import Coco
-from posemark.geometry.crop import Image, decode_bgr
+from posemark.geometry.crop import Image, image_of
 from posemark.score.coco import evaluate, truth_json
 
 HEIGHT = 368
@@ -126,7 +126,7 @@ def measured(model: Model, weights: Path, frames: list[Frame]) -> bool:
     network = compiled(weights / model.file, model.shape)
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in CODECS}
     for frame in frames:
-        one = inferred(network, model, decode_bgr(frame.read(), frame.size_wh, frame.name))
+        one = inferred(network, model, image_of(frame))
         for name, codec in CODECS.items():
             found[name] += people_of(codec, one, frame.image_id)
     print(f"{model.name}, {len(frames)} images: build, AP (reference), AR (reference), people")

@@ -31,7 +31,7 @@ from posemark.datasets.sample import Sample
 from posemark.geometry.affine import apply, crop_affines, invert
 from posemark.geometry.boxes import centre_scale
 from posemark.geometry.conventions import HRNET
-from posemark.geometry.crop import crop_batch, decode_bgr
+from posemark.geometry.crop import crop_batch, image_of
 from posemark.models import spec_of
 
 THREE_SCALES = (0.5, 1.0, 2.0)
@@ -80,7 +80,7 @@ def one_crop() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     frame = next(f for f in Sample().frames() if len(f.truth) == 5)
     centres, scales = centre_scale(frame.truth.boxes_xywh[:1], (192, 256), HRNET)
     to_input, to_maps = (crop_affines(centres, scales, wh, HRNET) for wh in ((192, 256), (48, 64)))
-    return decode_bgr(frame.read(), frame.size_wh, frame.name), to_input, to_maps
+    return image_of(frame), to_input, to_maps
 
 
 def plain_crop(image, affine):

@@ -28,11 +28,16 @@ class Detector:
         source = open_boxes("gt", SPEC.convention, 0, "sample", frames)
         self._known = {self._key(picture(frame)): source.of(frame) for frame in frames}
         self.calls = 0
+        self.seen = []
 
-    def find(self, image_bgr, given):
+    def find(self, image_bgr, given, moment):
         assert len(given) == 0, "nothing is given where a detector looks"
         self.calls += 1
         return self._known[self._key(image_bgr)]
+
+    def saw(self, boxes, poses, moment):
+        self.seen.append(moment)
+        return poses
 
     def _key(self, image):
         return cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA).tobytes()
@@ -105,4 +110,4 @@ def test_given_boxes_cost_no_look_at_the_image():
     boxes = Boxes(np.array([[1.0, 2, 3, 4]]), np.ones(1))
     people = Processing().people
     assert not people.looks
-    assert people.find(np.zeros((9, 9, 3), np.uint8), boxes) is boxes
+    assert people.find(np.zeros((9, 9, 3), np.uint8), boxes, None) is boxes

@@ -1,12 +1,13 @@
 """Lines of a record from measurements: only finite poses are stored."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import msgspec
 import numpy as np
 import pytest
 
-from posemark.core.frame import Poses
+from posemark.core.frame import Boxes, Poses
 from posemark.core.skeleton import COCO_17
 from posemark.measure.clock import STAGES
 from posemark.measure.loop import Timed
@@ -15,11 +16,12 @@ from posemark.records import schema
 from posemark.run.record_lines import frame_line
 
 FRAME = SimpleNamespace(image_id=7)
+BOXES = Boxes(np.array([[1.0, 2, 3, 4], [5, 6, 7, 8]]), np.array([0.5, 0.25]), dropped=1)
 
 
-def line(poses, trained=True):
+def line(poses, trained=True, boxes=BOXES):
     pipeline = SimpleNamespace(trained=trained, pixels=lambda work: 0)
-    timed = Timed(dict.fromkeys(STAGES, 1), 5, Found(poses, load=2, dropped=1))
+    timed = Timed(dict.fromkeys(STAGES, 1), 5, Found(poses, load=2, boxes=boxes))
     made = frame_line(FRAME, object(), timed, pipeline, None)
     assert made.error or (made.boxes, made.dropped) == (2, 1)
     return made
@@ -55,3 +57,15 @@ def test_without_trained_weights_only_the_time_is_kept():
 def test_what_is_kept_can_be_read_again(x):
     text = msgspec.json.encode(line(poses(x=x)))
     assert msgspec.json.decode(text, type=schema.Line) == line(poses(x=x))
+
+
+def test_boxes_found_inside_the_clock_are_kept_and_so_are_ids():
+    assert line(poses()).found == []
+    assert line(poses()).ids == []
+    followed = replace(poses(), ids=np.array([4, 2]))
+    made = line(followed, boxes=replace(BOXES, origin="early"))
+    assert made.origin == "early"
+    assert made.found == [(1, 2, 3, 4, 0.5), (5, 6, 7, 8, 0.25)]
+    assert made.ids == [4, 2]
+    assert msgspec.json.decode(msgspec.json.encode(made), type=schema.FrameLine) == made
+    assert line(followed, trained=False).ids == []

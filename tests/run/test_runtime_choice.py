@@ -8,6 +8,7 @@ import pytest
 from posemark.core.errors import DataError, UsageError
 from posemark.core.spec import Entry
 from posemark.datasets.sample import Sample
+from posemark.geometry.crop import image_of
 from posemark.models import spec_of
 from posemark.pipelines.build import network_inputs
 from posemark.records import files
@@ -70,7 +71,7 @@ def test_maps_are_those_of_eager_torch_on_every_crop():
 
 
 def picture(frame):
-    return calibration.decode_bgr(frame.read(), frame.size_wh, frame.name)
+    return image_of(frame)
 
 
 @pytest.mark.parametrize(

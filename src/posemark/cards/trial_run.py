@@ -18,7 +18,7 @@ from posemark.core.frame import Boxes, Frame
 from posemark.core.model_file import Artefact
 from posemark.core.spec import IMAGENET, ModelSpec, Pixels
 from posemark.datasets.sample import Sample
-from posemark.geometry.crop import decode_bgr
+from posemark.geometry.crop import image_of
 from posemark.geometry.oks import oks_matrix
 from posemark.pipelines.build import Processing, network_inputs, pipeline_of
 from posemark.runtimes.model_file import FileSession, as_fed
@@ -83,7 +83,7 @@ def _all_scenes() -> Iterator[Scene]:
 
 def _input(model: ModelSpec, scene: Scene) -> Maps:
     frame = scene.frame
-    image = decode_bgr(frame.read(), frame.size_wh, frame.name)
+    image = image_of(frame)
     (batch,) = network_inputs(model, image, scene.boxes)
     return batch
 

@@ -6,7 +6,7 @@ pixel. Boxes are (x, y, w, h) as in COCO.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,35 @@ from numpy.typing import NDArray
 from posemark.core.skeleton import Skeleton
 
 Floats = NDArray[np.floating[Any]]
+Ids = NDArray[np.int64]
+
+Image = NDArray[np.uint8]
+"""Pixels (H, W, 3) in BGR order."""
+
+Encoded = bytes | Callable[[], Image]
+"""The bytes of a JPEG or PNG file, or the call that decodes the next picture of a video."""
+
+Origin = Literal["given", "detected", "early", "followed"]
+"""Where the boxes of a frame come from: they came with the frame; a detector found them, as
+scheduled or earlier because a person was lost; or they surround the last poses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The place of a frame in a video or another clip, whose frames follow each other in time.
+
+    Attributes:
+        clip: number of the clip in its data set.
+        index: number of the frame in its clip, from 0.
+        time_s: seconds since the first frame of the clip.
+        from_still: (2, 3) affine from the pixels of the still image that a simulated camera moves
+            over to the pixels of this frame; None if the motion of the camera is unknown.
+    """
+
+    clip: int
+    index: int
+    time_s: float
+    from_still: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +56,7 @@ class Truth:
         areas: (P,) segment areas in px^2, as COCO annotates them.
         is_crowd: (P,) mask of the regions that are crowds.
         skeleton: the names and sigmas of the K key points.
+        ids: (P,) who is who in the frames of a clip; None if each frame stands alone.
     """
 
     keypoints_xyv: Floats
@@ -34,6 +64,7 @@ class Truth:
     areas: Floats
     is_crowd: NDArray[np.bool_]
     skeleton: Skeleton
+    ids: Ids | None = None
 
     def __len__(self) -> int:
         return len(self.boxes_xywh)
@@ -41,21 +72,24 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One encoded camera image with its annotations.
+    """One camera image, not decoded yet, with its annotations.
 
     Attributes:
         image_id: its number in the data set.
         name: its file name, for messages.
         size_wh: width and height, in pixels, that its annotations refer to.
-        read: returns the encoded bytes (JPEG or PNG); raises FrameError if it cannot.
-        truth: the annotated people.
+        read: does what a camera application would not do, and returns what is to be decoded;
+            raises FrameError if it cannot.
+        truth: the annotated people; nobody if there are no annotations.
+        moment: its place in a clip; None if it stands alone.
     """
 
     image_id: int
     name: str
     size_wh: tuple[int, int]
-    read: Callable[[], bytes]
+    read: Callable[[], Encoded]
     truth: Truth
+    moment: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +101,13 @@ class Boxes:
         scores: (N,) scores in 0..1, float64.
         dropped: number of boxes that the source has but that cannot be cropped, because they
             have no size or are completely outside the image.
+        origin: where the boxes come from.
     """
 
     boxes_xywh: Floats
     scores: Floats
     dropped: int = 0
+    origin: Origin = "given"
 
     def __len__(self) -> int:
         return len(self.boxes_xywh)
@@ -90,12 +126,14 @@ class Poses:
         keypoint_scores: (N, K) scores of the key points.
         scores: (N,) scores of the people.
         skeleton: the names and sigmas of the K key points.
+        ids: (N,) who is who in a stream of frames; None if nobody is followed.
     """
 
     keypoints_xy: Floats
     keypoint_scores: Floats
     scores: Floats
     skeleton: Skeleton
+    ids: Ids | None = None
 
     def __len__(self) -> int:
         return len(self.scores)

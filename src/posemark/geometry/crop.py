@@ -7,12 +7,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark.core.errors import FrameError
-from posemark.core.frame import Floats
+from posemark.core.frame import Encoded, Floats, Frame, Image
 from posemark.core.spec import IMAGENET, Pixels
 from posemark.geometry.image_header import MOST_PIXELS
 from posemark.geometry.image_header import size_wh as encoded_size_wh
 
-Image = NDArray[np.uint8]
+__all__ = ["Image", "crop_batch", "decode_bgr", "decoded", "image_of"]
+
+
+def image_of(frame: Frame) -> Image:
+    """Return the decoded pixels (H, W, 3) of a frame, in BGR order.
+
+    Raises:
+        FrameError: if it cannot be read or decoded.
+    """
+    return decoded(frame.read(), frame)
+
+
+def decoded(encoded: Encoded, frame: Frame) -> Image:
+    """Decode what the `read` of a frame has returned.
+
+    Raises:
+        FrameError: if it cannot be decoded.
+    """
+    if callable(encoded):
+        return encoded()
+    return decode_bgr(encoded, frame.size_wh, frame.name)
 
 
 def decode_bgr(encoded: bytes, size_wh: tuple[int, int], name: str) -> Image:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from posemark.core.frame import Boxes, Frame, Poses
-from posemark.geometry.crop import Image, decode_bgr
+from posemark.core.frame import Boxes, Encoded, Frame, Moment, Poses
+from posemark.geometry.crop import Image, decoded
 from posemark.pipelines.people import People
 from posemark.runtimes import Session
 
@@ -23,14 +23,14 @@ class Work(Generic[OutputsT]):
 
     Attributes:
         frame: the frame.
-        encoded: the bytes of its JPEG or PNG file.
+        encoded: what is to be decoded inside the clock.
         boxes: the boxes that came with the frame.
         perfect: the outputs that the codec decodes instead of the network's outputs; None with
             trained weights.
     """
 
     frame: Frame
-    encoded: bytes
+    encoded: Encoded
     boxes: Boxes
     perfect: OutputsT | None
 
@@ -43,12 +43,12 @@ class Found:
         poses: the poses in image pixels.
         load: number of people whose processing took the frame's time: the boxes for a top-down
             model, the poses for a bottom-up model.
-        dropped: number of boxes that could not be cropped.
+        boxes: the person boxes; empty for a bottom-up model.
     """
 
     poses: Poses
     load: int
-    dropped: int
+    boxes: Boxes
 
 
 class Pipeline(ABC, Generic[OutputsT]):
@@ -74,8 +74,8 @@ class Pipeline(ABC, Generic[OutputsT]):
         encoded = frame.read()
         foreseen = boxes
         if self.people.looks:
-            image = decode_bgr(encoded, frame.size_wh, frame.name)
-            foreseen = self.people.find(image, boxes)
+            image = decoded(encoded, frame)
+            foreseen = self.people.find(image, boxes, frame.moment)
         self._ready(frame.size_wh, len(foreseen))
         perfect = None if self.trained else self._perfect_outputs(frame, foreseen)
         return Work(frame, encoded, boxes, perfect)
@@ -96,24 +96,28 @@ class Pipeline(ABC, Generic[OutputsT]):
         return found
 
     def _found(self, work: Work[OutputsT], lap: Lap) -> Found:
-        image = decode_bgr(work.encoded, work.frame.size_wh, work.frame.name)
+        frame = work.frame
+        image = decoded(work.encoded, frame)
         lap("decode")
-        boxes = self.people.find(image, work.boxes)
+        boxes = self.people.find(image, work.boxes, frame.moment)
         lap("detect")
         poses = self._poses(image, boxes, work.perfect, lap)
-        return Found(poses, self._load(boxes, poses), boxes.dropped)
+        load = self._load(boxes, poses)
+        return Found(self.people.saw(boxes, poses, frame.moment), load, boxes)
 
-    def poses(self, image: Image, boxes: Boxes) -> Poses:
+    def poses(self, image: Image, boxes: Boxes, moment: Moment | None = None) -> Poses:
         """Find the people of an image from the network's outputs, whether it is trained or not.
 
         Args:
             image: (H, W, 3) uint8 in BGR order.
             boxes: the boxes that came with the image.
+            moment: the place of the image in its clip.
         """
         height, width = image.shape[:2]
-        people = self.people.find(image, boxes)
+        people = self.people.find(image, boxes, moment)
         self._ready((width, height), len(people))
-        return self._poses(image, people, None, lambda _: None)
+        found = self._poses(image, people, None, lambda _: None)
+        return self.people.saw(people, found, moment)
 
     def perfect(self, frame: Frame, boxes: Boxes) -> Poses:
         """Decode perfect outputs for these boxes; they show the highest accuracy of the codec."""

@@ -7,7 +7,7 @@ image, and the run records its time under `detect`.
 from dataclasses import dataclass
 from typing import Protocol
 
-from posemark.core.frame import Boxes
+from posemark.core.frame import Boxes, Moment, Poses
 from posemark.geometry.crop import Image
 
 
@@ -19,15 +19,32 @@ class People(Protocol):
         """Whether it looks at the image. If not, its boxes are known beforehand."""
         ...
 
-    def find(self, image_bgr: Image, given: Boxes) -> Boxes:
+    def find(self, image_bgr: Image, given: Boxes, moment: Moment | None) -> Boxes:
         """Return the person boxes for the network.
+
+        It changes nothing, so that a run may call it outside the clock before it calls it inside.
 
         Args:
             image_bgr: (H, W, 3) uint8.
             given: the boxes that came with the frame, from annotations or a file.
+            moment: the place of the frame in its clip; None if the frames are one stream, or if
+                each stands alone.
 
         Returns:
             Person boxes in image pixels.
+        """
+        ...
+
+    def saw(self, boxes: Boxes, poses: Poses, moment: Moment | None) -> Poses:
+        """Take note of the poses of a frame; called once per frame, in the order of the frames.
+
+        Args:
+            boxes: the boxes that `find` has returned for the frame.
+            poses: what the network found in these boxes.
+            moment: as in `find`.
+
+        Returns:
+            The poses; with ids, if people are followed.
         """
         ...
 
@@ -38,9 +55,18 @@ class GivenBoxes:
 
     looks: bool = False
 
-    def find(self, image_bgr: Image, given: Boxes) -> Boxes:  # noqa: ARG002 (it does not look)
+    def find(
+        self,
+        image_bgr: Image,  # noqa: ARG002 (it does not look)
+        given: Boxes,
+        moment: Moment | None,  # noqa: ARG002
+    ) -> Boxes:
         """Return the given boxes."""
         return given
+
+    def saw(self, boxes: Boxes, poses: Poses, moment: Moment | None) -> Poses:  # noqa: ARG002
+        """Return the poses unchanged, because nobody is followed."""
+        return poses
 
 
 GIVEN = GivenBoxes()

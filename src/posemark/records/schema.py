@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from posemark.core.frame import Origin
 from posemark.core.stages import STAGES
 
 SCHEMA = 2
@@ -34,6 +35,9 @@ FileName = Annotated[str, Meta(pattern=r"^(?!\.{1,2}$)[^/\\\x00-\x1f]{1,255}$")]
 
 KEYPOINTS = 17
 """Key points of a person (COCO's)."""
+
+BoxRow = tuple[Coordinate, Coordinate, Coordinate, Coordinate, Share]
+"""x, y, w, h (image pixels) and score of a person box."""
 
 Keypoints = Annotated[list[Coordinate], Meta(min_length=3 * KEYPOINTS, max_length=3 * KEYPOINTS)]
 
@@ -305,6 +309,9 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
         skipped: in paced mode, the number of camera frames dropped right before this one.
         pixels: pixels of the network's inputs over all scales, if they follow the size of the
             image (bottom-up); else 0.
+        origin: where the person boxes come from.
+        found: the person boxes that were found inside the clock; empty if they were given.
+        ids: who is who in a clip, one number per person of `poses`; empty if nobody is followed.
     """
 
     image_id: Identifier
@@ -317,6 +324,9 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
     wait_ns: Nanoseconds = 0
     skipped: Count = 0
     pixels: Size = 0
+    origin: Origin = "given"
+    found: list[BoxRow] = []
+    ids: list[Count] = []
 
     @property
     def load(self) -> int:

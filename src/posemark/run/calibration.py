@@ -9,7 +9,7 @@ from posemark.core.spec import Entry, ModelSpec
 from posemark.core.whole_image import Maps
 from posemark.datasets import Dataset, open_dataset
 from posemark.datasets.boxes import open_boxes
-from posemark.geometry.crop import decode_bgr
+from posemark.geometry.crop import image_of
 from posemark.pipelines.build import network_inputs
 from posemark.runtimes import Calibration
 
@@ -77,6 +77,6 @@ def _inputs(
 ) -> Iterator[Maps]:
     source = open_boxes("gt", spec.convention, 0, data, frames)
     for frame in frames:
-        image = decode_bgr(frame.read(), frame.size_wh, frame.name)
+        image = image_of(frame)
         for batch in network_inputs(spec, image, source.of(frame), scales):
             yield from (one[None] for one in batch)

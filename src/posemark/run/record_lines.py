@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from posemark.core.frame import Floats, Frame, Poses
+from posemark.core.frame import Boxes, Floats, Frame, Poses
 from posemark.measure.camera import Shot
 from posemark.measure.loop import Timed
 from posemark.measure.watch import Readings
@@ -49,14 +49,25 @@ def frame_line(
     return schema.FrameLine(
         image_id=frame.image_id,
         boxes=found.load,
-        dropped=found.dropped,
+        dropped=found.boxes.dropped,
         stages=timed.stages,
         frame_ns=timed.frame_ns,
         poses=people(found.poses) if pipeline.trained else None,
         wait_ns=wait_ns,
         pixels=pipeline.pixels(work),
         skipped=skipped,
+        origin=found.boxes.origin,
+        found=_rows(found.boxes),
+        ids=[] if found.poses.ids is None or not pipeline.trained else found.poses.ids.tolist(),
     )
+
+
+def _rows(boxes: Boxes) -> list[schema.BoxRow]:
+    """Return the boxes that were found inside the clock, rounded as poses are."""
+    if boxes.origin == "given":
+        return []
+    rows = zip(np.round(boxes.boxes_xywh, 3).tolist(), np.round(boxes.scores, 6), strict=True)
+    return [(x, y, w, h, float(score)) for (x, y, w, h), score in rows]
 
 
 def _usable(poses: Poses) -> bool:

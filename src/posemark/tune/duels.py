@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from posemark.core.errors import FrameError, PoseMarkError, UsageError
 from posemark.core.frame import Frame, Poses
 from posemark.datasets import Dataset
-from posemark.geometry.crop import decode_bgr
+from posemark.geometry.crop import image_of
 from posemark.measure.clock import Budget
 from posemark.measure.contention import contended
 from posemark.measure.paired_frames import gain
@@ -234,7 +234,7 @@ def _poses(prepared: Prepared, frames: Iterable[Frame]) -> Iterator[tuple[Frame,
     pipeline = build_estimator(prepared).pipeline
     for frame in frames:
         try:
-            image = decode_bgr(frame.read(), frame.size_wh, frame.name)
+            image = image_of(frame)
         except FrameError:  # the records of the duels name the frame and the error
             continue
         yield frame, pipeline.poses(image, prepared.boxes.of(frame))
