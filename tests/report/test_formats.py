@@ -12,7 +12,7 @@ from posemark.report import formats
         (0.0021, "±0.21%"),
         (0.0213, "±2.1%"),
         (1.0, "±>100%"),
-        (143.78, "±>100%"),
+        (143.78, "±>1000%"),
     ],
 )
 def test_an_interval_wider_than_the_figure_is_not_given_in_thousands_of_per_cent(share, text):
