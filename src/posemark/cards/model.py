@@ -180,8 +180,7 @@ def _digest(card: schema.Card, artefact: Artefact) -> str:
 
 def _output(card: schema.Card) -> FileOutput:
     (output,) = card.method.codec.outputs(COCO_17)
-    points = output.form == "rows"
-    return FileOutput(output.name, card.outputs.sources, card.outputs.order, points)
+    return FileOutput(output.name, card.outputs.sources, card.outputs.order, output.form)
 
 
 def _pixels(card: schema.Card) -> Pixels:
