@@ -85,8 +85,8 @@ def _entry(name: str, record: files.Record, images: "_Images", truths: Truths) -
     judged = judged_poses(record, truths)
     if judged is None:
         raise RecordError(
-            "its record has no poses of annotated people. Poses are kept with trained weights "
-            "only: run the entry with them (`posemark weights list`)."
+            "its record has no poses of annotated people. Run the entry with trained weights "
+            "(`posemark weights list`), on data with annotations."
         )
     sources = images.of(record.header.data)
     if any(line.image_id not in sources for line in record.frames):

@@ -84,6 +84,7 @@ def _report(rows: list[Row]) -> dict[str, object]:
         "fronts": list(pareto.DASHES),
         "strip": speed_strip.data(),
         "stages": STAGES,
+        "groups": [name for _, name in people.shown(rows)],
         "edges": {used: latency.edges_ms(used) for row in rows for used, _ in row.histogram},
         "terms": terms.TERMS,
         "palette": chart_theme.CHOSEN,

@@ -10,6 +10,7 @@ const DRAWERS = {
   timeline: drawTimeline,
   keypoints: drawKeypoints,
   sizes: drawSizes,
+  groups: drawGroups,
 };
 const ON_CHOICE = Object.keys(DRAWERS).filter((id) => id !== "stages" && id !== "devices");
 const main = document.querySelector("main");
