@@ -317,8 +317,8 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
             image (bottom-up); else 0.
         origin: where the person boxes come from.
         found: the person boxes that were found inside the clock; empty if they were given.
-        ids: who is who in a clip, one number per person of `poses`, or -1 for a pose of nobody who is
-            followed; empty if nobody is followed.
+        ids: who is who in a clip, one number per person of `poses`, or -1 for a pose of nobody who
+            is followed; empty if nobody is followed.
         stream: in overlapped mode, the number of the thread that processed the frame, from 0.
         began_ns: in overlapped mode, the monotonic time of the start, by the clock of the block;
             the frame ended frame_ns later.
