@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from posemark.measure.clock import POSE_STAGES, STAGES
+from posemark.score.people_groups import PeopleGroup
 
 __all__ = ["POSE_STAGES", "STAGES", "ComparedAP", "Published", "Reproduction", "Row", "Verdict"]
 
@@ -159,6 +160,8 @@ class Row:
         folder: folder of the record, as it was given; "" where unknown.
         data_images: images of the whole data set, however few of them were measured; 0 where
             unknown.
+        people_groups: accuracy by size, crowding and occlusion of people; empty without a measured
+            AP.
     """
 
     entry: str
@@ -235,6 +238,7 @@ class Row:
     ap_common: ComparedAP | None = None
     folder: str = ""
     data_images: int = 0
+    people_groups: tuple[PeopleGroup, ...] = ()
 
     @property
     def compared(self) -> ComparedAP | None:
