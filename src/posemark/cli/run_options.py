@@ -159,7 +159,8 @@ Repeat = Annotated[
     typer.Option(
         min=LIMITS["repeat"][0],
         max=LIMITS["repeat"][1],
-        help="Go through the frames this many times. Useful for small data, in --mode burst and overlapped.",
+        help="Go through the frames this many times. Useful for small data, in --mode burst and "
+        "overlapped.",
     ),
 ]
 Until = Annotated[
