@@ -7,6 +7,7 @@ from pathlib import Path
 from posemark.core import toml
 from posemark.core.errors import UsageError
 from posemark.core.places import CACHE_REMEDY, with_home, write_whole
+from posemark.measure.environment import usable_cores
 from posemark.run.options import Options, as_key, require_consistent, with_choices
 from posemark.run.plan import Job
 from posemark.run.prepare import spec_of_entry, tag_of, weights_of
@@ -15,7 +16,7 @@ from posemark.runtimes.registry import CHANNELS_LAST, runtimes
 
 KEYS = (
     *("runtime", "precision", "device", "layout", "calibrate"),
-    *("threads", "persons", "max_batch", "codec"),
+    *("threads", "persons", "max_batch", "codec", "mode", "streams"),
 )
 """The options that a setting may choose, by their names in Options."""
 
@@ -102,7 +103,7 @@ def _options(parsed: Mapping[str, object]) -> tuple[Options, dict[str, object]]:
     unknown = [name for name in parsed if name not in KEYS]
     if unknown:
         raise ValueError(f"unknown key {unknown[0]!r}")
-    options = with_choices(Options("sample", threads=1), parsed)
+    options = with_choices(Options("sample", threads=usable_cores()), parsed)
     return options, {name: getattr(options, name) for name in KEYS if name in parsed}
 
 
