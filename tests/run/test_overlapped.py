@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,15 +17,17 @@ from posemark.measure.clock import STAGES
 from posemark.pipelines.overlapped import Streams
 from posemark.pipelines.people import GivenBoxes
 from posemark.records import files
+from posemark.report.measured_speed import speed_of
 from posemark.run import build, measurement
 from posemark.run.build import build_estimator
 from posemark.run.header import make_header
-from posemark.run.interleave import groups, memory_need
+from posemark.run.interleave import groups, memory_need, take_turns
+from posemark.run.measurement import ALONE, Circumstances, Measurement
 from posemark.run.options import Options
 from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 from posemark.runtimes.registry import installed
-from runs import run_all
+from runs import Heard, run_all
 from runs import run_one as run
 
 MODEL = "naive-litehrnet-18-256x192"
@@ -123,6 +126,41 @@ def test_frames_of_one_stream_never_overlap_and_those_of_two_do(finished):
     )
 
 
+def test_frames_that_ran_one_by_one_before_it_predict_the_gain(finished):
+    record = files.read(finished)
+    assert [line.image_id for line in record.trial] == [*range(1, len(record.trial) + 1)]
+    for line in record.trial:
+        assert set(line.serial) == set(line.stream) == set(STAGES)
+    row = speed_of(record)
+    assert row.predicted_gain > 0
+    assert row.overlap_gain > 0
+
+
+def test_during_the_run_opencv_has_the_threads_of_one_frame(tmp_path, monkeypatch):
+    seen = []
+
+    class Watch(measurement.Watch):
+        def start(self):
+            seen.append(cv2.getNumThreads())
+            super().start()
+
+    monkeypatch.setattr(measurement, "Watch", Watch)
+    run(prepared(limit=4), tmp_path)
+    assert set(seen) == {1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "circumstances"), [({"streams": 1}, ALONE), ({}, Circumstances(trial=False))]
+)
+def test_nothing_is_predicted_without_other_streams_or_time_for_it(
+    tmp_path, changes, circumstances
+):
+    job = prepared(limit=3, **changes)
+    lane = Measurement(job, tmp_path, False, lambda _: None, circumstances)
+    take_turns([lane], 0, Heard())
+    assert files.read(lane.path).trial == ()
+
+
 def test_the_number_of_streams_is_part_of_the_name_and_of_the_header(finished):
     assert finished.name == f"{MODEL}@gt+overlapped2.jsonl"
     settings = files.read(finished).header.settings
@@ -138,6 +176,7 @@ def test_a_stopped_run_is_continued_with_the_same_streams_only(tmp_path):
     run(prepared(limit=6), tmp_path, resume=True)
     record = files.read(path)
     assert record.complete
+    assert len({line.image_id for line in record.trial}) == len(record.trial), "not measured again"
     assert sorted(f.image_id for f in record.good) == [*range(1, 7)]
     assert len(record.resumed) == 1
     other = make_header(prepared(limit=6, streams=1), own_process=True, turns=1)

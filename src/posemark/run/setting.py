@@ -20,6 +20,9 @@ KEYS = (
 )
 """The options that a setting may choose, by their names in Options."""
 
+MODES = ("burst", "overlapped")
+"""The modes that a setting may choose: the others say how long to measure, not how to run."""
+
 
 def setting_of(options: Options, cores: int) -> dict[str, object]:
     """Return the options of KEYS that differ from the defaults, by name.
@@ -108,7 +111,7 @@ def _options(parsed: Mapping[str, object]) -> tuple[Options, dict[str, object]]:
 
 
 def _require_known(path: Path, options: Options) -> None:
-    for key, known in (("runtime", runtimes()), ("layout", (CHANNELS_LAST,))):
+    for key, known in (("runtime", runtimes()), ("layout", (CHANNELS_LAST,)), ("mode", MODES)):
         value = getattr(options, key)
         if value is not None and value not in known:
             raise UsageError(
