@@ -20,6 +20,7 @@ from posemark.records.schema import (
     PerfectLine,
     Resumed,
     Stamp,
+    TrialLine,
     require_whole,
 )
 
@@ -62,6 +63,7 @@ class Record:
         complete: whether the run ended by itself.
         whole_bytes: the bytes of all complete lines.
         whole_lines: the number of complete lines.
+        trial: the frames that ran alone before an overlapped run.
     """
 
     path: Path
@@ -72,6 +74,7 @@ class Record:
     complete: bool
     whole_bytes: int
     whole_lines: int = 0
+    trial: tuple[TrialLine, ...] = ()
 
     @property
     def good(self) -> list[FrameLine]:
@@ -114,6 +117,7 @@ def read(path: Path) -> Record:
         complete=isinstance(lines[-1], End),
         whole_bytes=whole_bytes,
         whole_lines=len(lines),
+        trial=tuple(line for line in lines if isinstance(line, TrialLine)),
     )
 
 
