@@ -72,8 +72,8 @@ def settled(name: str, options: Options) -> Options:
     """
     found = known(name)
     if isinstance(found, BuiltIn):
-        _require_none_chosen(found, options)
-        own = (found.size, None, None)
+        _require_own(found, options)
+        own = (found.size, found.runtime, _EXACT)
     else:
         if options.detector_size is not None:
             require_size(found, options.detector_size)
@@ -92,13 +92,18 @@ def settled(name: str, options: Options) -> Options:
     )
 
 
-def _require_none_chosen(found: BuiltIn, options: Options) -> None:
-    for name in ("detector_runtime", "detector_precision"):
+_EXACT = "fp32"
+"""The precision of detectors that need no file."""
+
+
+def _require_own(found: BuiltIn, options: Options) -> None:
+    own = {"detector_runtime": found.runtime, "detector_precision": _EXACT}
+    for name, usual in own.items():
         value = getattr(options, name)
-        if value is not None:
+        if value not in (None, usual):
             raise UsageError(
                 f"--{name.replace('_', '-')} {value}: the detector {found.name} is part of "
-                f"{found.runtime} and runs there only. Leave the option out."
+                f"{found.runtime} and runs there only, in {_EXACT}. Leave the option out."
             )
 
 
@@ -158,7 +163,12 @@ def prepare_detector(name: str, options: Options) -> PreparedDetector:
         options.detector_runtime or default_runtime(found),
         options.detector_precision or found.file.precision,
     )
-    require(target, artefact=network.artefact)
+    try:
+        require(target, artefact=network.artefact)
+    except UsageError as error:
+        raise UsageError(
+            f"The detector {found.name} (--detector-runtime, --detector-precision): {error}"
+        ) from error
     facts = _facts(found.name, artefact.sha256, max(network.input_hw), target, options)
     return PreparedDetector(facts, target, network, _fingerprint(facts, digest(found)))
 

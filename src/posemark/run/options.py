@@ -22,6 +22,9 @@ So many suffice to occupy a CPU. It is a limit because runtimes compile the netw
 number of crops.
 """
 
+DETECTOR = "detector:"
+"""How --boxes begins if it names a person detector."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -97,7 +100,10 @@ class Options:
 
 
 class Choices(TypedDict, total=False):
-    """The options that make sense in an application, by their names in Options."""
+    """The options that make sense in an application, by their names in Options.
+
+    Only `detector` has another name there: "rtmdet-nano" is boxes = "detector:rtmdet-nano".
+    """
 
     runtime: str
     precision: Precision
@@ -109,6 +115,7 @@ class Choices(TypedDict, total=False):
     codec: str
     flip: bool
     calibrate: str
+    detector: str
     min_score: float
     max_people: int
     detector_size: int
@@ -146,6 +153,8 @@ def as_key(name: str, value: object) -> str:
 
 def as_argument(name: str, value: object) -> str:
     """Return a choice as it is written in Python."""
+    if name == "boxes":
+        return f"detector={str(value).removeprefix(DETECTOR)!r}"
     return f"{name}={value!r}"
 
 
@@ -209,10 +218,6 @@ def require_consistent(options: Options, spelled: Callable[[str, object], str] =
             "A paced run needs the frame rate of its camera, and no other mode has a camera. For "
             f"example: {both}."
         )
-
-
-DETECTOR = "detector:"
-"""How --boxes begins if it names a person detector."""
 
 
 def _require_detector(options: Options, spelled: Callable[[str, object], str]) -> None:
