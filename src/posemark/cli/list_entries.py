@@ -98,13 +98,17 @@ _SOURCES = (
 """The files of the package that the rows come from."""
 
 
+_Cells = tuple[str, str, str, str, str, str]
+"""The cells of a model, one per title."""
+
+
 class _Rows(NamedTuple):
     """The cells of models, suite `light` and person detectors, and a hash of their sources."""
 
     sources: str
-    models: list[list[str]]
-    light: list[list[str]]
-    detectors: list[list[str]]
+    models: list[_Cells]
+    light: list[_Cells]
+    detectors: list[tuple[str, str]]
 
 
 def _rows() -> _Rows:
@@ -133,9 +137,9 @@ def _made(sources: str) -> _Rows:
     from posemark.cards import built_in
     from posemark.models import all_models
 
-    models = [list(_model_cells(spec)) for spec in all_models().values()]
-    light = [list(_card_cells(cards.read(path))) for path in built_in().values()]
-    return _Rows(sources, models, light, [list(cells) for cells in _detector_cells()])
+    models = [_model_cells(spec) for spec in all_models().values()]
+    light = [_card_cells(cards.read(path)) for path in built_in().values()]
+    return _Rows(sources, models, light, list(_detector_cells()))
 
 
 def _detector_cells() -> Iterator[tuple[str, str]]:
@@ -158,7 +162,7 @@ def _hash_of_sources() -> str:
     return digest.hexdigest()
 
 
-def _model_cells(spec: "ModelSpec") -> tuple[str, ...]:
+def _model_cells(spec: "ModelSpec") -> _Cells:
     from posemark.run.plan import SEED
 
     published = spec.reported(spec.method.published_first)
@@ -171,7 +175,7 @@ def _model_cells(spec: "ModelSpec") -> tuple[str, ...]:
     )
 
 
-def _card_cells(card: "Card") -> tuple[str, ...]:
+def _card_cells(card: "Card") -> _Cells:
     published = card.published[0] if card.published else None
     on_truth = " gt" if published and published.boxes.startswith("gt") else ""
     return (
@@ -183,7 +187,9 @@ def _card_cells(card: "Card") -> tuple[str, ...]:
     )
 
 
-def _sizes(parameters: int | None, macs: int | None) -> Iterator[str]:
+def _sizes(parameters: int | None, macs: int | None) -> tuple[str, str]:
     """Millions of parameters and billions of multiply-accumulates; "" if unknown."""
-    yield f"{parameters / 1e6:.2f}" if parameters else ""
-    yield f"{macs / 1e9:.2f}" if macs else ""
+    return (
+        f"{parameters / 1e6:.2f}" if parameters else "",
+        f"{macs / 1e9:.2f}" if macs else "",
+    )

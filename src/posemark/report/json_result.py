@@ -119,6 +119,25 @@ class Reproduced(msgspec.Struct, frozen=True):
     ]
 
 
+class GroupRecall(msgspec.Struct, frozen=True):
+    """How many people of one size, crowding or occlusion were found."""
+
+    by: Annotated[str, about("What the people have in common: `size`, `overlap` or `hidden`.")]
+    name: Annotated[
+        str,
+        about(
+            "`small`, `medium`, `large` (COCO's areas); `no`, `some`, `much overlap` (largest IoU "
+            "with the box of another person: 0, up to 0.2, above); `nothing`, `some`, `much "
+            "hidden` (share of hidden key points: 0, up to 0.25, above)."
+        ),
+    ]
+    people: Annotated[int, about("Number of people.")]
+    recall: Annotated[
+        float | None,
+        about("COCO's AR over these people, 0 to 1; null with fewer than 30 people."),
+    ]
+
+
 class Latency(msgspec.Struct, frozen=True):
     """Percentiles of the time of a frame by nearest rank; null with too few frames.
 
@@ -272,6 +291,13 @@ class Result(msgspec.Struct, frozen=True):
     weights_bytes: Annotated[int, about("Size of the checkpoint, or of the parameters.", "bytes")]
     keypoint_accuracy: Annotated[
         dict[str, float] | None, about("Mean OKS similarity by key point, 0 to 1.")
+    ]
+    people_groups: Annotated[
+        tuple[GroupRecall, ...],
+        about(
+            "Recall by size, crowding and occlusion of people; empty where no AP was measured.",
+            csv=False,
+        ),
     ]
     ap_interval: Annotated[Bounds | None, about("95% interval of AP, images resampled.")]
     ap_common: Annotated[

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from posemark.measure.clock import POSE_STAGES, STAGES
 from posemark.records.schema import Detector
+from posemark.score.people_groups import PeopleGroup
 
 __all__ = ["POSE_STAGES", "STAGES", "ComparedAP", "Published", "Reproduction", "Row", "Verdict"]
 
@@ -166,6 +167,8 @@ class Row:
             a detector found the boxes; None where not all images have such poses.
         box_accuracy: AP, AP50, AP75, APS, APM, APL and AR100 (0..1) of the detector's boxes, and
             the recall of those that were used (score/boxes.py); None without a detector.
+        people_groups: accuracy by size, crowding and occlusion of people; empty without a measured
+            AP.
     """
 
     entry: str
@@ -245,6 +248,7 @@ class Row:
     detector: Detector | None = None
     model_ap: float | None = None
     box_accuracy: dict[str, float | None] | None = None
+    people_groups: tuple[PeopleGroup, ...] = ()
 
     @property
     def compared(self) -> ComparedAP | None:

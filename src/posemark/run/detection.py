@@ -61,8 +61,22 @@ def _card_path(name: str) -> Path:
     return cards.built_in_detectors().get(name) or with_home(name).resolve()
 
 
-def settled(name: str, options: Options) -> Options:
-    """Return the options with the choices that were left to the detector.
+def without(options: Options) -> Options:
+    """Return the options of an entry whose boxes no detector finds, although --boxes names one."""
+    if named(options.boxes) is None:
+        return options
+    return replace(
+        options,
+        min_score=None,
+        max_people=None,
+        detector_size=None,
+        detector_runtime=None,
+        detector_precision=None,
+    )
+
+
+def settled(options: Options) -> Options:
+    """Return the options with the choices that were left to the detector, if --boxes names one.
 
     Choices that name the detector's own size, runtime or precision become None.
 
@@ -70,6 +84,9 @@ def settled(name: str, options: Options) -> Options:
         UsageError: if the detector is unknown, or does not take the size, runtime or precision.
         CardError: if its card has a mistake.
     """
+    name = named(options.boxes)
+    if name is None:
+        return options
     found = known(name)
     if isinstance(found, BuiltIn):
         _require_own(found, options)
@@ -123,14 +140,15 @@ class PreparedDetector:
     network: BoxNetwork | None
     fingerprint: str
 
-    def open(self, threads: int) -> DetectedPeople:
+    def open(self, options: Options) -> DetectedPeople:
         """Open the detector; see detectors.network.open_network for the errors."""
-        return DetectedPeople(self._ready(threads), self.facts.min_score, self.facts.max_people)
+        return DetectedPeople(self._ready(options), self.facts.min_score, self.facts.max_people)
 
-    def _ready(self, threads: int) -> Detector:
+    def _ready(self, options: Options) -> Detector:
         if self.network is None:
             return detectors.built_in()[self.facts.name].open(self.facts.size)
-        return open_network(self.network, self.target, threads)
+        target = replace(self.target, streams=options.frames_at_once)
+        return open_network(self.network, target, options.threads_per_frame)
 
     @property
     def source(self) -> BoxSource:

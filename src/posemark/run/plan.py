@@ -89,6 +89,7 @@ class Job:
         parts += self._detecting()
         parts += [f"paced{options.camera_fps:g}"] if options.camera_fps else []
         parts += ["sustained"] if options.mode == "sustained" else []
+        parts += [f"overlapped{options.frames_at_once}"] if options.mode == "overlapped" else []
         return "+".join(parts + _running(self.entry, options))
 
     def _detecting(self) -> list[str]:
@@ -171,11 +172,13 @@ def plan(names: Iterable[str], options: Options) -> list[Job]:
         CardError: if a card cannot be read or has a mistake.
     """
     require_consistent(options)
-    detector = detection.named(options.boxes)
-    if detector is not None:
-        options = detection.settled(detector, options)
+    detected, other = detection.settled(options), detection.without(options)
     jobs = [
-        Job(entry, _boxes(entry, options), _settled(entry, tag, options))
+        Job(
+            entry,
+            _boxes(entry, options),
+            _settled(entry, tag, detected if entry.boxes == "detected" else other),
+        )
         for name in names
         for entry, tag in _matches(name, options)
     ]
@@ -253,6 +256,13 @@ def _expected_variants(variants: list[str], model: str | Path) -> str:
 
 def _boxes(entry: Entry, options: Options) -> str:
     """Return the source of boxes for an entry, as Job.boxes names it."""
+    kind = kind_of(options.data)
+    if kind and not kind.annotated and (entry.boxes == "gt" or options.boxes == "gt"):
+        raise UsageError(
+            f"{entry.name} needs annotated people, but {options.data} has no annotations. Add "
+            f"--boxes detector:NAME, or --boxes file:detections.json (COCO results format, images "
+            "numbered from 1), or name a bottom-up model, which needs no boxes."
+        )
     if entry.boxes != "detected":
         return entry.boxes
     if options.boxes == "gt":
@@ -262,10 +272,10 @@ def _boxes(entry: Entry, options: Options) -> str:
         )
     if options.boxes:
         return options.boxes
-    kind = kind_of(options.data)
     if kind and kind.own_boxes and options.data == kind.name:
         return kind.own_boxes
+    others = f", or name {entry.model}@gt" if kind and kind.annotated else ""
     raise UsageError(
         f"{entry.name} needs detected boxes, but {options.data} comes without any. Add "
-        f"--boxes file:detections.json (COCO results format), or name {entry.model}@gt."
+        f"--boxes file:detections.json (COCO results format){others}."
     )

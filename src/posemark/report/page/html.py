@@ -15,6 +15,7 @@ from posemark.report import (
     formats,
     latency,
     pareto,
+    people,
     rendering,
     reproduced,
     speed_strip,
@@ -22,6 +23,7 @@ from posemark.report import (
     terms,
 )
 from posemark.report.page import controls, entries, facts, templates
+from posemark.report.page.plain_table import PlainTable
 from posemark.report.recommend import answer
 from posemark.report.result_row import STAGES, Row
 
@@ -58,6 +60,7 @@ def html(rows: list[Row], title: str) -> str:
         "table_terms": _definitions(terms.legend(column.title for column in _columns(rows))),
         "percentiles": escape(latency.needs()),
         "table": _table(rows),
+        "people": _people(rows),
         "reproduced": _reproduced(rows),
         "verdicts": _definitions(formats.VERDICTS),
         "report": _json(_report(rows)),
@@ -180,22 +183,33 @@ def _reproduced(rows: list[Row]) -> str:
     found = reproduced.comparisons(rows)
     if not found:
         return ""
-    classes = [' class="number"' * (title in reproduced.NUMERIC) for title in reproduced.TITLES]
-    titles = zip(classes, reproduced.TITLES, strict=True)
-    heads = "".join(f'<th scope="col"{own}>{escape(title)}</th>' for own, title in titles)
-    lines = (zip(classes, each.cells, strict=True) for each in found)
-    body = "\n".join(
-        f"<tr>{''.join(f'<td{own}>{escape(cell)}</td>' for own, cell in line)}</tr>"
-        for line in lines
-    )
-    return (
-        "<section>\n<h2>Measured against published</h2>\n"
-        f'<p class="soft">{escape(reproduced.CAPTION)} All entries, whatever the filters.</p>\n'
-        '<div class="scroll" id="reproduced" tabindex="0" role="region" '
-        'aria-label="Table of measured against published AP">\n'
-        f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n"
-        "</div>\n</section>\n"
-    )
+    return PlainTable(
+        heading="Measured against published",
+        caption=reproduced.CAPTION,
+        id="reproduced",
+        label="Table of measured against published AP",
+        titles=reproduced.TITLES,
+        numeric=frozenset(reproduced.NUMERIC),
+        lines=[each.cells for each in found],
+    ).section()
+
+
+def _people(rows: list[Row]) -> str:
+    """The section on accuracy by size, crowding and occlusion; "" where no AP was measured."""
+    named = zip(rows, entries.names(rows), strict=True)
+    scored = [(row, name) for row, name in named if row.people_groups]
+    if not scored:
+        return ""
+    titles = people.shown([row for row, _ in scored])
+    return PlainTable(
+        heading=people.HEADING,
+        caption=people.CAPTION,
+        id="found",
+        label="Table of accuracy by size, crowding and occlusion of people",
+        titles=["entry", *titles.values()],
+        numeric=frozenset(titles.values()),
+        lines=[[name, *people.cells(row, titles)] for row, name in scored],
+    ).section()
 
 
 def _line(at: int, row: Row, columns: dict[tables.Column, bool]) -> str:
