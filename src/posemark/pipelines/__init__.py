@@ -113,11 +113,19 @@ class Pipeline(ABC, Generic[OutputsT]):
             boxes: the boxes that came with the image.
             moment: the place of the image in its clip.
         """
-        height, width = image.shape[:2]
         people = self.people.find(image, boxes, moment)
-        self._ready((width, height), len(people))
-        found = self._poses(image, people, None, lambda _: None)
-        return self.people.saw(people, found, moment)
+        return self.people.saw(people, self.poses_of(image, people), moment)
+
+    def poses_of(self, image: Image, boxes: Boxes) -> Poses:
+        """Find the poses of the people in these boxes, without a look for other people.
+
+        Args:
+            image: (H, W, 3) uint8 in BGR order.
+            boxes: the person boxes.
+        """
+        height, width = image.shape[:2]
+        self._ready((width, height), len(boxes))
+        return self._poses(image, boxes, None, lambda _: None)
 
     def perfect(self, frame: Frame, boxes: Boxes) -> Poses:
         """Decode perfect outputs for these boxes; they show the highest accuracy of the codec."""
