@@ -22,6 +22,9 @@ FARTHEST = 1e9
 # The ranges of the fields are checked when a record is read, so that the code that computes with
 # them need not check again. They only exclude values that no run can have written.
 Count = Annotated[int, Meta(ge=0, le=10**9)]
+TrackId = Annotated[int, Meta(ge=-1, le=10**9)]
+"""The number of a person in a clip; -1 for a pose that belongs to nobody who is followed."""
+
 Positive = Annotated[int, Meta(ge=1, le=10**9)]
 Size = Annotated[int, Meta(ge=0, le=10**18)]
 Nanoseconds = Annotated[int, Meta(ge=0, le=10**15)]
@@ -314,7 +317,8 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
             image (bottom-up); else 0.
         origin: where the person boxes come from.
         found: the person boxes that were found inside the clock; empty if they were given.
-        ids: who is who in a clip, one number per person of `poses`; empty if nobody is followed.
+        ids: who is who in a clip, one number per person of `poses`, or -1 for a pose of nobody who
+            is followed; empty if nobody is followed.
         stream: in overlapped mode, the number of the thread that processed the frame, from 0.
         began_ns: in overlapped mode, the monotonic time of the start, by the clock of the block;
             the frame ended frame_ns later.
@@ -332,7 +336,7 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
     pixels: Size = 0
     origin: Origin = "given"
     found: list[BoxRow] = []
-    ids: list[Count] = []
+    ids: list[TrackId] = []
     stream: Count = 0
     began_ns: Moment = 0
 

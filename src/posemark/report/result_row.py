@@ -1,9 +1,12 @@
 """One row of the benchmark: what every chart and table shows; report/json_result.py is its JSON."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from posemark.measure.clock import POSE_STAGES, STAGES
-from posemark.score.people_groups import PeopleGroup
+
+if TYPE_CHECKING:  # it loads numpy, which `posemark --help` does without
+    from posemark.score.people_groups import PeopleGroup
 
 __all__ = ["POSE_STAGES", "STAGES", "ComparedAP", "Published", "Reproduction", "Row", "Verdict"]
 
@@ -238,7 +241,7 @@ class Row:
     ap_common: ComparedAP | None = None
     folder: str = ""
     data_images: int = 0
-    people_groups: tuple[PeopleGroup, ...] = ()
+    people_groups: "tuple[PeopleGroup, ...]" = ()
 
     @property
     def compared(self) -> ComparedAP | None:

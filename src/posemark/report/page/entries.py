@@ -101,6 +101,7 @@ def _figures(row: Row) -> dict[str, object]:
         "timeline": row.timeline,
         "keypoints": row.keypoint_accuracy,
         "sizes": _sizes(row),
+        "groups": _groups(row),
         "twin": twin(row),
         "facts": facts.facts(row),
         "evidence": row.verdict.evidence,
@@ -133,6 +134,15 @@ def _sizes(row: Row) -> dict[str, float] | None:
         return None
     found = {size: row.ap.get(name) for size, name in SIZES.items()}
     return {size: ap for size, ap in found.items() if ap is not None}
+
+
+def _groups(row: Row) -> list[dict[str, object]]:
+    """The groups of people that have a figure."""
+    return [
+        {"name": group.name, "people": group.people, "recall": group.recall}
+        for group in row.people_groups
+        if group.recall is not None
+    ]
 
 
 SIZES = {"all people": "AP", "medium people": "APM", "large people": "APL"}
