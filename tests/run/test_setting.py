@@ -13,6 +13,9 @@ from posemark.run.setting import folder_of, read, setting_of, with_setting, writ
 ENTRY = "naive-litehrnet-18-256x192@gt"
 USUAL = Options("sample", 4)
 
+LONG = "a" * 5000
+"""Longer than the name of any file may be."""
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
@@ -40,6 +43,16 @@ def test_a_setting_is_what_differs_from_the_defaults_and_comes_back_as_it_was():
     assert text.startswith("# made for a test\n# second line\nruntime = ")
     assert with_setting(job(), "best").options == replace(options, limit=None)
     assert setting_of(USUAL, 4) == {}
+
+
+def test_a_setting_may_overlap_frames():
+    options = replace(USUAL, mode="overlapped", streams=2)
+    assert setting_of(options, 4) == {"mode": "overlapped", "streams": 2}
+    path = kept(mode="overlapped", streams=2)
+    assert with_setting(job(), str(path)).options == options
+    kept(mode="sustained")
+    with pytest.raises(UsageError, match="mode = 'sustained' is unknown; expected burst or over"):
+        with_setting(job(), "best")
 
 
 def test_a_setting_is_named_or_a_file_and_leaves_the_rest_alone():
@@ -93,6 +106,15 @@ def test_the_error_for_a_missing_setting_names_the_existing_ones(tmp_path):
         with_setting(job(), "best")
     with pytest.raises(UsageError, match=r"none.toml: the setting cannot be read"):
         with_setting(job(), str(tmp_path / "none.toml"))
+    with pytest.raises(UsageError, match=r"no setting 'aaa"):
+        with_setting(job(), LONG)
+
+
+def test_a_file_without_end_is_no_setting(tmp_path):
+    endless = tmp_path / "endless.toml"
+    endless.symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match=r"endless.toml: the setting cannot be read \(it has more"):
+        with_setting(job(), str(endless))
 
 
 def test_names_that_could_leave_the_folder_are_refused():

@@ -56,22 +56,21 @@ def require_there(path: Path) -> None:
 
 
 def _content(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: impossible file name
-        absent = isinstance(error, FileNotFoundError)
-        why = "no such card" if absent else f"it cannot be read ({_reason(error)})"
-        raise CardError(
-            f"{path}: {why}. Give the path of a .toml file; docs/add-a-model.md has a "
-            "complete example."
-        ) from None
     if path.suffix.lower() in formats():
         raise CardError(
             f"{path}: this is a model file; give its card, a .toml file that describes its input "
             "and output. docs/add-a-model.md has a complete example: copy it, and set "
             f'file.name = "{path.name}" there.'
         )
-    return content
+    try:
+        return toml.content_of(path)
+    except (OSError, ValueError) as error:  # ValueError: impossible file name, or too large
+        absent = isinstance(error, FileNotFoundError)
+        why = "no such card" if absent else f"it cannot be read ({_reason(error)})"
+        raise CardError(
+            f"{path}: {why}. Give the path of a .toml file; docs/add-a-model.md has a "
+            "complete example."
+        ) from None
 
 
 def _parsed(path: Path, content: bytes) -> dict[str, Any]:
@@ -180,7 +179,8 @@ def _contradictions(card: Card) -> list[str]:
         _section_problem(card),
         _bytes_problem(card),
         _data_file_problem(card),
-        _height_problem(card),
+        _width_problem(card),
+        _multiple_problem(card),
         _normalising_problem(card),
         _order_problem(card),
     ]
@@ -234,11 +234,33 @@ def _data_file_problem(card: Card) -> str:
     return ""
 
 
-def _height_problem(card: Card) -> str:
-    """Say if the height is not the multiple to which FixedHeight would round it."""
-    if card.image is None or card.input.size[0] % card.image.multiple == 0:
+def _width_problem(card: Card) -> str:
+    if card.image is None:
         return ""
-    return (
-        f"the height in input.size is {card.input.size[0]}, which is not a multiple of "
-        f"image.multiple, {card.image.multiple}. Correct one of them."
-    )
+    fixed, width = card.image.fixed, card.image.width
+    if fixed == "height" and width is None:
+        return (
+            "the key image.width is missing: pad or stretch, because the height is fixed. "
+            + _help("image")
+        )
+    if fixed == "longest" and width is not None:
+        return (
+            f'image.width is "{width}", but with image.fixed = "longest" both sides are padded: '
+            "remove image.width."
+        )
+    return ""
+
+
+def _multiple_problem(card: Card) -> str:
+    """Say if a side is not the multiple to which the size rule of the image would round it."""
+    if card.image is None:
+        return ""
+    multiple = card.image.multiple
+    sides = ("height", "width") if card.image.fixed == "longest" else ("height",)
+    for name, pixels in zip(sides, card.input.size, strict=False):
+        if pixels % multiple:
+            return (
+                f"the {name} in input.size is {pixels}, which is not a multiple of "
+                f"image.multiple, {multiple}. Correct one of them."
+            )
+    return ""

@@ -162,7 +162,8 @@ Repeat = Annotated[
     typer.Option(
         min=LIMITS["repeat"][0],
         max=LIMITS["repeat"][1],
-        help="Go through the frames this many times. Useful for small data, in --mode burst.",
+        help="Go through the frames this many times. Useful for small data, in --mode burst and "
+        "overlapped.",
     ),
 ]
 Until = Annotated[
@@ -179,13 +180,23 @@ ModeOption = Annotated[
     typer.Option(
         help="burst: each frame once, one directly after the other. sustained: the frames "
         "repeat for minutes, which shows throttling. paced: frames arrive as from a camera at "
-        "--fps, and late ones are dropped."
+        "--fps, and late ones are dropped. overlapped: each frame once, several at the same time "
+        "(--streams)."
     ),
 ]
 Fps = Annotated[
     float | None,
     typer.Option(
         min=LIMITS["camera_fps"][0], help="The camera's frames per second, for --mode paced."
+    ),
+]
+Streams = Annotated[
+    int | None,
+    typer.Option(
+        min=LIMITS["streams"][0],
+        max=LIMITS["streams"][1],
+        help="Frames that are processed at the same time, with --mode overlapped. They share "
+        "--threads. Default: one for each thread.",
     ),
 ]
 Interleave = Annotated[

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from posemark.core.errors import FrameError
+from posemark.core.places import is_file
 from posemark.geometry.image_header import require_whole
 
 MOST_IMAGE_BYTES = 1 << 28
@@ -22,7 +23,7 @@ def read_image(path: Path, wanted: str, remedy: str) -> bytes:
     """
     try:
         facts = path.stat()
-        if not path.is_file() or facts.st_size > MOST_IMAGE_BYTES:
+        if not is_file(path) or facts.st_size > MOST_IMAGE_BYTES:
             raise FrameError(
                 f"{path}: expected a regular file of at most {MOST_IMAGE_BYTES} bytes, got "
                 f"{facts.st_size} bytes, or a folder or device. Replace it with the image."

@@ -9,6 +9,7 @@ from typing import IO, Any
 import msgspec
 
 from posemark.core.errors import RecordError, RunError
+from posemark.core.places import exists, is_file, is_folder
 from posemark.records.schema import (
     SCHEMA,
     BlockLine,
@@ -19,6 +20,7 @@ from posemark.records.schema import (
     PerfectLine,
     Resumed,
     Stamp,
+    TrialLine,
     require_whole,
 )
 
@@ -61,6 +63,7 @@ class Record:
         complete: whether the run ended by itself.
         whole_bytes: the bytes of all complete lines.
         whole_lines: the number of complete lines.
+        trial: the frames that ran alone before an overlapped run.
     """
 
     path: Path
@@ -71,6 +74,7 @@ class Record:
     complete: bool
     whole_bytes: int
     whole_lines: int = 0
+    trial: tuple[TrialLine, ...] = ()
 
     @property
     def good(self) -> list[FrameLine]:
@@ -113,6 +117,7 @@ def read(path: Path) -> Record:
         complete=isinstance(lines[-1], End),
         whole_bytes=whole_bytes,
         whole_lines=len(lines),
+        trial=tuple(line for line in lines if isinstance(line, TrialLine)),
     )
 
 
@@ -175,7 +180,7 @@ def _require_each_once(path: Path, header: Header, lines: list[Line]) -> None:
 
 def begun(path: Path) -> bool:
     """Return whether a record exists and has a complete header."""
-    if not path.is_file():
+    if not is_file(path):
         return False
     with path.open("rb") as file:
         return _has_line(file)
@@ -225,7 +230,7 @@ def _locked(file: IO[bytes]) -> bool:
 
 def _lines(path: Path) -> tuple[list[Line], int]:
     """Return the complete lines and their bytes."""
-    if not path.is_file():
+    if not is_file(path):
         raise RecordError(_unreadable(path, _kind_of(path)))
     lines: list[Line] = []
     whole_bytes = 0
@@ -251,9 +256,9 @@ def _texts(path: Path) -> Iterator[bytes]:
 
 
 def _kind_of(path: Path) -> str:
-    if path.is_dir():
+    if is_folder(path):
         return "Is a directory"
-    return "Not a regular file" if path.exists() else "No such file or directory"
+    return "Not a regular file" if exists(path) else "No such file or directory"
 
 
 def _unreadable(path: Path, why: str) -> str:

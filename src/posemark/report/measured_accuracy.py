@@ -14,6 +14,7 @@ from posemark.report.result_row import ComparedAP, Row
 from posemark.score.ap_bootstrap import ap_interval, resampled_aps
 from posemark.score.coco import Judged, Results, judge
 from posemark.score.keypoints import keypoint_accuracy
+from posemark.score.people_groups import people_groups
 
 Truths = dict[Path, dict[str, Any]]
 """Annotation files that were read so far, by path: a cache that callers pass along."""
@@ -86,6 +87,7 @@ def with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) -
         ap_images=len(scored) if measured else 0,
         ap_interval=ap_interval(draws),
         keypoint_accuracy=keypoint_accuracy(measured) if measured else None,
+        people_groups=people_groups(measured) if measured else (),
         codec_ceiling=perfect.figures["AP"] if perfect else None,
         images=images if measured else "",
         unscored="" if measured or not _has_poses(found) else _reason(scores_ap),
@@ -118,6 +120,23 @@ def common_ap(record: files.Record, truths: Truths, images: frozenset[int]) -> C
         return None
     draws, key = resampled_aps(judged), _short_hash(sorted(images))
     return ComparedAP(ap, ap_interval(draws), draws, len(images), key)
+
+
+def judged_poses(record: files.Record, truths: Truths) -> Judged | None:
+    """Return the evaluation of a record's poses, of drawn frames too.
+
+    It is over the images with a measurement, and counts the last one of each. It is None without
+    trained weights or where nobody is annotated.
+
+    Args:
+        record: the record.
+        truths: annotation files read so far, as for truth_of.
+
+    Raises:
+        RecordError: as for truth_of.
+    """
+    found = [(f.image_id, f.poses) for f in record.frames if f.error is None]
+    return _evaluate(truth_of(record, truths), found, record.header.sigmas)
 
 
 def _evaluate(

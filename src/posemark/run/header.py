@@ -104,6 +104,7 @@ def _settings(prepared: Prepared) -> schema.Settings:
         max_batch=options.crops_per_pass,
         card=spec.card,
         repeat=options.repeat,
+        streams=options.frames_at_once,
     )
 
 

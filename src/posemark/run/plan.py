@@ -82,6 +82,7 @@ class Job:
         parts += [f"min{options.min_score:g}"] if options.min_score else []
         parts += [f"paced{options.camera_fps:g}"] if options.camera_fps else []
         parts += ["sustained"] if options.mode == "sustained" else []
+        parts += [f"overlapped{options.frames_at_once}"] if options.mode == "overlapped" else []
         return "+".join(parts + _running(self.entry, options))
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from posemark.core import toml
 from posemark.core.errors import UsageError
-from posemark.core.places import CACHE_REMEDY, with_home, write_whole
+from posemark.core.places import CACHE_REMEDY, is_file, with_home, write_whole
+from posemark.measure.environment import usable_cores
 from posemark.run.options import Options, as_key, require_consistent, with_choices
 from posemark.run.plan import Job
 from posemark.run.prepare import spec_of_entry, tag_of, weights_of
@@ -15,9 +16,12 @@ from posemark.runtimes.registry import CHANNELS_LAST, runtimes
 
 KEYS = (
     *("runtime", "precision", "device", "layout", "calibrate"),
-    *("threads", "persons", "max_batch", "codec"),
+    *("threads", "persons", "max_batch", "codec", "mode", "streams"),
 )
 """The options that a setting may choose, by their names in Options."""
+
+MODES = ("burst", "overlapped")
+"""The modes that a setting may choose: the others say how long to measure, not how to run."""
 
 
 def setting_of(options: Options, cores: int) -> dict[str, object]:
@@ -72,11 +76,11 @@ def read(path: Path) -> dict[str, object]:
             other. The message names the file and the key.
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        content = toml.content_of(path)
+    except (OSError, ValueError) as error:  # ValueError: impossible file name, or too large
         raise UsageError(
-            f"{path}: the setting cannot be read ({error.strerror}). Give a name that "
-            f"`posemark tune` saved, or the path of a {SUFFIX} file."
+            f"{path}: the setting cannot be read ({getattr(error, 'strerror', None) or error}). "
+            f"Give a name that `posemark tune` saved, or the path of a {SUFFIX} file."
         ) from error
     try:
         options, chosen = _options(toml.parsed(content))
@@ -102,12 +106,12 @@ def _options(parsed: Mapping[str, object]) -> tuple[Options, dict[str, object]]:
     unknown = [name for name in parsed if name not in KEYS]
     if unknown:
         raise ValueError(f"unknown key {unknown[0]!r}")
-    options = with_choices(Options("sample", threads=1), parsed)
+    options = with_choices(Options("sample", threads=usable_cores()), parsed)
     return options, {name: getattr(options, name) for name in KEYS if name in parsed}
 
 
 def _require_known(path: Path, options: Options) -> None:
-    for key, known in (("runtime", runtimes()), ("layout", (CHANNELS_LAST,))):
+    for key, known in (("runtime", runtimes()), ("layout", (CHANNELS_LAST,)), ("mode", MODES)):
         value = getattr(options, key)
         if value is not None and value not in known:
             raise UsageError(
@@ -129,7 +133,7 @@ def find(text: str, entry: str) -> Path:
     if text.endswith(SUFFIX):
         return with_home(text)
     path = folder_of(entry) / f"{text}{SUFFIX}"
-    if path.is_file():
+    if is_file(path):
         return path
     names = [each.stem for each in saved(entry)]
     known = f"Its saved settings: {', '.join(names)}." if names else "It has no settings yet."
