@@ -113,11 +113,29 @@ class Pipeline(ABC, Generic[OutputsT]):
             boxes: the boxes that came with the image.
             moment: the place of the image in its clip.
         """
+        return self.found(image, boxes, moment).poses
+
+    def found(
+        self, image: Image, boxes: Boxes, moment: Moment | None = None, lap: Lap = lambda _: None
+    ) -> Found:
+        """Find the people of an image as `poses` does, and also return their boxes.
+
+        Args:
+            image: (H, W, 3) uint8 in BGR order.
+            boxes: the boxes that came with the image.
+            moment: the place of the image in its clip.
+            lap: called with the name of a stage whenever a share of its work ends. The stage
+                "preprocess" includes the preparation of the session for new shapes of input.
+        """
         height, width = image.shape[:2]
         people = self.people.find(image, boxes, moment)
+        lap("detect")
         self._ready((width, height), len(people))
-        found = self._poses(image, people, None, lambda _: None)
-        return self.people.saw(people, found, moment)
+        poses = self._poses(image, people, None, lap)
+        load = self._load(people, poses)
+        seen = self.people.saw(people, poses, moment)
+        lap("postprocess")
+        return Found(seen, load, people)
 
     def perfect(self, frame: Frame, boxes: Boxes) -> Poses:
         """Decode perfect outputs for these boxes; they show the highest accuracy of the codec."""
