@@ -1,18 +1,14 @@
 """Associative embedding: goldens of the official grouping, plain-loop oracles, properties."""
 
 from dataclasses import replace
-from itertools import permutations
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch.nn import functional
 
 import goldens
 from posemark.codecs import associative_embedding as ae
-from posemark.codecs.assignment import assign
 from posemark.codecs.associative_embedding import AssociativeEmbedding
 from posemark.codecs.lazy_maps import Enlarged, Stored, whole
 from posemark.core.errors import UsageError
@@ -219,40 +215,6 @@ def test_enlarging_equals_torch(size):
     ys, xs = np.mgrid[: size[0], : size[1]]
     read = ae._Field(np.zeros((3, *size), np.float32), maps[None]).tags_at(1, ys, xs)
     np.testing.assert_allclose(read[0], ours[1], rtol=0, atol=1e-5)
-
-
-# --- assignment ---------------------------------------------------------------------------------
-
-
-def total(cost, columns):
-    return sum(cost[row, column] for row, column in enumerate(columns))
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.integers(1, 5), st.integers(0, 2), st.integers(0, 10_000), st.booleans())
-def test_assignment_is_optimal(rows, more, seed, tied):
-    rng = np.random.default_rng(seed)
-    cost = rng.integers(0, 4, (rows, rows + more)) * 100.0 - (0 if tied else rng.random((rows, 1)))
-    columns = assign(cost)
-    assert len(set(columns.tolist())) == rows
-    least = min(total(cost, choice) for choice in permutations(range(rows + more), rows))
-    assert total(cost, columns) == pytest.approx(least)
-
-
-def test_ties_are_broken_as_by_the_package_munkres():
-    # Costs, and the columns that munkres 1.1.4 gives. Other optima exist for each.
-    cases = [
-        (
-            [[3, 1, 2, 2, 1], [3, 2, 3, 3, 3], [0, 0, 2, 1, 1], [2, 0, 1, 3, 1], [0, 1, 2, 1, 2]],
-            [4, 1, 3, 2, 0],
-        ),
-        (
-            [[2, 2, 1, 2, 0, 0], [0, 2, 3, 2, 0, 0], [1, 0, 3, 0, 2, 3], [3, 0, 3, 1, 0, 2]],
-            [5, 0, 1, 4],
-        ),
-    ]
-    for cost, columns in cases:
-        assert assign(np.array(cost, float)).tolist() == columns
 
 
 # --- encode and decode --------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.codecs.assignment import Indices, assign
 from posemark.codecs.lazy_maps import Enlarged, Mean, Stored, Surface, whole
 from posemark.codecs.tagged_maps import Field as _Field
+from posemark.core.assignment import Indices, assign
 from posemark.core.codec import NoVariants, Output
 from posemark.core.errors import UsageError
 from posemark.core.frame import Floats, Truth

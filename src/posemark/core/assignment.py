@@ -1,7 +1,8 @@
 """Solves the assignment problem and breaks ties as the Python package munkres does.
 
-HigherHRNet's grouping depends on which of several equally cheap assignments is chosen. The
-official code uses munkres 1.1; other solvers group people differently (tests/codecs).
+Codecs group key points with it, and tracking pairs the people of two frames. HigherHRNet's grouping
+depends on which of several equally cheap assignments is chosen. The official code uses munkres 1.1;
+other solvers group people differently (tests/codecs).
 """
 
 import numpy as np
