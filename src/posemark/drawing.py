@@ -50,7 +50,9 @@ _SHIFT = 4
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def draw_poses(image: Image, poses: Poses, above: float = 0.0) -> None:
+def draw_poses(
+    image: Image, poses: Poses, above: float = 0.0, colours: Sequence[Colour] = ()
+) -> None:
     """Draw the people that a model found.
 
     Args:
@@ -58,16 +60,18 @@ def draw_poses(image: Image, poses: Poses, above: float = 0.0) -> None:
         poses: the people, in pixels of this image.
         above: key points are drawn if their score is above this. Those that a model did not find
             have the score 0.
+        colours: one colour per person; none draws people in the colours of their sides.
     """
     width = line_width(image)
-    colours = _colours(poses.skeleton)
-    for points, scores in zip(poses.keypoints_xy, poses.keypoint_scores, strict=True):
-        drawn = _drawable(image, points) & (scores > above)
+    sides = _colours(poses.skeleton)
+    for person, points in enumerate(poses.keypoints_xy):
+        tones = (colours[person],) * len(sides) if colours else sides
+        drawn = _drawable(image, points) & (poses.keypoint_scores[person] > above)
         limbs = _limbs(poses.skeleton, drawn)
-        lines = [(points[a], points[b], _limb_colour(colours, a, b)) for a, b in limbs]
+        lines = [(points[a], points[b], _limb_colour(tones, a, b)) for a, b in limbs]
         _draw_lines(image, lines, width)
         for index in np.flatnonzero(drawn).tolist():
-            _draw_dot(image, points[index], colours[index], width)
+            _draw_dot(image, points[index], tones[index], width)
 
 
 def draw_truth(image: Image, truth: Truth) -> None:
@@ -110,6 +114,35 @@ def draw_boxes(
             cv2.rectangle(image, (left, top), (right, bottom), tone[::-1], thickness, cv2.LINE_AA)
         if labels:
             _draw_label(image, (left, top), labels[index], colour)
+
+
+def draw_text(image: Image, lines: Sequence[str], right: bool = False) -> None:
+    """Draw lines of text on a dark plate in an upper corner, in letters that can be read.
+
+    Args:
+        image: (H, W, 3) BGR pixels, drawn into.
+        lines: texts of ASCII characters.
+        right: whether the corner is the right one.
+    """
+    height = max(_LEAST_LETTERS, min(image.shape[:2]) // _LETTERS)
+    scale, stroke = height / _HERSHEY, max(1, height // 10)
+    widths = [cv2.getTextSize(line, _FONT, scale, stroke)[0][0] for line in lines]
+    step = round(1.7 * height)
+    plate_wh = max(widths, default=0) + height, step * len(lines) + height // 2
+    left = image.shape[1] - plate_wh[0] if right else 0
+    plate = image[: plate_wh[1], max(left, 0) : left + plate_wh[0]]
+    plate[:] = plate // 4  # what is below remains visible
+    for number, line in enumerate(lines, 1):
+        place = (left + height // 2, step * number - height // 4)
+        cv2.putText(image, line, place, _FONT, scale, TRUTH, stroke, cv2.LINE_AA)
+
+
+_LETTERS, _LEAST_LETTERS = 45, 9
+"""Capital letters in the shorter side of an image one above the other, and their least height in
+pixels."""
+
+_HERSHEY = 22
+"""Height in pixels of OpenCV's capital letters at scale 1."""
 
 
 def line_width(image: Image) -> int:
@@ -181,12 +214,13 @@ def _circle(image: Image, point: Floats, radius: int, colour: Colour, thickness:
 def _draw_label(image: Image, corner: tuple[int, int], text: str, colour: Colour) -> None:
     """Draw dark text on a plate of this colour, with its upper left corner there."""
     scale = line_width(image) / 4.5
-    (width, height), below = cv2.getTextSize(text, _FONT, scale, 1)
+    stroke = max(1, round(scale))
+    (width, height), below = cv2.getTextSize(text, _FONT, scale, stroke)
     left, top = corner
     plate = (left + width + below, top + height + 2 * below)
     cv2.rectangle(image, corner, plate, colour[::-1], cv2.FILLED)
     place = (left + below // 2, top + height + below)
-    cv2.putText(image, text, place, _FONT, scale, EDGE, 1, cv2.LINE_AA)
+    cv2.putText(image, text, place, _FONT, scale, EDGE, stroke, cv2.LINE_AA)
 
 
 def _fixed(point: Floats) -> tuple[int, int]:

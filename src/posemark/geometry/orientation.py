@@ -11,19 +11,8 @@ import cv2
 from posemark.core.frame import Image
 from posemark.geometry.image_header import segments
 
-UPRIGHT = 1
+UPRIGHT, _LAST = 1, 8
 """The orientation of pictures that are stored as they are to be seen, or do not say otherwise."""
-
-IN_WORDS = {
-    2: "mirrored",
-    3: "turned by 180 degrees",
-    4: "mirrored upside down",
-    5: "mirrored and turned by 90 degrees anticlockwise",
-    6: "turned by 90 degrees clockwise",
-    7: "mirrored and turned by 90 degrees clockwise",
-    8: "turned by 90 degrees anticlockwise",
-}
-"""What `upright` does to a picture, by its orientation."""
 
 _EXIF_MARKER, _EXIF = 0xE1, b"Exif\0\0"
 _ORIENTATION_TAG, _SHORT = 0x0112, 3
@@ -67,7 +56,7 @@ def _of_tiff(tiff: bytes) -> int:
         for entry in range(at + 2, at + 2 + 12 * entries, 12):
             tag, kind, _, value = struct.unpack_from(order + "HHIH", tiff, entry)
             if (tag, kind) == (_ORIENTATION_TAG, _SHORT):
-                return value if value in IN_WORDS else UPRIGHT
+                return value if UPRIGHT <= value <= _LAST else UPRIGHT
     except struct.error:  # the directory continues beyond the segment
         pass
     return UPRIGHT
