@@ -43,7 +43,7 @@ def test_ids_of_other_people_are_kept():
 
 def test_smoothed_people_tremble_less():
     rng = np.random.default_rng(0)
-    places = [(160, 100) + rng.normal(0, 2, 2) for _ in range(40)]
+    places = list(rng.normal((160, 100), 2, (40, 2)))
     plain = replace(SpotPipeline(), people=WithIds(GIVEN))
     smooth = replace(SpotPipeline(), people=Smoothed(GIVEN))
     tracks = [
