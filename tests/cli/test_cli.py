@@ -30,6 +30,8 @@ from posemark.report import results
 from posemark.run import interleave
 
 SMALL = "naive-litehrnet-18-256x192"
+LONG = "a" * 5000
+"""Longer than the name of any file may be."""
 PUBLIC_KEYS = [
     *("schema", "entry", "letter", "model", "weights", "runtime", "precision", "boxes"),
     *(
@@ -686,8 +688,11 @@ def test_the_list_loads_torch_once_and_again_only_when_a_model_has_changed(tmp_p
     assert "99.9" in invoke("list")[0], "what is kept is what is shown"
     monkeypatch.setattr(list_entries, "_SOURCES", ("models/*.py",))  # other sources, other hash
     assert invoke("list")[0] == first
-    kept.write_bytes(b"not JSON")
-    assert invoke("list")[0] == first
+    rows = json.loads(kept.read_text())
+    rows[1][0].pop()
+    for damaged in (b"not JSON", json.dumps(rows).encode()):
+        kept.write_bytes(damaged)
+        assert invoke("list")[0] == first
 
 
 def test_weights_list_shows_every_checkpoint_and_how_to_get_it(tmp_path):
@@ -861,3 +866,18 @@ def test_export_refuses_what_it_cannot_write(mistake, tmp_path):
 def test_options_that_belong_together_are_asked_for_together(mistake):
     assert "--persons batched" in mistake("run", SMALL, "--max-batch", 4)
     assert "--precision int8" in mistake("run", SMALL, "--calibrate", "sample")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "hrnet-w32-256x192", "--weights", LONG),
+        ("run", f"hrnet-w32-256x192.{LONG}"),
+        ("report", LONG),
+        ("compare", LONG, LONG),
+        ("weights", "import", LONG),
+        ("run", "hrnet-w32-256x192", "--out", LONG),
+    ],
+)
+def test_a_name_longer_than_the_file_system_allows_is_a_mistake_like_others(words, mistake):
+    assert LONG in mistake(*words)

@@ -13,6 +13,9 @@ from posemark.run.setting import folder_of, read, setting_of, with_setting, writ
 ENTRY = "naive-litehrnet-18-256x192@gt"
 USUAL = Options("sample", 4)
 
+LONG = "a" * 5000
+"""Longer than the name of any file may be."""
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
@@ -93,6 +96,15 @@ def test_the_error_for_a_missing_setting_names_the_existing_ones(tmp_path):
         with_setting(job(), "best")
     with pytest.raises(UsageError, match=r"none.toml: the setting cannot be read"):
         with_setting(job(), str(tmp_path / "none.toml"))
+    with pytest.raises(UsageError, match=r"no setting 'aaa"):
+        with_setting(job(), LONG)
+
+
+def test_a_file_without_end_is_no_setting(tmp_path):
+    endless = tmp_path / "endless.toml"
+    endless.symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match=r"endless.toml: the setting cannot be read \(it has more"):
+        with_setting(job(), str(endless))
 
 
 def test_names_that_could_leave_the_folder_are_refused():

@@ -13,7 +13,7 @@ from posemark.cards import schema
 from posemark.cards.reading import read
 from posemark.core.errors import CardError, CheckpointError, UsageError
 from posemark.core.model_file import Artefact, FileOutput
-from posemark.core.places import with_home
+from posemark.core.places import is_file, with_home
 from posemark.core.skeleton import COCO_17
 from posemark.core.spec import ModelSpec, Pixels, Reported, Weights
 from posemark.runtimes import onnx_file
@@ -144,7 +144,7 @@ def _located(card: schema.Card, path: Path) -> Path:
     places = [path.parent, *folders()]
     for place in places:
         candidate = place / with_home(card.file.name)
-        if os.path.isfile(candidate):  # noqa: PTH113 (Path raises for names that are too long)
+        if is_file(candidate):
             return candidate
     source = f" It comes from {card.file.source}." if card.file.source else ""
     raise CheckpointError(
@@ -159,7 +159,7 @@ def _digest(card: schema.Card, artefact: Artefact) -> str:
     wanted = (card.file.sha256, card.file.data_sha256)
     digests: list[str] = []
     for file, expected in zip(artefact.files, wanted, strict=False):
-        if not file.is_file():
+        if not is_file(file):
             raise CheckpointError(
                 f"{file}: the weights of {artefact.path.name} are missing. OpenVINO stores them "
                 "in a .bin file of the same name: put it beside the .xml file."

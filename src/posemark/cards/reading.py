@@ -56,22 +56,21 @@ def require_there(path: Path) -> None:
 
 
 def _content(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: impossible file name
-        absent = isinstance(error, FileNotFoundError)
-        why = "no such card" if absent else f"it cannot be read ({_reason(error)})"
-        raise CardError(
-            f"{path}: {why}. Give the path of a .toml file; docs/add-a-model.md has a "
-            "complete example."
-        ) from None
     if path.suffix.lower() in formats():
         raise CardError(
             f"{path}: this is a model file; give its card, a .toml file that describes its input "
             "and output. docs/add-a-model.md has a complete example: copy it, and set "
             f'file.name = "{path.name}" there.'
         )
-    return content
+    try:
+        return toml.content_of(path)
+    except (OSError, ValueError) as error:  # ValueError: impossible file name, or too large
+        absent = isinstance(error, FileNotFoundError)
+        why = "no such card" if absent else f"it cannot be read ({_reason(error)})"
+        raise CardError(
+            f"{path}: {why}. Give the path of a .toml file; docs/add-a-model.md has a "
+            "complete example."
+        ) from None
 
 
 def _parsed(path: Path, content: bytes) -> dict[str, Any]:

@@ -41,8 +41,9 @@ def compare(
 
     An entry is called slower or faster if the 95% interval of the change of its pose time
     excludes zero, the change is at least 2%, and the machine was in the same state in both runs.
-    Entries with other data, boxes, machines, threads or modes are not compared. The runtime, the
-    precision, the decoder and the version may differ; the differences are listed.
+    Entries are matched by their names, of which runtime, precision and decoder are parts.
+    Entries with other data, boxes, machines, threads or modes are not compared. The versions of
+    PoseMark and of the runtimes may differ; the differences are listed.
 
     Exit codes with --gate: 1 if any entry is called slower and its measured change is at least
     the gate; otherwise 3 if any shared entry is undecided (it could not be compared, half its

@@ -1,6 +1,5 @@
 """`posemark list`: shows the models that can be run."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 from itertools import compress
@@ -84,12 +83,16 @@ _SOURCES = ("models/*.py", "run/plan.py", "cli/list_entries.py", "cards/light/*.
 """The files of the package that the rows come from."""
 
 
+_Cells = tuple[str, str, str, str, str, str]
+"""The cells of a model, one per title."""
+
+
 class _Rows(NamedTuple):
     """The cells of the built-in models and of the suite `light`, and a hash of their sources."""
 
     sources: str
-    models: list[list[str]]
-    light: list[list[str]]
+    models: list[_Cells]
+    light: list[_Cells]
 
 
 def _rows() -> _Rows:
@@ -118,8 +121,8 @@ def _made(sources: str) -> _Rows:
     from posemark.cards import built_in
     from posemark.models import all_models
 
-    models = [list(_model_cells(spec)) for spec in all_models().values()]
-    light = [list(_card_cells(cards.read(path))) for path in built_in().values()]
+    models = [_model_cells(spec) for spec in all_models().values()]
+    light = [_card_cells(cards.read(path)) for path in built_in().values()]
     return _Rows(sources, models, light)
 
 
@@ -131,7 +134,7 @@ def _hash_of_sources() -> str:
     return digest.hexdigest()
 
 
-def _model_cells(spec: "ModelSpec") -> tuple[str, ...]:
+def _model_cells(spec: "ModelSpec") -> _Cells:
     from posemark.run.plan import SEED
 
     published = spec.reported(spec.method.published_first)
@@ -144,7 +147,7 @@ def _model_cells(spec: "ModelSpec") -> tuple[str, ...]:
     )
 
 
-def _card_cells(card: "Card") -> tuple[str, ...]:
+def _card_cells(card: "Card") -> _Cells:
     published = card.published[0] if card.published else None
     on_truth = " gt" if published and published.boxes.startswith("gt") else ""
     return (
@@ -156,7 +159,9 @@ def _card_cells(card: "Card") -> tuple[str, ...]:
     )
 
 
-def _sizes(parameters: int | None, macs: int | None) -> Iterator[str]:
+def _sizes(parameters: int | None, macs: int | None) -> tuple[str, str]:
     """Millions of parameters and billions of multiply-accumulates; "" if unknown."""
-    yield f"{parameters / 1e6:.2f}" if parameters else ""
-    yield f"{macs / 1e9:.2f}" if macs else ""
+    return (
+        f"{parameters / 1e6:.2f}" if parameters else "",
+        f"{macs / 1e9:.2f}" if macs else "",
+    )

@@ -11,6 +11,7 @@ import typer
 from posemark.cli import terminal
 from posemark.core.counting import counted
 from posemark.core.errors import CheckpointError, UsageError
+from posemark.core.places import is_folder
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -72,7 +73,7 @@ def import_weights(files: Files, name: Name = None, part: Part = "") -> None:
 
 
 def _only(files: list[Path], option: str) -> Path:
-    if len(files) != 1 or files[0].is_dir():
+    if len(files) != 1 or is_folder(files[0]):
         raise UsageError(
             f"{option} applies to one file, got {', '.join(map(str, files))}. Name one file and no "
             "folder."

@@ -27,6 +27,24 @@ def with_home(path: str | Path) -> Path:
         return Path(path)
 
 
+def is_file(path: Path) -> bool:
+    """Return whether a path names a file; False for a name that is too long or impossible.
+
+    Path.is_file raises OSError for a name that is too long, up to Python 3.13.
+    """
+    return os.path.isfile(path)  # noqa: PTH113 (see above)
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path names a folder; False for a name that is too long or impossible."""
+    return os.path.isdir(path)  # noqa: PTH112 (as in is_file)
+
+
+def exists(path: Path) -> bool:
+    """Return whether a path names anything; False for a name that is too long or impossible."""
+    return os.path.exists(path)  # noqa: PTH110 (as in is_file)
+
+
 def make_folder(folder: Path) -> None:
     """Create a folder and its parents, if they do not exist.
 

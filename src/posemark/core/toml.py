@@ -1,7 +1,25 @@
 """Reads TOML files as text editors write them."""
 
 import tomllib
+from pathlib import Path
 from typing import Any
+
+LONGEST = 1 << 20
+"""Bytes of the largest file that is read: cards and settings have a few hundred."""
+
+
+def content_of(path: Path) -> bytes:
+    """Read a file as far as it may be a TOML file of this program.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it has more than LONGEST bytes, as /dev/zero has.
+    """
+    with path.open("rb") as file:
+        content = file.read(LONGEST + 1)
+    if len(content) > LONGEST:
+        raise ValueError(f"it has more than {LONGEST} bytes")
+    return content
 
 
 def parsed(content: bytes) -> dict[str, Any]:

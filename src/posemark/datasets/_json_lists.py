@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
+from posemark.core.places import is_file
+
 T = TypeVar("T")
 
 MOST_BYTES = 1 << 29
@@ -40,7 +42,7 @@ def content_of(path: Path) -> bytes:
         MisfitError: if it is no regular file, or larger; nothing is read then.
     """
     facts = path.stat()
-    if not path.is_file():
+    if not is_file(path):
         raise MisfitError("it is no regular file")
     if facts.st_size > MOST_BYTES:
         raise MisfitError(f"it has {facts.st_size} bytes, above the limit of {MOST_BYTES}")

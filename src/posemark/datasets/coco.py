@@ -21,7 +21,7 @@ from msgspec import Meta
 from posemark.core.counting import counted
 from posemark.core.errors import DataError, FrameError
 from posemark.core.frame import Frame, Truth
-from posemark.core.places import with_home
+from posemark.core.places import is_file, with_home
 from posemark.core.skeleton import COCO_17
 from posemark.datasets import DataKind
 from posemark.datasets._json_lists import (
@@ -361,7 +361,7 @@ def _repeated(values: Sequence[Hashable]) -> int:
 def _read(path: Path) -> bytes:
     try:
         facts = path.stat()
-        if not path.is_file() or facts.st_size > MOST_IMAGE_BYTES:
+        if not is_file(path) or facts.st_size > MOST_IMAGE_BYTES:
             raise FrameError(
                 f"{path}: expected a regular file of at most {MOST_IMAGE_BYTES} bytes, got "
                 f"{facts.st_size} bytes, or a folder or device. Replace it with the image."

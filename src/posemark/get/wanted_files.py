@@ -12,7 +12,7 @@ from posemark.cards.model import folders
 from posemark.core.digests import sha256_of
 from posemark.core.errors import UsageError
 from posemark.core.names import WEIGHTS_LIST, nearest
-from posemark.core.places import user_cache, with_home
+from posemark.core.places import is_file, is_folder, user_cache, with_home
 from posemark.core.spec import ModelSpec, Weights
 from posemark.datasets import published_data
 from posemark.datasets.published_data import DATA, DataFile
@@ -219,7 +219,7 @@ def _inside(name: str) -> bool:
 
 
 def _is_in_a_folder(card: Path, name: str) -> bool:
-    return any((folder / name).is_file() for folder in (card.parent, *folders()))
+    return any(is_file(folder / name) for folder in (card.parent, *folders()))
 
 
 def _fetch_exported(wanted: Wanted, name: str, watcher: Watcher, dead: dict[str, str]) -> None:
@@ -255,6 +255,6 @@ def dropped(known: Iterable[Item]) -> Iterator[tuple[Path, Item | None]]:
     """
     by_digest = {item.wanted.sha256: item for item in known if item.wanted.whole_digest}
     folder = drop_folder()
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.is_file() and os.access(path, os.R_OK) and not path.name.startswith("."):
+    for path in sorted(folder.iterdir()) if is_folder(folder) else ():
+        if is_file(path) and os.access(path, os.R_OK) and not path.name.startswith("."):
             yield path, by_digest.get(sha256_of(path))

@@ -9,6 +9,7 @@ from typing import IO, Any
 import msgspec
 
 from posemark.core.errors import RecordError, RunError
+from posemark.core.places import exists, is_file, is_folder
 from posemark.records.schema import (
     SCHEMA,
     BlockLine,
@@ -175,7 +176,7 @@ def _require_each_once(path: Path, header: Header, lines: list[Line]) -> None:
 
 def begun(path: Path) -> bool:
     """Return whether a record exists and has a complete header."""
-    if not path.is_file():
+    if not is_file(path):
         return False
     with path.open("rb") as file:
         return _has_line(file)
@@ -225,7 +226,7 @@ def _locked(file: IO[bytes]) -> bool:
 
 def _lines(path: Path) -> tuple[list[Line], int]:
     """Return the complete lines and their bytes."""
-    if not path.is_file():
+    if not is_file(path):
         raise RecordError(_unreadable(path, _kind_of(path)))
     lines: list[Line] = []
     whole_bytes = 0
@@ -251,9 +252,9 @@ def _texts(path: Path) -> Iterator[bytes]:
 
 
 def _kind_of(path: Path) -> str:
-    if path.is_dir():
+    if is_folder(path):
         return "Is a directory"
-    return "Not a regular file" if path.exists() else "No such file or directory"
+    return "Not a regular file" if exists(path) else "No such file or directory"
 
 
 def _unreadable(path: Path, why: str) -> str:

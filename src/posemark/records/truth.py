@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from posemark.core.errors import RecordError, RunError
-from posemark.core.places import write_whole
+from posemark.core.places import is_file, write_whole
 from posemark.records.files import UNREADABLE, in_short
 from posemark.records.schema import KEYPOINTS, Coordinate, Identifier, Keypoints, Positive
 
@@ -110,7 +110,7 @@ def read(path: Path) -> dict[str, Any]:
         RecordError: if the path is no regular file, or its content is not a truth file.
     """
     try:
-        if not path.is_file():
+        if not is_file(path):
             raise RecordError(_unreadable(path, "there is no regular file at this path"))
         if path.stat().st_size > LARGEST:
             raise RecordError(_unreadable(path, f"it has more than {LARGEST} bytes"))

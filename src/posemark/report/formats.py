@@ -188,7 +188,12 @@ def plus_minus(share: float | None) -> str:
     """Return a half width: 0.0213 -> "±2.1%"; two decimals below one per cent."""
     if share is None:
         return DASH
-    return f"±{100 * share:.{2 if share < 0.00995 else 1}f}%"
+    return _plus_minus(share, 2 if share < 0.00995 else 1)
+
+
+def _plus_minus(share: float, decimals: int) -> str:
+    """Return a half width; how far one exceeds the figure itself says nothing more."""
+    return f"±{100 * share:.{decimals}f}%" if share < 10 else "±>1000%"
 
 
 def fps(row: Row) -> str:
@@ -202,7 +207,7 @@ def short_fps(row: Row) -> str:
     width = half_width(row)
     if width is None:
         return three_digits(row.fps_pose)
-    return f"{three_digits(row.fps_pose)} ±{100 * width:.{1 if width < 0.00995 else 0}f}%"
+    return f"{three_digits(row.fps_pose)} {_plus_minus(width, 1 if width < 0.00995 else 0)}"
 
 
 def percent(share: float | None) -> str:

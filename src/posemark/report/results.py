@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from posemark.core.errors import RecordError
+from posemark.core.places import exists, is_folder
 from posemark.records import files
 from posemark.report.common_images import with_common_images
 from posemark.report.measured_accuracy import Truths, common_ap, truth_of, with_accuracy
@@ -150,8 +151,8 @@ def records_in(path: Path) -> list[Path]:
     Raises:
         RecordError: if nothing exists at the path, or the folder contains no record file.
     """
-    if not path.is_dir():
-        if not path.exists():
+    if not is_folder(path):
+        if not exists(path):
             raise RecordError(
                 f"{path}: no such file or folder. Give the --out folder of a `posemark run`, or "
                 "one of its .jsonl files."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from posemark.core.errors import UsageError
-from posemark.core.places import require_writable, write_whole
+from posemark.core.places import is_folder, require_writable, write_whole
 from posemark.core.text import escaped
 from posemark.report import tables
 from posemark.report.result_row import Row
@@ -55,7 +55,7 @@ def require_place(path: Path) -> None:
             f"{path.suffix or 'no suffix'}. .html is the page, .svg and .png are the AP-FPS "
             "chart, the others are tables: choose one of these."
         )
-    if path.is_dir():
+    if is_folder(path):
         raise UsageError(
             f"The report cannot be written to {path}: this is a folder. Give a name inside it."
         )

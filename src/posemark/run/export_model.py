@@ -9,6 +9,7 @@ from pathlib import Path
 import posemark
 from posemark import export
 from posemark.core.errors import UsageError
+from posemark.core.places import exists, is_folder
 from posemark.core.spec import ModelSpec
 from posemark.core.target import Target
 from posemark.models import spec_of
@@ -97,11 +98,11 @@ def _folder_beside(path: Path) -> Generator[Path, None, None]:
 def _require_path(path: Path) -> None:
     if path.suffix != SUFFIX:
         raise UsageError(f"-o {path}: expected a file name that ends in {SUFFIX}.")
-    if path.is_dir():
+    if is_folder(path):
         raise UsageError(f"-o {path}: expected a file, but this is a folder. Give another name.")
-    if path.parent.exists() and not path.parent.is_dir():
+    if exists(path.parent) and not is_folder(path.parent):
         raise UsageError(f"-o {path}: {path.parent} is not a folder. Give another name.")
-    if not path.parent.exists():
+    if not exists(path.parent):
         raise UsageError(
             f"-o {path}: expected a file in a folder that exists. Make {path.parent}, or give "
             "another name."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from posemark.core import toml
 from posemark.core.errors import UsageError
-from posemark.core.places import CACHE_REMEDY, with_home, write_whole
+from posemark.core.places import CACHE_REMEDY, is_file, with_home, write_whole
 from posemark.run.options import Options, as_key, require_consistent, with_choices
 from posemark.run.plan import Job
 from posemark.run.prepare import spec_of_entry, tag_of, weights_of
@@ -72,11 +72,11 @@ def read(path: Path) -> dict[str, object]:
             other. The message names the file and the key.
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        content = toml.content_of(path)
+    except (OSError, ValueError) as error:  # ValueError: impossible file name, or too large
         raise UsageError(
-            f"{path}: the setting cannot be read ({error.strerror}). Give a name that "
-            f"`posemark tune` saved, or the path of a {SUFFIX} file."
+            f"{path}: the setting cannot be read ({getattr(error, 'strerror', None) or error}). "
+            f"Give a name that `posemark tune` saved, or the path of a {SUFFIX} file."
         ) from error
     try:
         options, chosen = _options(toml.parsed(content))
@@ -129,7 +129,7 @@ def find(text: str, entry: str) -> Path:
     if text.endswith(SUFFIX):
         return with_home(text)
     path = folder_of(entry) / f"{text}{SUFFIX}"
-    if path.is_file():
+    if is_file(path):
         return path
     names = [each.stem for each in saved(entry)]
     known = f"Its saved settings: {', '.join(names)}." if names else "It has no settings yet."

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from posemark.core.digests import sha256_of
 from posemark.core.errors import CheckpointError, UsageError
 from posemark.core.names import WEIGHTS_LIST, nearest
-from posemark.core.places import make_folder, user_cache, with_home
+from posemark.core.places import is_file, make_folder, user_cache, with_home
 from posemark.core.spec import ModelSpec, Weights
 from posemark.core.whole_image import Rescorer
 from posemark.weights.fitting import Convert, Tensors, load_fitting
@@ -84,7 +84,7 @@ def cached(spec: ModelSpec, tag: str) -> Checkpoint | None:
     row = row_of(spec, tag)
     for suffix in SUFFIXES:
         path = cache_dir() / f"{spec.name}.{tag}{suffix}"
-        if path.is_file():
+        if is_file(path):
             digest = _noted(path) or _noted_anew(path, row)
             return Checkpoint(path, tag, digest, row) if digest else None
     return None
@@ -236,7 +236,7 @@ def import_file(path: Path, spec: ModelSpec, tag: str, part: str = "") -> Checkp
             f"{tag!r} cannot be a tag. Expected letters, digits, '-' and '_', and a tag other "
             f"than {NONE} and {BEST}."
         )
-    if path.is_file():
+    if is_file(path):
         require_hash(path, row_of(spec, tag))
     state = _fitting(path, spec, tag, part)
     note = _Note("", path.name, part)

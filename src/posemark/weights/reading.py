@@ -14,6 +14,7 @@ from torch import Tensor
 
 from posemark import caffemodel
 from posemark.core.errors import CheckpointError
+from posemark.core.places import is_file
 from posemark.weights import torch_file
 from posemark.weights.parts import ROOT, parts_of
 from posemark.weights.pickles import DamagedError, OtherKindError, Thing, as_dict
@@ -47,7 +48,7 @@ def opened(path: Path) -> Generator[Contents]:
         CheckpointError: if the file is missing, unreadable, damaged or of another kind; also if
             a tensor proves damaged when it is read inside the block.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise CheckpointError(
             f"{path}: no such weights file. Give the path of a {', '.join(SUFFIXES)} file, or a "
             "tag that `posemark weights list` shows as present."

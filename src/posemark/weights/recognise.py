@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from posemark.core.errors import CheckpointError, PoseMarkError
+from posemark.core.places import is_file, is_folder
 from posemark.core.spec import ModelSpec, Weights
 from posemark.weights.cache import RESCORE, cached, digest_of, import_file, wanted_by
 from posemark.weights.fitting import Convert, Tensors, fits, problems, sizes
@@ -69,8 +70,8 @@ def checkpoints(given: Iterable[Path]) -> tuple[list[Path], int]:
     found: dict[Path, None] = {}
     others = 0
     for path in given:
-        inside = list(_inside(path)) if path.is_dir() else [path]
-        kept = [each for each in inside if not path.is_dir() or _is_checkpoint_name(each)]
+        inside = list(_inside(path)) if is_folder(path) else [path]
+        kept = [each for each in inside if not is_folder(path) or _is_checkpoint_name(each)]
         found.update(dict.fromkeys(kept))
         others += len(inside) - len(kept)
     return list(found), others
@@ -109,7 +110,7 @@ def import_all(
 def _imported(path: Path, specs: Sequence[ModelSpec], part: str, taken: dict[str, Path]) -> Outcome:
     outcome = Outcome(path)
     try:
-        digest = digest_of(path) if path.is_file() else ""  # opening it reports what is wrong
+        digest = digest_of(path) if is_file(path) else ""  # opening it reports what is wrong
         slots, outcome = recognise(path, digest, specs, part)
         for slot in slots:
             _require_free(path, digest, slot, outcome.digest, taken)
