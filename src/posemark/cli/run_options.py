@@ -27,7 +27,9 @@ Data = Annotated[
     str,
     typer.Option(
         help="Images to run on: sample (built-in drawn scenes), coco (COCO val2017, fetched by "
-        "`posemark get coco-val2017`), or coco:DIR (COCO val2017 in a folder of your own)."
+        "`posemark get coco-val2017`), coco:DIR (COCO val2017 in a folder of your own), "
+        "video:FILE or video:FOLDER (videos, or a folder of images), or camera:N (a connected "
+        "camera). Nobody is annotated in the last two, so they have no AP."
     ),
 ]
 BoxesOption = Annotated[

@@ -56,13 +56,14 @@ class DataKind:
     """A kind of data set. A module of this folder that has one as KIND adds it.
 
     Attributes:
-        name: what --data calls it: NAME, or NAME:PLACE.
+        name: what --data calls it: NAME, or NAME:PLACE. It may have a colon of its own.
         says: the forms that --data takes, in words for an error.
         open: opens it; called with PLACE, or "" for the name alone.
         own_boxes: where detected boxes come from when --boxes names nothing; None if it has
             none of its own.
         takes_place: whether a place may follow its name.
         photographs: whether its frames are photographs, on which trained weights make sense.
+        annotated: whether its frames have annotated people.
     """
 
     name: str
@@ -71,6 +72,7 @@ class DataKind:
     own_boxes: str | None = None
     takes_place: bool = True
     photographs: bool = True
+    annotated: bool = True
 
 
 @cache
@@ -82,21 +84,22 @@ def kinds() -> dict[str, DataKind]:
 
 def kind_of(text: str) -> DataKind | None:
     """The kind of the data set that --data names, if there is one."""
-    return kinds().get(text.partition(":")[0])
+    return kinds().get(text) or kinds().get(text.partition(":")[0])
 
 
 def open_dataset(text: str) -> Dataset:
     """Open the data set that --data names.
 
     Args:
-        text: "sample", "coco:DIR", or "coco" for the data that `posemark get` has fetched.
+        text: NAME or NAME:PLACE, such as "sample" or "coco:DIR".
 
     Raises:
         UsageError: if the text names no data set.
-        DataError: if "coco" has not been fetched.
+        DataError: if the data are missing or damaged.
     """
-    kind, (name, _, place) = kind_of(text), text.partition(":")
-    if kind is None or (text != name and not (place and kind.takes_place)):
+    kind = kind_of(text)
+    place = text.removeprefix(kind.name).removeprefix(":") if kind else ""
+    if kind is None or (text != kind.name and not (place and kind.takes_place)):
         forms = [each.says for each in sorted(kinds().values(), key=lambda k: k.name != "sample")]
-        raise UsageError(f"--data {text!r} is no data set. Expected {' or '.join(forms)}.")
+        raise UsageError(f"--data {text!r} is no data set. Expected {'; or '.join(forms)}.")
     return kind.open(place)

@@ -19,11 +19,12 @@ import numpy as np
 from msgspec import Meta
 
 from posemark.core.counting import counted
-from posemark.core.errors import DataError, FrameError
+from posemark.core.errors import DataError
 from posemark.core.frame import Frame, Truth
-from posemark.core.places import is_file, with_home
+from posemark.core.places import with_home
 from posemark.core.skeleton import COCO_17
 from posemark.datasets import DataKind
+from posemark.datasets._image_file import read_image
 from posemark.datasets._json_lists import (
     Entries,
     MisfitError,
@@ -35,7 +36,6 @@ from posemark.datasets._json_lists import (
     misfit,
     whole,
 )
-from posemark.geometry.image_header import require_whole
 
 ANNOTATIONS = "annotations/person_keypoints_val2017.json"
 IMAGES = "val2017"
@@ -45,9 +45,6 @@ AREA_OF_BOX = 0.53
 
 The average of COCO's own people is 0.51.
 """
-
-MOST_IMAGE_BYTES = 1 << 28
-"""Most bytes of an image file (256 MiB)."""
 
 _KEYPOINTS = 17
 _SIDE = 1_000_000
@@ -355,26 +352,12 @@ def _repeated(values: Sequence[Hashable]) -> int:
     return len(values) - len(set(values))
 
 
-# -------------------------------------------------------------------------------- bytes
-
-
 def _read(path: Path) -> bytes:
-    try:
-        facts = path.stat()
-        if not is_file(path) or facts.st_size > MOST_IMAGE_BYTES:
-            raise FrameError(
-                f"{path}: expected a regular file of at most {MOST_IMAGE_BYTES} bytes, got "
-                f"{facts.st_size} bytes, or a folder or device. Replace it with the image."
-            )
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise FrameError(
-            f"{path}: the annotations name this image, but it cannot be read ({reason}). "
-            "Download it, or run on the images you have with a shorter annotation file."
-        ) from error
-    require_whole(content, str(path))
-    return content
+    return read_image(
+        path,
+        "the annotations name this image",
+        "Download it, or run on the images you have with a shorter annotation file.",
+    )
 
 
 def _open(place: str) -> Coco:

@@ -8,7 +8,7 @@ import cv2
 
 from posemark.core.errors import UsageError
 from posemark.core.frame import Image
-from posemark.core.places import write_whole
+from posemark.core.places import exists, is_folder, write_whole
 from posemark.predict.drafts import explained
 from posemark.predict.images import SUFFIXES, Images
 from posemark.predict.shots import Input
@@ -100,7 +100,7 @@ def drawings_of(inputs: Sequence[Input], out: Path | None) -> list[Stills | Film
     Raises:
         UsageError: if -o names a file that the inputs cannot be written into.
     """
-    if out is not None and out.suffix and not out.is_dir():
+    if out is not None and out.suffix and not is_folder(out):
         return [_file(inputs, out)]
     folder = out or FOLDER
     taken = set[Path]()
@@ -128,7 +128,7 @@ def require_free(
         raise UsageError(
             f"{own} is an input, and would be replaced. Name another place with {option}."
         )
-    used = [path for path in paths if path.exists()]
+    used = [path for path in paths if exists(path)]
     if used and not overwrite:
         others = f" and {len(used) - 1:,} others" if len(used) > 1 else ""
         raise UsageError(

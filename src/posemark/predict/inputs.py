@@ -8,7 +8,7 @@ from pathlib import Path
 
 from posemark.core.counting import counted
 from posemark.core.errors import DataError, UsageError
-from posemark.core.places import with_home
+from posemark.core.places import exists, is_file, is_folder, with_home
 from posemark.predict.cameras import PREFIX, LiveCamera
 from posemark.predict.images import SUFFIXES, Images
 from posemark.predict.shots import WHOLE, Input, Part
@@ -50,20 +50,20 @@ def inputs_of(words: Sequence[str], part: Part = WHOLE) -> list[Input]:
 def _paths(word: str) -> Iterator[Path]:
     """Yield the files that a word names."""
     path = with_home(word)
-    if path.is_dir():
+    if is_folder(path):
         return iter(_images_in(path))
-    if path.exists() or not glob.has_magic(word):
+    if exists(path) or not glob.has_magic(word):
         return iter([_existing(path)])
     start = Path(path.anchor or ".")
     matches = start.glob(str(path.relative_to(path.anchor)))
-    files = sorted(each for each in matches if each.is_file())
+    files = sorted(each for each in matches if is_file(each))
     if not files:
         raise UsageError(f"{word}: no file matches this pattern. Correct it, or name a file.")
     return iter(files)
 
 
 def _existing(path: Path) -> Path:
-    if not path.exists():
+    if not exists(path):
         raise UsageError(
             f"{path}: there is no such file or folder. Give an image, a folder of images, a "
             "quoted pattern such as 'photos/*.jpg', a video, or camera:0."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posemark.core.errors import UsageError
+from posemark.core.places import is_folder
 from posemark.core.skeleton import Skeleton
 from posemark.predict.drawings import Film, Stills, drawings_of, require_free
 from posemark.predict.images import Images
@@ -80,7 +81,7 @@ def results_of(inputs: Sequence[Input], wishes: Wishes) -> Results:
 
 def _files(path: Path) -> list[Path]:
     """Return the file, or the files of poses in the folder."""
-    return sorted(path.glob(f"*{END}")) if path.is_dir() else [path]
+    return sorted(path.glob(f"*{END}")) if is_folder(path) else [path]
 
 
 def _require_subject(inputs: Sequence[Input], wishes: Wishes) -> None:

@@ -20,7 +20,10 @@ Truths = dict[Path, dict[str, Any]]
 """Annotation files that were read so far, by path: a cache that callers pass along."""
 
 DRAWN = "the scenes are drawn, and trained networks know photographs"
-"""Why poses of trained weights have no AP."""
+"""Why poses of trained weights have no AP on drawings."""
+
+UNANNOTATED = "nobody is annotated in the images that were measured"
+"""Why poses of trained weights have no AP on a video, for example."""
 
 
 def truth_of(record: files.Record, truths: Truths) -> dict[str, Any]:
@@ -87,11 +90,16 @@ def with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) -
         people_groups=people_groups(measured) if measured else (),
         codec_ceiling=perfect.figures["AP"] if perfect else None,
         images=images if measured else "",
-        unscored="" if scores_ap or not _has_poses(found) else DRAWN,
+        unscored="" if measured or not _has_poses(found) else _reason(scores_ap),
         fingerprint=_fingerprint(record.header, images),
         expected=expectation(record.header, len(scored), figure),
         reproduction=reproduction(record.header, len(scored), figure),
     )
+
+
+def _reason(scores_ap: bool) -> str:
+    """Return why there is no AP."""
+    return UNANNOTATED if scores_ap else DRAWN
 
 
 def common_ap(record: files.Record, truths: Truths, images: frozenset[int]) -> ComparedAP | None:

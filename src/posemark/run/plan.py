@@ -228,6 +228,13 @@ def _expected_variants(variants: list[str], model: str | Path) -> str:
 
 def _boxes(entry: Entry, options: Options) -> str:
     """Return the source of boxes for an entry, as Job.boxes names it."""
+    kind = kind_of(options.data)
+    if kind and not kind.annotated and (entry.boxes == "gt" or options.boxes == "gt"):
+        raise UsageError(
+            f"{entry.name} needs annotated people, but {options.data} has no annotations. Add "
+            f"--boxes detector:NAME, or --boxes file:detections.json (COCO results format, images "
+            "numbered from 1), or name a bottom-up model, which needs no boxes."
+        )
     if entry.boxes != "detected":
         return entry.boxes
     if options.boxes == "gt":
@@ -237,10 +244,10 @@ def _boxes(entry: Entry, options: Options) -> str:
         )
     if options.boxes:
         return options.boxes
-    kind = kind_of(options.data)
     if kind and kind.own_boxes and options.data == kind.name:
         return kind.own_boxes
+    others = f", or name {entry.model}@gt" if kind and kind.annotated else ""
     raise UsageError(
         f"{entry.name} needs detected boxes, but {options.data} comes without any. Add "
-        f"--boxes file:detections.json (COCO results format), or name {entry.model}@gt."
+        f"--boxes file:detections.json (COCO results format){others}."
     )

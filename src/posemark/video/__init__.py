@@ -1,0 +1,1 @@
+"""L1: reads and writes videos, and takes pictures from cameras."""
