@@ -3,7 +3,7 @@
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from posemark.predict.results import Results
     from posemark.predict.shots import Input
     from posemark.predict.work import Tally
+    from posemark.run.options import Choices
 
 Model = Annotated[
     str,
@@ -181,13 +182,14 @@ def predict(
     found = inputs_of(inputs, part_of(start or 0.0, end, step))
     draw = poses is None or bool(compare)
     results = results_of(found, Wishes(output, draw, poses, pose_format, subject, overwrite))
-    choices = {
+    given = {
         "codec": codec,
         "runtime": runtime,
         "precision": precision,
         "device": device if typed(context, "device") else None,
         "threads": threads,
     }
+    choices = cast("Choices", {name: value for name, value in given.items() if value is not None})
     loading = Loading(weights, setting, detector, every, smooth, choices)
     names = [model, *(compare or [])]
     with terminal.console(stderr=True).status(f"loading {', '.join(names)}"):

@@ -2,8 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Self, TypeVar
 
 from posemark.core.frame import Boxes, Encoded, Frame, Moment, Poses
 from posemark.geometry.crop import Image, decoded
@@ -136,6 +136,11 @@ class Pipeline(ABC, Generic[OutputsT]):
         seen = self.people.saw(people, poses, moment)
         lap("postprocess")
         return Found(seen, load, people)
+
+    def with_people(self, people: People) -> Self:
+        """Return this pipeline with another provider of person boxes."""
+        pipeline: Any = self  # every pipeline is a dataclass, which the base class is not
+        return replace(pipeline, people=people)
 
     def perfect(self, frame: Frame, boxes: Boxes) -> Poses:
         """Decode perfect outputs for these boxes; they show the highest accuracy of the codec."""

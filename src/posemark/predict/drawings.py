@@ -12,13 +12,14 @@ from posemark.core.places import exists, is_folder, write_whole
 from posemark.predict.drafts import explained
 from posemark.predict.images import SUFFIXES, Images
 from posemark.predict.shots import Input
+from posemark.video.writing import SUFFIXES as FILM_SUFFIXES
 from posemark.video.writing import VideoWriter
 
 FOLDER = Path("predictions")
 """The folder for annotated pictures if the user names no place."""
 
 FILM = ".mp4"
-"""The end of the name of a video that is written."""
+"""The end of the name of a video that the user does not name."""
 
 USUAL_FPS = 25.0
 """Frames per second of a video whose input does not say its own, such as a camera."""
@@ -65,7 +66,7 @@ class Stills:
 
 
 class Film:
-    """Writes pictures as a video, which is opened with the first of them.
+    """Writes pictures as a video, which begins with the first of them.
 
     Args:
         path: the file.
@@ -76,13 +77,17 @@ class Film:
         self.paths = (path,)
         self._path, self._fps = path, fps
         self._writer: VideoWriter | None = None
+        self._begin_s = 0.0
 
     def write(self, image: Image, index: int, time_s: float) -> None:  # noqa: ARG002 (images)
         """Add a picture, to be shown at its time."""
         if self._writer is None:
             height, width = image.shape[:2]
+            with explained(self._path):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = VideoWriter(self._path, (width, height), self._fps)
-        self._writer.write(image, time_s)
+            self._begin_s = time_s
+        self._writer.write(image, time_s - self._begin_s)
 
     def close(self) -> None:
         """Complete the video and give it its name."""
@@ -145,9 +150,9 @@ def _file(inputs: Sequence[Input], out: Path) -> Stills | Film:
             return Stills([out])
         wanted = f"a folder, or a file that ends in {' or '.join(SUFFIXES)} for a single image"
     elif single is not None:
-        if suffix == FILM:
+        if suffix in FILM_SUFFIXES:
             return _film(single, out)
-        wanted = f"a file that ends in {FILM} (H.264), or a folder"
+        wanted = f"a file that ends in {' or '.join(FILM_SUFFIXES)} (H.264), or a folder"
     else:
         wanted = "a folder, because there are several inputs"
     raise UsageError(f"-o {out}: expected {wanted}. Give such a name.")

@@ -1,10 +1,10 @@
 """Loads the models of a prediction, each with what it needs to find people in whole pictures."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from posemark.estimator import Estimator
 from posemark.run.load import load
+from posemark.run.options import Choices
 
 DETECTOR = "rtmdet-nano"
 """The detector of top-down models if the user names none."""
@@ -20,7 +20,7 @@ class Loading:
         detector: the person detector of top-down models; None for DETECTOR.
         every: the detector runs on every k-th frame; None for every frame.
         smooth: whether the movement of key points is smoothed.
-        options: the options of load() by name; None leaves the choice to the model.
+        choices: further options of load().
     """
 
     weights: str
@@ -28,7 +28,7 @@ class Loading:
     detector: str | None
     every: int | None
     smooth: bool
-    options: Mapping[str, object]
+    choices: Choices
 
 
 def load_for_stream(name: str, loading: Loading) -> Estimator:
@@ -37,5 +37,4 @@ def load_for_stream(name: str, loading: Loading) -> Estimator:
     Raises:
         UsageError: as load() does; also if options for a detector are given to a bottom-up model.
     """
-    options = {key: value for key, value in loading.options.items() if value is not None}
-    return load(name, loading.weights, loading.setting, **options)
+    return load(name, loading.weights, loading.setting, **loading.choices)

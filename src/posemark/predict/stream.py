@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from posemark.core.errors import FrameError, UsageError
 from posemark.core.frame import NOBODY, Moment
 from posemark.estimator import Estimator
 from posemark.measure.clock import StageClock
-from posemark.pipelines import Pipeline
 from posemark.pipelines.tracked import WithIds
 from posemark.predict.frames import TrackedFrame
 from posemark.predict.inputs import inputs_of
@@ -29,10 +27,9 @@ class Observer:
 
     def __init__(self, estimator: Estimator, is_clip: bool) -> None:
         _require_no_boxes(estimator)
-        self._pipeline: Pipeline[Any] = estimator.pipeline
+        pipeline = estimator.pipeline
+        self._pipeline = pipeline.with_people(WithIds(pipeline.people)) if is_clip else pipeline
         self._is_clip = is_clip
-        if is_clip:
-            self._pipeline = replace(self._pipeline, people=WithIds(self._pipeline.people))
         self._clock = StageClock()
         self._seen = 0
 

@@ -119,12 +119,12 @@ def read_facts(path: Path) -> VideoFacts:
         stream = video_stream(container, path)
         index, end_s, declared = _scanned(container, stream, path)
         declared_frames, context = stream.frames, stream.codec_context
-        size_wh, bits = (context.width, context.height), _bits(context)
+        width, height, bits = context.width, context.height, _bits(context)
         codec, fps = context.name, _fps(index, stream)
     rotation = _rotation(path)
     return VideoFacts(
         path=path,
-        size_wh=size_wh[::-1] if rotation % 180 else size_wh,
+        size_wh=(height, width) if rotation % 180 else (width, height),
         fps=fps,
         variable=_is_variable(index.times_s),
         rotation=rotation,
