@@ -86,7 +86,7 @@ FORMS = [
     ),
     (
         *({KIND: 'kind = "heat"'}, "", "Invalid value 'heat' - at `$.codec.kind`"),
-        "the key codec.kind: Expected heatmap, coordinates, paf, got 'heat'.",
+        "the key codec.kind: Expected heatmap, coordinates, paf, boxes, got 'heat'.",
     ),
     (
         *({'"rgb"': '"rbg"'}, "", "Invalid enum value 'rbg' - at `$.input.order`"),

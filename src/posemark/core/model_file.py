@@ -18,8 +18,8 @@ class FileOutput:
             the only output of the file.
         order: channel i of the PoseMark output (row i, if points) is channel order[i] of the
             joined outputs. Empty keeps their order.
-        points: whether the output is rows of numbers (N, ..., K, 3) instead of maps. The layout
-            of the file does not apply to rows.
+        points: whether the output is rows of numbers, of points (N, ..., K, 3) or of boxes
+            (N, R, C), instead of maps. The layout of the file does not apply to rows.
     """
 
     name: str

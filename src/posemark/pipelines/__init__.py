@@ -127,15 +127,25 @@ class Pipeline(ABC, Generic[OutputsT]):
             lap: called with the name of a stage whenever a share of its work ends. The stage
                 "preprocess" includes the preparation of the session for new shapes of input.
         """
-        height, width = image.shape[:2]
         people = self.people.find(image, boxes, moment)
         lap("detect")
-        self._ready((width, height), len(people))
-        poses = self._poses(image, people, None, lap)
+        poses = self.poses_of(image, people, lap)
         load = self._load(people, poses)
         seen = self.people.saw(people, poses, moment)
         lap("postprocess")
         return Found(seen, load, people)
+
+    def poses_of(self, image: Image, boxes: Boxes, lap: Lap = lambda _: None) -> Poses:
+        """Find the poses of the people in these boxes, without a look for other people.
+
+        Args:
+            image: (H, W, 3) uint8 in BGR order.
+            boxes: the person boxes.
+            lap: as in `found`.
+        """
+        height, width = image.shape[:2]
+        self._ready((width, height), len(boxes))
+        return self._poses(image, boxes, None, lap)
 
     def with_people(self, people: People) -> Self:
         """Return this pipeline with another provider of person boxes."""

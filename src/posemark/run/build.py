@@ -11,6 +11,7 @@ from posemark.core.spec import ModelSpec
 from posemark.estimator import Estimator
 from posemark.nn import formula
 from posemark.pipelines.build import Processing
+from posemark.pipelines.people import GIVEN
 from posemark.run.prepare import Prepared
 from posemark.runtimes import Session, Source
 from posemark.runtimes.model_file import FileSession
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 def build_estimator(prepared: Prepared) -> Estimator:
     """Return the estimator of a job: its network in its runtime, with pre- and post-processing.
+
+    If the job has a person detector, it is opened, too.
 
     OpenCV's number of threads is set to that of the job, for the whole process.
 
@@ -42,6 +45,7 @@ def build_estimator(prepared: Prepared) -> Estimator:
         most=options.crops_per_pass,
         trained=prepared.checkpoint is not None,
         rescorer=prepared.rescorer,
+        people=prepared.detector.open(options.threads) if prepared.detector else GIVEN,
     )
     return Estimator.of(prepared.spec, session, how)
 

@@ -147,12 +147,13 @@ def declared_output(outputs: Maps, artefact: Artefact) -> NDArray[np.float32]:
         artefact: says which outputs are joined, and in what order.
 
     Returns:
-        Maps (N, C, h, w), or rows of points (N, ..., K, 3), in PoseMark's order of channels.
+        Maps (N, C, h, w), or rows of points (N, ..., K, 3) or boxes (N, R, C), in PoseMark's order
+        of channels.
     """
     wanted = artefact.output
     parts = [outputs[name] for name in wanted.sources] or list(outputs.values())
     if wanted.points:
-        rows = parts[0]
+        rows = parts[0] if len(parts) == 1 else _joined_rows(parts)
         return rows[..., list(wanted.order), :] if wanted.order else rows
     if artefact.layout == "nhwc":
         parts = [maps.transpose(0, 3, 1, 2) for maps in parts]
@@ -160,6 +161,12 @@ def declared_output(outputs: Maps, artefact: Artefact) -> NDArray[np.float32]:
     if wanted.order:
         maps = maps[:, list(wanted.order)]
     return np.ascontiguousarray(maps, np.float32)
+
+
+def _joined_rows(parts: list[NDArray[Any]]) -> NDArray[np.float32]:
+    """Join the columns of rows (N, R, C); an output (N, R) is one column."""
+    columns = [part[..., None] if part.ndim == 2 else part for part in parts]
+    return np.concatenate(columns, -1, dtype=np.float32, casting="unsafe")
 
 
 def missing_sources(names: list[str], wanted: FileOutput) -> list[str]:
