@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from posemark.core.errors import FrameError, UsageError
-from posemark.core.frame import NOBODY, Moment
+from posemark.core.frame import NOBODY, Ids, Moment, Poses
 from posemark.estimator import Estimator
 from posemark.measure.clock import StageClock
-from posemark.pipelines.tracked import WithIds
 from posemark.predict.frames import TrackedFrame
 from posemark.predict.inputs import inputs_of
 from posemark.predict.shots import Input, Part, Remarks, Shot, timed
+from posemark.tracking.tracker import Tracker
 
 
 class Observer:
@@ -27,9 +27,9 @@ class Observer:
 
     def __init__(self, estimator: Estimator, is_clip: bool) -> None:
         _require_no_boxes(estimator)
-        pipeline = estimator.pipeline
-        self._pipeline = pipeline.with_people(WithIds(pipeline.people)) if is_clip else pipeline
+        self._pipeline = estimator.pipeline
         self._is_clip = is_clip
+        self._tracker = Tracker()
         self._clock = StageClock()
         self._seen = 0
 
@@ -47,11 +47,17 @@ class Observer:
         self._clock.start()
         found = self._pipeline.found(shot.image_bgr, NOBODY, moment, self._clock.lap)
         self._seen += 1
-        poses = found.poses if self._is_clip else replace(found.poses, ids=None)
+        poses = replace(found.poses, ids=self._ids(found.poses, moment))
         stages = {**self._clock.stages, "decode": decode_ns}
         return TrackedFrame(
             shot.name, shot.index, shot.time_s, shot.image_bgr, poses, found.boxes, stages
         )
+
+    def _ids(self, poses: Poses, moment: Moment) -> Ids | None:
+        """Return who is who: as the estimator says, or else as a tracker finds it."""
+        if not self._is_clip:
+            return None
+        return self._tracker.update(poses, moment) if poses.ids is None else poses.ids
 
     def _moment(self, shot: Shot) -> Moment:
         """Return a moment of one clip, or of a clip of its own for a picture that stands alone."""

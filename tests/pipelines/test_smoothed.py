@@ -1,15 +1,17 @@
-"""Ids for the people of any model, and smoothed key points."""
+"""Smoothed key points of people, who are followed by others or here."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from made_streams import BLUE, BODY, RED, SpotPipeline, picture, walk
+from made_streams import BLUE, BODY, RED, SpotPipeline, picture
 from posemark.core.errors import UsageError
 from posemark.core.frame import NOBODY, Moment
+from posemark.pipelines.follow import Tracked
 from posemark.pipelines.people import GIVEN
-from posemark.pipelines.tracked import Smoothed, WithIds
+from posemark.pipelines.smoothed import Smoothed
+from posemark.tracking.tracker import Tracker
 
 
 def poses(pipeline, spots, index, clip=0):
@@ -17,34 +19,19 @@ def poses(pipeline, spots, index, clip=0):
     return pipeline.poses(picture(spots), NOBODY, moment)
 
 
-def test_people_keep_their_ids_while_they_walk_past_each_other():
-    pipeline = replace(SpotPipeline(), people=WithIds(GIVEN))
-    for index in range(26):
-        found = poses(pipeline, walk(index), index)
-        nose = {i: xy[0] for i, xy in zip(found.ids.tolist(), found.keypoints_xy, strict=True)}
-        assert sorted(nose) == [0, 1], index
-        assert np.allclose(nose[0] - BODY[0], walk(index)[RED], atol=1)
-
-
-def test_another_clip_has_other_people():
-    pipeline = replace(SpotPipeline(), people=WithIds(GIVEN))
-    ids = [poses(pipeline, {RED: (100, 100)}, *when).ids[0] for when in ((0, 0), (1, 0), (0, 1))]
-    assert ids == [0, 0, 1]
-
-
 def test_ids_of_other_people_are_kept():
     class Followed(type(GIVEN)):
         def saw(self, boxes, poses, moment):
             return replace(poses, ids=np.array([7], np.int64))
 
-    pipeline = replace(SpotPipeline(), people=WithIds(Followed()))
+    pipeline = replace(SpotPipeline(), people=Smoothed(Followed()))
     assert poses(pipeline, {RED: (100, 100)}, 0).ids.tolist() == [7]
 
 
 def test_smoothed_people_tremble_less():
     rng = np.random.default_rng(0)
     places = list(rng.normal((160, 100), 2, (40, 2)))
-    plain = replace(SpotPipeline(), people=WithIds(GIVEN))
+    plain = replace(SpotPipeline(), people=Tracked(GIVEN, Tracker()))
     smooth = replace(SpotPipeline(), people=Smoothed(GIVEN))
     tracks = [
         np.array([poses(p, {BLUE: xy}, i).keypoints_xy[0, 0] for i, xy in enumerate(places)])
