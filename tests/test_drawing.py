@@ -144,15 +144,11 @@ def test_people_may_have_a_colour_each():
 
 @pytest.mark.parametrize("size", [(90, 120), (480, 640), (2160, 3840)])
 def test_text_is_legible_on_small_and_large_images_and_stays_in_its_corner(size):
-    height = size[0]
-    left, right = (np.full((*size, 3), GREY, np.uint8) for _ in range(2))
-    drawing.draw_text(left, ["12.3 FPS", "infer 3.0 ms"])
-    drawing.draw_text(right, ["12.3 FPS", "infer 3.0 ms"], right=True)
-    for image in (left, right[:, ::-1]):
-        rows, columns = np.nonzero(changed(image))
-        assert (rows.min(), columns.min()) == (0, 0)
-        assert 18 <= rows.max() <= height / 2
-        assert rows.max() >= height / 22
-    bright = (left > 200).all(-1).any(1)
+    image = np.full((*size, 3), GREY, np.uint8)
+    drawing.draw_text(image, ["12.3 FPS", "infer 3.0 ms"])
+    rows, columns = np.nonzero(changed(image))
+    assert (rows.min(), columns.min()) == (0, 0)
+    assert max(18, size[0] / 22) <= rows.max() <= size[0] / 2
+    bright = (image > 200).all(-1).any(1)
     letters = np.diff(np.flatnonzero(np.diff(bright.astype(int))))
-    assert letters.max() >= max(7, height / 60)
+    assert letters.max() >= max(7, size[0] / 60)

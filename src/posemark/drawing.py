@@ -116,24 +116,21 @@ def draw_boxes(
             _draw_label(image, (left, top), labels[index], colour)
 
 
-def draw_text(image: Image, lines: Sequence[str], right: bool = False) -> None:
-    """Draw lines of text on a dark plate in an upper corner, in letters that can be read.
+def draw_text(image: Image, lines: Sequence[str]) -> None:
+    """Draw lines of text on a dark plate in the upper left corner, in letters that can be read.
 
     Args:
         image: (H, W, 3) BGR pixels, drawn into.
         lines: texts of ASCII characters.
-        right: whether the corner is the right one.
     """
     height = max(_LEAST_LETTERS, min(image.shape[:2]) // _LETTERS)
     scale, stroke = height / _HERSHEY, max(1, height // 10)
     widths = [cv2.getTextSize(line, _FONT, scale, stroke)[0][0] for line in lines]
     step = round(1.7 * height)
-    plate_wh = max(widths, default=0) + height, step * len(lines) + height // 2
-    left = image.shape[1] - plate_wh[0] if right else 0
-    plate = image[: plate_wh[1], max(left, 0) : left + plate_wh[0]]
+    plate = image[: step * len(lines) + height // 2, : max(widths, default=0) + height]
     plate[:] = plate // 4  # what is below remains visible
     for number, line in enumerate(lines, 1):
-        place = (left + height // 2, step * number - height // 4)
+        place = (height // 2, step * number - height // 4)
         cv2.putText(image, line, place, _FONT, scale, TRUTH, stroke, cv2.LINE_AA)
 
 

@@ -66,7 +66,7 @@ def test_a_video_becomes_a_video_with_its_people(surroundings):
     out, _ = predict("walk.mp4")
     assert re.fullmatch(
         r"walk.mp4: 12 frames, 2 people followed, [\d.]+ FPS with drawing and writing, p50 latency "
-        r"[\d.]+ ms from decoding to poses. Annotated: predictions/walk.mp4\n",
+        r"from decoding to poses [\d.]+ ms. Annotated: predictions/walk.mp4\n",
         out,
     )
     facts = read_facts(surroundings / "predictions" / "walk.mp4")
@@ -115,7 +115,8 @@ def test_the_part_the_step_and_the_subject(surroundings):
 
 def test_models_are_drawn_side_by_side_and_the_first_ones_poses_are_written(surroundings):
     make_video(surroundings / "walk.mp4", frames=4)
-    predict("walk.mp4", "--compare", "other", "--compare", "third", "--poses", "walk.csv")
+    out, _ = predict("walk.mp4", "--compare", "other", "--compare", "third", "--poses", "walk.csv")
+    assert re.search(r"poses [\d.]+ ms \(model\), [\d.]+ ms \(other\), [\d.]+ ms \(third\)", out)
     assert read_facts(surroundings / "predictions" / "walk.mp4").size_wh == (960, 240)
     assert len(table("walk.csv")) == 4 * 2 * 17
 

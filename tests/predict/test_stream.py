@@ -11,10 +11,12 @@ from posemark.core.frame import Boxes
 from posemark.measure.clock import STAGES
 from posemark.models import spec_of
 from posemark.pipelines.build import Processing
-from posemark.pipelines.people import GivenBoxes
+from posemark.pipelines.follow import Tracked
+from posemark.pipelines.people import GIVEN, GivenBoxes
 from posemark.predict.inputs import inputs_of
 from posemark.predict.shots import Part, Remarks
 from posemark.predict.stream import Observer, observed
+from posemark.tracking.tracker import Tracker
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +71,17 @@ def test_a_second_video_has_a_first_frame_of_its_own(video):
         first, *_ = posemark.track(estimator, video, end_s=0.3)
         assert first.poses.ids.tolist() == [0, 1]
     assert moments == [0, 1, 2, 0, 1, 2]
+
+
+def test_the_ids_of_every_video_begin_at_0(tmp_path):
+    def late(frame):
+        return walk(frame) if frame > 1 else {}
+
+    estimator = finder(people=Tracked(GIVEN, Tracker()))
+    for number in range(2):
+        video = make_video(tmp_path / f"{number}.mp4", frames=5, spots=late)
+        ids = [frame.poses.ids.tolist() for frame in posemark.track(estimator, video)]
+        assert ids == [[], [], [0, 1], [0, 1], [0, 1]]
 
 
 @pytest.fixture

@@ -227,7 +227,7 @@ def _carry_out(
                 if stopped():
                     break
     for each, tally, drawing in zip(inputs, tallies, results.drawings, strict=False):
-        terminal.say(_summary(each, tally, drawing))
+        terminal.say(_summary(each, tally, names, drawing))
     if results.poses is not None:
         terminal.say(f"Poses: {results.poses}")
     if stopped():
@@ -249,7 +249,9 @@ def _closing(pose_file: "PoseFile | None") -> "Generator[PoseFile | None]":
             pose_file.close()
 
 
-def _summary(each: "Input", tally: "Tally", drawing: "Stills | Film | None") -> str:
+def _summary(
+    each: "Input", tally: "Tally", names: Sequence[str], drawing: "Stills | Film | None"
+) -> str:
     """One paragraph on what was done for an input."""
     pictures = counted(tally.frames, "frame" if each.is_clip else "image")
     people = (
@@ -259,11 +261,19 @@ def _summary(each: "Input", tally: "Tally", drawing: "Stills | Film | None") -> 
     )
     text = (
         f"{each.name}: {pictures}, {people}, {tally.fps:.1f} FPS with drawing and writing, "
-        f"p50 latency {tally.p50_ms:.1f} ms from decoding to poses."
+        f"p50 latency from decoding to poses {_latencies(tally, names)}."
     )
     if drawing is None or not tally.frames:
         return text
     return f"{text} Annotated: {_place(drawing.paths)}"
+
+
+def _latencies(tally: "Tally", names: Sequence[str]) -> str:
+    """The median latency, with the name of the model if there are several."""
+    figures = [f"{p50:.1f} ms" for p50 in tally.p50_ms] or ["unknown"]
+    if len(figures) == 1:
+        return figures[0]
+    return ", ".join(f"{ms} ({name})" for ms, name in zip(figures, names, strict=True))
 
 
 def _place(paths: "Sequence[Path]") -> str:

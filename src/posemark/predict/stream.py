@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from posemark.core.errors import FrameError, UsageError
 from posemark.core.frame import NOBODY, Ids, Moment, Poses
 from posemark.estimator import Estimator
@@ -30,6 +32,7 @@ class Observer:
         self._pipeline = estimator.pipeline
         self._is_clip = is_clip
         self._tracker = Tracker()
+        self._first_id: int | None = None
         self._clock = StageClock()
         self._seen = 0
 
@@ -57,7 +60,18 @@ class Observer:
         """Return who is who: as the estimator says, or else as a tracker finds it."""
         if not self._is_clip:
             return None
-        return self._tracker.update(poses, moment) if poses.ids is None else poses.ids
+        return self._tracker.update(poses, moment) if poses.ids is None else self._from_0(poses.ids)
+
+    def _from_0(self, ids: Ids) -> Ids:
+        """Return the ids that an estimator gave, counted from the first one of this input.
+
+        An estimator does not use an id again for another input, but whoever names the ids of an
+        input expects those that the input has alone.
+        """
+        known = ids[ids >= 0]
+        if self._first_id is None and len(known):
+            self._first_id = int(known.min())
+        return np.where(ids >= 0, ids - (self._first_id or 0), ids)
 
     def _moment(self, shot: Shot) -> Moment:
         """Return a moment of one clip, or of a clip of its own for a picture that stands alone."""

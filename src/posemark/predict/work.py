@@ -23,16 +23,18 @@ class Tally:
     Attributes:
         frames: number of pictures in which people were searched.
         people: number of people in all of them that are drawn.
-        ids: number of different people who were followed; 0 for images.
+        ids: number of different people who were followed; 0 for images. As ids are numbers in the
+            order of appearance, it is one more than the highest.
         wall_ns: nanoseconds that everything took, drawing and writing included.
-        latencies_ns: the latency of each picture, from decoding to poses; 8 bytes per picture.
+        latencies_ns: for each model, the latency of each picture, from decoding to poses; 8 bytes
+            per picture.
     """
 
     frames: int = 0
     people: int = 0
     ids: int = 0
     wall_ns: int = 0
-    latencies_ns: "array[int]" = field(default_factory=lambda: array("q"))
+    latencies_ns: "list[array[int]]" = field(default_factory=list)
 
     @property
     def fps(self) -> float:
@@ -40,18 +42,20 @@ class Tally:
         return self.frames / (self.wall_ns / 1e9) if self.wall_ns else 0.0
 
     @property
-    def p50_ms(self) -> float:
-        """Return the median latency in milliseconds."""
-        return float(np.median(self.latencies_ns)) / 1e6 if self.frames else 0.0
+    def p50_ms(self) -> list[float]:
+        """Return the median latency of each model in milliseconds; no model without a picture."""
+        return [float(np.median(each)) / 1e6 for each in self.latencies_ns]
 
-    def count(self, frame: TrackedFrame) -> None:
-        """Count a picture."""
-        poses = shown(frame.poses)
+    def count(self, frames: Sequence[TrackedFrame]) -> None:
+        """Count a picture, as each model has seen it; the people are those of the first model."""
+        poses = shown(frames[0].poses)
+        self.latencies_ns = self.latencies_ns or [array("q") for _ in frames]
+        for latencies, frame in zip(self.latencies_ns, frames, strict=True):
+            latencies.append(frame.latency_ns)
         self.frames += 1
         self.people += len(poses)
         if poses.ids is not None:
             self.ids = max(self.ids, 1 + int(poses.ids.max(initial=-1)))
-        self.latencies_ns.append(frame.latency_ns)
 
 
 class Models:
@@ -120,7 +124,7 @@ def carry_out(work: Work, remarks: Remarks, go_on: Callable[[Tally], bool]) -> T
     try:
         for frames in observed(work.models.observers, work.input, remarks):
             first = frames[0]
-            tally.count(first)
+            tally.count(frames)
             if work.poses is not None:
                 work.poses.write(first.only(work.models.subject))
             if work.drawing is not None:
