@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import goldens
-from posemark.core.frame import Frame, Moment, Truth
+from posemark.core.frame import Moment
 from posemark.core.skeleton import COCO_17
 from posemark.records import truth
 from posemark.score.coco import evaluate, truth_json
