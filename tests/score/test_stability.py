@@ -59,7 +59,7 @@ def test_a_known_jitter_is_found(noise):
     """Noise of s per axis moves a point in the plane by an RMS of 2 s from frame to frame."""
     found = stability(camera_clip(noise))
     assert found.jitter == pytest.approx(2 * noise, rel=0.03)
-    assert found.movements == 299 * 2 * 17
+    assert found.jumps == Rate(0, 299 * 2 * 17)
 
 
 def test_perfect_poses_are_at_rest_however_the_camera_moves():
@@ -81,6 +81,25 @@ def test_an_error_that_stays_is_no_jitter():
         for one in clip
     ]
     assert stability(shifted).jitter == pytest.approx(0, abs=1e-9)
+
+
+def test_a_jump_is_counted_and_does_not_raise_the_jitter():
+    clip = camera_clip(0.01)
+    for frame in clip[100:120]:
+        frame.poses.keypoints_xy[0, 9] += 100
+    found = stability(clip)
+    assert found.jumps.events == 2, "there and back"
+    assert found.jitter == pytest.approx(0.02, rel=0.03)
+    assert plain_stability(clip).jumps.events == 4, "two frames of each jump turn"
+
+
+def test_a_body_that_is_cut_by_the_border_is_no_jitter():
+    """The annotated area shrinks then, but the error stays."""
+    clip = []
+    for t in range(30):
+        truth = truth_at(PEOPLE)
+        clip.append(seen(t, poses_at(PEOPLE + 4), replace(truth, areas=truth.areas * 0.98**t)))
+    assert stability(clip).jitter == pytest.approx(0, abs=1e-9)
 
 
 def test_the_movement_of_people_is_no_jitter():
@@ -207,9 +226,9 @@ def test_the_lag_of_smoothing_is_found():
 def test_frames_of_several_clips_and_dropped_frames_do_not_mix():
     clip = still_clip([[0]] * 4, [[0]] * 4)
     apart = [replace(one, moment=replace(one.moment, clip=t)) for t, one in enumerate(clip)]
-    assert stability(apart).movements == plain_stability(apart).movements == 0
+    assert stability(apart).jumps == plain_stability(apart).jumps == Rate(0, 0)
     dropped = [one for one in clip if one.moment.index != 2]
-    assert stability(dropped).movements == 17
+    assert stability(dropped).jumps.chances == 17
     assert stability(dropped).drop_outs == Rate(0, 2)
 
 
@@ -219,7 +238,7 @@ def test_crowds_and_unlabelled_people_need_not_be_found():
     truth.keypoints_xyv[1, :, 2] = 0
     clip = [seen(t, poses_at(PEOPLE), truth) for t in range(3)]
     found = stability(clip)
-    assert (found.movements, found.drop_outs, found.jitter) == (0, Rate(0, 0), None)
+    assert (found.jumps, found.drop_outs, found.jitter) == (Rate(0, 0), Rate(0, 0), None)
 
 
 def test_nothing_is_measured_of_no_frames():
@@ -249,7 +268,7 @@ def test_the_jitter_of_people_who_walk_steadily_is_its_own_bound(noise):
     found = plain_stability(clip)
     # Noise also widens the box around the key points.
     assert found.jitter_bound == pytest.approx(2 * noise, rel=0.03 + 3 * noise)
-    assert found.movements == 398 * 17
+    assert found.jumps == Rate(0, 398 * 17)
 
 
 def test_acceleration_raises_the_bound():
@@ -268,6 +287,6 @@ def test_interrupted_tracks_have_gaps():
 
 def test_poses_without_tracks_do_not_count():
     clip = [replace(one, poses=replace(one.poses, ids=None)) for one in camera_clip(0.01, 5)]
-    assert plain_stability(clip).movements == 0
-    assert stability(clip).movements == 4 * 2 * 17
+    assert plain_stability(clip).jumps == Rate(0, 0)
+    assert stability(clip).jumps.chances == 4 * 2 * 17
     assert stability(clip).identity_switches == Rate(0, 0)

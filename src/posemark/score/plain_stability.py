@@ -19,12 +19,12 @@ from posemark.score.sightings import (
     Sighting,
     clips_of,
     of_pairs,
-    root_mean_square,
     runs,
     successive,
     swapped_pairs,
     total,
     tracks_of,
+    without_jumps,
 )
 
 
@@ -36,13 +36,13 @@ class PlainStability:
         jitter_bound: upper bound of the jitter, from second differences, in body sizes, the square
             root of the area of the box around the key points. It includes the accelerations of
             people and camera. None without three successive frames of a person.
-        movements: number of second differences of key points behind the bound.
+        jumps: second differences that a jitter of more than JUMP body sizes would explain.
         gaps: frames in which a track is interrupted; people who were hidden are included.
         swaps: left-right pairs of key points that changed places from one frame to the next.
     """
 
     jitter_bound: float | None
-    movements: int
+    jumps: Rate
     gaps: Rate
     swaps: Rate
 
@@ -56,9 +56,9 @@ def plain_stability(frames: Sequence[Seen]) -> PlainStability:
     tracks = [track for clip in clips_of(frames) for track in tracks_of(clip)]
     pairs = [(*pair, frames[0].poses.skeleton) for track in tracks for pair in successive(track)]
     rows = [(row, frames[0].poses.skeleton) for track in tracks for row in runs(track)]
-    bound, movements = root_mean_square(turn for row in rows for turn in _turns(*row))
+    bound, jumps = without_jumps(turn for row in rows for turn in _turns(*row))
     swaps = total(_swapped(*pair) for pair in pairs)
-    return PlainStability(bound, movements, _gaps(tracks), swaps)
+    return PlainStability(bound, jumps, _gaps(tracks), swaps)
 
 
 def _swapped(one: Sighting, other: Sighting, skeleton: Skeleton) -> tuple[Flags, Flags]:

@@ -14,6 +14,10 @@ from posemark.geometry.body import body_areas, counted_keypoints, extents
 
 Flags = NDArray[np.bool_]
 
+JUMP = 0.2
+"""Body sizes by which a key point jumps rather than trembles: to another limb, or another person.
+In an RMS, one jump by a body size would weigh as much as 10,000 movements by a hundredth."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -158,10 +162,19 @@ def total(masks: Iterable[tuple[Flags, Flags]]) -> Rate:
     return Rate(*(sum(column) for column in zip((0, 0), *counts, strict=True)))
 
 
-def root_mean_square(lengths: Iterable[Floats]) -> tuple[float | None, int]:
-    """Return the RMS of all lengths, None if there are none, and their number."""
-    every = np.concatenate([np.zeros(0), *lengths])
-    return (float(np.sqrt((every**2).mean())) if len(every) else None), len(every)
+def without_jumps(movements: Iterable[Floats]) -> tuple[float | None, Rate]:
+    """Separate trembling from jumps.
+
+    Args:
+        movements: lengths in body sizes.
+
+    Returns:
+        RMS of the movements of at most JUMP, None if there are none; and how many are longer.
+    """
+    every = np.concatenate([np.zeros(0), *movements])
+    small = every[every <= JUMP]
+    rms = float(np.sqrt((small**2).mean())) if len(small) else None
+    return rms, Rate(len(every) - len(small), len(every))
 
 
 def _distances(ones_xy: Floats, others_xy: Floats) -> Floats:

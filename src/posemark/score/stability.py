@@ -23,11 +23,11 @@ from posemark.score.sightings import (
     Sighting,
     clips_of,
     of_pairs,
-    root_mean_square,
     runs,
     successive,
     swapped_pairs,
     total,
+    without_jumps,
 )
 
 FOUND = 0.5
@@ -56,9 +56,9 @@ class Stability:
 
     Attributes:
         jitter: RMS of the movement of key points from frame to frame that is left after their true
-            movement, that of the camera included, is undone; in body sizes, the square root of the
-            annotated area. None without a movement to measure.
-        movements: number of movements of key points behind the jitter.
+            movement, that of the camera included, is undone, without jumps; in body sizes, the
+            square root of the annotated area. None without a movement to measure.
+        jumps: movements of more than JUMP body sizes among those that were measured.
         drop_outs: frames in which a person is missed who was found since they came.
         swaps: changes of a left-right pair between right and swapped, from one frame to the next.
         identity_switches: found poses whose id is not that of the last pose of the person.
@@ -67,7 +67,7 @@ class Stability:
     """
 
     jitter: float | None
-    movements: int
+    jumps: Rate
     drop_outs: Rate
     swaps: Rate
     identity_switches: Rate
@@ -86,10 +86,8 @@ def stability(frames: Sequence[Seen]) -> Stability:
     """
     tracks = [track for clip in clips_of(frames) for track in _tracks(clip)]
     pairs = [(*pair, frames[0].poses.skeleton) for track in tracks for pair in successive(track)]
-    jitter, movements = root_mean_square(_movement(*pair) for pair in pairs)
     return Stability(
-        jitter,
-        movements,
+        *without_jumps(_movement(*pair) for pair in pairs),
         _drop_outs(tracks),
         total(_changes(*pair) for pair in pairs),
         _identity_switches(tracks),
@@ -183,11 +181,12 @@ def _movement(one: Sighting, other: Sighting, skeleton: Skeleton) -> Floats:
     """
     changed, _ = _changes(one, other, skeleton)
     usable = one.labelled & other.labelled & ~of_pairs(changed, skeleton)
-    return np.linalg.norm(_error(other) - _error(one), axis=-1)[usable]
+    (error, size), (last_error, last_size) = (_at_rest(sighting) for sighting in (other, one))
+    return np.linalg.norm(error - last_error, axis=-1)[usable] * 2 / (size + last_size)
 
 
-def _error(sighting: Sighting) -> Floats:
-    """Return (K, 2) the errors in body sizes, along the axes of the still image if there is one.
+def _at_rest(sighting: Sighting) -> tuple[Floats, float]:
+    """Return the errors (K, 2) and the body size in pixels of the still image, if there is one.
 
     The inverse of the camera's motion, applied to pose and truth, leaves the difference of both
     without its shift.
@@ -195,9 +194,9 @@ def _error(sighting: Sighting) -> Floats:
     error = sighting.keypoints_xy - sighting.reference_xy
     motion = sighting.moment.from_still
     if motion is None:
-        return error / sighting.size
+        return error, sighting.size
     back = np.linalg.inv(motion[:, :2])
-    return error @ back.T / (sighting.size * np.sqrt(abs(np.linalg.det(back))))
+    return error @ back.T, sighting.size * float(np.sqrt(abs(np.linalg.det(back))))
 
 
 def _changes(one: Sighting, other: Sighting, skeleton: Skeleton) -> tuple[Flags, Flags]:
