@@ -38,7 +38,10 @@ WORDED = {
 """Fields in words, which were rewritten, and what they say. The numbers in them are compared."""
 
 ADDED = {"ap_common", "speed_valid"}
-"""Fields that were added since: AP over common images, and whether a speed is valid."""
+ADDED |= {"streams", "throughput", "throughput_interval", "age_ms"}
+ADDED |= {"overlap_gain", "predicted_gain"}
+"""Fields that were added since: AP over common images, whether a speed is valid, and the figures of
+overlapped frames."""
 
 LEFT_OUT = ADDED | {"command"}
 """What to type next has other options since: a folder, and how often to repeat the frames."""
