@@ -2,7 +2,7 @@
 
 import fcntl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +17,7 @@ from posemark.records.schema import (
     FrameLine,
     Header,
     Line,
+    OnTruthLine,
     PerfectLine,
     Resumed,
     Stamp,
@@ -64,6 +65,7 @@ class Record:
         whole_bytes: the bytes of all complete lines.
         whole_lines: the number of complete lines.
         trial: the frames that ran alone before an overlapped run.
+        on_truth: the poses on ground-truth boxes, in a run with a person detector.
     """
 
     path: Path
@@ -75,6 +77,7 @@ class Record:
     whole_bytes: int
     whole_lines: int = 0
     trial: tuple[TrialLine, ...] = ()
+    on_truth: list[OnTruthLine] = field(default_factory=list[OnTruthLine])
 
     @property
     def good(self) -> list[FrameLine]:
@@ -118,6 +121,7 @@ def read(path: Path) -> Record:
         whole_bytes=whole_bytes,
         whole_lines=len(lines),
         trial=tuple(line for line in lines if isinstance(line, TrialLine)),
+        on_truth=[line for line in lines if isinstance(line, OnTruthLine)],
     )
 
 

@@ -150,6 +150,18 @@ def licences(row: Row) -> str:
     return f"{code}, weights {row.weights_licence or 'unknown'}"
 
 
+def detector(row: Row) -> str | None:
+    """Return the person detector and its settings in words; None where boxes were given."""
+    found = row.detector
+    if found is None:
+        return None
+    looks = f"every {found.every} frames, " if found.every else ""
+    return (
+        f"{found.name} at {found.size}, {found.runtime} {found.precision}, {looks}scores from "
+        f"{found.min_score:g}, {found.max_people} boxes at most"
+    )
+
+
 def size(row: Row) -> str:
     """Return the network input as height x width."""
     return f"{row.input_hw[0]}x{row.input_hw[1]}" if any(row.input_hw) else DASH

@@ -50,6 +50,7 @@ def row_of_header(header: schema.Header) -> Row:
         started=header.started,
         typed=_typed(header),
         card=header.given.card,
+        detector=header.detector,
     )
 
 

@@ -42,6 +42,43 @@ class Accuracy(msgspec.Struct, frozen=True):
     AR: Annotated[float | None, about("Mean recall over the same thresholds as AP.")]
 
 
+class BoxAccuracy(msgspec.Struct, frozen=True):
+    """Accuracy of a detector's boxes over all annotated people, with and without key points.
+
+    A size range without people is null.
+    """
+
+    AP: Annotated[float | None, about("COCO's box AP of the category person, 0 to 1.")]
+    AP50: Annotated[float | None, about("AP at IoU threshold 0.50.")]
+    AP75: Annotated[float | None, about("AP at IoU threshold 0.75.")]
+    APS: Annotated[float | None, about("AP for small people.")]
+    APM: Annotated[float | None, about("AP for people of medium size.")]
+    APL: Annotated[float | None, about("AP for large people.")]
+    AR100: Annotated[float | None, about("Mean recall of the 100 best boxes per image.")]
+    recall: Annotated[
+        float | None,
+        about("Share of people who have one of the boxes that were used, at IoU threshold 0.50."),
+    ]
+
+
+class UsedDetector(msgspec.Struct, frozen=True):
+    """The person detector inside the timed loop."""
+
+    name: Annotated[str, about("Name of the detector.")]
+    sha256: Annotated[
+        str, about("Digest of its file, or the version of the library that it is part of.")
+    ]
+    size: Annotated[int, about("Longest side of its input.", "px")]
+    runtime: Annotated[str, about("Runtime that ran it.")]
+    precision: Annotated[str, about("Precision of its arithmetic.")]
+    min_score: Annotated[float, about("Boxes with a lower score were not used.")]
+    max_people: Annotated[int, about("Most boxes per image that were used.")]
+    every: Annotated[
+        int | None,
+        about("It looked at every n-th frame only; null where it looked at every frame."),
+    ]
+
+
 class PublishedAccuracy(msgspec.Struct, frozen=True):
     """A published AP and the settings at which it was measured."""
 
@@ -362,6 +399,23 @@ class Result(msgspec.Struct, frozen=True):
             "The same, predicted: the number of streams, times the time of a frame on all threads, "
             "divided by its time on the threads of one stream alone."
         ),
+    ]
+    detector: Annotated[
+        UsedDetector | None,
+        about(
+            "The person detector inside the timed loop; null where the boxes were given. `ap` is "
+            "then the accuracy of detector and network together."
+        ),
+    ]
+    model_ap: Annotated[
+        float | None,
+        about(
+            "AP of the same network on ground-truth boxes of the same images, 0 to 1; null "
+            "without a detector, or while images lack these poses."
+        ),
+    ]
+    box_accuracy: Annotated[
+        BoxAccuracy | None, about("Accuracy of the detector's boxes; null without a detector.")
     ]
 
 

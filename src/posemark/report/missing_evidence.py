@@ -235,6 +235,7 @@ def run(row: Row, repeat: int | None = None) -> str:
         "--repeat": str(repeat) if repeat else row.typed.get("--repeat", ""),
         "--machine": row.typed.get("--machine", ""),
     }
+    options |= _detector(row)
     given = (f"{name} {quote(value)}" for name, value in options.items() if value)
     return " ".join([f"posemark run {quote(_entry(row))}", *(["--flip"] * row.flip), *given])
 
@@ -253,6 +254,20 @@ def _entry(row: Row) -> str:
 def _boxes(row: Row) -> str:
     """The value of --boxes: a file with its folder, where the record has it."""
     return row.typed.get("--boxes", row.boxes if row.boxes.startswith("file:") else "")
+
+
+def _detector(row: Row) -> dict[str, str]:
+    """The options of the person detector, in full because its defaults are not known here."""
+    found = row.detector
+    if found is None:
+        return {}
+    return {
+        "--min-score": f"{found.min_score:g}",
+        "--max-people": str(found.max_people),
+        "--detector-size": str(found.size),
+        "--detector-runtime": found.runtime,
+        "--detector-precision": found.precision,
+    }
 
 
 def _codec(row: Row) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from posemark.measure.clock import POSE_STAGES, STAGES
+from posemark.records.schema import Detector
 
 if TYPE_CHECKING:  # it loads numpy, which `posemark --help` does without
     from posemark.score.people_groups import PeopleGroup
@@ -172,6 +173,12 @@ class Row:
         folder: folder of the record, as it was given; "" where unknown.
         data_images: images of the whole data set, however few of them were measured; 0 where
             unknown.
+        detector: the person detector inside the clock; None where boxes were given. `ap` is then
+            that of the whole pipeline.
+        model_ap: AP (0..1) of the same network over the same images on ground-truth boxes, where
+            a detector found the boxes; None where not all images have such poses.
+        box_accuracy: AP, AP50, AP75, APS, APM, APL and AR100 (0..1) of the detector's boxes, and
+            the recall of those that were used (score/boxes.py); None without a detector.
         people_groups: accuracy by size, crowding and occlusion of people; empty without a measured
             AP.
     """
@@ -250,6 +257,9 @@ class Row:
     ap_common: ComparedAP | None = None
     folder: str = ""
     data_images: int = 0
+    detector: Detector | None = None
+    model_ap: float | None = None
+    box_accuracy: dict[str, float | None] | None = None
     people_groups: "tuple[PeopleGroup, ...]" = ()
     streams: int = 1
     throughput: float | None = None

@@ -75,6 +75,20 @@ def _stage(name: str) -> Column:
     return Column(f"{name} ms", lambda row: row.stage_ms.get(name), formats.three_digits)
 
 
+def _of_boxes(title: str, name: str) -> Column:
+    def value(row: Row) -> Value:
+        return row.box_accuracy.get(name) if row.box_accuracy else None
+
+    return Column(title, value, formats.points, brief=name in ("AP", "recall"))
+
+
+def _detect_infer(row: Row) -> Value:
+    """The mean milliseconds of the detector and of the pose network."""
+    if row.detector is None or not row.frames:
+        return None
+    return " + ".join(formats.three_digits(row.stage_ms[name]) for name in ("detect", "infer"))
+
+
 def _latency(name: str) -> Column:
     return Column(f"{name} ms", lambda row: row.latency_ms.get(name), formats.three_digits)
 
@@ -125,6 +139,10 @@ _VERDICT = Column("verdict", lambda row: row.verdict.kind, brief=True)
 _FRAMES = Column("frames", lambda row: row.frames, "{:,}".format, brief=True)
 _PEOPLE = Column("people / frame", formats.people_per_frame, formats.three_digits, brief=True)
 _OF_PEAK = Column("of peak", lambda row: row.share, formats.short_percent, brief=True)
+_MODEL_AP = Column("model AP", lambda row: row.model_ap, formats.points, brief=True)
+_BOX_AP = _of_boxes("box AP", "AP")
+_BOX_RECALL = _of_boxes("box recall", "recall")
+_DETECT_INFER = Column("detect + infer ms", _detect_infer, brief=True)
 _MACHINE = Column("machine", lambda row: row.machine, long=True)
 
 _THROUGHPUT = Column("throughput", lambda row: row.throughput, formats.three_digits, brief=True)
@@ -143,6 +161,10 @@ COLUMNS = (
     Column(
         "AP, common images", lambda row: row.ap_common and row.ap_common.AP, formats.points, True
     ),
+    _MODEL_AP,
+    _BOX_AP,
+    _BOX_RECALL,
+    _DETECT_INFER,
     _PUBLISHED_AP,
     _VERDICT,
     Column("weights", lambda row: row.weights, brief=True, long=True),
@@ -165,6 +187,8 @@ COLUMNS = (
     Column("weights size", lambda row: row.weights_bytes or None, formats.size_of),
     Column("energy / frame", formats.energy),
     *map(_metric, METRICS[1:]),
+    *(_of_boxes(f"box {name}", name) for name in ("AP50", "AP75", "APS", "APM", "APL", "AR100")),
+    Column("detector", formats.detector),
     Column("published AP: settings", _published_settings, long=True),
     Column("published AP: reproduced", lambda row: row.expected),
     *map(_stage, STAGES),
@@ -407,6 +431,9 @@ _CONSOLE = (
     _Narrow(_AGE, "age\np50 ms", leaves=7),
     _Narrow(_VERDICT),
     _Narrow(Column("AP", _best_ap, lambda text: text)),
+    _Narrow(_MODEL_AP, "model\nAP", leaves=7),
+    _Narrow(_BOX_AP, "box\nAP", leaves=6),
+    _Narrow(_DETECT_INFER, "detect +\ninfer ms", leaves=5),
     _Narrow(_OF_PEAK, "of\npeak", leaves=2),
     _Narrow(
         Column("line", formats.line, lambda text: text),

@@ -16,6 +16,7 @@ def facts(row: Row) -> list[tuple[str, str]]:
         ("age of the poses", _percentiles(row.age_ms)),
         ("camera FPS", _camera(row)),
         ("AP", _ap(row)),
+        ("model AP", _model_ap(row)),
         ("published AP", _published(row)),
         ("checked", row.expected),
         ("ceiling", formats.points(row.codec_ceiling)),
@@ -23,6 +24,8 @@ def facts(row: Row) -> list[tuple[str, str]]:
         ("energy per frame", formats.energy(row)),
         ("weights", _weights(row)),
         ("input", formats.size(row)),
+        ("detector", formats.detector(row) or ""),
+        ("boxes", _boxes(row)),
         ("ran as", _ran(row)),
         ("machine", row.machine),
         ("people", _people(row)),
@@ -53,6 +56,23 @@ def _ap(row: Row) -> str:
         low, high = map(formats.points, row.ap_interval)
         words += f" ({low} to {high}, 95% over images)"
     return "; ".join(filter(None, (words, formats.run_settings(row), formats.common(row))))
+
+
+def _model_ap(row: Row) -> str:
+    words = formats.points(row.model_ap)
+    return words if words == formats.DASH else f"{words} on ground-truth boxes of the same images"
+
+
+def _boxes(row: Row) -> str:
+    """The accuracy of a detector's boxes."""
+    found = row.box_accuracy
+    if found is None:
+        return ""
+    words = (
+        f"{name} {formats.points(found[key])}"
+        for name, key in (("AP", "AP"), ("AR", "AR100"), ("people with a box", "recall"))
+    )
+    return " · ".join(words)
 
 
 def _published(row: Row) -> str:
