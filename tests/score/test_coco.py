@@ -5,12 +5,15 @@ import copy
 import io
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import goldens
+from posemark.core.frame import Moment
 from posemark.core.skeleton import COCO_17
+from posemark.records import truth
 from posemark.score.coco import evaluate, truth_json
 from score_frames import frame, person
 
@@ -226,3 +229,24 @@ def test_the_truth_keeps_everybody_and_can_be_written_as_json(rng):
     np.testing.assert_allclose(truth["annotations"][0]["keypoints"], people[0][0].ravel())
     np.testing.assert_allclose(truth["annotations"][0]["bbox"], people[0][1])
     assert truth["annotations"][0]["area"] == people[0][2]
+
+
+def test_frames_of_a_clip_carry_their_place_and_who_is_who(tmp_path):
+    """What stability is computed from lies beside the records, with the annotations."""
+    rng = np.random.default_rng(4)
+    alone = frame(1, [person(rng, visible=2)])
+    affine = np.array([[1.5, 0.1, -3], [-0.1, 1.5, 4]])
+    first = replace(
+        frame(2, [person(rng, visible=2), person(rng, visible=1)]), moment=Moment(3, 0, 0.0, affine)
+    )
+    first = replace(first, truth=replace(first.truth, ids=np.array([8, 5])))
+    second = replace(frame(3, []), moment=Moment(3, 1, 0.04))
+    content = truth_json([alone, first, second])
+    truth.write(content, tmp_path / "truth.json")
+    found = truth.read(tmp_path / "truth.json")
+    assert found == content
+    assert set(found["images"][0]) == {"id", "file_name", "width", "height"}
+    assert {**found["images"][1]}.items() >= {"clip": 3, "index": 0, "time_s": 0.0}.items()
+    assert found["images"][1]["from_still"] == affine.tolist()
+    assert "from_still" not in found["images"][2]
+    assert [one.get("track_id") for one in found["annotations"]] == [None, 8, 5]

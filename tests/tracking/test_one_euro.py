@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posemark.core.errors import UsageError
-from posemark.core.frame import Poses
+from posemark.core.frame import Moment, Poses
 from posemark.core.skeleton import COCO_17
 from posemark.geometry.body import body_areas, counted_keypoints, extents
 from posemark.tracking.one_euro import FORGET_S, OneEuro
@@ -20,6 +20,10 @@ def with_ids(poses, ids):
     return Poses(poses.keypoints_xy, poses.keypoint_scores, poses.scores, COCO_17, np.array(ids))
 
 
+def at(index, fps=30.0, clip=0):
+    return Moment(clip, index, index / fps)
+
+
 def body_size(poses):
     boxes = extents(poses.keypoints_xy, counted_keypoints(poses))
     return float(np.sqrt(body_areas(boxes))[0])
@@ -29,7 +33,7 @@ def smoothed(people, fps=30.0, **setting):
     """Return (T, 17, 2) the smoothed key points of one person (T, 17, 2)."""
     euro = OneEuro(**setting)
     poses = [with_ids(poses_at([person]), [0]) for person in people]
-    return np.array([euro.smooth(p, t / fps).keypoints_xy[0] for t, p in enumerate(poses)])
+    return np.array([euro.smooth(p, at(t, fps)).keypoints_xy[0] for t, p in enumerate(poses)])
 
 
 def plain_filter(x, y, sizes, fps, min_cutoff, beta, derivative_cutoff):
@@ -104,7 +108,7 @@ def test_missing_key_points_stay_as_they_are_and_do_not_spoil_their_filter():
         poses = with_ids(poses_at([person]), [0])
         if t == 3:
             poses.keypoints_xy[0, 9] = poses.keypoint_scores[0, 9] = 0
-        found = euro.smooth(poses, t / 30).keypoints_xy[0]
+        found = euro.smooth(poses, at(t)).keypoints_xy[0]
         np.testing.assert_allclose(found, poses.keypoints_xy[0], atol=1e-9)
 
 
@@ -112,11 +116,13 @@ def after_a_gap(gap_s):
     """Return by which share of a jump the filter follows after so many seconds without a pose."""
     euro = OneEuro()
     here, there = standing(300, 400, 200), standing(330, 400, 200)
-    for t in range(5):
-        euro.smooth(with_ids(poses_at([here]), [0]), t / 30)
-    euro.smooth(with_ids(poses_at([]), np.zeros(0, np.int64)), 4 / 30 + gap_s / 2)
-    back = euro.smooth(with_ids(poses_at([there]), [0]), 4 / 30 + gap_s).keypoints_xy[0]
-    return float((back - here)[:, 0].mean()) / 30
+    for index in range(5):
+        euro.smooth(with_ids(poses_at([here]), [0]), at(index))
+    for index, share in ((5, 0.5), (6, 1.0)):
+        people = [there] if share == 1 else []
+        poses = with_ids(poses_at(people), np.zeros(len(people), np.int64))
+        back = euro.smooth(poses, Moment(0, index, 4 / 30 + share * gap_s)).keypoints_xy
+    return float((back[0] - here)[:, 0].mean()) / 30
 
 
 def test_a_filter_begins_again_after_a_gap():
@@ -130,28 +136,27 @@ def test_everybody_has_a_filter_of_their_own_whatever_their_order():
     for t in range(6):
         order = [0, 1] if t % 2 else [1, 0]
         poses = with_ids(poses_at(np.array([one, other])[order]), order)
-        np.testing.assert_allclose(euro.smooth(poses, t / 30).keypoints_xy, poses.keypoints_xy)
+        np.testing.assert_allclose(euro.smooth(poses, at(t)).keypoints_xy, poses.keypoints_xy)
 
 
 def test_a_pose_without_a_track_is_not_smoothed():
     euro = OneEuro()
     for t, x in enumerate((100, 130, 90)):
         poses = with_ids(poses_at([standing(x, 300, 200)]), [NO_TRACK])
-        assert (euro.smooth(poses, t / 30).keypoints_xy == poses.keypoints_xy).all()
+        assert (euro.smooth(poses, at(t)).keypoints_xy == poses.keypoints_xy).all()
 
 
-def test_another_clip_may_begin():
+def test_everybody_is_forgotten_if_another_clip_begins():
     euro = OneEuro()
-    euro.smooth(with_ids(poses_at([standing(100, 300, 200)]), [0]), 7.0)
-    euro.forget()
-    poses = with_ids(poses_at([standing(400, 300, 200)]), [0])
-    np.testing.assert_allclose(euro.smooth(poses, 0.0).keypoints_xy, poses.keypoints_xy)
+    for t, moment in enumerate((at(5), at(6, clip=1), at(3, clip=1))):
+        poses = with_ids(poses_at([standing(100 + 50 * t, 300, 200)]), [0])
+        np.testing.assert_allclose(euro.smooth(poses, moment).keypoints_xy, poses.keypoints_xy)
 
 
 def test_poses_without_ids_and_a_time_that_stands_still_are_refused():
     euro, poses = OneEuro(), poses_at([standing(100, 300, 200)])
     with pytest.raises(UsageError, match="Give them the ids of a Tracker"):
-        euro.smooth(poses, 0.0)
-    euro.smooth(with_ids(poses, [0]), 1.0)
-    with pytest.raises(UsageError, match=r"later than .* 1.0 s, got 1.0 s"):
-        euro.smooth(with_ids(poses, [0]), 1.0)
+        euro.smooth(poses, at(0))
+    euro.smooth(with_ids(poses, [0]), at(1))
+    with pytest.raises(UsageError, match=r"Frame 2 of clip 0 is at 0.01 s, .* Mend the times"):
+        euro.smooth(with_ids(poses, [0]), Moment(0, 2, 0.01))

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posemark.core.frame import Poses
+from posemark.core.frame import Moment, Poses
 from posemark.core.skeleton import COCO_17
-from posemark.tracking.tracker import KEPT_FRAMES, NO_TRACK, START_SCORE, Tracker
+from posemark.tracking.clip import KEPT_FRAMES
+from posemark.tracking.tracker import NO_TRACK, START_SCORE, Tracker
 from walkers import poses_at, standing
 
 
@@ -59,20 +60,30 @@ def test_a_person_is_forgotten_after_some_frames():
         assert ids_of([somebody, *[nobody] * gap, somebody])[-1] == [later]
 
 
+def at(index, clip=0):
+    return Moment(clip, index, index / 30)
+
+
 def test_dropped_frames_count_as_frames():
-    tracker = Tracker()
-    tracker.update(poses_at([standing(100, 300, 200)]))
-    assert tracker.update(poses_at([standing(100, 300, 200)]), elapsed=KEPT_FRAMES).tolist() == [0]
-    later = tracker.update(poses_at([standing(100, 300, 200)]), elapsed=KEPT_FRAMES + 1)
-    assert later.tolist() == [1]
+    somebody = poses_at([standing(100, 300, 200)])
+    for gap, later in ((1, 0), (KEPT_FRAMES, 0), (KEPT_FRAMES + 1, 1)):
+        tracker = Tracker()
+        found = [tracker.update(somebody, at(index)).tolist() for index in (3, 3 + gap)]
+        assert found == [[0], [later]]
 
 
 def test_a_walker_is_predicted_over_dropped_frames():
     tracker = Tracker()
-    for t in range(10):
-        tracker.update(poses_at([standing(100 + 12 * t, 300, 200)]))
-    arrived = poses_at([standing(100 + 12 * 17, 300, 200)])
-    assert tracker.update(arrived, elapsed=8).tolist() == [0]
+    for t in (*range(10), 17):
+        found = tracker.update(poses_at([standing(100 + 12 * t, 300, 200)]), at(t))
+        assert found.tolist() == [0]
+
+
+@pytest.mark.parametrize("moment", [at(6, clip=1), at(0), at(5), at(4)])
+def test_everybody_is_forgotten_if_another_clip_begins(moment):
+    tracker, somebody = Tracker(), poses_at([standing(100, 300, 200)])
+    assert tracker.update(somebody, at(5)).tolist() == [0]
+    assert tracker.update(somebody, moment).tolist() == [1], "ids are not used again"
 
 
 def test_one_who_comes_where_another_left_far_away_gets_a_new_id():
@@ -125,13 +136,6 @@ def test_a_pose_without_an_extent_has_no_track():
     scores[1, 0] = 0.9
     poses = Poses(np.full((2, 17, 2), 50.0), scores, np.full(2, 0.9), COCO_17)
     assert Tracker().update(poses).tolist() == [NO_TRACK, NO_TRACK]
-
-
-def test_ids_are_not_used_again_in_another_clip():
-    tracker, somebody = Tracker(), poses_at([standing(100, 300, 200)])
-    assert tracker.update(somebody).tolist() == [0]
-    tracker.forget()
-    assert tracker.update(somebody).tolist() == [1]
 
 
 @settings(max_examples=40)

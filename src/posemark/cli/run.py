@@ -399,7 +399,8 @@ class _Display:
         else:
             row = speed_of(record)
             frames, speed = formats.counted(row.frames, "frame"), formats.fps(row)
-            self._say(f"{row.entry}: {frames}, {speed} pose FPS, {row.verdict.kind}")
+            name, kind = formats.speed_name(row), row.verdict.kind
+            self._say(f"{row.entry}: {frames}, {speed} {name}, {kind}")
 
 
 def _plan_of(jobs: "list[Prepared]", within: float | None) -> expected_time.Plan:

@@ -28,8 +28,9 @@ Data = Annotated[
     typer.Option(
         help="Images to run on: sample (built-in drawn scenes), coco (COCO val2017, fetched by "
         "`posemark get coco-val2017`), coco:DIR (COCO val2017 in a folder of your own), "
-        "video:FILE or video:FOLDER (videos, or a folder of images), or camera:N (a connected "
-        "camera). Nobody is annotated in the last two, so they have no AP."
+        "motion:DIR or motion:sample (the images with people, each as a clip under a moving "
+        "camera), video:FILE or video:FOLDER (videos, or a folder of images), or camera:N (a "
+        "connected camera). Nobody is annotated in the last two, so they have no AP."
     ),
 ]
 BoxesOption = Annotated[

@@ -429,6 +429,20 @@ class OnTruthLine(msgspec.Struct, frozen=True, tag="on_truth", tag_field="kind")
     people: People
 
 
+class TrialLine(msgspec.Struct, frozen=True, tag="trial", tag_field="kind"):
+    """One frame that ran alone before an overlapped run, twice, to predict the gain.
+
+    Attributes:
+        image_id: the id of the image in its data set.
+        serial: nanoseconds by stage on all threads of the run.
+        stream: nanoseconds by stage on the threads of one stream.
+    """
+
+    image_id: Identifier
+    serial: dict[str, Nanoseconds]
+    stream: dict[str, Nanoseconds]
+
+
 class Resumed(msgspec.Struct, frozen=True, tag="resumed", tag_field="kind"):
     """A later process resumed the run from here, in this environment."""
 
@@ -457,7 +471,7 @@ class Stamp(msgspec.Struct, frozen=True):
     line: Count = 0
 
 
-Line = Header | FrameLine | BlockLine | PerfectLine | OnTruthLine | Resumed | End
+Line = Header | FrameLine | BlockLine | PerfectLine | OnTruthLine | TrialLine | Resumed | End
 
 
 def require_whole(line: Line) -> None:

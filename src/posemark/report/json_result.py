@@ -179,9 +179,16 @@ class Result(msgspec.Struct, frozen=True):
     ]
     fps_pose: Annotated[
         float | None,
-        about("Frames divided by the time of preprocess, infer and postprocess.", "1/s"),
+        about(
+            "Frames divided by the time of preprocess, infer and postprocess; null if frames "
+            "overlapped.",
+            "1/s",
+        ),
     ]
-    fps_pipeline: Annotated[float | None, about("Frames divided by the time of all stages.", "1/s")]
+    fps_pipeline: Annotated[
+        float | None,
+        about("Frames divided by the time of all stages; null if frames overlapped.", "1/s"),
+    ]
     stage_ms: Annotated[Stages, about("Mean time per frame by stage.", "ms")]
     ap: Annotated[
         Accuracy | None,
@@ -264,7 +271,7 @@ class Result(msgspec.Struct, frozen=True):
             csv=False,
         ),
     ]
-    mode: Annotated[str, about("`burst`, `sustained` or `paced`.")]
+    mode: Annotated[str, about("`burst`, `sustained`, `paced` or `overlapped`.")]
     paced_fps: Annotated[float | None, about("Requested rate of the camera in paced mode.", "1/s")]
     dropped_share: Annotated[
         float | None, about("Share of the camera's frames dropped in paced mode, 0 to 1.")
@@ -359,6 +366,40 @@ class Result(msgspec.Struct, frozen=True):
         str, about("Why poses of trained weights have no AP; empty where they have one.")
     ]
     host: Annotated[str, about("Short name of the machine.")]
+    streams: Annotated[int, about("Number of frames that were in flight at the same time.")]
+    throughput: Annotated[
+        float | None,
+        about(
+            "Frames divided by the wall time, all stages, while every stream had a frame; null "
+            "unless frames overlapped.",
+            "1/s",
+        ),
+    ]
+    throughput_interval: Annotated[
+        Bounds | None, about("95% interval of `throughput`; null with too few blocks.", "1/s")
+    ]
+    age_ms: Annotated[
+        Latency | None,
+        about(
+            "Age of a frame when its poses are delivered in the order of the frames, since a "
+            "stream took it; null unless frames overlapped, as it is then the latency.",
+            "ms",
+        ),
+    ]
+    overlap_gain: Annotated[
+        float | None,
+        about(
+            "Throughput divided by the speed, over all stages, of one frame after the other on "
+            "all threads, on the same frames; null where both were not measured in one run."
+        ),
+    ]
+    predicted_gain: Annotated[
+        float | None,
+        about(
+            "The same, predicted: the number of streams, times the time of a frame on all threads, "
+            "divided by its time on the threads of one stream alone."
+        ),
+    ]
     detector: Annotated[
         UsedDetector | None,
         about(
@@ -391,4 +432,5 @@ def result_of(row: Row) -> Result:
     """Return the public form of a row."""
     names = (name for name in Result.__struct_fields__ if name != "schema")
     fields: dict[str, Any] = {name: getattr(row, _OF_ROW.get(name, name)) for name in names}
+    fields["age_ms"] = row.age_ms or None
     return msgspec.convert({"schema": SCHEMA, **fields}, Result, from_attributes=True)

@@ -149,6 +149,23 @@ def common_ap(record: files.Record, truths: Truths, images: frozenset[int]) -> C
     return ComparedAP(ap, ap_interval(draws), draws, len(images), key)
 
 
+def judged_poses(record: files.Record, truths: Truths) -> Judged | None:
+    """Return the evaluation of a record's poses, of drawn frames too.
+
+    It is over the images with a measurement, and counts the last one of each. It is None without
+    trained weights or where nobody is annotated.
+
+    Args:
+        record: the record.
+        truths: annotation files read so far, as for truth_of.
+
+    Raises:
+        RecordError: as for truth_of.
+    """
+    found = [(f.image_id, f.poses) for f in record.frames if f.error is None]
+    return _evaluate(truth_of(record, truths), found, record.header.sigmas)
+
+
 def _evaluate(
     annotations: dict[str, Any],
     poses: Sequence[tuple[int, schema.People | None]],

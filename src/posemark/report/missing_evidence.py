@@ -64,7 +64,7 @@ def _costed(row: Row, blocks: int, frames: int, anew: str = "") -> Need:
 
 
 def _frame_seconds(row: Row) -> float:
-    return sum(row.stage_ms.values()) / 1000
+    return 1 / row.throughput if row.throughput else sum(row.stage_ms.values()) / 1000
 
 
 def missing(row: Row) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ def command(row: Row) -> str:
 
 def _exhausted(row: Row) -> bool:
     """Whether a run of this kind, when resumed, would have no frame left to measure."""
-    once = row.mode == "burst" and "--repeat" not in row.typed
+    once = row.mode in ("burst", "overlapped") and "--repeat" not in row.typed
     return once and 0 < row.data_images <= row.frames
 
 
@@ -230,6 +230,7 @@ def run(row: Row, repeat: int | None = None) -> str:
         "--min-score": f"{row.min_score:g}" if row.min_score else "",
         "--threads": f"{row.threads or ''}",
         "--mode": "" if row.mode == "burst" else row.mode,
+        "--streams": str(row.streams) if row.overlapped else "",
         "--fps": f"{row.camera_fps:g}" if row.camera_fps else "",
         "--repeat": str(repeat) if repeat else row.typed.get("--repeat", ""),
         "--machine": row.typed.get("--machine", ""),

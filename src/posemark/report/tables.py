@@ -93,6 +93,14 @@ def _latency(name: str) -> Column:
     return Column(f"{name} ms", lambda row: row.latency_ms.get(name), formats.three_digits)
 
 
+def _age(name: str) -> Column:
+    return Column(f"age {name} ms", lambda row: row.age_ms.get(name), formats.three_digits)
+
+
+AGES = (50, 95)
+"""Percentiles of the age of poses that have a column; JSON has all."""
+
+
 def _fps_at(people: int) -> Column:
     return Column(
         f"FPS, {formats.counted(people, 'person', 'people')}",
@@ -137,10 +145,16 @@ _BOX_RECALL = _of_boxes("box recall", "recall")
 _DETECT_INFER = Column("detect + infer ms", _detect_infer, brief=True)
 _MACHINE = Column("machine", lambda row: row.machine, long=True)
 
+_THROUGHPUT = Column("throughput", lambda row: row.throughput, formats.three_digits, brief=True)
+_GAIN = Column("gain", lambda row: row.overlap_gain, formats.times, brief=True)
+_AGE = _age("p50")
+_PREDICTED = Column("predicted", lambda row: row.predicted_gain, formats.times, brief=True)
+
 COLUMNS = (
     _LETTER,
     _ENTRY,
     Column("pose FPS", lambda row: row.fps_pose, formats.three_digits, brief=True),
+    _THROUGHPUT,
     Column("±", formats.half_width, formats.plus_minus, brief=True),
     _metric("AP"),
     Column("AP, 95%", _ap_interval, brief=True),
@@ -162,7 +176,10 @@ COLUMNS = (
     Column("base ms", lambda row: row.intercept_ms, formats.three_digits, brief=True),
     Column("ms / person", lambda row: row.ms_per_person, formats.three_digits, brief=True),
     Column("ceiling", lambda row: row.codec_ceiling, formats.points, brief=True),
+    _GAIN,
+    _PREDICTED,
     *(_latency(f"p{percent}") for percent in PERCENTILES),
+    *(_age(f"p{percent}") for percent in AGES),
     *map(_fps_at, formats.PEOPLE),
     Column("camera FPS", lambda row: row.sustainable_fps, formats.three_digits),
     Column("dropped", lambda row: row.dropped_share, formats.percent),
@@ -396,10 +413,22 @@ def _best_ap(row: Row) -> str:
     return formats.points(own.AP if own else None) + (f" ({span})" if span else "")
 
 
+def _short_pose_fps(row: Row) -> Value:
+    return None if row.overlapped else formats.short_fps(row)
+
+
+def _short_throughput(row: Row) -> Value:
+    return formats.short_fps(row) if row.overlapped else None
+
+
 _CONSOLE = (
     _Narrow(_FRAMES, leaves=4),
     _Narrow(_PEOPLE, "people\n/frame", leaves=3),
-    _Narrow(Column("pose FPS", formats.short_fps, lambda text: text)),
+    _Narrow(Column("pose FPS", _short_pose_fps, lambda text: text)),
+    _Narrow(Column("throughput", _short_throughput, lambda text: text), "FPS,\nthroughput"),
+    _Narrow(_GAIN, "gain", leaves=6),
+    _Narrow(_PREDICTED, "predicted", leaves=5),
+    _Narrow(_AGE, "age\np50 ms", leaves=7),
     _Narrow(_VERDICT),
     _Narrow(Column("AP", _best_ap, lambda text: text)),
     _Narrow(_MODEL_AP, "model\nAP", leaves=7),

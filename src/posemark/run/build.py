@@ -39,7 +39,7 @@ def build_estimator(prepared: Prepared) -> Estimator:
     """
     options = prepared.job.options
     session = _session(prepared)
-    _set_image_threads(options.threads_per_frame)
+    set_image_threads(options.threads_per_frame)
     how = Processing(
         scales=prepared.job.entry.scales,
         flip=options.flip,
@@ -116,7 +116,8 @@ def network_of(spec: ModelSpec, checkpoint: Checkpoint | None) -> "nn.Module":
     return network
 
 
-def _set_image_threads(threads: int) -> None:
+def set_image_threads(threads: int) -> None:
+    """Set the number of threads of OpenCV, for the whole process."""
     import cv2
 
     cv2.setNumThreads(threads)

@@ -165,6 +165,7 @@ def run_jobs(
                     turns=len(group),
                     ceiling=(ceilings or {}).get(job.job.options.threads),
                     perfect_seconds=PERFECT_SECONDS if time else None,
+                    trial=time is None,
                 ),
             )
             for number, job in jobs.items()

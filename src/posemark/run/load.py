@@ -1,5 +1,6 @@
 """Loads a model for an application, by the name that `posemark run` takes."""
 
+from dataclasses import replace
 from os import PathLike
 from typing import Unpack
 
@@ -41,9 +42,14 @@ def load(
     (job,) = with_best(jobs)
     _require_boxes_needed(job, options)
     _require_weights(job, weights)
-    job = job if setting is None else with_setting(job, setting, choices)
+    job = job if setting is None else _one_by_one(with_setting(job, setting, choices))
     prepared = prepare_job(job, Sample(), [])
     return build_estimator(prepared)
+
+
+def _one_by_one(job: Job) -> Job:
+    """Return the job without the streams of its setting: an estimator is called image by image."""
+    return replace(job, options=replace(job.options, mode="burst", streams=None))
 
 
 def _text(argument: str, value: object) -> str:

@@ -38,6 +38,7 @@ from posemark.run.codec_ceiling import Perfect
 from posemark.run.frame_order import Feed
 from posemark.run.header import make_header, require_same_run, with_device
 from posemark.run.model_accuracy import OnTruth
+from posemark.run.overlap_trial import trial
 from posemark.run.prepare import Prepared
 from posemark.run.record_lines import block_line, frame_line
 from posemark.score.coco import truth_json
@@ -106,6 +107,7 @@ class Circumstances:
             ceiling. perfect() decodes the rest. None decodes all of them before the first block; 0
             decodes none at any time.
         fewest_blocks: smallest number of blocks, even if the budget is used up before.
+        trial: whether an overlapped run first measures some frames one by one.
     """
 
     own_process: bool = True
@@ -113,6 +115,7 @@ class Circumstances:
     ceiling: dict[str, float] | None = None
     perfect_seconds: float | None = None
     fewest_blocks: int = 1
+    trial: bool = True
 
 
 ALONE = Circumstances()
@@ -175,7 +178,7 @@ class Measurement:
         self._prepared, self._options, self._on_step = prepared, prepared.job.options, on_step
         self._record = existing_record(prepared, out, resume)
         self._perfect_seconds = circumstances.perfect_seconds
-        self._fewest_blocks = circumstances.fewest_blocks
+        self._fewest_blocks, self._trial = circumstances.fewest_blocks, circumstances.trial
         own_process, turns = circumstances.own_process, circumstances.turns
         self._header = make_header(prepared, own_process, turns, circumstances.ceiling)
         self._out, self.path = out, record_path(prepared, out)
@@ -217,11 +220,19 @@ class Measurement:
             self._expected_seconds = one_by_one / self._options.frames_at_once
         if self._left and overlaps(self._header.settings):
             self._overlapped = self._open_streams()
+            self._predict(self._writer)
 
     def _open_streams(self) -> OverlappedBlocks[Frame, Work[Any], Found]:
         pipeline, streams = self._pipeline, self._options.frames_at_once
         require_any_order(pipeline.people)
         return OverlappedBlocks(streams, self._feed, self._prepare, pipeline.process)
+
+    def _predict(self, writer: files.Writer) -> None:
+        """Measure frames one by one, unless the record that is resumed has such frames."""
+        have = self._record and self._record.trial
+        if self._trial and self._options.frames_at_once > 1 and not have:
+            for line in trial(self._prepared, self._pipeline, self._left):
+                writer.write(line)
 
     def _open_record(self) -> files.Writer:
         if not self._record:

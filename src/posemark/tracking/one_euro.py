@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark.core.errors import UsageError
-from posemark.core.frame import Floats, Ids, Poses
+from posemark.core.frame import Floats, Moment, Poses
 from posemark.geometry.body import body_areas, counted_keypoints, extents
+from posemark.tracking.clip import frames_since
 
 FORGET_S = 0.5
 """Seconds without a key point after which its filter begins again. After a shorter gap, the filter
@@ -65,57 +66,54 @@ class OneEuro:
         self._min_cutoff, self._beta = min_cutoff, beta
         self._derivative_cutoff = derivative_cutoff
         self._filters = dict[int, _Filter]()
-        self._time_s = -np.inf
+        self._last: Moment | None = None
 
-    def forget(self) -> None:
-        """Forget everybody, because another clip begins."""
-        self._filters.clear()
-        self._time_s = -np.inf
-
-    def smooth(self, poses: Poses, time_s: float) -> Poses:
+    def smooth(self, poses: Poses, moment: Moment) -> Poses:
         """Return the poses of the next frame with smoothed key points.
 
         Scores are not changed. Key points that do not count in their pose, and poses that belong
-        to no track, are not smoothed.
+        to no track, are not smoothed. If another clip begins, everybody is forgotten.
 
         Args:
             poses: the poses of a frame, with ids.
-            time_s: when the frame was exposed, in seconds; it must increase from call to call
-                until `forget`.
+            moment: the place of the frame in its clip, and its time.
 
         Raises:
-            UsageError: if the poses have no ids, or if the time does not increase.
+            UsageError: if the poses have no ids, or if the time does not increase in a clip.
         """
-        ids = self._require_ids(poses, time_s)
-        self._filters = {
-            person: state
-            for person, state in self._filters.items()
-            if time_s - state.seen_s.max() <= FORGET_S
-        }
-        counted = counted_keypoints(poses)
-        sizes = np.sqrt(body_areas(extents(poses.keypoints_xy, counted)))
-        points = np.array(poses.keypoints_xy, np.float64)
-        for index, person in enumerate(ids.tolist()):
-            if person >= 0 and sizes[index] > 0:
-                known = self._filters.setdefault(person, _Filter.of(points.shape[1]))
-                found = counted[index]
-                self._step(known, points[index], found, float(sizes[index]), time_s)
-                points[index, found] = known.keypoints_xy[found]
-        return replace(poses, keypoints_xy=points)
-
-    def _require_ids(self, poses: Poses, time_s: float) -> Ids:
         if poses.ids is None:
             raise UsageError(
                 "Poses without ids cannot be smoothed, because nobody knows whose they are. Give "
                 "them the ids of a Tracker first."
             )
-        if not time_s > self._time_s:
+        self._advance(moment)
+        counted = counted_keypoints(poses)
+        sizes = np.sqrt(body_areas(extents(poses.keypoints_xy, counted)))
+        points = np.array(poses.keypoints_xy, np.float64)
+        for index, person in enumerate(poses.ids.tolist()):
+            if person >= 0 and sizes[index] > 0:
+                known = self._filters.setdefault(person, _Filter.of(points.shape[1]))
+                found = counted[index]
+                self._step(known, points[index], found, float(sizes[index]), moment.time_s)
+                points[index, found] = known.keypoints_xy[found]
+        return replace(poses, keypoints_xy=points)
+
+    def _advance(self, moment: Moment) -> None:
+        """Go to the next frame, and forget who was not seen for too long."""
+        last, self._last = self._last, moment
+        if frames_since(last, moment) is None:
+            self._filters.clear()
+        elif last is not None and moment.time_s <= last.time_s:
             raise UsageError(
-                f"The time of a frame must be later than that of the frame before it, "
-                f"{self._time_s} s, got {time_s} s. Call forget() if another clip begins."
+                f"Frame {moment.index} of clip {moment.clip} is at {moment.time_s} s, but the "
+                f"frame before it at {last.time_s} s: expected a later time. Mend the times of "
+                "the clip."
             )
-        self._time_s = time_s
-        return poses.ids
+        self._filters = {
+            person: state
+            for person, state in self._filters.items()
+            if moment.time_s - state.seen_s.max() <= FORGET_S
+        }
 
     def _step(
         self,

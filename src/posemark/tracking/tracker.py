@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark.core.assignment import assign
-from posemark.core.frame import Floats, Ids, Poses
+from posemark.core.frame import Floats, Ids, Moment, Poses
 from posemark.geometry.body import body_areas, counted_keypoints, extents
 from posemark.geometry.boxes import iou
 from posemark.geometry.oks import Shapes, weighted_oks
+from posemark.tracking.clip import KEPT_FRAMES, frames_since
 
 NO_TRACK = -1
 """The id of a pose that belongs to no track."""
@@ -27,10 +28,6 @@ MATCH = 0.25
 """Similarity (0..1) below which a track and a pose are two people. On COCO val2017, 6 of 100 people
 have a neighbour who is more similar. Of people who moved by a fifth of their body size since they
 were predicted, 1 of 100 is less similar, and 19 of 100 at three tenths."""
-
-KEPT_FRAMES = 15
-"""Frames for which a lost person is remembered: half a second at 30 frames/s, which is about how
-long somebody who walks by hides another."""
 
 _VELOCITY_SHARE = 0.3
 """Share of the latest movement in the velocity. The older part bridges frames in which a trembling
@@ -91,28 +88,25 @@ class Tracker:
 
     def __init__(self) -> None:
         self._tracks: list[_Track] = []
+        self._last: Moment | None = None
         self._frame = 0
         self._next = 0
 
-    def forget(self) -> None:
-        """Forget everybody, because another clip begins. Ids are not used again."""
-        self._tracks = []
-
-    def update(self, poses: Poses, elapsed: int = 1) -> Ids:
+    def update(self, poses: Poses, moment: Moment | None = None) -> Ids:
         """Return the ids of the poses of the next frame.
 
         Poses with at least START_SCORE choose first, so that a poor second pose on the same person
-        cannot take the track; they start new tracks if there is none for them.
+        cannot take the track; they start new tracks if there is none for them. If another clip
+        begins, everybody is forgotten. Ids are not used again.
 
         Args:
             poses: the poses of the frame, in image pixels.
-            elapsed: number of frames since the last call, more than 1 if frames were dropped.
+            moment: the place of the frame in its clip; None if the frames are one stream.
 
         Returns:
             (N,) ids; NO_TRACK for poses that neither continue nor start a track.
         """
-        self._frame += elapsed
-        self._tracks = [t for t in self._tracks if self._frame - t.frame <= KEPT_FRAMES]
+        self._advance(moment)
         bodies = _Bodies.of(poses)
         usable = bodies.shapes.areas > 0
         good = usable & (poses.scores >= START_SCORE)
@@ -122,6 +116,13 @@ class Tracker:
         for index in np.flatnonzero(good & (ids == NO_TRACK)).tolist():
             ids[index] = self._start(bodies, index)
         return ids
+
+    def _advance(self, moment: Moment | None) -> None:
+        """Go to the next frame, and forget who was not seen for too long."""
+        elapsed = frames_since(self._last, moment)
+        self._last = moment
+        self._frame += KEPT_FRAMES + 1 if elapsed is None else elapsed
+        self._tracks = [t for t in self._tracks if self._frame - t.frame <= KEPT_FRAMES]
 
     def _continue(
         self, bodies: _Bodies, candidates: NDArray[np.intp], ids: Ids, poses: Poses

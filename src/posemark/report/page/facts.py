@@ -7,11 +7,13 @@ from posemark.report.result_row import Row
 def facts(row: Row) -> list[tuple[str, str]]:
     """Return (label, text) in the order of the card, without facts that are unknown."""
     found = (
-        ("pose FPS", _fps(row)),
+        (_speed_name(row), _fps(row)),
         ("pipeline FPS", formats.three_digits(row.fps_pipeline)),
         ("a frame takes", formats.cost(row)),
         ("of peak", _share(row)),
-        ("latency", _latency(row)),
+        ("gain of overlapping", _gain(row)),
+        ("latency", _percentiles(row.latency_ms)),
+        ("age of the poses", _percentiles(row.age_ms)),
         ("camera FPS", _camera(row)),
         ("AP", _ap(row)),
         ("model AP", _model_ap(row)),
@@ -33,10 +35,15 @@ def facts(row: Row) -> list[tuple[str, str]]:
     return [(what, text) for what, text in found if text and text != formats.DASH]
 
 
+def _speed_name(row: Row) -> str:
+    return "throughput, FPS" if row.overlapped else "pose FPS"
+
+
 def _fps(row: Row) -> str:
-    if row.fps_interval is None:
-        return formats.three_digits(row.fps_pose)
-    low, high = map(formats.three_digits, row.fps_interval)
+    ends = row.throughput_interval if row.overlapped else row.fps_interval
+    if ends is None:
+        return formats.three_digits(formats.speed(row))
+    low, high = map(formats.three_digits, ends)
     over = formats.counted(row.blocks, "block")
     return f"{formats.fps(row)} ({low} to {high}; 95% over {over})"
 
@@ -76,11 +83,17 @@ def _published(row: Row) -> str:
     return f"{formats.points(published.AP)} ({settings}; {published.source})"
 
 
-def _latency(row: Row) -> str:
-    if not row.latency_ms:
+def _percentiles(ms_by_name: dict[str, float]) -> str:
+    words = (f"{name} {formats.three_digits(ms)}" for name, ms in ms_by_name.items())
+    return f"{' · '.join(words)} ms" if ms_by_name else ""
+
+
+def _gain(row: Row) -> str:
+    if row.overlap_gain is None:
         return ""
-    words = (f"{name} {formats.three_digits(ms)}" for name, ms in row.latency_ms.items())
-    return f"{' · '.join(words)} ms"
+    against = "against one frame after the other"
+    predicted = f", predicted {formats.times(row.predicted_gain)}" if row.predicted_gain else ""
+    return f"{formats.times(row.overlap_gain)} {against}{predicted}"
 
 
 def _share(row: Row) -> str:
