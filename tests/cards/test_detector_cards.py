@@ -23,7 +23,7 @@ GRID = 'rows = "grid"\nstrides = [8, 16, 32]\nnms = 0.65'
 
 MISTAKES = [
     ({CORNERS: 'rows = "cornres"'}, "the key codec.rows: Expected corners, grid, got 'cornres'."),
-    ({CORNERS: ""}, "the key codec.rows is missing."),
+    ({CORNERS: ""}, "the key codec.rows is missing. docs/detectors.md describes [codec]."),
     ({CORNERS: f"{CORNERS}\nnsm = 0.5"}, "the key codec.nsm is unknown. Did you mean nms?"),
     ({CORNERS: f"{CORNERS}\nnms = 1.5"}, "the key codec.nms: Expected float < 1.0"),
     ({CORNERS: f"{CORNERS}\nperson = 1"}, "codec.person is 1, but classes are counted from 0"),

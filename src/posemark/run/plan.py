@@ -15,7 +15,7 @@ from posemark.datasets import kind_of
 from posemark.detectors import MIN_SCORE, MOST_PEOPLE
 from posemark.models import all_models
 from posemark.run import detection
-from posemark.run.options import MAX_BATCH, Options, require_consistent
+from posemark.run.options import DETECTOR, MAX_BATCH, Options, require_consistent
 
 SEED = (
     *(
@@ -246,6 +246,11 @@ def _unknown(name: str, model: str) -> str:
     if model in all_models():
         variants = [entry.variant for entry in _variants(all_models()[model])]
         return f"{name!r}: {_expected_variants(variants, name.partition('@')[0])}"
+    if model in detection.names():
+        return (
+            f"{name!r} is a person detector, and an entry is a pose model. For example: "
+            f"posemark run tinypose-256x192 --boxes {DETECTOR}{model}."
+        )
     known = [*all_models(), *cards.built_in(), *suites(), *(e.letter for e in SEED if e.letter)]
     return f"{name!r} matches no entry, suite or letter. {nearest(model, known)}"
 
