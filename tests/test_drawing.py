@@ -144,3 +144,27 @@ def test_a_box_beyond_the_image_is_drawn_at_its_edge():
 def test_lines_are_wider_on_large_images():
     assert drawing.line_width(np.zeros((2160, 3840, 3), np.uint8)) == 9
     assert drawing.line_width(np.zeros((120, 90, 3), np.uint8)) == 2
+
+
+def test_people_may_have_a_colour_each():
+    image = blank()
+    two = Poses(
+        *(np.concatenate([p, p + d]) for p, d in zip(points(), (20, 0), strict=True)),
+        np.ones(2),
+        COCO_17,
+    )
+    drawing.draw_poses(image, two, colours=[drawing.RIGHT, drawing.MIDDLE])
+    assert colour_at(image, 60, 100) == drawing.RIGHT
+    assert colour_at(image, 80, 130) == drawing.MIDDLE
+
+
+@pytest.mark.parametrize("size", [(90, 120), (480, 640), (2160, 3840)])
+def test_text_is_legible_on_small_and_large_images_and_stays_in_its_corner(size):
+    image = np.full((*size, 3), GREY, np.uint8)
+    drawing.draw_text(image, ["12.3 FPS", "infer 3.0 ms"])
+    rows, columns = np.nonzero(changed(image))
+    assert (rows.min(), columns.min()) == (0, 0)
+    assert max(18, size[0] / 22) <= rows.max() <= size[0] / 2
+    bright = (image > 200).all(-1).any(1)
+    letters = np.diff(np.flatnonzero(np.diff(bright.astype(int))))
+    assert letters.max() >= max(7, size[0] / 60)

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Unpack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from os import PathLike
 
     from torch import nn
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from posemark.core.frame import Boxes, Poses
     from posemark.core.skeleton import Skeleton
     from posemark.estimator import Estimator
+    from posemark.predict.frames import TrackedFrame
     from posemark.run.options import Choices
 
 __version__ = "0.1.0"
@@ -41,10 +43,12 @@ __all__ = [
     "RecordError",
     "RunError",
     "Skeleton",
+    "TrackedFrame",
     "UsageError",
     "__version__",
     "load",
     "network",
+    "track",
 ]
 
 _ERRORS = "posemark.core.errors"
@@ -53,6 +57,7 @@ _HOMES = {
     "Poses": "posemark.core.frame",
     "Skeleton": "posemark.core.skeleton",
     "Estimator": "posemark.estimator",
+    "TrackedFrame": "posemark.predict.frames",
 } | {name: _ERRORS for name in __all__ if name.endswith("Error")}
 """The modules that define the exported classes, which are imported on first use."""
 
@@ -80,11 +85,13 @@ def load(
         setting: a name that `posemark tune` saved for this entry, or a .toml file.
         **choices: options of `posemark run` by their names there: runtime, precision, device,
             layout, threads, persons, max_batch, codec, flip, calibrate. They must not contradict
-            the setting.
+            the setting. `detector` names a person detector for a top-down model, such as
+            "rtmdet-nano" or a card.toml; with it also min_score, max_people, detector_size,
+            detector_runtime and detector_precision.
 
     Returns:
-        An Estimator. Called with an image (H, W, 3) uint8 BGR and, for top-down models,
-        boxes_xywh (N, 4), it returns posemark.Poses.
+        An Estimator. Called with an image (H, W, 3) uint8 BGR and, for top-down models without a
+        detector, boxes_xywh (N, 4), it returns posemark.Poses.
 
     Raises:
         posemark.UsageError: if the name, the setting or the runtime does not exist here, if
@@ -120,3 +127,44 @@ def network(name: str) -> "nn.Module":
 
     wait_passively()
     return spec_of(name).build().eval()
+
+
+def track(
+    estimator: "Estimator",
+    source: "str | PathLike[str]",
+    *,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    step: int = 1,
+    say: "Callable[[str], object] | None" = None,
+) -> "Iterator[TrackedFrame]":
+    """Find and follow the people in a video, a camera or images, one picture after the other.
+
+    The pictures are never a list: a video of any length takes the same memory, and a camera is
+    read until the loop ends.
+
+    Args:
+        estimator: from load(); a top-down model needs a detector, as in load(NAME,
+            detector="rtmdet-nano").
+        source: a video, an image, a folder of images, a pattern such as "photos/*.jpg", or
+            "camera:0".
+        start_s: seconds from the beginning of the video to the first frame.
+        end_s: seconds from the beginning of the video at which the frames end; None for its end.
+        step: 1 for every picture, n for every n-th.
+        say: called with a sentence for whatever is noticed, such as a rotation that was applied,
+            and for every picture that cannot be used. They become warnings by default.
+
+    Returns:
+        An iterator of posemark.TrackedFrame. In a video the same person has the same id in every
+        frame; people in images have no ids, because every image stands alone.
+
+    Raises:
+        posemark.UsageError: if the source does not exist, or the estimator needs boxes.
+        posemark.DataError: if no video can be read from the file, or there is no such camera.
+    """
+    import warnings
+
+    from posemark.predict.shots import part_of
+    from posemark.predict.stream import track
+
+    return track(estimator, str(source), part_of(start_s, end_s, step), say or warnings.warn)

@@ -50,7 +50,9 @@ _SHIFT = 4
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def draw_poses(image: Image, poses: Poses, above: float = 0.0) -> None:
+def draw_poses(
+    image: Image, poses: Poses, above: float = 0.0, colours: Sequence[Colour] = ()
+) -> None:
     """Draw the people that a model found.
 
     Args:
@@ -58,16 +60,18 @@ def draw_poses(image: Image, poses: Poses, above: float = 0.0) -> None:
         poses: the people, in pixels of this image.
         above: key points are drawn if their score is above this. Those that a model did not find
             have the score 0.
+        colours: one colour per person; none draws people in the colours of their sides.
     """
     width = line_width(image)
-    colours = _colours(poses.skeleton)
-    for points, scores in zip(poses.keypoints_xy, poses.keypoint_scores, strict=True):
-        drawn = _drawable(image, points) & (scores > above)
+    sides = _colours(poses.skeleton)
+    for person, points in enumerate(poses.keypoints_xy):
+        tones = (colours[person],) * len(sides) if colours else sides
+        drawn = _drawable(image, points) & (poses.keypoint_scores[person] > above)
         limbs = _limbs(poses.skeleton, drawn)
-        lines = [(points[a], points[b], _limb_colour(colours, a, b)) for a, b in limbs]
+        lines = [(points[a], points[b], _limb_colour(tones, a, b)) for a, b in limbs]
         _draw_lines(image, lines, width)
         for index in np.flatnonzero(drawn).tolist():
-            _draw_dot(image, points[index], colours[index], width)
+            _draw_dot(image, points[index], tones[index], width)
 
 
 def draw_truth(image: Image, truth: Truth) -> None:
@@ -114,6 +118,32 @@ def draw_boxes(
             cv2.rectangle(image, first, last, tone[::-1], thickness, cv2.LINE_AA)
         if labels:
             _draw_label(image, first, labels[index], colour)
+
+
+def draw_text(image: Image, lines: Sequence[str]) -> None:
+    """Draw lines of text on a dark plate in the upper left corner, in letters that can be read.
+
+    Args:
+        image: (H, W, 3) BGR pixels, drawn into.
+        lines: texts of ASCII characters.
+    """
+    height = max(_LEAST_LETTERS, min(image.shape[:2]) // _LETTERS)
+    scale, stroke = height / _HERSHEY, max(1, height // 10)
+    widths = [cv2.getTextSize(line, _FONT, scale, stroke)[0][0] for line in lines]
+    step = round(1.7 * height)
+    plate = image[: step * len(lines) + height // 2, : max(widths, default=0) + height]
+    plate[:] = plate // 4  # what is below remains visible
+    for number, line in enumerate(lines, 1):
+        place = (height // 2, step * number - height // 4)
+        cv2.putText(image, line, place, _FONT, scale, TRUTH, stroke, cv2.LINE_AA)
+
+
+_LETTERS, _LEAST_LETTERS = 45, 9
+"""Capital letters in the shorter side of an image one above the other, and their least height in
+pixels."""
+
+_HERSHEY = 22
+"""Height in pixels of OpenCV's capital letters at scale 1."""
 
 
 def line_width(image: Image) -> int:
@@ -184,8 +214,9 @@ def _circle(image: Image, point: Floats, radius: int, colour: Colour, thickness:
 
 def _draw_label(image: Image, corner: tuple[int, int], text: str, colour: Colour) -> None:
     """Draw dark text on a plate of this colour, above the corner if there is room."""
-    scale = line_width(image) / 3.5
-    (width, height), below = cv2.getTextSize(text, _FONT, scale, 1)
+    scale = line_width(image) / 4.5
+    stroke = max(1, round(scale))
+    (width, height), below = cv2.getTextSize(text, _FONT, scale, stroke)
     tall = height + 2 * below
     left, top = corner
     top -= tall if top >= tall else 0
@@ -193,7 +224,7 @@ def _draw_label(image: Image, corner: tuple[int, int], text: str, colour: Colour
     plate = ((left, top), (left + width + below, top + tall))
     cv2.rectangle(image, *plate, colour[::-1], cv2.FILLED)
     place = (left + below // 2, top + height + below)
-    cv2.putText(image, text, place, _FONT, scale, EDGE, 1, cv2.LINE_AA)
+    cv2.putText(image, text, place, _FONT, scale, EDGE, stroke, cv2.LINE_AA)
 
 
 def _fixed(point: Floats) -> tuple[int, int]:

@@ -103,7 +103,7 @@ FORMS = [
     ),
     (
         *({KIND: 'kind = "heat"'}, "", "Invalid value 'heat' - at `$.codec.kind`"),
-        "the key codec.kind: Expected heatmap, coordinates, paf, people, got 'heat'.",
+        "the key codec.kind: Expected heatmap, coordinates, paf, people, boxes, got 'heat'.",
     ),
     (
         *({'"rgb"': '"rbg"'}, "", "Invalid enum value 'rbg' - at `$.input.order`"),

@@ -99,3 +99,22 @@ assert forkserver._forkserver._forkserver_pid == server
     process = started(code, PYTHONPATH=path)
     said, error = process.communicate(timeout=60)
     assert (said, error, process.returncode) == ("here\n", "", 0)
+
+
+def test_the_first_stop_lets_the_block_end_in_order_and_the_second_does_not():
+    seen = []
+    with interrupt.first_stop() as stopped:
+        seen.append(stopped())
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+        seen.append(stopped())
+    assert seen == [False, True]
+    with pytest.raises(KeyboardInterrupt):
+        stop_twice_in_a_block()
+
+
+def stop_twice_in_a_block():
+    with interrupt.first_stop():
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)

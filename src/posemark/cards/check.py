@@ -1,7 +1,8 @@
 """Compares a card with its model file, for `posemark check`.
 
 First the card is compared with the file's own description of its inputs and outputs, then with
-what the network does with the built-in drawn people. Every finding says what is wrong and what to
+what the network does with the built-in drawn people; both for pose models and for person
+detectors. Every finding says what is wrong and what to
 do about it.
 """
 
@@ -10,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from posemark.cards import schema, trial_run
-from posemark.cards.model import find_artefact, with_artefact
-from posemark.cards.reading import read
+from posemark.cards import detector, schema, trial_detection, trial_run
+from posemark.cards.model import AnyCard, find_artefact, with_artefact
+from posemark.cards.reading import read_any
 from posemark.core.errors import PoseMarkError
 from posemark.core.model_file import Artefact
 from posemark.core.spec import Approach, ModelSpec
+from posemark.detectors.network import BoxNetwork
 from posemark.runtimes import Tensor
 from posemark.runtimes.declared_input import layout_problems, shape_of, size_problems, type_problems
 from posemark.runtimes.model_file import FileSession, missing_sources
@@ -48,8 +50,8 @@ def check(path: Path, threads: int) -> Iterator[Finding]:
         One finding per check.
     """
     try:
-        card = read(path)
-        yield Finding("ok", "card", f"{card.name}, {card.approach}: every key is known")
+        card = read_any(path)
+        yield Finding("ok", "card", f"{card.name}, {card.says}: every key is known")
         artefact = find_artefact(card, path)
         yield Finding("ok", "file", _file_facts(card, artefact))
         target = default_target(artefact)
@@ -62,10 +64,16 @@ def check(path: Path, threads: int) -> Iterator[Finding]:
     declared = list(_declaration_findings(artefact, session))
     yield from declared
     if all(finding.verdict != "wrong" for finding in declared):
-        yield from _trial_findings(with_artefact(card, artefact), session)
+        yield from _trial(card, artefact, session)
 
 
-def _file_facts(card: schema.Card, artefact: Artefact) -> str:
+def _trial(card: AnyCard, artefact: Artefact, session: FileSession) -> Iterator[Finding]:
+    if isinstance(card, schema.Card):
+        return _trial_findings(with_artefact(card, artefact), session)
+    return _detector_findings(detector.with_artefact(card, artefact), session)
+
+
+def _file_facts(card: AnyCard, artefact: Artefact) -> str:
     known = "its SHA-256 is that of the card" if card.file.sha256 else "the card has no sha256"
     return f"{artefact.path}; {known}"
 
@@ -166,4 +174,36 @@ def _pose_finding(oks: float, approach: Approach) -> Finding:
         "pose",
         f"{result}, but trained networks usually reach more. Check the order of the key points "
         "(outputs.order), of x and y and of red and blue, the scale of the values, and the crop",
+    )
+
+
+# --- a person detector on drawn people ----------------------------------------------------------
+
+
+def _detector_findings(network: BoxNetwork, session: FileSession) -> Iterator[Finding]:
+    scenes = trial_run.scenes()
+    try:
+        found = trial_detection.raw_rows(network, session, scenes)
+    except PoseMarkError as error:
+        yield _finding("run", str(error))
+        return
+    shapes = list(network.rows.problems(found[0].shape, network.input_hw))
+    yield _finding("shapes", *shapes, right=f"rows of {network.rows.columns} numbers")
+    if shapes:
+        return
+    values = list(trial_detection.value_problems(network, found))
+    yield _finding("values", *values, right=trial_detection.value_range(network, found))
+    if not values:
+        yield _found_finding(trial_detection.found_share(network, session, scenes))
+
+
+def _found_finding(share: float) -> Finding:
+    result = f"{share:.0%} of the drawn people have a box"
+    if share >= trial_detection.FOUND_SHARE:
+        return Finding("ok", "boxes", result)
+    return Finding(
+        "hint",
+        "boxes",
+        f"{result}, but trained detectors find nearly all. Check the order of red and blue, the "
+        "scale of the values (divisor, mean, std), codec.person, and the form of the rows",
     )

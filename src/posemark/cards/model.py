@@ -12,9 +12,8 @@ import msgspec
 from posemark.cards import schema
 from posemark.cards.reading import read
 from posemark.core.errors import CardError, CheckpointError, UsageError
-from posemark.core.model_file import Artefact, FileOutput
+from posemark.core.model_file import Artefact
 from posemark.core.places import is_file, with_home
-from posemark.core.skeleton import COCO_17
 from posemark.core.spec import ModelSpec, Pixels, Reported, Weights
 from posemark.runtimes import onnx_file
 from posemark.runtimes.registry import formats
@@ -38,7 +37,10 @@ def model_of(path: Path) -> ModelSpec:
     return with_artefact(card, find_artefact(card, path))
 
 
-def default_runtime(card: schema.Card) -> str:
+AnyCard = schema.Card | schema.DetectorCard
+
+
+def default_runtime(card: AnyCard) -> str:
     """Return the runtime that opens the card's file if the user does not name one.
 
     Raises:
@@ -74,7 +76,7 @@ def with_artefact(card: schema.Card, artefact: Artefact) -> ModelSpec:
     )
 
 
-def digest(card: schema.Card) -> str:
+def digest(card: AnyCard) -> str:
     """Hash the content of a card, without its formatting and its comments.
 
     The addresses of the file are left out: with another mirror it is still the same model.
@@ -105,7 +107,7 @@ def _no_module(name: str) -> Any:
 # --- the file -----------------------------------------------------------------------------------
 
 
-def find_artefact(card: schema.Card, path: Path) -> Artefact:
+def find_artefact(card: AnyCard, path: Path) -> Artefact:
     """Find and check the file that a card names.
 
     Args:
@@ -124,8 +126,8 @@ def find_artefact(card: schema.Card, path: Path) -> Artefact:
         precision=card.file.precision,
         layout=card.input.layout,
         dtype=card.input.dtype,
-        size_hw=card.input.size if card.crop else None,
-        output=_output(card),
+        size_hw=card.fixed_hw,
+        output=card.file_output,
     )
     # First the digest: another file than the card's is not parsed, whatever it holds.
     whole = replace(artefact, sha256=_digest(card, artefact))
@@ -140,7 +142,7 @@ def folders() -> list[Path]:
     return [*named, cache_dir()]
 
 
-def _located(card: schema.Card, path: Path) -> Path:
+def _located(card: AnyCard, path: Path) -> Path:
     places = [path.parent, *folders()]
     for place in places:
         candidate = place / with_home(card.file.name)
@@ -154,7 +156,7 @@ def _located(card: schema.Card, path: Path) -> Path:
     )
 
 
-def _digest(card: schema.Card, artefact: Artefact) -> str:
+def _digest(card: AnyCard, artefact: Artefact) -> str:
     """Check every file of the artefact against the card, and hash all of them together."""
     wanted = (card.file.sha256, card.file.data_sha256)
     digests: list[str] = []
@@ -176,11 +178,6 @@ def _digest(card: schema.Card, artefact: Artefact) -> str:
 
 
 # --- the parts ----------------------------------------------------------------------------------
-
-
-def _output(card: schema.Card) -> FileOutput:
-    (output,) = card.method.codec.outputs(COCO_17)
-    return FileOutput(output.name, card.outputs.sources, card.outputs.order, output.form)
 
 
 def _pixels(card: schema.Card) -> Pixels:

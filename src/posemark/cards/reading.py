@@ -11,10 +11,12 @@ from typing import Any, get_args
 
 import msgspec
 
-from posemark.cards.schema import Card
+from posemark.cards.schema import Card, DetectorCard
 from posemark.core import toml
 from posemark.core.errors import CardError
 from posemark.runtimes.registry import formats
+
+_Schema = type[Card] | type[DetectorCard]
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 120
@@ -25,22 +27,54 @@ _MISSING = re.compile(r"missing required field `(?P<name>.*)`")
 
 
 def read(path: Path) -> Card:
-    """Read a card and check all its keys.
+    """Read a card of a pose model and check all its keys.
 
     Raises:
         CardError: if the file does not exist or is not TOML, if a key is missing or unknown or
-            has the wrong type, or if keys contradict each other.
+            has the wrong type, if keys contradict each other, or if it is the card of a person
+            detector.
+    """
+    card = read_any(path)
+    if isinstance(card, Card):
+        return card
+    raise CardError(
+        f"{path}: this card describes a person detector, and a pose model is expected. Give the "
+        f"card of a pose model; the detector finds its people with --boxes detector:{path}."
+    )
+
+
+def read_detector(path: Path) -> DetectorCard:
+    """Read a card of a person detector and check all its keys.
+
+    Raises:
+        CardError: as read, and if it is the card of a pose model.
+    """
+    card = read_any(path)
+    if isinstance(card, DetectorCard):
+        return card
+    raise CardError(
+        f"{path}: expected the card of a person detector, whose codec.kind is boxes, but "
+        f"codec.kind is {type(card.codec).__struct_config__.tag}. docs/detectors.md has an example."
+    )
+
+
+def read_any(path: Path) -> Card | DetectorCard:
+    """Read a card of either kind, which follows from codec.kind, and check all its keys.
+
+    Raises:
+        CardError: as read, for a card of either kind.
     """
     return _card(path, _content(path))
 
 
 @lru_cache(maxsize=64)  # planning asks for the built-in cards again and again
-def _card(path: Path, content: bytes) -> Card:
+def _card(path: Path, content: bytes) -> Card | DetectorCard:
     fields = _parsed(path, content)
+    schema = DetectorCard if _value(fields, "codec.kind") == "boxes" else Card
     try:
-        card = msgspec.convert(fields, Card)
+        card = msgspec.convert(fields, schema)
     except msgspec.ValidationError as error:
-        raise CardError(f"{path}: {_explained(str(error), fields)}") from None
+        raise CardError(f"{path}: {_explained(str(error), fields, schema)}") from None
     for problem in _contradictions(card):
         raise CardError(f"{path}: {problem}")
     return card
@@ -94,7 +128,7 @@ def _with_lower_digests(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _explained(message: str, fields: dict[str, Any]) -> str:
+def _explained(message: str, fields: dict[str, Any], schema: _Schema) -> str:
     """Rewrite a message of msgspec: the key, what was expected, what came, what to do.
 
     A test holds every form of message that is read here (tests/cards/test_reading.py).
@@ -102,21 +136,21 @@ def _explained(message: str, fields: dict[str, Any]) -> str:
     parts = _AT.match(message)
     what, key = (parts["what"], parts["key"] or "") if parts else (message, "")
     if unknown := _UNKNOWN.search(what):
-        return _unknown(unknown["name"], key)
+        return _unknown(unknown["name"], key, schema)
     if missing := _MISSING.search(what):
         return f"the key {_joined(key, missing['name'])} is missing. {_help(key)}"
     came = _value(fields, key)
     if what.startswith("Invalid value") and key.endswith("kind"):
         what = f"Expected {', '.join(_kinds())}"
     elif what.startswith("Invalid enum value"):
-        what = f"Expected {', '.join(map(str, _choices(key)))}"
+        what = f"Expected {', '.join(map(str, _choices(key, schema)))}"
     else:
         what = what.replace("`", "").split(", got ")[0]
     return f"the key {key or 'at the top'}: {what}, got {_SHORT.repr(came)}. {_help(key)}"
 
 
-def _unknown(name: str, key: str) -> str:
-    known = _keys(key)
+def _unknown(name: str, key: str, schema: _Schema) -> str:
+    known = _keys(key, schema)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
     return f"the key {_joined(key, name)} is unknown. {hint}"
@@ -135,24 +169,24 @@ def _section(key: str) -> str:
     return re.split(r"[.\[]", key)[0]
 
 
-def _types(key: str) -> list[Any]:
+def _types(key: str, schema: _Schema) -> list[Any]:
     """Return the structs that the section of the key may contain."""
     section = _section(key)
     if not section:
-        return [Card]
-    annotation = next(f.type for f in msgspec.structs.fields(Card) if f.name == section)
+        return [schema]
+    annotation = next(f.type for f in msgspec.structs.fields(schema) if f.name == section)
     found = [annotation, *get_args(annotation)]
     return [t for t in found if isinstance(t, type) and issubclass(t, msgspec.Struct)]
 
 
-def _keys(key: str) -> list[str]:
-    return sorted({f.name for t in _types(key) for f in msgspec.structs.fields(t)})
+def _keys(key: str, schema: _Schema) -> list[str]:
+    return sorted({f.name for t in _types(key, schema) for f in msgspec.structs.fields(t)})
 
 
-def _choices(key: str) -> tuple[Any, ...]:
+def _choices(key: str, schema: _Schema) -> tuple[Any, ...]:
     """Return the possible values of a key with a fixed set of values."""
     section, _, name = key.rpartition(".")
-    for struct in _types(section):
+    for struct in _types(section, schema):
         for field in msgspec.structs.fields(struct):
             if field.name == name:
                 return get_args(field.type)
@@ -160,7 +194,8 @@ def _choices(key: str) -> tuple[Any, ...]:
 
 
 def _kinds() -> list[str]:
-    return [t.__struct_config__.tag for t in _types("codec")]
+    every = [*_types("codec", Card), *_types("codec", DetectorCard)]
+    return [t.__struct_config__.tag for t in every]
 
 
 def _value(fields: Any, key: str) -> Any:
@@ -173,18 +208,49 @@ def _value(fields: Any, key: str) -> Any:
     return fields
 
 
-def _contradictions(card: Card) -> list[str]:
+def _contradictions(card: Card | DetectorCard) -> list[str]:
     """List the mistakes that only a comparison of several keys shows."""
-    problems = [
-        _section_problem(card),
-        _bytes_problem(card),
-        _data_file_problem(card),
-        _width_problem(card),
-        _multiple_problem(card),
-        _normalising_problem(card),
-        _order_problem(card),
-    ]
+    problems = [_bytes_problem(card), _data_file_problem(card), _normalising_problem(card)]
+    if isinstance(card, Card):
+        problems += [_section_problem(card), _width_problem(card), _multiple_problem(card)]
+        problems += [_order_problem(card)]
+    else:
+        problems += [_person_problem(card), _grid_problem(card), _letterbox_problem(card)]
     return [problem for problem in problems if problem]
+
+
+def _person_problem(card: DetectorCard) -> str:
+    codec = card.codec
+    if codec.person < codec.classes:
+        return ""
+    return (
+        f"codec.person is {codec.person}, but classes are counted from 0 and codec.classes is "
+        f"{codec.classes}. Correct one of them."
+    )
+
+
+def _grid_problem(card: DetectorCard) -> str:
+    """Say what rows of a grid lack, or what other rows have to do without."""
+    codec = card.codec
+    if codec.rows == "grid" and not codec.strides:
+        return "codec.rows is grid, which needs codec.strides, such as [8, 16, 32]."
+    if codec.rows == "grid" and codec.nms is None:
+        return "codec.rows is grid, which has several boxes per person: codec.nms is missing."
+    if codec.rows != "grid" and codec.strides:
+        return (
+            f"codec.strides is only for rows of a grid, but codec.rows is {codec.rows}: remove it."
+        )
+    return ""
+
+
+def _letterbox_problem(card: DetectorCard) -> str:
+    multiple, size = card.letterbox.multiple, card.input.size
+    if multiple is None or not any(side % multiple for side in size):
+        return ""
+    return (
+        f"input.size is {list(size)}, but letterbox.multiple is {multiple}: both sides have to be "
+        "multiples of it. Correct one of them."
+    )
 
 
 def _section_problem(card: Card) -> str:
@@ -197,7 +263,7 @@ def _section_problem(card: Card) -> str:
     return ""
 
 
-def _normalising_problem(card: Card) -> str:
+def _normalising_problem(card: Card | DetectorCard) -> str:
     given = card.input
     if all(map(isfinite, (given.divisor, *given.mean, *given.std))):
         return ""
@@ -211,7 +277,7 @@ def _order_problem(card: Card) -> str:
     return f"outputs.order names channel {twice[0]} more than once: name each channel once."
 
 
-def _bytes_problem(card: Card) -> str:
+def _bytes_problem(card: Card | DetectorCard) -> str:
     given = card.input
     plain = given.divisor == 1 and given.mean == (0, 0, 0) and given.std == (1, 1, 1)
     if given.dtype == "float32" or plain:
@@ -223,7 +289,7 @@ def _bytes_problem(card: Card) -> str:
     )
 
 
-def _data_file_problem(card: Card) -> str:
+def _data_file_problem(card: Card | DetectorCard) -> str:
     file = card.file
     given = "data_urls" if file.data_urls else "data_sha256" if file.data_sha256 else ""
     if given and Path(file.name).suffix.lower() != ".xml":

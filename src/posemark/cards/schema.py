@@ -8,9 +8,13 @@ from msgspec import Meta
 
 from posemark.codecs import coordinates, heatmap, paf, people_table
 from posemark.core.codec import CropCodec, GroupCodec
+from posemark.core.model_file import FileOutput
+from posemark.core.skeleton import COCO_17
 from posemark.core.spec import Approach, BoxKind, TopDown, WholeImage
+from posemark.detectors.box_rows import BoxRows, Form
 from posemark.geometry import conventions
 from posemark.geometry.fixed_height import FixedHeight
+from posemark.geometry.letterbox import Rounding
 from posemark.geometry.long_side import LongSide
 
 Count = Annotated[int, Meta(ge=1, le=10**15)]
@@ -135,6 +139,63 @@ class Heatmap(_Section, frozen=True, tag="heatmap", tag_field="kind"):
         return card.top_down(heatmap.Heatmap(self.refine, self.sigma, self.kernel, self.stride))
 
 
+class Boxes(_Section, frozen=True, tag="boxes", tag_field="kind"):
+    """Rows of numbers, one for each person box that a detector proposes.
+
+    Attributes:
+        rows: as BoxRows.form.
+        classes: as in BoxRows.
+        person: as in BoxRows.
+        strides: as in BoxRows; only for rows of a grid.
+        nms: as in BoxRows; left out if the file suppresses duplicates itself.
+        least: as in BoxRows.
+        most: as in BoxRows.
+    """
+
+    rows: Form
+    classes: Annotated[int, Meta(ge=1, le=10_000)] = 1
+    person: Annotated[int, Meta(ge=0, le=9_999)] = 0
+    strides: Annotated[tuple[Side, ...], Meta(max_length=16)] = ()
+    nms: Share | None = None
+    least: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    most: Annotated[int, Meta(ge=1, le=10_000)] = 100
+
+    @property
+    def box_rows(self) -> BoxRows:
+        """The decoder of the rows."""
+        return BoxRows(
+            *(self.rows, self.classes, self.person, self.strides),
+            nms=self.nms,
+            least=self.least,
+            most=self.most,
+        )
+
+
+class Letterbox(_Section, frozen=True):
+    """How the whole image is placed in the input of a detector: top left, padded.
+
+    Attributes:
+        rounding: how the sides of the resized image become whole numbers.
+        fill: byte value of the padding.
+        multiple: the file takes every size that is a multiple of this; left out if it takes only
+            input.size.
+    """
+
+    rounding: Rounding
+    fill: Byte = 0
+    multiple: Side | None = None
+
+
+class BoxOutputs(_Section, frozen=True):
+    """The outputs of the file that the boxes are in.
+
+    Attributes:
+        sources: names of the outputs, whose columns are joined; empty if the file has only one.
+    """
+
+    sources: tuple[str, ...] = ()
+
+
 class Coordinates(_Section, frozen=True, tag="coordinates", tag_field="kind"):
     """Rows of y, x, score, where y and x are fractions of the input's height and width."""
 
@@ -246,6 +307,22 @@ class Card(_Section, frozen=True):
         return ("detected", "gt") if self.approach == "top-down" else ("none",)
 
     @property
+    def says(self) -> str:
+        """What the model is, in words."""
+        return self.approach
+
+    @property
+    def fixed_hw(self) -> tuple[int, int] | None:
+        """Height and width of the input; None if they depend on the image."""
+        return self.input.size if self.crop else None
+
+    @property
+    def file_output(self) -> FileOutput:
+        """How the outputs of the file become the one that the codec reads."""
+        (output,) = self.method.codec.outputs(COCO_17)
+        return FileOutput(output.name, self.outputs.sources, self.outputs.order, output.form)
+
+    @property
     def method(self) -> TopDown | WholeImage:
         """Whether the network sees crops or the whole image, and how its outputs are decoded."""
         return self.codec.method(self)
@@ -265,3 +342,46 @@ class Card(_Section, frozen=True):
         if image.fixed == "longest":
             return WholeImage(LongSide(max(size), image.multiple), codec)
         return WholeImage(FixedHeight(size[0], image.multiple, image.width == "pad"), codec)
+
+
+class DetectorCard(_Section, frozen=True):
+    """A whole card of a person detector.
+
+    Attributes:
+        name: name of the detector behind --boxes detector: and in records.
+        family: the name of its family.
+        origin: the official repository or page.
+        file: the model file.
+        input: the input of the file.
+        letterbox: how images become inputs.
+        codec: how the outputs become boxes.
+        paper: the publication.
+        licence: licence of the official code.
+        outputs: the outputs of the file that the codec reads.
+    """
+
+    name: Name
+    family: str
+    origin: str
+    file: File
+    input: Input
+    letterbox: Letterbox
+    codec: Boxes
+    paper: str = "none"
+    licence: str = "unknown"
+    outputs: BoxOutputs = BoxOutputs()
+
+    @property
+    def says(self) -> str:
+        """What the model is, in words."""
+        return "a person detector"
+
+    @property
+    def fixed_hw(self) -> tuple[int, int]:
+        """Height and width of the input."""
+        return self.input.size
+
+    @property
+    def file_output(self) -> FileOutput:
+        """How the outputs of the file become the one that the codec reads."""
+        return FileOutput("boxes", self.outputs.sources, form="boxes")

@@ -15,6 +15,7 @@ from posemark.cli import (
     interrupt,
     list_entries,
     machine,
+    predict,
     recommend,
     report,
     run,
@@ -72,6 +73,7 @@ def _root(
 app.command("list")(list_entries.list_entries)
 app.command("get", no_args_is_help=True)(get.get)
 app.command("run", no_args_is_help=True)(run.run)
+app.command("predict", no_args_is_help=True)(predict.predict)
 app.command("check", no_args_is_help=True)(check.check)
 app.command("tune", no_args_is_help=True)(tune.tune)
 app.command("report", no_args_is_help=True)(report.report)

@@ -18,8 +18,9 @@ def check(
 ) -> None:
     """Compare the card of an exported model with the model's file, and explain every mismatch.
 
-    The command opens the file, compares shapes, types and outputs with the card, and runs the
-    model on a few drawn people. "✓" marks what is right, "✗" a mistake, "!" a hint.
+    The card may be that of a pose model or of a person detector. The command opens the file,
+    compares shapes, types and outputs with the card, and runs the model on a few drawn people. "✓"
+    marks what is right, "✗" a mistake, "!" a hint.
 
     Exit code: 0 if there is no mistake, 1 if there is one, 2 if the card does not exist.
 
@@ -28,6 +29,8 @@ def check(
         posemark check my-model.toml
 
         posemark check tinypose-256x192
+
+        posemark check rtmdet-nano
     """
     from rich.table import Table
     from rich.text import Text
@@ -37,7 +40,7 @@ def check(
     from posemark.core.places import with_home
     from posemark.measure.environment import usable_cores
 
-    path = cards.built_in().get(card, with_home(card))
+    path = (cards.built_in() | cards.built_in_detectors()).get(card, with_home(card))
     cards.require_there(path)
     console, verdicts = terminal.console(), set[str]()
     for finding in findings_of(path, usable_cores()):

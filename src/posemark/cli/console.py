@@ -61,6 +61,26 @@ def duration(text: str) -> float:
     return seconds
 
 
+def time_of_video(text: str) -> float:
+    """Parse a place in a video into seconds: "1:30" -> 90, "0:01:02.5" -> 62.5, "1m30s", "12.5".
+
+    Raises:
+        typer.BadParameter: If the text is not a time of 0 or more.
+    """
+    found = re.fullmatch(r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", text.strip())
+    if found:
+        hours, minutes, seconds = (float(each or 0) for each in found.groups())
+        return 3600 * hours + 60 * minutes + seconds
+    if re.fullmatch(r"0+(?:\.0+)?s?", text.strip()):
+        return 0.0
+    try:
+        return duration(text)
+    except typer.BadParameter:
+        raise typer.BadParameter(
+            f"expected a time in the video such as 12.5 (seconds), 1m30s or 1:30, got {text!r}."
+        ) from None
+
+
 def command_with(context: typer.Context, changes: Mapping[str, object]) -> str:
     """The command line that the user typed, with other values for some parameters.
 

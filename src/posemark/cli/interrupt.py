@@ -1,8 +1,9 @@
 """Ctrl-C, once or several times: the command ends in order and prints one line."""
 
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from types import FrameType
 
 import typer
 
@@ -25,6 +26,27 @@ def message_on_interrupt(line: str) -> Generator[None]:
         ignore_from_here()
         terminal.say(f"\n{line}", err=True)
         raise typer.Exit(EXIT_STATUS) from None
+
+
+@contextmanager
+def first_stop() -> Generator[Callable[[], bool]]:
+    """Let the first Ctrl-C end the block in order; the second one raises KeyboardInterrupt.
+
+    Yields:
+        A function that returns whether Ctrl-C was pressed; the block is to ask it, and to end.
+    """
+    pressed = False
+
+    def press(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (as signal calls it)
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def ignore_from_here() -> None:

@@ -41,7 +41,12 @@ def run(
     layout: run_options.Layout = None,
     calibrate: run_options.Calibrate = None,
     setting: run_options.SettingOption = None,
-    min_score: run_options.MinScore = 0.0,
+    min_score: run_options.MinScore = None,
+    max_people: run_options.MaxPeople = None,
+    detector_size: run_options.DetectorSize = None,
+    detector_runtime: run_options.DetectorRuntime = None,
+    detector_precision: run_options.DetectorPrecision = None,
+    save_boxes: run_options.SaveBoxes = None,
     threads: run_options.Threads = None,
     limit: run_options.Limit = None,
     budget: run_options.BudgetOption = None,
@@ -74,6 +79,8 @@ def run(
 
         posemark run 'lite*@detected' --data coco:~/coco --boxes file:detections.json
 
+        posemark run tinypose-256x192 --data coco:~/coco --boxes detector:rtmdet-nano
+
         posemark run dark-w32-256x192 --flip --persons batched --limit 50 --json
 
         posemark run 'lite*' --until 2%
@@ -90,6 +97,7 @@ def run(
     from posemark.run.best_weights import default_weights
     from posemark.run.options import Options
     from posemark.run.plan import plan
+    from posemark.run.save_boxes import require_possible
 
     time = Budget(within) if within else None
     _require_turns(mode, within)
@@ -107,6 +115,10 @@ def run(
         layout=layout,
         calibrate=calibrate,
         min_score=min_score,
+        max_people=max_people,
+        detector_size=detector_size,
+        detector_runtime=detector_runtime,
+        detector_precision=detector_precision,
         threads=threads or usable_cores(),
         limit=limit,
         budget=budget or DEFAULT_SECONDS.get(mode),
@@ -117,11 +129,15 @@ def run(
         repeat=repeat,
         machine=machine,
     )
+    if save_boxes:
+        require_possible(save_boxes, boxes)
     earlier = out if resume else None
     jobs, chosen = best_weights.with_weights(plan(entries, options), earlier, trained_only)
     jobs = _with_setting(jobs, setting, context)
     folder = out or _fresh_folder(resume)
-    execution = _Execution(folder, resume, json, interleave, isolate, within, time, tuple(chosen))
+    execution = _Execution(
+        *(folder, resume, json, interleave, isolate, within, time, tuple(chosen)), save_boxes
+    )
     display, rows = _run_all(jobs, execution)
     if not json:
         _print_undecided(display, rows, context, execution.out)
@@ -170,6 +186,7 @@ class _Execution:
         within: Seconds that all entries share.
         time: The part of `within` that is left.
         chosen: Lines that name the chosen weights. They are printed once all inputs are found.
+        save_boxes: File for the boxes of the detector.
     """
 
     out: Path
@@ -180,6 +197,7 @@ class _Execution:
     within: float | None
     time: Budget | None
     chosen: tuple[str, ...] = ()
+    save_boxes: Path | None = None
 
 
 def _run_all(jobs: "list[Job]", execution: _Execution) -> "tuple[_Display, dict[int, Row]]":
@@ -214,11 +232,20 @@ def _run_all(jobs: "list[Job]", execution: _Execution) -> "tuple[_Display, dict[
         with progress_bar(quiet=execution.json) as progress:
             display = _Display(progress, prepared, execution)
             run_jobs(turns, out, resume, isolate, display, peaks, execution.time)
+        _save_boxes(execution.save_boxes, display)
         rows = {} if execution.json else display.scored()
     if not execution.json:
         print_rows(in_order(rows.values()))
         terminal.say(f"\nrecords in {out}\nthe chart: posemark report {out} -o {out}/report.html")
     return display, rows
+
+
+def _save_boxes(path: Path | None, display: "_Display") -> None:
+    from posemark.run.save_boxes import save
+
+    if path:
+        boxes = save(path, display.records)
+        say_all([f"{counted(boxes, 'box', 'boxes')} in {path}"])
 
 
 def say_all(lines: Iterable[str]) -> None:
@@ -299,6 +326,11 @@ class _Display:
         return dict(zip(self._records, rows, strict=True))
 
     @property
+    def records(self) -> list[Path]:
+        """The records of the finished entries."""
+        return list(self._records.values())
+
+    @property
     def opening_seconds(self) -> float:
         """Average seconds that an entry took to build its network and to warm it up."""
         return self._opening_ns / 1e9 / max(1, self._opened)
@@ -367,7 +399,8 @@ class _Display:
         else:
             row = speed_of(record)
             frames, speed = formats.counted(row.frames, "frame"), formats.fps(row)
-            self._say(f"{row.entry}: {frames}, {speed} pose FPS, {row.verdict.kind}")
+            name, kind = formats.speed_name(row), row.verdict.kind
+            self._say(f"{row.entry}: {frames}, {speed} {name}, {kind}")
 
 
 def _plan_of(jobs: "list[Prepared]", within: float | None) -> expected_time.Plan:

@@ -36,10 +36,11 @@ Data = Annotated[
 BoxesOption = Annotated[
     str | None,
     typer.Option(
-        help="Boxes of people: gt (ground truth), simulated (statistics of a detector, for "
-        "--data sample), papers (the detections that the papers used, fetched by `posemark get "
-        "person-boxes`), or file:FILE (a file of COCO results). Default: gt; for @detected "
-        "entries, simulated on sample and papers on coco."
+        help="Boxes of people: gt (ground truth), detector:NAME (a person detector inside the "
+        "timed loop: rtmdet-nano, yolox-nano, hog, or a card.toml), simulated (statistics of a "
+        "detector, for --data sample), papers (the detections that the papers used, fetched by "
+        "`posemark get person-boxes`), or file:FILE (a file of COCO results). Default: gt; for "
+        "@detected entries, simulated on sample and papers on coco."
     ),
 ]
 WeightsOption = Annotated[
@@ -121,11 +122,47 @@ Calibrate = Annotated[
     ),
 ]
 MinScore = Annotated[
-    float,
+    float | None,
     typer.Option(
         min=LIMITS["min_score"][0],
         max=LIMITS["min_score"][1],
-        help="Leave out boxes with a score below this.",
+        help="Leave out boxes with a score below this. Default: 0.1 with --boxes detector:NAME, "
+        "else 0.",
+    ),
+]
+MaxPeople = Annotated[
+    int | None,
+    typer.Option(
+        min=LIMITS["max_people"][0],
+        max=LIMITS["max_people"][1],
+        help="Use at most this many boxes of the detector per image, the best ones. Default: 20.",
+    ),
+]
+DetectorSize = Annotated[
+    int | None,
+    typer.Option(
+        min=LIMITS["detector_size"][0],
+        max=LIMITS["detector_size"][1],
+        help="Longest side in pixels of the detector's input. Default: the size for which it was "
+        "trained.",
+    ),
+]
+DetectorRuntime = Annotated[
+    str | None,
+    typer.Option(
+        help="Runtime of the detector, as for --runtime. Default: the runtime of its file's format."
+    ),
+]
+DetectorPrecision = Annotated[
+    Precision | None,
+    typer.Option(help="Precision of the detector. Default: the precision of its file."),
+]
+SaveBoxes = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write the boxes of the detector that were used as COCO results, which --boxes "
+        "file:FILE reads.",
     ),
 ]
 Threads = Annotated[

@@ -18,14 +18,14 @@ from posemark.core.frame import Floats, Truth
 from posemark.core.skeleton import Skeleton
 from posemark.core.whole_image import Maps, Outputs, Pass, ScaledInput
 
-Form = Literal["maps", "rows", "people"]
+Form = Literal["maps", "rows", "people", "boxes"]
 """The axes of an output: maps (N, C, H, W); rows (N, ..., K, 3) of y, x and score, one per key
-point; or people (N, P, C), one row of C numbers per person, which begins with y, x and score of
-every key point and ends with the score of the person. y and x are fractions of the input's height
-and width.
+point; people (N, P, C), one row of C numbers per person, which begins with y, x and score of
+every key point and ends with the score of the person; or boxes (N, R, C) of a person detector, one
+row of C numbers per box. y and x of key points are fractions of the input's height and width.
 """
 
-CHANNEL_AXIS: dict[Form, int] = {"maps": 1, "rows": -2, "people": -1}
+CHANNEL_AXIS: dict[Form, int] = {"maps": 1, "rows": -2, "people": -1, "boxes": -1}
 """The axis of an output along which its channels lie."""
 
 

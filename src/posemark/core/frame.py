@@ -102,12 +102,15 @@ class Boxes:
         dropped: number of boxes that the source has but that cannot be cropped, because they
             have no size or are completely outside the image.
         origin: where the boxes come from.
+        unused_xywhs: (M, 5) further boxes that a detector found, with their scores, but that are
+            too weak or too many to be used; None if there are none.
     """
 
     boxes_xywh: Floats
     scores: Floats
     dropped: int = 0
     origin: Origin = "given"
+    unused_xywhs: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.boxes_xywh)

@@ -88,3 +88,29 @@ def iou(a_xywh: Floats, b_xywh: Floats) -> Floats:
     common = np.prod(np.maximum(0, last - first), axis=-1)
     union = np.prod(a[..., 2:], axis=-1) + np.prod(b[..., 2:], axis=-1) - common
     return common / np.maximum(union, np.finfo(np.float64).tiny)
+
+
+def nms(boxes_xywh: Floats, scores: Floats, most_iou: float) -> NDArray[np.intp]:
+    """Suppress the boxes that overlap a better one.
+
+    Args:
+        boxes_xywh: (N, 4) boxes.
+        scores: (N,) scores.
+        most_iou: the IoU with a better box that is kept above which a box is dropped.
+
+    Returns:
+        The indices of the boxes that are kept, the best first. Of equal scores the first is better.
+    """
+    order = np.argsort(-scores, kind="stable")
+    overlaps = iou(boxes_xywh[order], boxes_xywh[order]) > most_iou
+    kept = np.ones(len(order), np.bool_)
+    for at in range(len(order)):
+        if kept[at]:
+            kept[at + 1 :] &= ~overlaps[at, at + 1 :]
+    return order[kept]
+
+
+def clipped_xywh(corners_xyxy: Floats, size_wh: tuple[int, int]) -> Floats:
+    """Return boxes (N, 4) x, y, w, h from corners (N, 4), clipped to an image of this size."""
+    corners = np.clip(np.asarray(corners_xyxy, np.float64).reshape(-1, 4), 0, (*size_wh, *size_wh))
+    return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], 1)

@@ -12,7 +12,7 @@ from posemark.core.spec import IMAGENET, Pixels
 from posemark.geometry.image_header import MOST_PIXELS
 from posemark.geometry.image_header import size_wh as encoded_size_wh
 
-__all__ = ["Image", "crop_batch", "decode_bgr", "decoded", "image_of"]
+__all__ = ["Image", "crop_batch", "decode_bgr", "decoded", "image_of", "normalise"]
 
 
 def image_of(frame: Frame) -> Image:
@@ -108,15 +108,18 @@ def crop_batch(
             32,766 pixels.
     """
     batch = np.empty((len(affines), 3, input_wh[1], input_wh[0]), np.float32)
-    tables = _normalised_bytes(pixels)
-    channels = (2, 1, 0) if pixels.order == "rgb" else (0, 1, 2)
     outside = (pixels.fill,) * 3
     for affine, planes in zip(affines, batch, strict=True):
         flags = _sampling(affine, pixels)
-        crop = _warped(image_bgr, affine, input_wh, flags, outside)
-        for channel, table, plane in zip(channels, tables, planes, strict=True):
-            cv2.LUT(cv2.extractChannel(crop, channel), table, plane)
+        normalise(_warped(image_bgr, affine, input_wh, flags, outside), pixels, planes)
     return batch
+
+
+def normalise(image_bgr: Image, pixels: Pixels, planes: NDArray[np.float32]) -> None:
+    """Write the normalised channels of an image (H, W, 3) into planes (3, H, W)."""
+    channels = (2, 1, 0) if pixels.order == "rgb" else (0, 1, 2)
+    for channel, table, plane in zip(channels, _normalised_bytes(pixels), planes, strict=True):
+        cv2.LUT(cv2.extractChannel(image_bgr, channel), table, plane)
 
 
 def _warped(

@@ -21,7 +21,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset((0x01, *range(0xD0, 0xD8)))
 
 
-class _Segment(NamedTuple):
+class Segment(NamedTuple):
     """A JPEG segment: second byte of its marker, index of its length field, and its payload."""
 
     marker: int
@@ -92,7 +92,7 @@ def _png_ends(encoded: bytes) -> bool:
 
 def _jpeg_ends(encoded: bytes) -> bool:
     """Return whether an end marker follows the first scan; an earlier one ends a thumbnail."""
-    scan = next((s.at for s in _segments(encoded) if s.marker == _SCAN), len(encoded))
+    scan = next((s.at for s in segments(encoded) if s.marker == _SCAN), len(encoded))
     return encoded.find(_END, scan) >= 0
 
 
@@ -106,14 +106,14 @@ def _png_size(encoded: bytes) -> tuple[int, int] | None:
 def _jpeg_size(encoded: bytes) -> tuple[int, int] | None:
     if not encoded.startswith(_JPEG):
         return None
-    for segment in _segments(encoded):
+    for segment in segments(encoded):
         if segment.marker in _FRAMES and len(segment.body) >= 5:
             height, width = struct.unpack_from(">HH", segment.body, 1)
             return width, height
     return None
 
 
-def _segments(encoded: bytes) -> Iterator[_Segment]:
+def segments(encoded: bytes) -> Iterator[Segment]:
     """Yield the segments of a JPEG up to and including its first scan."""
     at = 2
     while at + 4 <= len(encoded):
@@ -126,7 +126,7 @@ def _segments(encoded: bytes) -> Iterator[_Segment]:
             at += 2
         else:
             length = int.from_bytes(encoded[at + 2 : at + 4], "big")
-            yield _Segment(marker, at + 2, encoded[at + 4 : at + 2 + length])
+            yield Segment(marker, at + 2, encoded[at + 4 : at + 2 + length])
             if marker == _SCAN:
                 return
             at += 2 + max(length, 2)

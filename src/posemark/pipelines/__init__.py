@@ -2,8 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Self, TypeVar
 
 from posemark.core.frame import Boxes, Encoded, Frame, Moment, Poses
 from posemark.geometry.crop import Image, decoded
@@ -113,11 +113,44 @@ class Pipeline(ABC, Generic[OutputsT]):
             boxes: the boxes that came with the image.
             moment: the place of the image in its clip.
         """
-        height, width = image.shape[:2]
+        return self.found(image, boxes, moment).poses
+
+    def found(
+        self, image: Image, boxes: Boxes, moment: Moment | None = None, lap: Lap = lambda _: None
+    ) -> Found:
+        """Find the people of an image as `poses` does, and also return their boxes.
+
+        Args:
+            image: (H, W, 3) uint8 in BGR order.
+            boxes: the boxes that came with the image.
+            moment: the place of the image in its clip.
+            lap: called with the name of a stage whenever a share of its work ends. The stage
+                "preprocess" includes the preparation of the session for new shapes of input.
+        """
         people = self.people.find(image, boxes, moment)
-        self._ready((width, height), len(people))
-        found = self._poses(image, people, None, lambda _: None)
-        return self.people.saw(people, found, moment)
+        lap("detect")
+        poses = self.poses_of(image, people, lap)
+        load = self._load(people, poses)
+        seen = self.people.saw(people, poses, moment)
+        lap("postprocess")
+        return Found(seen, load, people)
+
+    def poses_of(self, image: Image, boxes: Boxes, lap: Lap = lambda _: None) -> Poses:
+        """Find the poses of the people in these boxes, without a look for other people.
+
+        Args:
+            image: (H, W, 3) uint8 in BGR order.
+            boxes: the person boxes.
+            lap: as in `found`.
+        """
+        height, width = image.shape[:2]
+        self._ready((width, height), len(boxes))
+        return self._poses(image, boxes, None, lap)
+
+    def with_people(self, people: People) -> Self:
+        """Return this pipeline with another provider of person boxes."""
+        pipeline: Any = self  # every pipeline is a dataclass, which the base class is not
+        return replace(pipeline, people=people)
 
     def perfect(self, frame: Frame, boxes: Boxes) -> Poses:
         """Decode perfect outputs for these boxes; they show the highest accuracy of the codec."""

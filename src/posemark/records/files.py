@@ -2,7 +2,7 @@
 
 import fcntl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,9 +17,11 @@ from posemark.records.schema import (
     FrameLine,
     Header,
     Line,
+    OnTruthLine,
     PerfectLine,
     Resumed,
     Stamp,
+    TrialLine,
     require_whole,
 )
 
@@ -62,6 +64,8 @@ class Record:
         complete: whether the run ended by itself.
         whole_bytes: the bytes of all complete lines.
         whole_lines: the number of complete lines.
+        trial: the frames that ran alone before an overlapped run.
+        on_truth: the poses on ground-truth boxes, in a run with a person detector.
     """
 
     path: Path
@@ -72,6 +76,8 @@ class Record:
     complete: bool
     whole_bytes: int
     whole_lines: int = 0
+    trial: tuple[TrialLine, ...] = ()
+    on_truth: list[OnTruthLine] = field(default_factory=list[OnTruthLine])
 
     @property
     def good(self) -> list[FrameLine]:
@@ -114,6 +120,8 @@ def read(path: Path) -> Record:
         complete=isinstance(lines[-1], End),
         whole_bytes=whole_bytes,
         whole_lines=len(lines),
+        trial=tuple(line for line in lines if isinstance(line, TrialLine)),
+        on_truth=[line for line in lines if isinstance(line, OnTruthLine)],
     )
 
 

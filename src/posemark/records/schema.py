@@ -117,6 +117,31 @@ class Settings(msgspec.Struct, frozen=True):
     streams: Positive = 1
 
 
+class Detector(msgspec.Struct, frozen=True):
+    """The person detector of a run, which works inside the clock.
+
+    Attributes:
+        name: the name of the detector.
+        sha256: the digest of its file, or the version of the library that it is part of.
+        size: the longest side of its input, in pixels.
+        runtime: the name of its runtime.
+        precision: the precision of its network.
+        min_score: the least score of the boxes that are used.
+        max_people: the most boxes per image that are used.
+        every: the detector looks at every n-th frame only, and people are followed in between;
+            None if it looks at every frame.
+    """
+
+    name: str
+    sha256: str
+    size: Positive
+    runtime: str
+    precision: str
+    min_score: Share
+    max_people: Positive
+    every: Positive | None = None
+
+
 class Given(msgspec.Struct, frozen=True):
     """The options as the user typed them, for inputs that other fields identify by hash only.
 
@@ -124,7 +149,7 @@ class Given(msgspec.Struct, frozen=True):
 
     Attributes:
         weights: a checkpoint file.
-        boxes: a file of detections ("file:F").
+        boxes: a file of detections ("file:F"), or a person detector ("detector:NAME").
         calibrate: the data for int8 ranges.
         card: the card of an exported model, unless it comes with PoseMark.
         codec: a codec other than the model's own.
@@ -214,6 +239,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
             filled in.
         photographs: whether the frames are photographs; None if unknown.
         given: the options to type for the same run.
+        detector: the person detector inside the clock; None if the boxes were given.
     """
 
     entry: str
@@ -247,6 +273,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     data_notes: tuple[str, ...] = ()
     photographs: bool | None = None
     given: Given = Given()
+    detector: Detector | None = None
 
     @property
     def scores_ap(self) -> bool:
@@ -316,7 +343,8 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
         pixels: pixels of the network's inputs over all scales, if they follow the size of the
             image (bottom-up); else 0.
         origin: where the person boxes come from.
-        found: the person boxes that were found inside the clock; empty if they were given.
+        found: the person boxes that were found inside the clock, first the `boxes` that were
+            used, then those that a detector found beside them; empty if they were given.
         ids: who is who in a clip, one number per person of `poses`, or -1 for a pose of nobody who
             is followed; empty if nobody is followed.
         stream: in overlapped mode, the number of the thread that processed the frame, from 0.
@@ -394,6 +422,27 @@ class PerfectLine(msgspec.Struct, frozen=True, tag="perfect", tag_field="kind"):
     people: People
 
 
+class TrialLine(msgspec.Struct, frozen=True, tag="trial", tag_field="kind"):
+    """One frame that ran alone before an overlapped run, twice, to predict the gain.
+
+    Attributes:
+        image_id: the id of the image in its data set.
+        serial: nanoseconds by stage on all threads of the run.
+        stream: nanoseconds by stage on the threads of one stream.
+    """
+
+    image_id: Identifier
+    serial: dict[str, Nanoseconds]
+    stream: dict[str, Nanoseconds]
+
+
+class OnTruthLine(msgspec.Struct, frozen=True, tag="on_truth", tag_field="kind"):
+    """The poses of one image on ground-truth boxes, in a run with a person detector; not timed."""
+
+    image_id: Identifier
+    people: People
+
+
 class Resumed(msgspec.Struct, frozen=True, tag="resumed", tag_field="kind"):
     """A later process resumed the run from here, in this environment."""
 
@@ -422,7 +471,7 @@ class Stamp(msgspec.Struct, frozen=True):
     line: Count = 0
 
 
-Line = Header | FrameLine | BlockLine | PerfectLine | Resumed | End
+Line = Header | FrameLine | BlockLine | PerfectLine | OnTruthLine | TrialLine | Resumed | End
 
 
 def require_whole(line: Line) -> None:

@@ -12,6 +12,7 @@ from posemark.core.spec import ModelSpec
 from posemark.estimator import Estimator
 from posemark.nn import formula
 from posemark.pipelines.build import Processing
+from posemark.pipelines.people import GIVEN
 from posemark.run.prepare import Prepared
 from posemark.runtimes import Session, Source
 from posemark.runtimes.model_file import FileSession
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 def build_estimator(prepared: Prepared) -> Estimator:
     """Return the estimator of a job: its network in its runtime, with pre- and post-processing.
 
-    OpenCV's number of threads is set to that of one frame, for the whole process.
+    If the job has a person detector, it is opened, too. OpenCV's number of threads is set to that
+    of one frame, for the whole process.
 
     Raises:
         UsageError: if the runtime cannot run the network as asked, or the outputs of an exported
@@ -37,13 +39,14 @@ def build_estimator(prepared: Prepared) -> Estimator:
     """
     options = prepared.job.options
     session = _session(prepared)
-    _set_image_threads(options.threads_per_frame)
+    set_image_threads(options.threads_per_frame)
     how = Processing(
         scales=prepared.job.entry.scales,
         flip=options.flip,
         most=options.crops_per_pass,
         trained=prepared.checkpoint is not None,
         rescorer=prepared.rescorer,
+        people=prepared.detector.open(options) if prepared.detector else GIVEN,
     )
     return Estimator.of(prepared.spec, session, how)
 
@@ -113,7 +116,8 @@ def network_of(spec: ModelSpec, checkpoint: Checkpoint | None) -> "nn.Module":
     return network
 
 
-def _set_image_threads(threads: int) -> None:
+def set_image_threads(threads: int) -> None:
+    """Set the number of threads of OpenCV, for the whole process."""
     import cv2
 
     cv2.setNumThreads(threads)

@@ -17,6 +17,7 @@ from posemark.measure.clock import utc_now
 from posemark.measure.environment import environment
 from posemark.nn import formula
 from posemark.records import files, schema
+from posemark.run.options import DETECTOR
 from posemark.run.prepare import Prepared
 from posemark.runtimes.registry import distributions
 from posemark.weights import NONE, Checkpoint, names_file
@@ -75,6 +76,7 @@ def make_header(
         run=secrets.token_hex(_RUN_BYTES),
         data_notes=prepared.data_notes,
         given=_given(prepared),
+        detector=prepared.detector.facts if prepared.detector else None,
     )
 
 
@@ -91,7 +93,7 @@ def _settings(prepared: Prepared) -> schema.Settings:
         codec=prepared.decoder,
         flip=options.flip,
         persons=options.persons,
-        min_score=options.min_score,
+        min_score=options.least_score,
         threads=options.threads,
         runtime=target.runtime,
         precision=target.precision,
@@ -131,7 +133,7 @@ def _given(prepared: Prepared) -> schema.Given:
     weights, card = job.options.weights, job.entry.card
     return schema.Given(
         weights=weights if names_file(weights) else "",
-        boxes=job.boxes if job.boxes.startswith("file:") else "",
+        boxes=job.boxes if job.boxes.startswith(("file:", DETECTOR)) else "",
         calibrate=job.options.calibrate or "",
         card=card if card and Path(card) not in built_in().values() else "",
         codec=job.options.codec or "",

@@ -165,6 +165,7 @@ def run_jobs(
                     turns=len(group),
                     ceiling=(ceilings or {}).get(job.job.options.threads),
                     perfect_seconds=PERFECT_SECONDS if time else None,
+                    trial=time is None,
                 ),
             )
             for number, job in jobs.items()
@@ -317,7 +318,7 @@ def _opening_order(jobs: Mapping[int, Prepared], out: Path) -> list[int]:
 def _work(job: Prepared) -> Work:
     inputs = sum(scale**2 for scale in job.job.entry.scales)
     once = float(job.spec.macs or 0) * inputs
-    people = usual_people(job.boxes, job.frames)
+    people = usual_people(job, job.frames)
     return Work(_evidence_key(job), once * people, once * min(people, WARM_UP_BOXES))
 
 

@@ -1,7 +1,7 @@
 """Measures one job into its record, block by block, so that several jobs can take turns."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -9,10 +9,11 @@ from statistics import fmean
 from typing import Any
 
 from posemark.core.errors import DataError, FrameError
-from posemark.core.frame import Frame
-from posemark.datasets.boxes import BoxSource, open_boxes
+from posemark.core.frame import Boxes, Frame, Poses
+from posemark.datasets.boxes import open_boxes
 from posemark.estimator import Estimator
 from posemark.geometry.conventions import HRNET
+from posemark.geometry.crop import image_of
 from posemark.machine.sentinel import Sentinel
 from posemark.measure.camera import Camera
 from posemark.measure.clock import now_ns
@@ -36,6 +37,8 @@ from posemark.run.calibration import spread
 from posemark.run.codec_ceiling import Perfect
 from posemark.run.frame_order import Feed
 from posemark.run.header import make_header, require_same_run, with_device
+from posemark.run.model_accuracy import OnTruth
+from posemark.run.overlap_trial import trial
 from posemark.run.prepare import Prepared
 from posemark.run.record_lines import block_line, frame_line
 from posemark.score.coco import truth_json
@@ -104,6 +107,7 @@ class Circumstances:
             ceiling. perfect() decodes the rest. None decodes all of them before the first block; 0
             decodes none at any time.
         fewest_blocks: smallest number of blocks, even if the budget is used up before.
+        trial: whether an overlapped run first measures some frames one by one.
     """
 
     own_process: bool = True
@@ -111,6 +115,7 @@ class Circumstances:
     ceiling: dict[str, float] | None = None
     perfect_seconds: float | None = None
     fewest_blocks: int = 1
+    trial: bool = True
 
 
 ALONE = Circumstances()
@@ -173,7 +178,7 @@ class Measurement:
         self._prepared, self._options, self._on_step = prepared, prepared.job.options, on_step
         self._record = existing_record(prepared, out, resume)
         self._perfect_seconds = circumstances.perfect_seconds
-        self._fewest_blocks = circumstances.fewest_blocks
+        self._fewest_blocks, self._trial = circumstances.fewest_blocks, circumstances.trial
         own_process, turns = circumstances.own_process, circumstances.turns
         self._header = make_header(prepared, own_process, turns, circumstances.ceiling)
         self._out, self.path = out, record_path(prepared, out)
@@ -184,6 +189,7 @@ class Measurement:
         self._done, self._spent_ns, self._expected_seconds = 0, 0, 0.0
         self._block_began_ns: int | None = None
         self._failures: list[str] = []
+        self._of_block: set[int] = set()
         self._timed = timed_blocks(self._record) if self._record else []
         self._writer: files.Writer | None = None
         self._estimator: Estimator | None = None
@@ -208,16 +214,25 @@ class Measurement:
             self._header = with_device(self._header, self._pipeline.session.device)
         self._writer = self._open_record()
         if self._left:
+            self._write_on_truth({f.image_id for f in self._record.good} if self._record else set())
             self.perfect(self._perfect_seconds)
-            one_by_one = _warm_up(self._pipeline, self._prepared.boxes, self._left)
+            one_by_one = _warm_up(self._pipeline, self._prepared, self._left)
             self._expected_seconds = one_by_one / self._options.frames_at_once
         if self._left and overlaps(self._header.settings):
             self._overlapped = self._open_streams()
+            self._predict(self._writer)
 
     def _open_streams(self) -> OverlappedBlocks[Frame, Work[Any], Found]:
         pipeline, streams = self._pipeline, self._options.frames_at_once
         require_any_order(pipeline.people)
         return OverlappedBlocks(streams, self._feed, self._prepare, pipeline.process)
+
+    def _predict(self, writer: files.Writer) -> None:
+        """Measure frames one by one, unless the record that is resumed has such frames."""
+        have = self._record and self._record.trial
+        if self._trial and self._options.frames_at_once > 1 and not have:
+            for line in trial(self._prepared, self._pipeline, self._left):
+                writer.write(line)
 
     def _open_record(self) -> files.Writer:
         if not self._record:
@@ -251,10 +266,29 @@ class Measurement:
     @cached_property
     def _perfect(self) -> Perfect:
         have = {line.image_id for line in self._record.perfect} if self._record else set[int]()
-        convention = self._prepared.spec.convention or HRNET
-        source = open_boxes("gt", convention, 0, self._prepared.dataset.name, self._frames)
         wanted = [] if self._perfect_seconds == 0 or not self._left else self._frames
-        return Perfect(((f, source.of(f)) for f in wanted), have, self._pipeline.perfect)
+        truth = self._truth_boxes
+        return Perfect(((f, truth(f)) for f in wanted), have, self._pipeline.perfect)
+
+    @cached_property
+    def _truth_boxes(self) -> Callable[[Frame], Boxes]:
+        """Return the function that gives the ground-truth boxes of a frame."""
+        convention = self._prepared.spec.convention or HRNET
+        return open_boxes("gt", convention, 0, self._prepared.dataset.name, self._frames).of
+
+    @cached_property
+    def _on_truth(self) -> OnTruth:
+        have = {line.image_id for line in self._record.on_truth} if self._record else set[int]()
+        return OnTruth(self._truth_boxes, self._poses_of, have)
+
+    def _poses_of(self, frame: Frame, boxes: Boxes) -> Poses:
+        return self._pipeline.poses_of(image_of(frame), boxes)
+
+    def _write_on_truth(self, images: Set[int]) -> None:
+        """Write the poses on ground-truth boxes, if a detector finds the boxes of the run."""
+        if self._prepared.detector and self._prepared.checkpoint and self._header.scores_ap:
+            for line in self._on_truth.lines(f for f in self._frames if f.image_id in images):
+                self._opened.write(line)
 
     def perfect(self, seconds: float | None) -> None:
         """Decode perfect outputs for a time, but at least one image.
@@ -339,6 +373,7 @@ class Measurement:
         began_ns = self._block_began_ns = now_ns()
         self._watch.start()
         self._timed.append([])
+        self._of_block.clear()
         if self._overlapped:
             readings = self._run_overlapped(writer, self._overlapped)
         else:
@@ -346,6 +381,7 @@ class Measurement:
         self._spent_ns += readings.wall_ns
         self._block_began_ns = None
         writer.write(block_line(self._done - frames, began_ns, sentinel_ns, readings))
+        self._write_on_truth(self._of_block)
 
     def _run_serial(self, writer: files.Writer) -> Readings:
         for frame, work, timed in run_block(
@@ -382,6 +418,7 @@ class Measurement:
         """Write and count frames: all of an overlapped block, or the next one of a serial block."""
         good = [line for line in lines if line.error is None]
         times = speed_ns(good, self._header.settings)
+        self._of_block |= {line.image_id for line in good}
         self._timed[-1] += [(line.load, ns) for line, ns in zip(good, times, strict=True)]
         for line in lines:
             writer.write(line)
@@ -429,8 +466,8 @@ class Measurement:
         self._overlapped = self._estimator = None
 
 
-def _warm_up(pipeline: Pipeline[Any], source: BoxSource, frames: list[Frame]) -> float:
-    """Warm up on the first frame that has boxes and can be used.
+def _warm_up(pipeline: Pipeline[Any], prepared: Prepared, frames: list[Frame]) -> float:
+    """Warm up on the first frame with people that can be used.
 
     Frames that cannot be used are skipped here; their measurement reports the error.
 
@@ -438,9 +475,9 @@ def _warm_up(pipeline: Pipeline[Any], source: BoxSource, frames: list[Frame]) ->
         Expected seconds of a frame with the usual number of people; 0.0 if no frame can be used.
     """
     for frame in frames:
-        boxes = source.of(frame)
-        if not len(boxes) and source.kind != "none":
+        if not expected_people(prepared, frame):
             continue
+        boxes = prepared.boxes.of(frame)
         few = replace(
             boxes,
             boxes_xywh=boxes.boxes_xywh[:WARM_UP_BOXES],
@@ -453,12 +490,21 @@ def _warm_up(pipeline: Pipeline[Any], source: BoxSource, frames: list[Frame]) ->
             taken_ns = warm_up(work, pipeline.process)
         except FrameError:
             continue
-        return (prepared_ns + taken_ns * usual_people(source, frames) / max(1, len(few))) / 1e9
+        people = len(few) or expected_people(prepared, frame)
+        return (prepared_ns + taken_ns * usual_people(prepared, frames) / people) / 1e9
     return 0.0
 
 
-def usual_people(source: BoxSource, frames: list[Frame]) -> float:
-    """Return the mean number of boxes per frame; 1.0 for a model that takes whole images."""
-    if source.kind == "none":
-        return 1.0
-    return fmean(len(source.of(frame)) for frame in spread(frames, USUAL_FRAMES))
+def usual_people(prepared: Prepared, frames: list[Frame]) -> float:
+    """Return the mean number of people per frame; 1.0 for a model that takes whole images."""
+    return fmean(expected_people(prepared, frame) for frame in spread(frames, USUAL_FRAMES))
+
+
+def expected_people(prepared: Prepared, frame: Frame) -> int:
+    """Return the number of boxes of a frame: with a detector, the annotated people.
+
+    It is 1 for a model that takes whole images, whose time does not depend on people.
+    """
+    if prepared.boxes.kind == "none":
+        return 1
+    return len(frame.truth) if prepared.detector else len(prepared.boxes.of(frame))

@@ -25,6 +25,9 @@ So many suffice to occupy a CPU. It is a limit because runtimes compile the netw
 number of crops.
 """
 
+DETECTOR = "detector:"
+"""How --boxes begins if it names a person detector."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -39,7 +42,12 @@ class Options:
         flip: whether outputs are averaged with those of the mirrored input.
         persons: one crop per forward pass, or several.
         max_batch: crops in one forward pass of batched persons; None for MAX_BATCH.
-        min_score: boxes scored below this are left out, 0..1.
+        min_score: boxes scored below this are left out, 0..1; None for 0, and for MIN_SCORE of
+            detectors with a detector.
+        max_people: the most boxes of a detector per image; None for MOST_PEOPLE of detectors.
+        detector_size: longest side of the detector's input in pixels; None for its own size.
+        detector_runtime, detector_precision: where the detector runs; None for what its file is
+            for.
         limit: largest number of frames.
         budget: seconds for the blocks of each entry.
         mode: burst, sustained, paced or overlapped (docs/protocol.md).
@@ -62,7 +70,11 @@ class Options:
     flip: bool = False
     persons: Persons = "serial"
     max_batch: int | None = None
-    min_score: float = 0.0
+    min_score: float | None = None
+    max_people: int | None = None
+    detector_size: int | None = None
+    detector_runtime: str | None = None
+    detector_precision: Precision | None = None
     limit: int | None = None
     budget: float | None = None
     mode: Mode = "burst"
@@ -99,13 +111,21 @@ class Options:
         return self.mode in REPEATING
 
     @property
+    def least_score(self) -> float:
+        """Return the least score of a box; only the options of a Job have all choices made."""
+        return self.min_score or 0.0
+
+    @property
     def crops_per_pass(self) -> int:
         """Return the largest number of crops in one forward pass."""
         return (self.max_batch or MAX_BATCH) if self.persons == "batched" else 1
 
 
 class Choices(TypedDict, total=False):
-    """The options that make sense in an application, by their names in Options."""
+    """The options that make sense in an application, by their names in Options.
+
+    Only `detector` has another name there: "rtmdet-nano" is boxes = "detector:rtmdet-nano".
+    """
 
     runtime: str
     precision: Precision
@@ -117,12 +137,20 @@ class Choices(TypedDict, total=False):
     codec: str
     flip: bool
     calibrate: str
+    detector: str
+    min_score: float
+    max_people: int
+    detector_size: int
+    detector_runtime: str
+    detector_precision: Precision
 
 
 LIMITS: Mapping[str, tuple[float, float | None]] = {
     "threads": (1, 1024),
     "max_batch": (2, 4096),
     "min_score": (0, 1),
+    "max_people": (1, 1000),
+    "detector_size": (32, 4096),
     "limit": (1, None),
     "budget": (0.1, None),
     "camera_fps": (0.1, None),
@@ -148,6 +176,8 @@ def as_key(name: str, value: object) -> str:
 
 def as_argument(name: str, value: object) -> str:
     """Return a choice as it is written in Python."""
+    if name == "boxes":
+        return f"detector={str(value).removeprefix(DETECTOR)!r}"
     return f"{name}={value!r}"
 
 
@@ -196,6 +226,7 @@ def require_consistent(options: Options, spelled: Callable[[str, object], str] =
     batch, data = options.max_batch, options.calibrate
     if batch and options.persons != "batched":
         raise UsageError(_only_with(spelled("max_batch", batch), spelled("persons", "batched")))
+    _require_detector(options, spelled)
     if data and options.precision != "int8":
         raise UsageError(_only_with(spelled("calibrate", data), spelled("precision", "int8")))
     _require_mode_consistent(options, spelled)
@@ -224,6 +255,16 @@ def _require_mode_consistent(options: Options, spelled: Callable[[str, object], 
             "A paced run needs the frame rate of its camera, and no other mode has a camera. For "
             f"example: {both}."
         )
+
+
+def _require_detector(options: Options, spelled: Callable[[str, object], str]) -> None:
+    """Refuse the options of a detector if there is none."""
+    if options.boxes and options.boxes.startswith(DETECTOR):
+        return
+    for name in ("max_people", "detector_size", "detector_runtime", "detector_precision"):
+        value = getattr(options, name)
+        if value is not None:
+            raise UsageError(_only_with(spelled(name, value), spelled("boxes", DETECTOR + "NAME")))
 
 
 def _only_with(choice: str, needed: str) -> str:

@@ -12,7 +12,9 @@ from posemark.core.names import nearest
 from posemark.core.places import with_home
 from posemark.core.spec import ONE_SCALE, THREE_SCALES, Entry, ModelSpec
 from posemark.datasets import kind_of
+from posemark.detectors import MIN_SCORE, MOST_PEOPLE
 from posemark.models import all_models
+from posemark.run import detection
 from posemark.run.options import MAX_BATCH, Options, require_consistent
 
 SEED = (
@@ -51,14 +53,19 @@ class Job:
 
     Attributes:
         entry: the model, its variant and its scales.
-        boxes: source of the person boxes: gt, simulated, file:F, or none for a model that takes
-            whole images.
-        options: the options, in which nothing is left to the entry.
+        boxes: source of the person boxes: gt, simulated, file:F, detector:NAME, or none for a
+            model that takes whole images.
+        options: the options, in which nothing is left to the entry or to the detector.
     """
 
     entry: Entry
     boxes: str
     options: Options
+
+    @property
+    def detector(self) -> str | None:
+        """The person detector that finds the boxes, as it was named; None if they are given."""
+        return detection.named(self.boxes)
 
     def name(self, weights: str | None) -> str:
         """Return the name of the entry with its weights: "hrnet-w32-256x192.official@gt".
@@ -79,11 +86,26 @@ class Job:
         parts += [options.codec.replace(":", "")] if options.codec else []
         parts += ["flip"] if options.flip else []
         parts += _batching(options)
-        parts += [f"min{options.min_score:g}"] if options.min_score else []
+        parts += self._detecting()
         parts += [f"paced{options.camera_fps:g}"] if options.camera_fps else []
         parts += ["sustained"] if options.mode == "sustained" else []
         parts += [f"overlapped{options.frames_at_once}"] if options.mode == "overlapped" else []
         return "+".join(parts + _running(self.entry, options))
+
+    def _detecting(self) -> list[str]:
+        """Return the parts of a key for the person detector, and for the boxes that are used."""
+        options, usual = self.options, 0.0
+        parts: list[str] = []
+        if self.detector is not None:
+            usual = MIN_SCORE
+            parts += [detection.known(self.detector).name]
+            parts += [str(options.detector_size)] if options.detector_size else []
+            parts += [
+                each for each in (options.detector_runtime, options.detector_precision) if each
+            ]
+            parts += [f"most{options.max_people}"] if options.max_people != MOST_PEOPLE else []
+        least = options.least_score
+        return ["-".join(parts)] * bool(parts) + ([f"min{least:g}"] if least != usual else [])
 
 
 def _batching(options: Options) -> list[str]:
@@ -150,8 +172,13 @@ def plan(names: Iterable[str], options: Options) -> list[Job]:
         CardError: if a card cannot be read or has a mistake.
     """
     require_consistent(options)
+    detected, other = detection.settled(options), detection.without(options)
     jobs = [
-        Job(entry, _boxes(entry, options), _settled(entry, tag, options))
+        Job(
+            entry,
+            _boxes(entry, options),
+            _settled(entry, tag, detected if entry.boxes == "detected" else other),
+        )
         for name in names
         for entry, tag in _matches(name, options)
     ]

@@ -13,6 +13,7 @@ from posemark.datasets import DataFacts, Dataset
 from posemark.datasets.boxes import BoxSource, open_boxes
 from posemark.models import spec_of
 from posemark.run.calibration import calibration
+from posemark.run.detection import PreparedDetector, prepare_detector
 from posemark.run.plan import Job
 from posemark.runtimes import Calibration
 from posemark.runtimes.registry import require
@@ -32,6 +33,7 @@ class Prepared:
         frames: the frames of the run.
         rescorer: the network that rescores people, if the model has trained weights for one.
         calibration: the input from which int8 ranges are chosen; None without --calibrate.
+        detector: the person detector that finds the boxes; None if they are given.
     """
 
     job: Job
@@ -42,6 +44,7 @@ class Prepared:
     frames: list[Frame]
     rescorer: Rescorer | None
     calibration: Calibration | None
+    detector: PreparedDetector | None = None
 
     @property
     def decoder(self) -> str:
@@ -69,7 +72,7 @@ def tag_of(spec: ModelSpec, checkpoint: Checkpoint | None) -> str | None:
 
 
 def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
-    """Find and check what a job needs: runtime, decoder, boxes, weights and calibration data.
+    """Find and check what a job needs: runtime, decoder, boxes or detector, weights, calibration.
 
     Args:
         job: the job.
@@ -88,12 +91,17 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
     require(options.target, options.calibrate is not None, spec.artefact)
     spec = _read_as_asked(spec, job)
     _require_skeleton(spec, dataset, frames)
-    boxes = open_boxes(job.boxes, spec.convention, options.min_score, dataset.name, frames)
+    detector = None if job.detector is None else prepare_detector(job.detector, options)
+    boxes = detector.source if detector else _given_boxes(spec, job, dataset, frames)
     checkpoint = weights_of(spec, options.weights)
     rescorer = rescorer_of(spec) if checkpoint else None
     facts = DataFacts.of(dataset)
     ranges = calibration(spec, entry, options.calibrate) if options.calibrate else None
-    return Prepared(job, spec, boxes, checkpoint, facts, frames, rescorer, ranges)
+    return Prepared(job, spec, boxes, checkpoint, facts, frames, rescorer, ranges, detector)
+
+
+def _given_boxes(spec: ModelSpec, job: Job, dataset: Dataset, frames: list[Frame]) -> BoxSource:
+    return open_boxes(job.boxes, spec.convention, job.options.least_score, dataset.name, frames)
 
 
 def spec_of_entry(entry: Entry) -> ModelSpec:

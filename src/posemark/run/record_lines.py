@@ -42,7 +42,7 @@ def frame_line(
     """
     skipped, wait_ns = (shot.skipped, shot.wait_ns) if shot else (0, 0)
     error, found = timed.error, timed.found
-    if found is not None and pipeline.trained and not _usable(found.poses):
+    if found is not None and pipeline.trained and not usable(found.poses):
         error = NOT_FINITE
     if work is None or found is None or error:
         return schema.FrameLine(frame.image_id, error=error, skipped=skipped)
@@ -65,14 +65,17 @@ def frame_line(
 
 
 def _rows(boxes: Boxes) -> list[schema.BoxRow]:
-    """Return the boxes that were found inside the clock, rounded as poses are."""
+    """Return the boxes that were found inside the clock, the used ones first, rounded as poses."""
     if boxes.origin == "given":
         return []
-    rows = zip(np.round(boxes.boxes_xywh, 3).tolist(), np.round(boxes.scores, 6), strict=True)
-    return [(x, y, w, h, float(score)) for (x, y, w, h), score in rows]
+    used = np.concatenate([boxes.boxes_xywh, boxes.scores[:, None]], 1)
+    every = used if boxes.unused_xywhs is None else np.concatenate([used, boxes.unused_xywhs])
+    rows = zip(np.round(every[:, :4], 3).tolist(), np.round(every[:, 4], 6).tolist(), strict=True)
+    return [(x, y, w, h, score) for (x, y, w, h), score in rows]
 
 
-def _usable(poses: Poses) -> bool:
+def usable(poses: Poses) -> bool:
+    """Return whether poses can be stored: all their numbers are finite, and none is too large."""
     values = (poses.keypoints_xy, poses.keypoint_scores, poses.scores)
     # Comparisons with NaN are False.
     return all(bool((np.abs(each) <= schema.FARTHEST).all()) for each in values)

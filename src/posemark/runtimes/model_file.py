@@ -154,6 +154,8 @@ def declared_output(outputs: Maps, artefact: Artefact) -> NDArray[np.float32]:
     parts = [outputs[name] for name in wanted.sources] or list(outputs.values())
     if wanted.form == "maps" and artefact.layout == "nhwc":
         parts = [maps.transpose(0, 3, 1, 2) for maps in parts]
+    if wanted.form == "boxes":  # an output (N, R), such as the classes, is one column
+        parts = [part[..., None] if part.ndim == 2 else part for part in parts]
     axis = CHANNEL_AXIS[wanted.form]
     joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
     if wanted.order:

@@ -171,7 +171,7 @@ def judge(
     if len(sigmas) != points:
         raise ValueError(f"{len(sigmas)} sigmas for {points} key points")
     wanted = set(image_ids)
-    chosen = _of_images(truth, wanted)
+    chosen = images_of(truth, wanted)
     if not any(a["num_keypoints"] and not a["iscrowd"] for a in chosen["annotations"]):
         return None
     found = [r for r in results if r["image_id"] in wanted]
@@ -184,7 +184,8 @@ def _known(stat: float) -> float | None:
     return stat if stat >= 0 else None
 
 
-def _of_images(truth: dict[str, Any], image_ids: set[int]) -> dict[str, Any]:
+def images_of(truth: dict[str, Any], image_ids: set[int]) -> dict[str, Any]:
+    """Return the part of annotations in COCO's format that belongs to these images."""
     images = [i for i in truth["images"] if i["id"] in image_ids]
     annotations = [a for a in truth["annotations"] if a["image_id"] in image_ids]
     return {**truth, "images": images, "annotations": annotations}

@@ -118,22 +118,26 @@ def read_facts(path: Path) -> VideoFacts:
     with open_container(path) as container:
         stream = video_stream(container, path)
         index, end_s, declared = _scanned(container, stream, path)
+        declared_frames, context = stream.frames, stream.codec_context
+        width, height, bits = context.width, context.height, _bits(context)
+        codec, fps = context.name, _fps(index, stream)
     rotation = _rotation(path)
-    context = stream.codec_context
-    width, height = context.width, context.height
-    turned = rotation % 180 != 0
-    components: Any = context.format.components if context.format else ()
     return VideoFacts(
         path=path,
-        size_wh=(height, width) if turned else (width, height),
-        fps=_fps(index, stream),
+        size_wh=(height, width) if rotation % 180 else (width, height),
+        fps=fps,
         variable=_is_variable(index.times_s),
         rotation=rotation,
-        bits=max((part.bits for part in components), default=8),
-        codec=context.name,
+        bits=bits,
+        codec=codec,
         index=index,
-        missing=_missing(len(index), stream.frames, end_s, declared),
+        missing=_missing(len(index), declared_frames, end_s, declared),
     )
+
+
+def _bits(context: Any) -> int:
+    components: Any = context.format.components if context.format else ()
+    return max((part.bits for part in components), default=8)
 
 
 def video_stream(container: "InputContainer", path: Path) -> "VideoStream":

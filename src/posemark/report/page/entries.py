@@ -164,7 +164,7 @@ def twin(row: Row) -> str:
 
     The number of frames is not part of it: within a time budget a faster machine measures more.
     """
-    same = (row.entry, row.weights, row.precision, row.data, row.mode, row.camera_fps)
+    same = (row.entry, row.weights, row.precision, row.data, formats.mode(row))
     return " ".join(map(str, (*same, row.fingerprint.get("protocol", ""))))
 
 

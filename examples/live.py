@@ -1,0 +1,20 @@
+"""Watch a camera: draw everybody into live.jpg, and print who is there and how fast it goes.
+
+    python examples/live.py camera:0
+
+A video file in place of the camera works as well. Ctrl-C ends it.
+"""
+
+import sys
+
+import cv2
+
+import posemark
+from posemark.predict.overlay import annotated
+
+estimator = posemark.load("tinypose-256x192", detector="rtmdet-nano", every=5, smooth=True)
+
+for frame in posemark.track(estimator, sys.argv[1]):
+    fps = 1e9 / frame.latency_ns
+    cv2.imwrite("live.jpg", annotated(frame, [f"{fps:.0f} FPS"]))
+    print(f"{frame.time_s:6.1f} s  {fps:4.0f} FPS  people: {sorted(frame.poses.ids.tolist())}")

@@ -1,0 +1,48 @@
+"""Smoothed key points as part of a pipeline."""
+
+from dataclasses import dataclass, field, replace
+
+from posemark.core.errors import UsageError
+from posemark.core.frame import Boxes, Image, Moment, Poses
+from posemark.pipelines.people import People
+from posemark.tracking.one_euro import OneEuro
+from posemark.tracking.tracker import Tracker
+
+
+@dataclass(frozen=True)
+class Smoothed:
+    """Smooths the key points of every person by the One Euro filter.
+
+    Attributes:
+        people: provides the boxes. If it follows nobody, people are given ids here.
+        filter: the filter.
+        tracker: gives people their ids.
+    """
+
+    people: People
+    filter: OneEuro = field(default_factory=OneEuro)
+    tracker: Tracker = field(default_factory=Tracker)
+
+    @property
+    def looks(self) -> bool:
+        """Whether the people that it wraps look at the image."""
+        return self.people.looks
+
+    def find(self, image_bgr: Image, given: Boxes, moment: Moment | None) -> Boxes:
+        """Return the boxes of the people that it wraps."""
+        return self.people.find(image_bgr, given, moment)
+
+    def saw(self, boxes: Boxes, poses: Poses, moment: Moment | None) -> Poses:
+        """Return the smoothed poses with ids.
+
+        Raises:
+            UsageError: if the time of the frame is unknown.
+        """
+        if moment is None:
+            raise UsageError(
+                "An estimator that smooths needs the time of every frame. Give it the video or "
+                "the camera by posemark.track(), or load it without smooth=True."
+            )
+        seen = self.people.saw(boxes, poses, moment)
+        ids = self.tracker.update(seen, moment) if seen.ids is None else seen.ids
+        return self.filter.smooth(replace(seen, ids=ids), moment)

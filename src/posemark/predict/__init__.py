@@ -1,0 +1,1 @@
+"""L5: people found in images, videos and cameras, drawn, and written to files of poses."""

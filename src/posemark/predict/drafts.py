@@ -1,0 +1,61 @@
+"""Files that get their name when they are complete."""
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from posemark.core.errors import UsageError
+
+
+class Draft:
+    """A text file under a temporary name beside its own, which it gets when it is complete.
+
+    Args:
+        path: the name of the complete file. A file that was there is replaced then, not before.
+
+    Raises:
+        UsageError: if the file or its folder cannot be created.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._draft.open("w", encoding="utf-8", newline="")
+
+    def write(self, text: str) -> None:
+        """Add text.
+
+        Raises:
+            UsageError: if the system refuses, because the disk is full.
+        """
+        with explained(self._path):
+            self._file.write(text)
+
+    def finish(self) -> None:
+        """Give the file its name.
+
+        Raises:
+            UsageError: if the system refuses.
+        """
+        with explained(self._path):
+            self._file.close()
+            self._draft.replace(self._path)
+
+
+@contextmanager
+def explained(path: Path) -> Generator[None]:
+    """Explain why the system refuses to write a file.
+
+    Raises:
+        UsageError: in place of an OSError in the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be written ({error.strerror}). Choose another place, or free some "
+            "space."
+        ) from error

@@ -1,0 +1,42 @@
+"""Runs the pose network on ground-truth boxes, outside the clock, in a run with a detector.
+
+The AP of these poses is that of the pose network alone. Beside the AP of the whole pipeline, it
+shows what the detector costs.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+
+from posemark.core.errors import FrameError
+from posemark.core.frame import Boxes, Frame, Poses
+from posemark.records.schema import OnTruthLine
+from posemark.run.record_lines import people, usable
+
+
+class OnTruth:
+    """Finds the poses of measured frames on their ground-truth boxes, once per image.
+
+    Args:
+        boxes: returns the ground-truth boxes of a frame.
+        poses: runs the network on the boxes of a frame.
+        have: ids of the images whose lines are in the record already.
+    """
+
+    def __init__(
+        self,
+        boxes: Callable[[Frame], Boxes],
+        poses: Callable[[Frame, Boxes], Poses],
+        have: set[int],
+    ) -> None:
+        self._boxes, self._poses, self._have = boxes, poses, have
+
+    def lines(self, frames: Iterable[Frame]) -> Iterator[OnTruthLine]:
+        """Yield a line for each of these frames that has none yet and can be used."""
+        for frame in frames:
+            if frame.image_id in self._have:
+                continue
+            self._have.add(frame.image_id)
+            with suppress(FrameError):  # the measurement of the frame reports the error
+                found = self._poses(frame, self._boxes(frame))
+                if usable(found):
+                    yield OnTruthLine(frame.image_id, people(found))
