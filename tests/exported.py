@@ -45,16 +45,26 @@ def graph(joints=17, size=(64, 48), scale=1.0, layout="nchw", kind=TensorProto.F
 
 def rows(values):
     """Return a network whose output is these (17, 3) numbers for any input."""
-    fixed = numpy_helper.from_array(values.astype(np.float32)[None, None], "rows")
+    return constant(values[None, None], (64, 48))
+
+
+def people(table):
+    """Return a network of whole images whose output is this table (P, C) for any input."""
+    return constant(table[None], (None, None))
+
+
+def constant(values, size):
+    """Return a network with an input of this height and width, and one output: the values."""
+    fixed = numpy_helper.from_array(values.astype(np.float32), "values")
     nodes = [
         helper.make_node("ReduceMin", ["images"], ["least"], keepdims=0),
         helper.make_node("Mul", ["least", "zero"], ["nothing"]),
-        helper.make_node("Add", ["rows", "nothing"], ["points"]),
+        helper.make_node("Add", ["values", "nothing"], ["points"]),
     ]
     zero = numpy_helper.from_array(np.float32(0), "zero")
-    inputs = [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 48])]
-    outputs = [helper.make_tensor_value_info("points", TensorProto.FLOAT, [1, 1, 17, 3])]
-    made = helper.make_graph(nodes, "rows", inputs, outputs, [fixed, zero])
+    inputs = [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, *size])]
+    outputs = [helper.make_tensor_value_info("points", TensorProto.FLOAT, values.shape)]
+    made = helper.make_graph(nodes, "constant", inputs, outputs, [fixed, zero])
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from posemark.core.skeleton import COCO_17
 from posemark.report.latency import histogram, percentiles
 from posemark.report.result_row import Published, Row, Verdict
+from posemark.score.people_groups import FEWEST_PEOPLE, PeopleGroup
 
 MACHINE = "AMD EPYC 9V74, 2 cores, Linux 6.8"
 DATA = "coco-val2017"
@@ -154,8 +155,23 @@ def _accuracy(row, chance):
         "ap_interval": (ap - 0.028, ap + 0.027),
         "ap_draws": tuple((ap + IMAGES_OWE + chance.normal(0, 0.004, len(IMAGES_OWE))).tolist()),
         "ap_images": row.frames,
+        "people_groups": _people_groups(ap),
         "expected": _no_reference(published, row.frames) if published else "",
     }
+
+
+def _people_groups(ap):
+    """Return groups of people: nobody is small, and few are much hidden."""
+    groups = (
+        *(("size", "small", 0, 0), ("size", "medium", 1500, -0.03), ("size", "large", 800, 0.06)),
+        *(("overlap", "no overlap", 740, 0.04), ("overlap", "some overlap", 1030, 0.0)),
+        *(("overlap", "much overlap", 530, -0.05), ("hidden", "nothing hidden", 1300, 0.05)),
+        *(("hidden", "some hidden", 980, 0.01), ("hidden", "much hidden", 20, 0)),
+    )
+    return tuple(
+        PeopleGroup(by, name, people, ap + off if people >= FEWEST_PEOPLE else None)
+        for by, name, people, off in groups
+    )
 
 
 def _no_reference(published, frames):

@@ -108,14 +108,30 @@ def test_nobody_is_drawn_as_nothing():
     assert not changed(image).any()
 
 
-def test_boxes_have_their_colour_and_a_label_in_their_corner():
-    bare, labelled = blank(), blank()
+def plate(part):
+    """Whether a part of an image has more pixels of the colour LEFT than the lines of a box."""
+    return (part[..., ::-1] == drawing.LEFT).all(-1).sum() > 150
+
+
+def test_boxes_have_their_colour_and_a_label_above_them_or_inside():
+    bare, above, inside = blank(), blank(), blank()
     box = np.array([[30.0, 40.0, 120.0, 100.0]])
     drawing.draw_boxes(bare, box, colour=drawing.LEFT)
-    drawing.draw_boxes(labelled, box, ["missed"], drawing.LEFT)
     assert colour_at(bare, 90, 140) == drawing.LEFT
     assert not changed(bare)[60:120, 50:130].any()
-    assert changed(labelled ^ bare ^ GREY)[40:55, 30:60].any()
+    drawing.draw_boxes(above, box, ["missed"], drawing.LEFT)
+    assert plate(above[20:38])
+    assert not plate(bare[20:38])
+    assert (above[60:] == bare[60:]).all()
+    drawing.draw_boxes(inside, box - (0, 37, 0, 0), ["missed"], drawing.LEFT)
+    assert plate(inside[6:20])
+
+
+def test_a_box_outside_the_image_is_left_out():
+    image = blank()
+    outside = [[-90.0, 40.0, 80.0, 50.0], [230.0, 40.0, 50.0, 50.0], [40.0, 205.0, 50.0, 50.0]]
+    drawing.draw_boxes(image, np.array(outside), ["a", "b", "c"])
+    assert not changed(image).any()
 
 
 def test_a_box_beyond_the_image_is_drawn_at_its_edge():

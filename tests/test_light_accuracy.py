@@ -1,6 +1,6 @@
 """The suite `light` on real photographs: each card by the same code as the command line.
 
-On all 600 images of ../shared/coco the six models reach the APs that an independent evaluation
+On all 600 images of ../shared/coco the models reach the APs that an independent evaluation
 found (docs/benchmarks/README.md). To be fast, this test runs the first 150 images, and compares
 with the APs that those runs reached on the same images.
 """
@@ -23,6 +23,8 @@ AP = {
     "lightweight-openpose": 0.4321,
     "tfpose-mobilenetv2-small": 0.1715,
     "movenet-lightning": 0.3794,
+    "movenet-multipose-256": 0.2518,
+    "movenet-multipose-320": 0.3086,
     "tinypose-128x96": 0.5557,
     "tinypose-256x192": 0.6703,
     "ultralight-simplepose": 0.5330,

@@ -85,11 +85,13 @@ def load(
         setting: a name that `posemark tune` saved for this entry, or a .toml file.
         **choices: options of `posemark run` by their names there: runtime, precision, device,
             layout, threads, persons, max_batch, codec, flip, calibrate. They must not contradict
-            the setting.
+            the setting. `detector` names a person detector for a top-down model, such as
+            "rtmdet-nano" or a card.toml; with it also min_score, max_people, detector_size,
+            detector_runtime and detector_precision.
 
     Returns:
-        An Estimator. Called with an image (H, W, 3) uint8 BGR and, for top-down models,
-        boxes_xywh (N, 4), it returns posemark.Poses.
+        An Estimator. Called with an image (H, W, 3) uint8 BGR and, for top-down models without a
+        detector, boxes_xywh (N, 4), it returns posemark.Poses.
 
     Raises:
         posemark.UsageError: if the name, the setting or the runtime does not exist here, if

@@ -96,7 +96,9 @@ def draw_truth(image: Image, truth: Truth) -> None:
 def draw_boxes(
     image: Image, boxes_xywh: Floats, labels: Sequence[str] = (), colour: Colour = TRUTH
 ) -> None:
-    """Draw boxes, each with a label inside its upper left corner.
+    """Draw boxes, each with a label above its upper left corner, or inside it if there is no room.
+
+    A box that extends beyond the image is drawn up to its edge; one that is outside is left out.
 
     Args:
         image: (H, W, 3) BGR pixels, drawn into.
@@ -106,14 +108,16 @@ def draw_boxes(
     """
     height, width = image.shape[:2]
     line = line_width(image)
-    inside = (line, line, width - 1 - line, height - 1 - line)
+    low, high = (line, line), (width - 1 - line, height - 1 - line)
     for index, (x, y, w, h) in enumerate(boxes_xywh.tolist()):
-        corners = np.clip((x, y, x + w, y + h), (*inside[:2],) * 2, (*inside[2:],) * 2)
-        left, top, right, bottom = corners.round().astype(int).tolist()
+        if x + w < 0 or y + h < 0 or x >= width or y >= height:
+            continue
+        corners = np.clip([(x, y), (x + w, y + h)], low, high).round().astype(int)
+        first, last = ((int(corner[0]), int(corner[1])) for corner in corners)
         for tone, thickness in ((EDGE, line + 2), (colour, line)):
-            cv2.rectangle(image, (left, top), (right, bottom), tone[::-1], thickness, cv2.LINE_AA)
+            cv2.rectangle(image, first, last, tone[::-1], thickness, cv2.LINE_AA)
         if labels:
-            _draw_label(image, (left, top), labels[index], colour)
+            _draw_label(image, first, labels[index], colour)
 
 
 def draw_text(image: Image, lines: Sequence[str]) -> None:
@@ -209,13 +213,16 @@ def _circle(image: Image, point: Floats, radius: int, colour: Colour, thickness:
 
 
 def _draw_label(image: Image, corner: tuple[int, int], text: str, colour: Colour) -> None:
-    """Draw dark text on a plate of this colour, with its upper left corner there."""
-    scale = line_width(image) / 4.5
+    """Draw dark text on a plate of this colour, above the corner if there is room."""
+    scale = line_width(image) / 3.5
     stroke = max(1, round(scale))
     (width, height), below = cv2.getTextSize(text, _FONT, scale, stroke)
+    tall = height + 2 * below
     left, top = corner
-    plate = (left + width + below, top + height + 2 * below)
-    cv2.rectangle(image, corner, plate, colour[::-1], cv2.FILLED)
+    top -= tall if top >= tall else 0
+    left = max(0, min(left, image.shape[1] - width - below))
+    plate = ((left, top), (left + width + below, top + tall))
+    cv2.rectangle(image, *plate, colour[::-1], cv2.FILLED)
     place = (left + below // 2, top + height + below)
     cv2.putText(image, text, place, _FONT, scale, EDGE, stroke, cv2.LINE_AA)
 

@@ -67,19 +67,19 @@ class Estimator:
 
         Args:
             image_bgr: (H, W, 3) uint8 in BGR order, as OpenCV reads it.
-            boxes_xywh: (N, 4) person boxes x, y, w, h in pixels, only for top-down models. All
-                boxes are used unchanged.
+            boxes_xywh: (N, 4) person boxes x, y, w, h in pixels, only for top-down models without
+                a detector. All boxes are used unchanged.
             box_scores: (N,) factors in 0..1 of the person scores; 1 by default.
 
         Returns:
-            The poses in image pixels; (0, 0) is the centre of the top-left pixel. A top-down
-            model gives at most N poses, not in the order of the boxes: the best pose is first, and
-            poses that duplicate a better one are dropped.
+            The poses in image pixels; (0, 0) is the centre of the top-left pixel. For N boxes that
+            were given or found, a top-down model gives at most N poses, not in the order of the
+            boxes: the best pose is first, and poses that duplicate a better one are dropped.
 
         Raises:
             UsageError: if the image or the boxes have the wrong shape or type, if boxes are
-                missing, have no size or are outside the image, or if the model is bottom-up and
-                boxes are given.
+                missing, have no size or are outside the image, or if boxes are given although the
+                model is bottom-up or has a detector.
             FrameError: if the input of a bottom-up model would be too large, or if its outputs
                 are not finite.
         """
@@ -95,7 +95,8 @@ class Estimator:
     ) -> Boxes:
         if self.spec.convention is None:
             return _no_boxes(self.spec, boxes_xywh)
-        if self.pipeline.people.looks and boxes_xywh is None:
+        if self.pipeline.people.looks:
+            _require_no_boxes(self.spec, boxes_xywh)
             return NOBODY
         return _boxes(self.spec, image_bgr, boxes_xywh, box_scores)
 
@@ -118,6 +119,14 @@ def _no_boxes(spec: ModelSpec, boxes_xywh: ArrayLike | None) -> Boxes:
             "boxes_xywh out."
         )
     return NOBODY
+
+
+def _require_no_boxes(spec: ModelSpec, boxes_xywh: ArrayLike | None) -> None:
+    if boxes_xywh is not None:
+        raise UsageError(
+            f"{spec.name} is loaded with a detector, which finds the people. Leave boxes_xywh out, "
+            "or load the model without a detector."
+        )
 
 
 def _boxes(

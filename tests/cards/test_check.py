@@ -161,6 +161,50 @@ def test_rows_in_pixels_and_scores_that_are_none(tmp_path):
     assert declared(tmp_path, says, exported.rows(rows * (1, 1, 9)), replace=points) == "values"
 
 
+PEOPLE = {
+    'kind = "heatmap"': 'kind = "people"',
+    '[crop]\nconvention = "hrnet"': '[image]\nfixed = "longest"\nmultiple = 16',
+}
+
+
+def table(people=6):
+    return np.random.default_rng(0).random((people, 56))
+
+
+@pytest.mark.parametrize("people", [0, 1, 6])
+def test_a_table_of_people_with_any_number_of_rows(people, tmp_path):
+    exported.save(exported.people(table(people)), tmp_path)
+    findings = {f.check: f for f in check(made_cards.card(tmp_path, replace=PEOPLE), 1)}
+    assert [f.check for f in findings.values() if f.verdict == "wrong"] == []
+    assert findings["shapes"].says == "rows of 56 numbers, one row per person"
+    assert findings["pose"].verdict == "hint"
+
+
+def test_a_table_of_another_size_or_with_other_numbers(tmp_path):
+    says = "expected 56 channels for the key points coco-17, a box and a score per person, got 57"
+    model = exported.people(np.zeros((6, 57)))
+    assert declared(tmp_path, says, model, replace=PEOPLE) == "shapes"
+    says = "people are rows of numbers: expected (1, people, 56), got (1, 1, 6, 56)"
+    model = exported.people(table()[None])
+    assert declared(tmp_path, says, model, replace=PEOPLE) == "shapes"
+    pixels = np.where(np.arange(56) % 3 == 2, 1, 48) * table()
+    pixels[:, -1] = 1
+    says = "these look like pixels"
+    assert declared(tmp_path, says, exported.people(pixels), replace=PEOPLE) == "values"
+    order = f"\n[outputs]\norder = {[*range(55), 56]}\n"
+    says = "outputs.order names channel 56, but there are 56"
+    model = exported.people(table())
+    assert declared(tmp_path, says, model, replace=PEOPLE, add=order) == "shapes"
+
+
+def test_an_order_of_rows_that_are_not_there(tmp_path):
+    points = {'kind = "heatmap"': 'kind = "coordinates"'}
+    order = f"\n[outputs]\norder = {[*range(16), 17]}\n"
+    says = "outputs.order names channel 17, but there are 17"
+    model = exported.rows(np.zeros((17, 3)))
+    assert declared(tmp_path, says, model, replace=points, add=order) == "shapes"
+
+
 def test_a_clearly_better_normalising_is_a_hint(tmp_path):
     exported.save(exported.graph(), tmp_path)
     faint = {"std = [0.229, 0.224, 0.225]": "std = [90, 90, 90]"}

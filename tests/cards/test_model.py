@@ -26,7 +26,7 @@ from posemark.run.options import Options
 from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
 from posemark.runtimes import Tensor
-from posemark.runtimes.model_file import FileSession
+from posemark.runtimes.model_file import FileSession, declared_output
 from posemark.runtimes.registry import default_target, open_file, require
 from runs import run_one
 
@@ -282,3 +282,15 @@ def test_bytes_reach_the_file_exactly_and_channels_come_back_in_our_order(tmp_pa
     np.testing.assert_array_equal(raw.fed[0], pixels.transpose(0, 2, 3, 1))
     assert maps.shape == (1, 3, 2, 5)
     assert maps[0, :, 0, 0].tolist() == [11, 20, 10]
+
+
+def test_tables_are_joined_and_put_in_order_along_their_own_axis(tmp_path):
+    """The layout of the file is for maps: a table keeps its axes."""
+    parts = {"a": np.arange(4.0).reshape(1, 2, 2), "b": np.arange(4.0, 6).reshape(1, 2, 1)}
+    people = FileOutput("people", ("b", "a"), order=(1, 0, 2), form="people")
+    artefact = Artefact(tmp_path / "x.onnx", "", "fp32", "nhwc", "float32", None, people)
+    assert declared_output(parts, artefact).tolist() == [[[0, 4, 1], [2, 5, 3]]]
+    rows = FileOutput("keypoints", order=(1, 0), form="rows")
+    artefact = Artefact(tmp_path / "x.onnx", "", "fp32", "nhwc", "float32", None, rows)
+    given = np.arange(6.0).reshape(1, 1, 2, 3)
+    assert declared_output({"only": given}, artefact).tolist() == [[[[3, 4, 5], [0, 1, 2]]]]

@@ -24,6 +24,8 @@ def test_a_card_is_read(tmp_path):
     assert card.published == ()
 
 
+CROP = '[crop]\nconvention = "hrnet"'
+
 MISTAKES = [
     ({"divisor = 255": "divisr = 255"}, "", "input.divisr is unknown. Did you mean divisor?"),
     ({"divisor = 255": ""}, "", "input.divisor is missing"),
@@ -32,7 +34,7 @@ MISTAKES = [
     ({'"fp32"': '"fp8"'}, "", "file.precision: Expected fp32, fp16, int8, got 'fp8'"),
     ({'convention = "hrnet"': 'convention = "udp"'}, "", "Expected hrnet, dark, mmpose0"),
     ({"std = [0.229": "std = [0"}, "", "input.std"),
-    ({'[crop]\nconvention = "hrnet"': ""}, "", "codec heatmap needs the section [crop]"),
+    ({CROP: ""}, "", "codec heatmap needs the section [crop]"),
     ({}, '\n[image]\nwidth = "pad"\nmultiple = 8\n', "is top-down and has no [image]"),
     ({"divisor = 255": 'divisor = 255\ndtype = "uint8"'}, "", "divisor has to be 1"),
     (
@@ -43,9 +45,24 @@ MISTAKES = [
     (
         {
             '"heatmap"': '"paf"\nlayout = "coco"',
-            '[crop]\nconvention = "hrnet"': '[image]\nwidth = "pad"\nmultiple = 24',
+            CROP: '[image]\nwidth = "pad"\nmultiple = 24',
         },
         *("", "the height in input.size is 64, which is not a multiple of image.multiple, 24"),
+    ),
+    (
+        {'"heatmap"': '"people"', CROP: '[image]\nfixed = "longest"\nmultiple = 32'},
+        *("", "the width in input.size is 48, which is not a multiple of image.multiple, 32"),
+    ),
+    (
+        {'"heatmap"': '"people"', CROP: "[image]\nmultiple = 16"},
+        *("", "the key image.width is missing: pad or stretch, because the height is fixed"),
+    ),
+    (
+        {
+            '"heatmap"': '"people"',
+            CROP: '[image]\nfixed = "longest"\nwidth = "stretch"\nmultiple = 16',
+        },
+        *("", 'image.width is "stretch", but with image.fixed = "longest" both sides are padded'),
     ),
 ]
 
@@ -86,7 +103,7 @@ FORMS = [
     ),
     (
         *({KIND: 'kind = "heat"'}, "", "Invalid value 'heat' - at `$.codec.kind`"),
-        "the key codec.kind: Expected heatmap, coordinates, paf, boxes, got 'heat'.",
+        "the key codec.kind: Expected heatmap, coordinates, paf, people, boxes, got 'heat'.",
     ),
     (
         *({'"rgb"': '"rbg"'}, "", "Invalid enum value 'rbg' - at `$.input.order`"),
@@ -242,6 +259,7 @@ def test_a_folder_is_no_card(tmp_path):
 def test_the_cards_that_come_along_are_the_suite_light():
     names = [
         *("lightweight-openpose", "tfpose-mobilenetv2-small", "movenet-lightning"),
+        *("movenet-multipose-256", "movenet-multipose-320"),
         *("tinypose-128x96", "tinypose-256x192", "ultralight-simplepose"),
     ]
     assert sorted(cards.built_in()) == sorted(names)
@@ -250,6 +268,7 @@ def test_the_cards_that_come_along_are_the_suite_light():
     assert {job.entry.boxes for job in jobs} == {"gt", "none"}
     ran = {job.entry.model: (job.options.runtime, job.options.precision) for job in jobs}
     assert ran["movenet-lightning"] == ("tflite", "int8")
+    assert ran["movenet-multipose-256"] == ("tflite", "fp32")
     assert ran["ultralight-simplepose"] == ("onnxruntime", "fp32")
     assert ran["lightweight-openpose"] == ("openvino", "int8")
     for path in cards.built_in().values():

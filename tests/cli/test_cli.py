@@ -667,6 +667,7 @@ def test_list_shows_what_the_cards_of_light_say():
     ]
     assert lines["lightweight-openpose"][1:4] == ["-", "12.02", "42.8"]
     assert lines["movenet-lightning"][1:4] == ["2.31", "0.27", "-"]
+    assert lines["movenet-multipose-256"][1:4] == ["4.72", "0.73", "-"]
     help_, _ = invoke("list", "--help")
     told = " ".join(help_.split())
     for words in ("millions of parameters", "multiply-accumulates", "licence of the code"):

@@ -56,7 +56,15 @@ def added(tmp_path):
 
 
 def test_one_file_is_a_data_set(added):
-    assert set(datasets.kinds()) == {"sample", "coco", "video", "camera", "every"}
+    assert set(datasets.kinds()) == {
+        "sample",
+        "coco",
+        "motion",
+        "motion:sample",
+        "video",
+        "camera",
+        "every",
+    }
     assert len(open_dataset("every:5").frames()) == 4
     with pytest.raises(UsageError, match=r"or every:N \(one scene out of N\)"):
         open_dataset("nothing")

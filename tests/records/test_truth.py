@@ -21,6 +21,30 @@ def test_what_was_written_is_read_back(path):
     assert [file.name for file in path.parent.iterdir()] == ["truth.json"]
 
 
+def clips():
+    """Return the annotations of two frames of a clip, with a person each that is the same one."""
+    content = made_records.truth([1, 2])
+    for index, image in enumerate(content["images"]):
+        affine = [[1.5, 0.1, -3.0], [-0.1, 1.5, 4.0]]
+        image |= {"clip": 1, "index": index, "time_s": index / 30, "from_still": affine}
+    for number, person in enumerate(content["annotations"]):
+        person["track_id"] = number
+    return content
+
+
+def test_the_place_in_a_clip_and_who_is_who_are_read_back(path):
+    truth.write(clips(), path)
+    assert truth.read(path) == clips()
+    assert truth.read(path)["images"][1]["from_still"][0] == [1.5, 0.1, -3.0]
+
+
+def test_a_clip_needs_no_known_motion_of_the_camera(path):
+    content = clips()
+    del content["images"][0]["from_still"], content["images"][1]["from_still"]
+    truth.write(content, path)
+    assert truth.read(path) == content
+
+
 def test_existing_files_stay_and_damaged_files_are_replaced(path):
     truth.write(made_records.truth([1]), path)
     truth.write(made_records.truth([1, 2]), path)
@@ -55,6 +79,32 @@ PLACES = [
 
 
 NONSENSE = [KeyError, None, "", "x", {}, [[]], 10**30, 1e300, -1e300, float("nan")]
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        *(("images", 0, "clip"), ("images", 0, "index"), ("images", 0, "time_s")),
+        *(("images", 0, "from_still"), ("images", 0, "from_still", 1)),
+        *(("images", 0, "from_still", 1, 2), ("annotations", 0, "track_id")),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("value", ["x", {}, [[]], 1e300, -1e300, float("nan"), KeyError])
+def test_nonsense_about_clips_is_refused(path, way, value):
+    content = clips()
+    *outer, last = way
+    inner = content
+    for key in outer:
+        inner = inner[key]
+    if value is not KeyError:
+        inner[last] = value
+    elif last in ("from_still", "track_id"):
+        return  # they may be missing
+    else:
+        del inner[last]
+    with pytest.raises(RecordError, match="cannot be kept"):
+        truth.write(content, path)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +154,24 @@ def test_ids_occur_once_and_belong_to_each_other(path, change, why):
     path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(RecordError, match=why):
         truth.read(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda t: t["images"][1].update(index=0), "two of the images have the same clip and"),
+        (
+            lambda t: [person.update(image_id=1, track_id=4) for person in t["annotations"][:2]],
+            "two of the annotations have the same image and track_id",
+        ),
+        (lambda t: t["images"][0].pop("clip"), "image 1 has only a part of clip, index"),
+    ],
+)
+def test_nobody_is_twice_in_a_frame_and_no_frame_twice_in_a_clip(path, change, why):
+    content = clips()
+    change(content)
+    with pytest.raises(RecordError, match=why):
+        truth.write(content, path)
 
 
 def test_only_a_regular_file_of_bearable_size_is_read(path, monkeypatch):

@@ -22,7 +22,7 @@ from posemark.report import formats, speed_strip, terms
 from posemark.report.formats import DASH, ap_known
 
 pytestmark = [pytest.mark.browser, pytest.mark.enable_socket]
-CHARTS = ("ap-fps", "cost", "stages", "latency", "timeline", "keypoints", "sizes")
+CHARTS = ("ap-fps", "cost", "stages", "latency", "timeline", "keypoints", "sizes", "groups")
 
 
 @pytest.fixture(scope="module")
@@ -379,3 +379,19 @@ def test_a_line_of_cost_names_its_entry(browser, seed):
     assert shown["name"] == "a hrnet-w32-256x192@detected"
     assert shown["takes"] == "0.30 ms + 143 ms per person"
     assert shown["seen"] == "up to 41 people in a frame of the run"
+
+
+def test_groups_of_people_have_their_number_and_a_handful_is_not_drawn(browser, seed):
+    opened(browser, seed)
+    script = """
+    const labels = document.querySelectorAll("#groups .role-axis-label text");
+    return [...labels].map((label) => label.textContent);
+    """
+    groups = [label for label in browser.execute_script(script) if "(" in label]
+    assert groups == [
+        *("medium (1,500)", "large (800)", "no overlap (740)", "some overlap (1,030)"),
+        *("much overlap (530)", "nothing hidden (1,300)", "some hidden (980)"),
+    ]
+    table = text(browser, "#found")
+    assert "too few" in table
+    assert "small" not in table, "nobody is small"

@@ -37,9 +37,13 @@ WORDED = {
 }
 """Fields in words, which were rewritten, and what they say. The numbers in them are compared."""
 
-ADDED = {"ap_common", "people_groups", "speed_valid"}
-"""Fields that were added since: AP over common images, recall by group of people, and whether a
-speed is valid."""
+ADDED = {
+    *("ap_common", "speed_valid"),
+    "people_groups",
+    *("streams", "throughput", "throughput_interval", "age_ms", "overlap_gain", "predicted_gain"),
+}
+"""Fields that were added since: AP over common images and whether a speed is valid; recall by group
+of people; and the figures of overlapped runs."""
 
 LEFT_OUT = ADDED | {"command"}
 """What to type next has other options since: a folder, and how often to repeat the frames."""

@@ -8,6 +8,7 @@ import pytest
 import made_records
 from posemark.measure import PROTOCOL
 from posemark.measure.speed_interval import FEWEST_BLOCKS, pose_interval
+from posemark.measure.wall_time import timed_blocks
 from posemark.records.files import Block, Record
 from posemark.records.schema import BlockLine, FrameLine, Resumed
 from posemark.report import verdict
@@ -59,7 +60,7 @@ def record(blocks, resumed=(), **changes):
 
 
 def judged(made):
-    return verdict.judge(made, pose_interval(verdict.timed_blocks(made)))
+    return verdict.judge(made, pose_interval(timed_blocks(made)))
 
 
 def kind(*arguments, **changes):

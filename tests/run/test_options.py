@@ -53,8 +53,15 @@ CONTRADICTIONS = [
     ),
     (
         {"mode": "sustained", "repeat": 2},
-        "--repeat 2 only applies with --mode burst. In a sustained run the frames repeat anyway",
+        "--repeat 2 only applies with --mode burst or --mode overlapped. In a sustained run the",
         "repeat = 2 only applies",
+    ),
+    ({"streams": 2}, "--streams 2 only applies with --mode overlapped", "streams = 2 only"),
+    (
+        {"mode": "overlapped", "streams": 2},
+        "--streams 2 needs at least one thread for each frame, but there are 1. Use at most "
+        "--streams 1, or more --threads 2.",
+        "streams = 2 needs at least one thread",
     ),
     ({"mode": "paced"}, "needs the frame rate of its camera", "camera_fps = 30"),
     ({"camera_fps": 30.0}, "no other mode has a camera", "camera_fps = 30"),

@@ -62,10 +62,10 @@ def test_what_is_kept_can_be_read_again(x):
 def test_boxes_found_inside_the_clock_are_kept_and_so_are_ids():
     assert line(poses()).found == []
     assert line(poses()).ids == []
-    followed = replace(poses(), ids=np.array([4, 2]))
+    followed = replace(poses(), ids=np.array([4, -1]))
     made = line(followed, boxes=replace(BOXES, origin="early"))
     assert made.origin == "early"
     assert made.found == [(1, 2, 3, 4, 0.5), (5, 6, 7, 8, 0.25)]
-    assert made.ids == [4, 2]
+    assert made.ids == [4, -1]
     assert msgspec.json.decode(msgspec.json.encode(made), type=schema.FrameLine) == made
     assert line(followed, trained=False).ids == []

@@ -45,6 +45,16 @@ def test_a_setting_is_what_differs_from_the_defaults_and_comes_back_as_it_was():
     assert setting_of(USUAL, 4) == {}
 
 
+def test_a_setting_may_overlap_frames():
+    options = replace(USUAL, mode="overlapped", streams=2)
+    assert setting_of(options, 4) == {"mode": "overlapped", "streams": 2}
+    path = kept(mode="overlapped", streams=2)
+    assert with_setting(job(), str(path)).options == options
+    kept(mode="sustained")
+    with pytest.raises(UsageError, match="mode = 'sustained' is unknown; expected burst or over"):
+        with_setting(job(), "best")
+
+
 def test_a_setting_is_named_or_a_file_and_leaves_the_rest_alone():
     path = kept(threads=1, codec="argmax")
     for text in ("best", str(path)):

@@ -5,45 +5,20 @@ import copy
 import io
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import goldens
-from posemark.core.frame import Frame, Truth
+from posemark.core.frame import Moment
 from posemark.core.skeleton import COCO_17
+from posemark.records import truth
 from posemark.score.coco import evaluate, truth_json
+from score_frames import frame, person
 
 NAMES = ("AP", "AP50", "AP75", "APM", "APL", "AR")
 OFFICIAL = ("AP", "Ap .5", "AP .75", "AP (M)", "AP (L)", "AR")
-
-
-def no_bytes():
-    raise AssertionError("scoring reads no image")
-
-
-def frame(image_id, people, size_wh=(640, 480)):
-    """Return a frame; `people` are rows of (keypoints (17, 3), box xywh, area, crowd)."""
-    truth = Truth(
-        np.array([p[0] for p in people], np.float64).reshape(-1, 17, 3),
-        np.array([p[1] for p in people], np.float64).reshape(-1, 4),
-        np.array([p[2] for p in people], np.float64),
-        np.array([p[3] for p in people], bool),
-        COCO_17,
-    )
-    return Frame(image_id, f"{image_id}.jpg", size_wh, no_bytes, truth)
-
-
-def person(rng, side=None, visible=None, crowd=False):
-    """Return a person at a random place in 640 x 480, of random size unless it is given."""
-    side = rng.uniform(20, 300) if side is None else side
-    box = np.array([*rng.uniform(0, (640 - side, 480 - side)), side * 0.8, side])
-    points = box[:2] + rng.random((17, 2)) * box[2:]
-    if visible is None:
-        visible = rng.choice([0, 1, 2], 17) if rng.random() > 0.2 else np.zeros(17)
-    points = np.concatenate([points, np.broadcast_to(visible, 17)[:, None]], 1).round(2)
-    points[points[:, 2] == 0] = 0
-    return points, box.round(2), round(float(side) ** 2 * 0.5, 2), crowd
 
 
 def random_frames(rng):
@@ -124,10 +99,10 @@ def of_first_key_points(number, truth, results):
     """Return truth and results with only the first key points."""
     truth, results = copy.deepcopy((truth, results))
     truth["categories"][0]["keypoints"] = truth["categories"][0]["keypoints"][:number]
-    for person in [*truth["annotations"], *results]:
-        person["keypoints"] = person["keypoints"][: 3 * number]
-    for person in truth["annotations"]:
-        person["num_keypoints"] = sum(seen > 0 for seen in person["keypoints"][2::3])
+    for each in [*truth["annotations"], *results]:
+        each["keypoints"] = each["keypoints"][: 3 * number]
+    for each in truth["annotations"]:
+        each["num_keypoints"] = sum(seen > 0 for seen in each["keypoints"][2::3])
     return truth, results
 
 
@@ -254,3 +229,24 @@ def test_the_truth_keeps_everybody_and_can_be_written_as_json(rng):
     np.testing.assert_allclose(truth["annotations"][0]["keypoints"], people[0][0].ravel())
     np.testing.assert_allclose(truth["annotations"][0]["bbox"], people[0][1])
     assert truth["annotations"][0]["area"] == people[0][2]
+
+
+def test_frames_of_a_clip_carry_their_place_and_who_is_who(tmp_path):
+    """What stability is computed from lies beside the records, with the annotations."""
+    rng = np.random.default_rng(4)
+    alone = frame(1, [person(rng, visible=2)])
+    affine = np.array([[1.5, 0.1, -3], [-0.1, 1.5, 4]])
+    first = replace(
+        frame(2, [person(rng, visible=2), person(rng, visible=1)]), moment=Moment(3, 0, 0.0, affine)
+    )
+    first = replace(first, truth=replace(first.truth, ids=np.array([8, 5])))
+    second = replace(frame(3, []), moment=Moment(3, 1, 0.04))
+    content = truth_json([alone, first, second])
+    truth.write(content, tmp_path / "truth.json")
+    found = truth.read(tmp_path / "truth.json")
+    assert found == content
+    assert set(found["images"][0]) == {"id", "file_name", "width", "height"}
+    assert {**found["images"][1]}.items() >= {"clip": 3, "index": 0, "time_s": 0.0}.items()
+    assert found["images"][1]["from_still"] == affine.tolist()
+    assert "from_still" not in found["images"][2]
+    assert [one.get("track_id") for one in found["annotations"]] == [None, 8, 5]

@@ -11,6 +11,7 @@ from posemark.core.frame import Poses
 from posemark.core.skeleton import COCO_17
 from posemark.datasets import open_dataset
 from posemark.datasets.sample import Sample
+from posemark.measure.paired_frames import gain
 from posemark.measure.speed_interval import Interval
 from posemark.models import spec_of
 from posemark.records import files
@@ -76,6 +77,19 @@ def test_a_step_is_measured_in_turns_in_processes_of_their_own_and_judged(tmp_pa
     header = files.read(next((tmp_path / "01-batches-of-2" / "tried").glob("*.jsonl"))).header
     assert (header.settings.persons, header.settings.max_batch) == ("batched", 2)
     assert "batches of 2" in own.watcher.what
+
+
+def test_for_throughput_a_burst_and_overlapped_frames_are_compared_by_wall_time(tmp_path):
+    own = replace(bench(tmp_path), goal="throughput")
+    best = replace(own.reference.options, threads=2)
+    tried = replace(best, mode="overlapped", streams=2)
+    found = own.duel("2 streams", best, tried)
+    sides = [files.read(next((tmp_path / "01-2-streams" / s).glob("*.jsonl"))) for s in
+             ("best", "tried")]  # fmt: skip
+    assert found == gain(*sides, wall=True)
+    assert sides[1].header.settings.streams == 2
+    assert sides[1].trial == (), "the best setting itself is the comparison"
+    assert own.cost(tried).oks == 1.0
 
 
 def test_a_step_that_does_not_run_is_told_from_a_run_that_fails(tmp_path, monkeypatch):

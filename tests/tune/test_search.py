@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from posemark.measure.speed_interval import Interval
 from posemark.models import spec_of
-from posemark.run.options import Options
+from posemark.run.options import Options, require_consistent
 from posemark.tune import search_space
 from posemark.tune.search import PROVEN, Cost, StepError, climb
 from posemark.tune.search_space import Step, Subject
@@ -205,6 +205,19 @@ def test_lower_precisions_are_tried_on_the_two_fastest_runtimes():
         "decoder argmax",
     ]
     assert ladder.best == replace(START, runtime="openvino")
+
+
+def test_frames_are_overlapped_only_for_throughput():
+    assert search_space.streams(subject(cores=8), []) == []
+    tried = [step.change for step in search_space.streams(subject(cores=8, goal="throughput"), [])]
+    assert tried == [{"mode": "overlapped", "threads": 8, "streams": n} for n in (8, 4, 2)]
+    (one_core,) = search_space.streams(subject(cores=1, goal="throughput"), [])
+    assert one_core.missing == "there is one core for one frame"
+
+
+def test_every_number_of_streams_is_a_consistent_choice():
+    for step in search_space.streams(subject(cores=12, goal="throughput"), []):
+        require_consistent(step.applied(replace(START, threads=1)))
 
 
 def test_threads_are_halved_down_to_one_and_calibration_goes_with_int8_only():

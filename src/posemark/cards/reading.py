@@ -212,9 +212,10 @@ def _contradictions(card: Card | DetectorCard) -> list[str]:
     """List the mistakes that only a comparison of several keys shows."""
     problems = [_bytes_problem(card), _data_file_problem(card), _normalising_problem(card)]
     if isinstance(card, Card):
-        problems += [_section_problem(card), _height_problem(card), _order_problem(card)]
+        problems += [_section_problem(card), _width_problem(card), _multiple_problem(card)]
+        problems += [_order_problem(card)]
     else:
-        problems += [_person_problem(card), _grid_problem(card), _multiple_problem(card)]
+        problems += [_person_problem(card), _grid_problem(card), _letterbox_problem(card)]
     return [problem for problem in problems if problem]
 
 
@@ -242,7 +243,7 @@ def _grid_problem(card: DetectorCard) -> str:
     return ""
 
 
-def _multiple_problem(card: DetectorCard) -> str:
+def _letterbox_problem(card: DetectorCard) -> str:
     multiple, size = card.letterbox.multiple, card.input.size
     if multiple is None or not any(side % multiple for side in size):
         return ""
@@ -299,11 +300,33 @@ def _data_file_problem(card: Card | DetectorCard) -> str:
     return ""
 
 
-def _height_problem(card: Card) -> str:
-    """Say if the height is not the multiple to which FixedHeight would round it."""
-    if card.image is None or card.input.size[0] % card.image.multiple == 0:
+def _width_problem(card: Card) -> str:
+    if card.image is None:
         return ""
-    return (
-        f"the height in input.size is {card.input.size[0]}, which is not a multiple of "
-        f"image.multiple, {card.image.multiple}. Correct one of them."
-    )
+    fixed, width = card.image.fixed, card.image.width
+    if fixed == "height" and width is None:
+        return (
+            "the key image.width is missing: pad or stretch, because the height is fixed. "
+            + _help("image")
+        )
+    if fixed == "longest" and width is not None:
+        return (
+            f'image.width is "{width}", but with image.fixed = "longest" both sides are padded: '
+            "remove image.width."
+        )
+    return ""
+
+
+def _multiple_problem(card: Card) -> str:
+    """Say if a side is not the multiple to which the size rule of the image would round it."""
+    if card.image is None:
+        return ""
+    multiple = card.image.multiple
+    sides = ("height", "width") if card.image.fixed == "longest" else ("height",)
+    for name, pixels in zip(sides, card.input.size, strict=False):
+        if pixels % multiple:
+            return (
+                f"the {name} in input.size is {pixels}, which is not a multiple of "
+                f"image.multiple, {multiple}. Correct one of them."
+            )
+    return ""

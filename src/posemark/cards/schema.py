@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from posemark.codecs import coordinates, heatmap, paf
+from posemark.codecs import coordinates, heatmap, paf, people_table
 from posemark.core.codec import CropCodec, GroupCodec
 from posemark.core.model_file import FileOutput
 from posemark.core.skeleton import COCO_17
@@ -15,6 +15,7 @@ from posemark.detectors.box_rows import BoxRows, Form
 from posemark.geometry import conventions
 from posemark.geometry.fixed_height import FixedHeight
 from posemark.geometry.letterbox import Rounding
+from posemark.geometry.long_side import LongSide
 
 Count = Annotated[int, Meta(ge=1, le=10**15)]
 Side = Annotated[int, Meta(ge=1, le=16384)]
@@ -66,7 +67,8 @@ class Input(_Section, frozen=True):
     """The input of the file: (byte / divisor - mean) / std, with channels in `order`.
 
     Attributes:
-        size: height and width in pixels. For a model of whole images the width is an example.
+        size: height and width in pixels. For a model of whole images one of them is an example,
+            because image.fixed names only one.
         order: order of the colour channels.
         divisor: divides the bytes.
         mean: subtracted per channel after the division.
@@ -97,17 +99,20 @@ class Crop(_Section, frozen=True):
 
 
 class Image(_Section, frozen=True):
-    """How the whole image becomes the input of a bottom-up model, whose height is fixed.
+    """How the whole image becomes the input of a bottom-up model.
 
     Attributes:
-        width: whether the width is padded or stretched to a multiple.
         multiple: number of pixels; width and height are multiples of it.
+        fixed: the side of every image that is resized to its length in input.size.
+        width: whether the width is padded or stretched to a multiple if the height is fixed; None
+            if the longest side is fixed, because both sides are padded then.
         fill: byte value of the padding.
         cubic: whether images are sampled bicubically instead of bilinearly.
     """
 
-    width: Literal["pad", "stretch"]
     multiple: Side
+    fixed: Literal["height", "longest"] = "height"
+    width: Literal["pad", "stretch"] | None = None
     fill: Byte = 0
     cubic: bool = False
 
@@ -214,6 +219,16 @@ class Paf(_Section, frozen=True, tag="paf", tag_field="kind"):
         return card.whole_image(paf.Paf(_LAYOUTS[self.layout], self.build))
 
 
+class People(_Section, frozen=True, tag="people", tag_field="kind"):
+    """A table with one row per person: y, x, score of every key point, a box, a score."""
+
+    approach: ClassVar[Approach] = "bottom-up"
+
+    def method(self, card: "Card") -> WholeImage:
+        """Make the method of the card's model."""
+        return card.whole_image(people_table.PeopleTable())
+
+
 _LAYOUTS = {layout.name: layout for layout in (paf.COCO_18, paf.BODY_25)}
 _CONVENTIONS = {c.name: c for c in (conventions.HRNET, conventions.DARK, conventions.MMPOSE0)}
 
@@ -272,7 +287,7 @@ class Card(_Section, frozen=True):
     origin: str
     file: File
     input: Input
-    codec: Heatmap | Coordinates | Paf
+    codec: Heatmap | Coordinates | Paf | People
     paper: str = "none"
     licence: str = "unknown"
     crop: Crop | None = None
@@ -305,8 +320,7 @@ class Card(_Section, frozen=True):
     def file_output(self) -> FileOutput:
         """How the outputs of the file become the one that the codec reads."""
         (output,) = self.method.codec.outputs(COCO_17)
-        points = output.form == "rows"
-        return FileOutput(output.name, self.outputs.sources, self.outputs.order, points)
+        return FileOutput(output.name, self.outputs.sources, self.outputs.order, output.form)
 
     @property
     def method(self) -> TopDown | WholeImage:
@@ -324,9 +338,10 @@ class Card(_Section, frozen=True):
         """Make the method of a model with this codec; reading.read has checked for [image]."""
         if self.image is None:
             raise ValueError("a bottom-up card without the section [image]")
-        image = self.image
-        sizing = FixedHeight(self.input.size[0], image.multiple, image.width == "pad")
-        return WholeImage(sizing, codec)
+        size, image = self.input.size, self.image
+        if image.fixed == "longest":
+            return WholeImage(LongSide(max(size), image.multiple), codec)
+        return WholeImage(FixedHeight(size[0], image.multiple, image.width == "pad"), codec)
 
 
 class DetectorCard(_Section, frozen=True):
@@ -369,4 +384,4 @@ class DetectorCard(_Section, frozen=True):
     @property
     def file_output(self) -> FileOutput:
         """How the outputs of the file become the one that the codec reads."""
-        return FileOutput("boxes", self.outputs.sources, points=True)
+        return FileOutput("boxes", self.outputs.sources, form="boxes")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.core.codec import Output
+from posemark.core.codec import CHANNEL_AXIS, Form, Output
 from posemark.core.errors import UsageError
 from posemark.core.frame import Boxes, Frame
 from posemark.core.model_file import Artefact
@@ -33,8 +33,10 @@ FOUND_OKS = {"top-down": 0.5, "bottom-up": 0.2}
 """Mean OKS below which a hint is given.
 
 The top-down models of the suite `light` reach 0.70 to 0.89; with left and right exchanged, or with
-all key points in the wrong order but still inside their box, 0.12 to 0.38. Its bottom-up models,
-for which a person who is not found counts 0, reach 0.82 and 0.27, and 0.00 with either mistake.
+all key points in the wrong order but still inside their box, 0.12 to 0.38. Its bottom-up models
+with part affinity fields, for which a person who is not found counts 0, reach 0.82 and 0.27, and
+0.00 with either mistake. Those with a table of people reach 0.69 and 0.70, 0.13 with all key points
+in the wrong order, and 0.38 and 0.40 with left and right exchanged, which gives no hint.
 """
 
 _HIGHEST = 1.5
@@ -121,14 +123,20 @@ def _artefact(model: ModelSpec) -> Artefact:
 def expected_shape(model: ModelSpec, scene: Scene) -> str:
     """Describe the expected shape of the output in words."""
     output = _output(model)
-    if output.form == "rows":
-        return f"{output.channels} rows of y, x, score"
+    if output.form != "maps":
+        return _TABLES[output.form].format(output.channels)
     fed = _input(model, scene).shape[2:]
     height, width = _cells(output, fed)
     if model.method.fixed_size:
         return f"{output.channels} maps of {height}x{width}"
     size = "x".join(map(str, fed))
     return f"{output.channels} channels, maps of {height}x{width}: a drawn image, fed at {size}"
+
+
+_TABLES: dict[Form, str] = {
+    "rows": "{} rows of y, x, score",
+    "people": "rows of {} numbers, one row per person",
+}
 
 
 def _cells(output: Output, fed_hw: tuple[int, ...]) -> tuple[int, int]:
@@ -146,16 +154,18 @@ def shape_problems(model: ModelSpec, outputs: Mapping[str, Maps], scene: Scene) 
     """
     output = _output(model)
     shapes = [outputs[name].shape for name in _artefact(model).output.sources or outputs]
-    if output.form == "rows":
-        yield from _points_shape(shapes[0], output.channels)
+    if output.form != "maps":
+        yield from _table_problems(model, shapes)
         return
     flat = [shape for shape in shapes if len(shape) != 4]
     if flat:
         yield f"maps have four axes, but an output has the shape {flat[0]}: name another output"
         return
     last = _artefact(model).layout == "nhwc"
-    channels = sum(shape[3] if last else shape[1] for shape in shapes)
-    yield from _channel_problems(model, channels, shapes, last)
+    channels, elsewhere = (sum(shape[axis] for shape in shapes) for axis in (1, 3))
+    if last:
+        channels, elsewhere = elsewhere, channels
+    yield from _channel_problems(model, channels, elsewhere)
     cells = shapes[0][1:3] if last else shapes[0][2:4]
     wanted = _cells(output, _input(model, scene).shape[2:])
     if cells != wanted:
@@ -180,24 +190,29 @@ def require_shapes(model: ModelSpec, session: FileSession) -> None:
         )
 
 
-def _points_shape(shape: tuple[int, ...], joints: int) -> Iterator[str]:
-    if shape[-2:] != (joints, 3):
-        yield (
-            f"coordinates are rows of y, x, score: expected (..., {joints}, 3), got {shape}: "
-            "name another output, or another codec"
-        )
+def _table_problems(model: ModelSpec, shapes: list[tuple[int, ...]]) -> Iterator[str]:
+    output = _output(model)
+    if output.form == "rows":
+        what, expected = "coordinates are rows of y, x, score", f"(..., {output.channels}, 3)"
+        unlike = [shape for shape in shapes if len(shape) < 3 or shape[-1] != 3]
+    else:
+        what, expected = "people are rows of numbers", f"(1, people, {output.channels})"
+        unlike = [shape for shape in shapes if len(shape) != 3]
+    if unlike:
+        yield f"{what}: expected {expected}, got {unlike[0]}: name another output, or another codec"
+        return
+    channels = sum(shape[CHANNEL_AXIS[output.form]] for shape in shapes)
+    yield from _channel_problems(model, channels)
 
 
-def _channel_problems(
-    model: ModelSpec, channels: int, shapes: list[tuple[int, ...]], last: bool
-) -> Iterator[str]:
+def _channel_problems(model: ModelSpec, channels: int, elsewhere: int = 0) -> Iterator[str]:
+    """Yield a wrong number of channels, with advice if the other layout has the right number."""
     order, output = _artefact(model).output.order, _output(model)
     wanted = output.channels
     named = len(order) or channels
     if order and max(order) >= channels:
         yield f"outputs.order names channel {max(order)}, but there are {channels}, from 0 on"
     elif named != wanted:
-        elsewhere = sum(shape[1] if last else shape[3] for shape in shapes)
         got = f"{named} {'places in outputs.order' if order else 'channels'}"
         advice = "name other outputs, or their order"
         if elsewhere == wanted and not order:
@@ -222,14 +237,22 @@ def not_finite(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> I
 def value_problems(model: ModelSpec, session: FileSession, scenes: list[Scene]) -> Iterator[str]:
     """Yield the mistakes in the values of finite outputs, with their likely causes."""
     outputs = [_session_output(model, session, scene) for scene in scenes]
-    if _output(model).form == "rows":
-        yield from _row_problems(outputs)
-    else:
+    if _output(model).form == "maps":
         yield from _map_problems(model, outputs)
+    else:
+        yield from _row_problems(np.concatenate([_key_points(model, each) for each in outputs]))
 
 
-def _row_problems(outputs: list[Maps]) -> Iterator[str]:
-    rows = np.concatenate([rows.reshape(-1, 3) for rows in outputs])
+def _key_points(model: ModelSpec, table: Maps) -> Maps:
+    """Return the rows (K, 3) of y, x, score in an output without maps: those of its best person."""
+    if _output(model).form == "people":
+        # The first row is for files whose table has no rows if nobody was found.
+        people = np.concatenate([np.zeros((1, table.shape[-1]), np.float32), table[0]])
+        table = people[people[:, -1].argmax(), : 3 * len(model.skeleton.keypoints)]
+    return table.reshape(-1, 3)
+
+
+def _row_problems(rows: Maps) -> Iterator[str]:
     far = float(np.abs(rows[:, :2]).max())
     if far > 2:
         yield (
@@ -265,8 +288,8 @@ def _map_problems(model: ModelSpec, outputs: list[Maps]) -> Iterator[str]:
 def _peaks(model: ModelSpec, maps: Maps) -> NDArray[np.float64]:
     """Return the highest value of every key point's map, or the score of every key point."""
     output = _output(model)
-    if output.form == "rows":
-        return maps.reshape(-1, 3)[:, 2].astype(np.float64)
+    if output.form != "maps":
+        return _key_points(model, maps)[:, 2].astype(np.float64)
     return maps[:, : output.peaks].max((0, 2, 3)).astype(np.float64)
 
 

@@ -1,5 +1,6 @@
 """`posemark list`: shows the models that can be run."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 from itertools import compress
@@ -19,9 +20,9 @@ _UNKNOWN: dict[str, str] = dict.fromkeys(("Mparams", "GMACs", "AP*"), "-")
 
 
 def list_entries() -> None:
-    """Show every model that can be run, with its size, published AP and licence.
+    """Show every model and every person detector that can be run.
 
-    The columns are:
+    The columns of the models are:
 
     * model: the name of the model, as `posemark run` takes it;
 
@@ -45,7 +46,7 @@ def list_entries() -> None:
     """
     from rich.table import Table
 
-    _, models, light = _rows()
+    _, models, light, detectors = _rows()
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     filled = [any(cells) for cells in zip(*models, *light, strict=True)]
     for title in compress(TITLES, filled):
@@ -57,6 +58,11 @@ def list_entries() -> None:
     console = terminal.console()
     console.print(table)
     console.print(_BELOW, markup=False)
+    console.print(_DETECTORS, markup=False)
+    listing = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2))
+    for cells in detectors:
+        listing.add_row(*cells)
+    console.print(listing)
 
 
 _BELOW = """
@@ -68,6 +74,8 @@ seed: the letters of the blog post's entries
 To run:
   posemark run hrnet-w32-256x192     ground-truth boxes, formula weights
   posemark run MODEL@detected        detected boxes
+  posemark run MODEL --boxes detector:NAME
+                                     a person detector inside the timed loop
   posemark run MODEL@multi           bottom-up at scales 0.5, 1 and 2
   posemark run MODEL.TAG             trained weights (`posemark weights list`)
   posemark run a b 'lite*'           letters, globs
@@ -76,10 +84,17 @@ To run:
   posemark run card.toml             a model of your own (docs/add-a-model.md)"""
 
 
+_DETECTORS = """
+Person detectors for top-down models (docs/detectors.md):"""
+
+
 _KEPT = "list.json"
 """The file in the user's cache folder that keeps the rows."""
 
-_SOURCES = ("models/*.py", "run/plan.py", "cli/list_entries.py", "cards/light/*.toml")
+_SOURCES = (
+    *("models/*.py", "run/plan.py", "cli/list_entries.py", "detectors/*.py"),
+    *("cards/light/*.toml", "cards/boxes/*.toml"),
+)
 """The files of the package that the rows come from."""
 
 
@@ -88,11 +103,12 @@ _Cells = tuple[str, str, str, str, str, str]
 
 
 class _Rows(NamedTuple):
-    """The cells of the built-in models and of the suite `light`, and a hash of their sources."""
+    """The cells of models, suite `light` and person detectors, and a hash of their sources."""
 
     sources: str
     models: list[_Cells]
     light: list[_Cells]
+    detectors: list[tuple[str, str]]
 
 
 def _rows() -> _Rows:
@@ -123,7 +139,19 @@ def _made(sources: str) -> _Rows:
 
     models = [_model_cells(spec) for spec in all_models().values()]
     light = [_card_cells(cards.read(path)) for path in built_in().values()]
-    return _Rows(sources, models, light)
+    return _Rows(sources, models, light, list(_detector_cells()))
+
+
+def _detector_cells() -> Iterator[tuple[str, str]]:
+    """Yield name and description of every person detector."""
+    from posemark import cards, detectors
+
+    for name, path in cards.built_in_detectors().items():
+        card = cards.read_detector(path)
+        height, width = card.input.size
+        yield name, f"{card.family}, {height}x{width}, weights {card.file.licence or 'unknown'}"
+    for name, found in detectors.built_in().items():
+        yield name, f"{found.says}, {found.licence}"
 
 
 def _hash_of_sources() -> str:

@@ -55,6 +55,7 @@ def run(
     repeat: run_options.Repeat = 1,
     mode: run_options.ModeOption = "burst",
     fps: run_options.Fps = None,
+    streams: run_options.Streams = None,
     interleave: run_options.Interleave = None,
     isolate: run_options.Isolate = True,
     machine: run_options.MachineOption = None,
@@ -89,6 +90,8 @@ def run(
         posemark run hrnet-w32-256x192 --setting best
 
         posemark run litehrnet-18-256x192 --mode paced --fps 30
+
+        posemark run litehrnet-18-256x192 --runtime openvino --mode overlapped
     """
     from posemark.measure.environment import usable_cores
     from posemark.run.best_weights import default_weights
@@ -97,7 +100,7 @@ def run(
     from posemark.run.save_boxes import require_possible
 
     time = Budget(within) if within else None
-    _require_burst(mode, within)
+    _require_turns(mode, within)
     options = Options(
         data=data,
         boxes=boxes,
@@ -121,6 +124,7 @@ def run(
         budget=budget or DEFAULT_SECONDS.get(mode),
         mode=mode,
         camera_fps=fps,
+        streams=streams,
         until=until,
         repeat=repeat,
         machine=machine,
@@ -149,14 +153,15 @@ def _with_setting(jobs: "list[Job]", setting: str | None, context: typer.Context
     return [with_setting(job, setting, given) for job in jobs]
 
 
-def _require_burst(mode: run_options.Mode, within: float | None) -> None:
+def _require_turns(mode: run_options.Mode, within: float | None) -> None:
     from posemark.core.errors import UsageError
+    from posemark.run.options import REPEATING
 
-    if mode != "burst" and within:
+    if mode in REPEATING and within:
         raise UsageError(
             f"--within divides its time among entries that take turns, but a {mode} run "
             "needs the device for itself. Give each entry a --budget in seconds, or use "
-            "--mode burst."
+            "--mode burst or overlapped."
         )
 
 
@@ -394,7 +399,8 @@ class _Display:
         else:
             row = speed_of(record)
             frames, speed = formats.counted(row.frames, "frame"), formats.fps(row)
-            self._say(f"{row.entry}: {frames}, {speed} pose FPS, {row.verdict.kind}")
+            name, kind = formats.speed_name(row), row.verdict.kind
+            self._say(f"{row.entry}: {frames}, {speed} {name}, {kind}")
 
 
 def _plan_of(jobs: "list[Prepared]", within: float | None) -> expected_time.Plan:

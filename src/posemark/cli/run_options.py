@@ -28,8 +28,9 @@ Data = Annotated[
     typer.Option(
         help="Images to run on: sample (built-in drawn scenes), coco (COCO val2017, fetched by "
         "`posemark get coco-val2017`), coco:DIR (COCO val2017 in a folder of your own), "
-        "video:FILE or video:FOLDER (videos, or a folder of images), or camera:N (a connected "
-        "camera). Nobody is annotated in the last two, so they have no AP."
+        "motion:DIR or motion:sample (the images with people, each as a clip under a moving "
+        "camera), video:FILE or video:FOLDER (videos, or a folder of images), or camera:N (a "
+        "connected camera). Nobody is annotated in the last two, so they have no AP."
     ),
 ]
 BoxesOption = Annotated[
@@ -198,7 +199,8 @@ Repeat = Annotated[
     typer.Option(
         min=LIMITS["repeat"][0],
         max=LIMITS["repeat"][1],
-        help="Go through the frames this many times. Useful for small data, in --mode burst.",
+        help="Go through the frames this many times. Useful for small data, in --mode burst and "
+        "overlapped.",
     ),
 ]
 Until = Annotated[
@@ -215,13 +217,23 @@ ModeOption = Annotated[
     typer.Option(
         help="burst: each frame once, one directly after the other. sustained: the frames "
         "repeat for minutes, which shows throttling. paced: frames arrive as from a camera at "
-        "--fps, and late ones are dropped."
+        "--fps, and late ones are dropped. overlapped: each frame once, several at the same time "
+        "(--streams)."
     ),
 ]
 Fps = Annotated[
     float | None,
     typer.Option(
         min=LIMITS["camera_fps"][0], help="The camera's frames per second, for --mode paced."
+    ),
+]
+Streams = Annotated[
+    int | None,
+    typer.Option(
+        min=LIMITS["streams"][0],
+        max=LIMITS["streams"][1],
+        help="Frames that are processed at the same time, with --mode overlapped. They share "
+        "--threads. Default: one for each thread.",
     ),
 ]
 Interleave = Annotated[

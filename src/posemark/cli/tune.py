@@ -13,6 +13,7 @@ from posemark.cli import best_weights, expected_time, run, run_options, terminal
 from posemark.cli.console import PlainProgress, fresh_folder, print_indented, progress_bar
 from posemark.cli.interrupt import message_on_interrupt
 from posemark.measure.clock import now_ns
+from posemark.tune import Goal
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -70,6 +71,15 @@ Seconds = Annotated[
 Frames = Annotated[
     int, typer.Option(min=1, help="Largest number of frames on which the accuracy is measured.")
 ]
+For = Annotated[
+    Goal,
+    typer.Option(
+        "--for",
+        help="latency: the shortest time of the pose stages, one frame after the other. "
+        "throughput: the most frames per second of wall time, all stages; also tries to process "
+        "several frames at the same time.",
+    ),
+]
 Save = Annotated[
     str, typer.Option(metavar="NAME", help="Name under which the best setting is saved.")
 ]
@@ -92,6 +102,7 @@ def tune(
     calibrate: Calibrate = None,
     budget: Seconds = 4.0,
     frames: Frames = 200,
+    goal: For = "latency",
     save: Save = "best",
     out: Out = None,
     json: Json = False,
@@ -99,10 +110,10 @@ def tune(
     """Find the fastest setting of an entry that keeps its accuracy.
 
     The command tries runtimes, precisions, memory layout, numbers of threads, batching and
-    cheaper decoders, one step after the other. Each step is compared with the best setting so
-    far: both run in turns, block by block, in two processes, on the same frames. A step is kept
-    if the whole 95% interval of its speed-up is above 2%, and if all kept steps together lose at
-    most --max-ap-loss.
+    cheaper decoders, and with --for throughput overlapping frames, one step after the other.
+    Each step is compared with the best setting so far: both run in turns, block by block, in two
+    processes, on the same frames. A step is kept if the whole 95% interval of its speed-up is
+    above 2%, and if all kept steps together lose at most --max-ap-loss.
 
     Without trained weights or annotations the AP is unknown. Lower precisions are then kept and
     marked, and the OKS says how similar the poses are to those of the start.
@@ -119,6 +130,8 @@ def tune(
         posemark tune litehrnet-18-256x192 --runtimes torch,openvino --budget 8
 
         posemark tune higherhrnet-w32-512 --calibrate coco:~/coco --save small
+
+        posemark tune litehrnet-18-256x192 --for throughput --save throughput
     """
     from posemark.core.places import CACHE_REMEDY, require_writable
     from posemark.datasets import open_dataset
@@ -138,22 +151,22 @@ def tune(
     options = Options(data, usable_cores(), boxes, used, flip=flip, device=device)
     (job,), chosen = best_weights.with_weights([_only(entry, options)], None)
     job = _started(job, wanted)
-    subject = _subject(job, wanted, calibrate)
+    subject = replace(_subject(job, wanted, calibrate), goal=goal)
     folder = out or fresh_folder("tune-")
     require_writable(folder, "Choose another --out folder, or free some space.")
     stopped = f"stopped. No setting was saved. The records so far are in {folder}"
     with progress_bar(quiet=json) as bar, message_on_interrupt(stopped):
         display = _Display(bar, most_steps(subject), quiet=json)
-        bench = Bench(job, open_dataset(data), folder, budget, frames, display)
+        bench = Bench(job, open_dataset(data), folder, budget, frames, display, goal=goal)
         require_writable(folder_of(bench.name), CACHE_REMEDY)
         run.say_notes((*bench.notes, *calibrate_notes(calibrate)))
         run.say_all(chosen)
         ladder = climb(job.options, subject, bench, max_ap_loss, display.finished)
     if not json:
-        _print(ladder, bench.name)
-    path = _keep(ladder, bench.name, save)
+        _print(ladder, bench.name, goal)
+    path = _keep(ladder, bench.name, save, goal)
     if json:
-        _print_json(ladder, bench.name, path)
+        _print_json(ladder, bench.name, path, goal)
     else:
         terminal.say(f"\n{_command(entry, job, save)}\nsetting: {path}\nrecords: {folder}")
 
@@ -260,7 +273,7 @@ class _Display:
         return f"{at}, about {expected_time.in_words(seconds)} left"
 
 
-def _keep(ladder: "Ladder", entry: str, name: str) -> Path:
+def _keep(ladder: "Ladder", entry: str, name: str, goal: Goal) -> Path:
     """Save the setting, with its evidence as comments."""
     from posemark.measure.clock import utc_now
     from posemark.measure.environment import cpu_model, usable_cores
@@ -268,14 +281,14 @@ def _keep(ladder: "Ladder", entry: str, name: str) -> Path:
 
     remarks = [
         f"{entry}, {utc_now()[:10]}, on {cpu_model()}, {usable_cores()} cores",
-        *_summary(ladder),
+        *_summary(ladder, goal),
     ]
     path = setting.folder_of(entry) / f"{name}{setting.SUFFIX}"
     setting.write(path, setting.setting_of(ladder.best, usable_cores()), remarks)
     return path
 
 
-def _summary(ladder: "Ladder") -> list[str]:
+def _summary(ladder: "Ladder", goal: Goal) -> list[str]:
     """The result in sentences."""
     from posemark.run.setting import setting_of
 
@@ -285,7 +298,8 @@ def _summary(ladder: "Ladder") -> list[str]:
     chosen = setting_of(ladder.best, ladder.start.threads).items()
     best = ", ".join(f"{name} {value}" for name, value in chosen)
     gain = _gain(ladder.total) or "a speed-up that could not be measured at the end"
-    lines = [f"{best}: {gain} against {start}, measured in turns"]
+    what = " as throughput (wall time, all stages)" if goal == "throughput" else ""
+    lines = [f"{best}: {gain}{what} against {start}, measured in turns"]
     if ladder.cost:
         lines.append(f"{_cost(ladder.cost)} against {start} on {ladder.cost.frames} frames")
         lines += [_UNKNOWN.format(ladder.cost.unknown)] if ladder.cost.unknown else []
@@ -297,23 +311,24 @@ _UNKNOWN = (
 )
 
 
-def _print_json(ladder: "Ladder", entry: str, path: Path) -> None:
+def _print_json(ladder: "Ladder", entry: str, path: Path, goal: Goal) -> None:
     import msgspec
 
     from posemark.report import json_outputs
 
     parts = msgspec.to_builtins(ladder)
-    terminal.say(json_outputs.printed(json_outputs.Tuning, entry=entry, setting=str(path), **parts))
+    parts |= {"entry": entry, "setting": str(path), "goal": goal}
+    terminal.say(json_outputs.printed(json_outputs.Tuning, **parts))
 
 
-def _print(ladder: "Ladder", entry: str) -> None:
+def _print(ladder: "Ladder", entry: str, goal: Goal) -> None:
     console = terminal.console()
     console.print(_table(ladder, entry))
     for rung in ladder.rungs:
         if not rung.gain:
             print_indented(console, f"{rung.step}: {_reason(rung)}")
     console.print()
-    for line in _summary(ladder):
+    for line in _summary(ladder, goal):
         console.print(line, markup=False, soft_wrap=True)
 
 

@@ -59,7 +59,7 @@ def _undecided(jobs: "Sequence[Prepared]", rows: "Mapping[int, Row]") -> Iterato
         elif wanted := need(rows[place]):
             row, options = rows[place], job.job.options
             frames = len(job.frames) * options.repeat
-            all_frames = options.mode == "burst" and row.frames + row.failed_frames >= frames
+            all_frames = not options.repeats and row.frames + row.failed_frames >= frames
             restart = bool(wanted.anew)
             yield Undecided(job, words(wanted), wanted.seconds or 0.0, all_frames, restart)
 
@@ -120,7 +120,7 @@ def _changes(
         "limit": None,
         "until": f"{100 * options.until:g}%" if options.until else None,
     }
-    if options.mode != "burst":
+    if options.repeats:
         return changes | {"budget": options.budget}
     seconds = len(found) * opening + MARGIN * _seconds(found)
     return changes | {"budget": None, "within": f"{ceil(seconds / 60)}m"}

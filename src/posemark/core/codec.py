@@ -18,6 +18,16 @@ from posemark.core.frame import Floats, Truth
 from posemark.core.skeleton import Skeleton
 from posemark.core.whole_image import Maps, Outputs, Pass, ScaledInput
 
+Form = Literal["maps", "rows", "people", "boxes"]
+"""The axes of an output: maps (N, C, H, W); rows (N, ..., K, 3) of y, x and score, one per key
+point; people (N, P, C), one row of C numbers per person, which begins with y, x and score of
+every key point and ends with the score of the person; or boxes (N, R, C) of a person detector, one
+row of C numbers per box. y and x of key points are fractions of the input's height and width.
+"""
+
+CHANNEL_AXIS: dict[Form, int] = {"maps": 1, "rows": -2, "people": -1, "boxes": -1}
+"""The axis of an output along which its channels lie."""
+
 
 @dataclass(frozen=True)
 class Output:
@@ -25,13 +35,12 @@ class Output:
 
     Attributes:
         name: key of the tensor in the outputs of the network.
-        channels: C of maps (N, C, H, W), or K of rows (N, ..., K, 3).
+        channels: C of maps and people, K of rows.
         stride: input pixels per cell, the same along both axes.
         meaning: what the channels are, in words ("the keypoints coco-17").
         peaks: number of leading channels that are heatmaps, each with a peak near 1 at its
             keypoint.
-        form: "maps", or "rows" of y, x, score, where y and x are fractions of the input's height
-            and width.
+        form: the axes of the output.
     """
 
     name: str
@@ -39,7 +48,7 @@ class Output:
     stride: int
     meaning: str
     peaks: int
-    form: Literal["maps", "rows"] = "maps"
+    form: Form = "maps"
 
 
 class Codec(Protocol):

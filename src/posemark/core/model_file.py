@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from posemark.core.codec import Form
+
 Layout = Literal["nchw", "nhwc"]
 InputType = Literal["float32", "uint8"]
 
@@ -16,16 +18,15 @@ class FileOutput:
         name: name of the PoseMark output.
         sources: names of the file's outputs, which are joined along their channels. Empty means
             the only output of the file.
-        order: channel i of the PoseMark output (row i, if points) is channel order[i] of the
-            joined outputs. Empty keeps their order.
-        points: whether the output is rows of numbers, of points (N, ..., K, 3) or of boxes
-            (N, R, C), instead of maps. The layout of the file does not apply to rows.
+        order: channel i of the PoseMark output (row i of the form "rows") is channel order[i] of
+            the joined outputs. Empty keeps their order.
+        form: the axes of the output. The layout of the file applies to maps only.
     """
 
     name: str
     sources: tuple[str, ...] = ()
     order: tuple[int, ...] = ()
-    points: bool = False
+    form: Form = "maps"
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,11 @@ class Target:
             cpu, gpu or npu.
         layout: None for the runtime's default; channels-last makes eager torch in float32 keep
             maps as NHWC.
+        streams: the number of sessions on the network that infer at the same time.
     """
 
     runtime: str = "torch"
     precision: str = "fp32"
     device: str = "cpu"
     layout: str | None = None
+    streams: int = 1

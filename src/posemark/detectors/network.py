@@ -11,8 +11,9 @@ from posemark.core.target import Target
 from posemark.detectors.box_rows import BoxRows
 from posemark.geometry.boxes import croppable
 from posemark.geometry.letterbox import Letterbox
-from posemark.runtimes.model_file import FileSession
+from posemark.runtimes import Session
 from posemark.runtimes.registry import open_file, require
+from posemark.runtimes.stream_sessions import StreamSessions
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,10 @@ class NetworkDetector:
         UsageError: if the file does not accept the input, or has other outputs than its card says.
     """
 
-    def __init__(self, network: BoxNetwork, session: FileSession) -> None:
+    def __init__(self, network: BoxNetwork, session: Session) -> None:
         self._network, self._session = network, session
         shape = (1, 3, *network.input_hw)
+        session.prepare(shape)
         output = session.infer(np.zeros(shape, np.float32))[network.artefact.output.name]
         problem = next(network.rows.problems(output.shape, network.input_hw), "")
         if problem:
@@ -75,8 +77,8 @@ def open_network(network: BoxNetwork, target: Target, threads: int) -> NetworkDe
 
     Args:
         network: the detector.
-        target: the runtime, precision and device.
-        threads: number of CPU threads.
+        target: the runtime, precision and device, and the number of images at the same time.
+        threads: number of CPU threads of one image.
 
     Raises:
         UsageError: if the runtime cannot run the file as asked, or the file is not what its card
@@ -84,5 +86,5 @@ def open_network(network: BoxNetwork, target: Target, threads: int) -> NetworkDe
         CheckpointError: if the file cannot be read.
     """
     require(target, artefact=network.artefact)
-    session = open_file(target, network.artefact, threads)
-    return NetworkDetector(network, session)
+    files = [open_file(target, network.artefact, threads) for _ in range(target.streams)]
+    return NetworkDetector(network, files[0] if len(files) == 1 else StreamSessions(files))

@@ -17,18 +17,20 @@ class DetectedPeople:
         min_score: the least score of a box that is used.
         most: the largest number of boxes per image.
         looks: always True, because the detector needs the image.
+        remembers: always False, because every image is looked at alone.
     """
 
     detector: Detector
     min_score: float = MIN_SCORE
     most: int = MOST_PEOPLE
     looks: bool = True
+    remembers: bool = False
 
     def find(
         self,
         image_bgr: Image,
         given: Boxes,  # noqa: ARG002 (a detector needs none)
-        moment: Moment | None,  # noqa: ARG002 (every image is looked at alone)
+        moment: Moment | None,  # noqa: ARG002 (it does not remember)
     ) -> Boxes:
         """Return the boxes that the detector finds in the image; none if it finds nobody."""
         found = self.detector.detect(image_bgr)

@@ -27,16 +27,17 @@ class StageClock:
 
     Attributes:
         stages: nanoseconds of the current frame by stage.
+        began_ns: monotonic time at which the current frame began.
     """
 
     def __init__(self) -> None:
         self.stages: dict[str, int] = dict.fromkeys(STAGES, 0)
-        self._begin = self._last = 0
+        self.began_ns = self._last = 0
 
     def start(self) -> None:
         """Begin a frame with all stages at zero."""
         self.stages = dict.fromkeys(STAGES, 0)
-        self._begin = self._last = perf_counter_ns()
+        self.began_ns = self._last = perf_counter_ns()
 
     def lap(self, stage: str) -> None:
         """Add the time since the last lap to a stage."""
@@ -46,7 +47,7 @@ class StageClock:
 
     def stop(self) -> int:
         """Return the nanoseconds since start()."""
-        return perf_counter_ns() - self._begin
+        return perf_counter_ns() - self.began_ns
 
 
 class Budget:

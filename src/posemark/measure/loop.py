@@ -46,12 +46,16 @@ class Timed(Generic[ResultT]):
         frame_ns: nanoseconds from start to end.
         found: what the timed callable returned; None if the frame could not be used.
         error: why the frame could not be used; the other fields are empty then.
+        stream: number of the thread that processed the frame; 0 if there is only one.
+        began_ns: monotonic time of the start if frames overlap; else 0.
     """
 
     stages: dict[str, int]
     frame_ns: int
     found: ResultT | None
     error: str | None = None
+    stream: int = 0
+    began_ns: int = 0
 
 
 def warm_up(work: WorkT, process: Process[WorkT, object]) -> int:

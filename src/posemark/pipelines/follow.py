@@ -23,8 +23,9 @@ LOST_SCORE = START_SCORE / 2
 """Person score below which a followed person is lost. It is half of the score that starts a track,
 so that a person near that score is not lost and found in turn."""
 
-GONE = 0.1
-"""Share of a followed box inside the image below which the person has left it."""
+GONE, LEAVING = 0.1, 0.5
+"""Shares of a person's box inside the image. Below the first, the person has left the image. Below
+the second, a person who is lost has left it, and is not looked for."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Follower:
         size_wh = image_bgr.shape[1], image_bgr.shape[0]
         origin = self._origin(size_wh, moment)
         if origin == "followed":
-            people = _still_inside(self._people, size_wh)
+            people = _inside(self._people, size_wh, GONE)
             boxes = _cut(np.array([p.box_xywh for p in people]).reshape(-1, 4), size_wh)
             return Boxes(boxes, np.array([p.score for p in people]), origin=origin)
         return replace(self._detector.find(image_bgr, given, moment), origin=origin)
@@ -114,7 +115,7 @@ class Follower:
         turn, last_turn = (index // self._every for index in (self._next(moment), self._index))
         if turn > last_turn or frames_since(self._last, moment) is None:
             return "detected"
-        return "early" if _still_inside(self._lost, size_wh) else "followed"
+        return "early" if _inside(self._lost, size_wh, LEAVING) else "followed"
 
     def _next(self, moment: Moment | None) -> int:
         """Return the number of the frame in its clip."""
@@ -146,14 +147,14 @@ def _followed(boxes: Boxes, poses: Poses, ids: Ids) -> dict[int, _Person]:
     return {int(ids[at]): _Person(people[at], scores[at]) for at in np.flatnonzero(good).tolist()}
 
 
-def _still_inside(people: dict[int, _Person], size_wh: tuple[int, int]) -> list[_Person]:
-    """Return the people who have not left the image."""
+def _inside(people: dict[int, _Person], size_wh: tuple[int, int], least: float) -> list[_Person]:
+    """Return the people of whose boxes at least this share is inside the image."""
 
     def share(person: _Person) -> float:
         cut = _cut(person.box_xywh[None], size_wh)[0]
         return float(cut[2] * cut[3] / (person.box_xywh[2] * person.box_xywh[3]))
 
-    return [person for person in people.values() if share(person) >= GONE]
+    return [person for person in people.values() if share(person) >= least]
 
 
 def _cut(boxes_xywh: Floats, size_wh: tuple[int, int]) -> Floats:

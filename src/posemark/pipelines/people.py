@@ -19,6 +19,14 @@ class People(Protocol):
         """Whether it looks at the image. If not, its boxes are known beforehand."""
         ...
 
+    @property
+    def remembers(self) -> bool:
+        """Whether what it finds depends on earlier frames, as it does if people are followed.
+
+        Frames can then only be processed one after the other.
+        """
+        ...
+
     def find(self, image_bgr: Image, given: Boxes, moment: Moment | None) -> Boxes:
         """Return the person boxes for the network.
 
@@ -54,6 +62,7 @@ class GivenBoxes:
     """Provides the boxes that came with the frame; there are none for a bottom-up model."""
 
     looks: bool = False
+    remembers: bool = False
 
     def find(
         self,

@@ -21,6 +21,7 @@ from posemark.records.schema import (
     PerfectLine,
     Resumed,
     Stamp,
+    TrialLine,
     require_whole,
 )
 
@@ -64,6 +65,7 @@ class Record:
         whole_bytes: the bytes of all complete lines.
         whole_lines: the number of complete lines.
         on_truth: the poses on ground-truth boxes, in a run with a person detector.
+        trial: the frames that ran alone before an overlapped run.
     """
 
     path: Path
@@ -75,6 +77,7 @@ class Record:
     whole_bytes: int
     whole_lines: int = 0
     on_truth: list[OnTruthLine] = field(default_factory=list[OnTruthLine])
+    trial: tuple[TrialLine, ...] = ()
 
     @property
     def good(self) -> list[FrameLine]:
@@ -118,6 +121,7 @@ def read(path: Path) -> Record:
         whole_bytes=whole_bytes,
         whole_lines=len(lines),
         on_truth=[line for line in lines if isinstance(line, OnTruthLine)],
+        trial=tuple(line for line in lines if isinstance(line, TrialLine)),
     )
 
 

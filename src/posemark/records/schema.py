@@ -22,6 +22,9 @@ FARTHEST = 1e9
 # The ranges of the fields are checked when a record is read, so that the code that computes with
 # them need not check again. They only exclude values that no run can have written.
 Count = Annotated[int, Meta(ge=0, le=10**9)]
+TrackId = Annotated[int, Meta(ge=-1, le=10**9)]
+"""The number of a person in a clip; -1 for a pose that belongs to nobody who is followed."""
+
 Positive = Annotated[int, Meta(ge=1, le=10**9)]
 Size = Annotated[int, Meta(ge=0, le=10**18)]
 Nanoseconds = Annotated[int, Meta(ge=0, le=10**15)]
@@ -81,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True):
             never opened.
         precision: the precision of the network.
         scales: the scales of a bottom-up model's input.
-        mode: burst, sustained or paced.
+        mode: burst, sustained, paced or overlapped.
         camera_fps: the frames per second of the camera in paced mode; else None.
         device: the device of the network. The runtime's own name for it is stored in the
             environment as ran_on.
@@ -89,7 +92,9 @@ class Settings(msgspec.Struct, frozen=True):
         calibrated_on: the data from which int8 ranges were chosen; None without calibration.
         max_batch: the most crops in one forward pass.
         card: the hash of the card of an exported model; None for a model of the zoo.
-        repeat: how many times a burst runs through its frames.
+        repeat: how many times the run goes through its frames.
+        streams: the number of frames that are processed at the same time. Each has its part of
+            the threads.
     """
 
     convention: str
@@ -109,6 +114,7 @@ class Settings(msgspec.Struct, frozen=True):
     max_batch: Positive = 1
     card: str | None = None
     repeat: int = 1
+    streams: Positive = 1
 
 
 class Detector(msgspec.Struct, frozen=True):
@@ -339,7 +345,11 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
         origin: where the person boxes come from.
         found: the person boxes that were found inside the clock, first the `boxes` that were
             used, then those that a detector found beside them; empty if they were given.
-        ids: who is who in a clip, one number per person of `poses`; empty if nobody is followed.
+        ids: who is who in a clip, one number per person of `poses`, or -1 for a pose of nobody who
+            is followed; empty if nobody is followed.
+        stream: in overlapped mode, the number of the thread that processed the frame, from 0.
+        began_ns: in overlapped mode, the monotonic time of the start, by the clock of the block;
+            the frame ended frame_ns later.
     """
 
     image_id: Identifier
@@ -354,7 +364,9 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
     pixels: Size = 0
     origin: Origin = "given"
     found: list[BoxRow] = []
-    ids: list[Count] = []
+    ids: list[TrackId] = []
+    stream: Count = 0
+    began_ns: Moment = 0
 
     @property
     def load(self) -> int:
@@ -417,6 +429,20 @@ class OnTruthLine(msgspec.Struct, frozen=True, tag="on_truth", tag_field="kind")
     people: People
 
 
+class TrialLine(msgspec.Struct, frozen=True, tag="trial", tag_field="kind"):
+    """One frame that ran alone before an overlapped run, twice, to predict the gain.
+
+    Attributes:
+        image_id: the id of the image in its data set.
+        serial: nanoseconds by stage on all threads of the run.
+        stream: nanoseconds by stage on the threads of one stream.
+    """
+
+    image_id: Identifier
+    serial: dict[str, Nanoseconds]
+    stream: dict[str, Nanoseconds]
+
+
 class Resumed(msgspec.Struct, frozen=True, tag="resumed", tag_field="kind"):
     """A later process resumed the run from here, in this environment."""
 
@@ -445,7 +471,7 @@ class Stamp(msgspec.Struct, frozen=True):
     line: Count = 0
 
 
-Line = Header | FrameLine | BlockLine | PerfectLine | OnTruthLine | Resumed | End
+Line = Header | FrameLine | BlockLine | PerfectLine | OnTruthLine | TrialLine | Resumed | End
 
 
 def require_whole(line: Line) -> None:

@@ -4,7 +4,7 @@ With them a report needs no file from outside the run folder.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ from msgspec import Meta
 from posemark.core.errors import RecordError, RunError
 from posemark.core.places import is_file, write_whole
 from posemark.records.files import UNREADABLE, in_short
-from posemark.records.schema import KEYPOINTS, Coordinate, Identifier, Keypoints, Positive
+from posemark.records.schema import KEYPOINTS, Coordinate, Count, Identifier, Keypoints, Positive
 
 LARGEST = 2**30
 """Most bytes of a truth file; COCO's 118,000 training images have a fifth of it."""
@@ -25,16 +25,46 @@ Category = Literal[1]
 """The id of the person, the only category of a truth file."""
 
 
-class Image(msgspec.Struct, frozen=True):
-    """One image; width and height are in pixels."""
+AffineRow = Annotated[list[Coordinate], Meta(min_length=3, max_length=3)]
+
+
+class Image(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One image; width and height are in pixels.
+
+    Attributes:
+        id: the id of the image.
+        file_name: its name.
+        width: in pixels.
+        height: in pixels.
+        clip: the number of the clip that it is a frame of; None if it stands alone, as in all
+            older files. The next two fields are present with it.
+        index: the number of the frame in its clip, from 0.
+        time_s: seconds since the first frame of the clip.
+        from_still: 2 x 3 affine from the still image of a simulated camera to this frame.
+    """
 
     id: Identifier
     file_name: str
     width: Positive
     height: Positive
+    clip: Identifier | None = None
+    index: Count | None = None
+    time_s: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    from_still: Annotated[list[AffineRow], Meta(min_length=2, max_length=2)] | None = None
+
+    def __post_init__(self) -> None:
+        """Require the place in a clip completely or not at all.
+
+        Raises:
+            ValueError: if a part of it is missing.
+        """
+        place = (self.clip, self.index, self.time_s)
+        known = [each is not None for each in place]
+        if any(known) != all(known) or (self.from_still is not None and not all(known)):
+            raise ValueError(f"image {self.id} has only a part of clip, index and time_s")
 
 
-class Person(msgspec.Struct, frozen=True):
+class Person(msgspec.Struct, frozen=True, omit_defaults=True):
     """One annotated person, in image pixels.
 
     Attributes:
@@ -46,6 +76,7 @@ class Person(msgspec.Struct, frozen=True):
         iscrowd: 1 for a group of people, else 0.
         keypoints: 17 times x, y, visibility (0, 1 or 2).
         num_keypoints: the number of key points with a visibility above 0.
+        track_id: who it is in the frames of its clip; None if the images stand alone.
     """
 
     id: Identifier
@@ -56,6 +87,7 @@ class Person(msgspec.Struct, frozen=True):
     iscrowd: Annotated[int, Meta(ge=0, le=1)]
     keypoints: Keypoints
     num_keypoints: LabelledPoints
+    track_id: Identifier | None = None
 
     def __post_init__(self) -> None:
         """Require that num_keypoints is the number of labelled key points.
@@ -84,7 +116,7 @@ class Truth(msgspec.Struct, frozen=True):
     categories: Annotated[list[Kind], Meta(min_length=1, max_length=1)]
 
     def __post_init__(self) -> None:
-        """Require unique ids, and that every person is in an image of the file.
+        """Require unique ids and places in clips, and every person in an image of the file.
 
         Raises:
             ValueError: if this is not so.
@@ -94,6 +126,16 @@ class Truth(msgspec.Struct, frozen=True):
         lost = next((p for p in self.annotations if p.image_id not in images), None)
         if lost:
             raise ValueError(f"annotation {lost.id} names image {lost.image_id}, which is not here")
+        _require_once("images", "clip and index", ((i.clip, i.index) for i in self.images))
+        tracks = ((p.image_id, p.track_id) for p in self.annotations)
+        _require_once("annotations", "image and track_id", tracks)
+
+
+def _require_once(what: str, fields: str, places: Iterable[tuple[object, object]]) -> None:
+    """Refuse two entries with equal fields; None in a field does not count."""
+    known = [place for place in places if None not in place]
+    if len(set(known)) < len(known):
+        raise ValueError(f"two of the {what} have the same {fields}")
 
 
 def _unique(what: str, ids: Sequence[int]) -> set[int]:

@@ -141,9 +141,14 @@ def unplotted(rows: list[Row]) -> dict[str, list[Row]]:
 
 
 def _absence(row: Row, on_other_images: bool) -> str:
+    if row.overlapped:
+        return OVERLAPPED
     if not row.fps_pose:
         return "no time measured"
     return "AP over other images or sigmas than most" if on_other_images else ""
+
+
+OVERLAPPED = "its frames overlapped, and a throughput is not compared with pose FPS"
 
 
 def plotted(rows: list[Row]) -> list[Row]:

@@ -48,8 +48,9 @@ class Change:
             "runtime: torch -> onnxruntime".
         frames: number of pairs of frames.
         unpaired: number of frames of each run that have no counterpart.
-        fps: pose FPS over the pairs; None where the runs are incomparable.
-        ratio: ratio of pose times; None where the runs are incomparable.
+        fps: pose FPS over the pairs, or throughput of overlapped frames; None where the runs are
+            incomparable.
+        ratio: ratio of the times that fps is computed from; None where the runs are incomparable.
         time: the same ratio with its 95% interval; None with too few blocks.
         sentinel: ratio of the fixed workload's median times; None where it was not recorded.
         verdicts: what the speeds are worth.
@@ -182,7 +183,7 @@ def _change(base: Record, new: Record, truths: results.Truths, margin: float) ->
     return Change(
         entry=base.header.entry,
         call=INCOMPARABLE if refused else call,
-        why=tuple(refused) or tuple(filter(None, (why, *_flaws(rows)))),
+        why=tuple(refused) or tuple(filter(None, (why, _overlapped(rows), *_flaws(rows)))),
         settings=tuple(_differences(base.header, new.header)),
         frames=frames,
         unpaired=(len(base.good) - frames, len(new.good) - frames),
@@ -293,6 +294,12 @@ def _unsettled(time: Interval, sentinel: float | None) -> bool:
     return abs(time.point - 1) <= abs(sentinel - 1) + time.half_width * time.point
 
 
+def _overlapped(rows: tuple[Row, Row]) -> str:
+    """A phrase that the figures are not those of one frame after the other; "" if they are."""
+    what = "FPS is the throughput, and time the wall time of a frame over all stages"
+    return f"{formats.mode(rows[1])}: {what}" if rows[1].overlapped else ""
+
+
 def _flaws(rows: tuple[Row, Row]) -> list[str]:
     """The verdict on each record whose speed is not valid, in words."""
     return [
@@ -358,11 +365,11 @@ COLUMNS: tuple[tuple[str, Callable[[Change], str]], ...] = (
     ("call", lambda change: change.call),
     ("time", _time),
     ("95% interval", _interval),
-    ("pose FPS", _fps),
+    ("FPS", _fps),
     ("AP", _ap),
 )
 LEGEND = (
-    "time: pose stages of the same frames; slower, faster: significant and "
+    "time and FPS: pose stages of the same frames; slower, faster: significant and "
     f"{100 * SMALLEST:g}% or more"
 )
 

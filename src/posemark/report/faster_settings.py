@@ -57,7 +57,15 @@ def gains(rows: Sequence[Row]) -> Iterator[Gain]:
 def _work(row: Row) -> tuple[object, ...]:
     """Everything that decides the work of a frame, except runtime, precision and device."""
     network = (row.network, row.input_hw, row.approach, row.scales, row.flip, row.codec)
-    return *network, row.boxes, row.persons_mode, row.data, row.mode, row.machine, row.threads
+    return (
+        *network,
+        row.boxes,
+        row.persons_mode,
+        row.data,
+        formats.mode(row),
+        row.machine,
+        row.threads,
+    )
 
 
 def _apart(slow: Row, fast: Row) -> bool:

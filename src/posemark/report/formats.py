@@ -9,6 +9,7 @@ from posemark.report.result_row import STAGES, Published, Row
 DASH = "\N{EN DASH}"
 PUBLISHED_MARK = "*"
 EXTRAPOLATED_MARK = "†"
+TIMES = "\N{MULTIPLICATION SIGN}"
 PEOPLE = (1, 5, 20)
 """Numbers of people for which tables and the page give the FPS: a selfie, a team, a square."""
 
@@ -149,6 +150,18 @@ def licences(row: Row) -> str:
     return f"{code}, weights {row.weights_licence or 'unknown'}"
 
 
+def detector(row: Row) -> str | None:
+    """Return the person detector and its settings in words; None where boxes were given."""
+    found = row.detector
+    if found is None:
+        return None
+    looks = f"every {found.every} frames, " if found.every else ""
+    return (
+        f"{found.name} at {found.size}, {found.runtime} {found.precision}, {looks}scores from "
+        f"{found.min_score:g}, {found.max_people} boxes at most"
+    )
+
+
 def size(row: Row) -> str:
     """Return the network input as height x width."""
     return f"{row.input_hw[0]}x{row.input_hw[1]}" if any(row.input_hw) else DASH
@@ -177,11 +190,22 @@ def span(values: Iterable[float], write: Callable[[float], str] | None = None) -
 
 
 def half_width(row: Row) -> float | None:
-    """Return the larger side of the interval of pose FPS, as a share; None without an interval."""
-    if not row.fps_pose or row.fps_interval is None:
+    """Return the larger side of the interval of the speed, as a share; None without an interval."""
+    point, ends = speed(row), row.throughput_interval if row.overlapped else row.fps_interval
+    if not point or ends is None:
         return None
-    low, high = row.fps_interval
-    return max(high - row.fps_pose, row.fps_pose - low) / row.fps_pose
+    low, high = ends
+    return max(high - point, point - low) / point
+
+
+def speed(row: Row) -> float | None:
+    """Return the pose FPS; for overlapped frames, the throughput."""
+    return row.throughput if row.overlapped else row.fps_pose
+
+
+def speed_name(row: Row) -> str:
+    """Return what `speed` returns, in words."""
+    return "FPS throughput" if row.overlapped else "pose FPS"
 
 
 def plus_minus(share: float | None) -> str:
@@ -197,22 +221,27 @@ def _plus_minus(share: float, decimals: int) -> str:
 
 
 def fps(row: Row) -> str:
-    """Return the pose FPS with its interval, if there is one: "7.26 ±2.1%"."""
+    """Return the speed with its interval, if there is one: "7.26 ±2.1%"."""
     width = half_width(row)
-    return " ".join([three_digits(row.fps_pose), *([plus_minus(width)] if width else [])])
+    return " ".join([three_digits(speed(row)), *([plus_minus(width)] if width else [])])
 
 
 def short_fps(row: Row) -> str:
     """Return the same for narrow tables: "7.26 ±2%"."""
     width = half_width(row)
     if width is None:
-        return three_digits(row.fps_pose)
-    return f"{three_digits(row.fps_pose)} {_plus_minus(width, 1 if width < 0.00995 else 0)}"
+        return three_digits(speed(row))
+    return f"{three_digits(speed(row))} {_plus_minus(width, 1 if width < 0.00995 else 0)}"
 
 
 def percent(share: float | None) -> str:
     """Return a share in per cent: 0.123 -> "12.3%"."""
     return DASH if share is None else f"{100 * share:.1f}%"
+
+
+def times(factor: float | None) -> str:
+    """Return a factor: 1.412 -> "×1.41"."""
+    return DASH if factor is None else f"{TIMES}{factor:.2f}"
 
 
 def short_percent(share: float | None) -> str:
@@ -256,5 +285,7 @@ def energy(row: Row) -> str:
 
 
 def mode(row: Row) -> str:
-    """Return how frames were fed: "burst", "sustained", "paced at 30 FPS"."""
+    """Return how frames were fed: "burst", "paced at 30 FPS", "overlapped in 2 streams"."""
+    if row.overlapped:
+        return f"{row.mode} in {counted(row.streams, 'stream')}"
     return f"{row.mode} at {row.camera_fps:g} FPS" if row.camera_fps else row.mode

@@ -43,12 +43,14 @@ def row_of_header(header: schema.Header) -> Row:
         scales=settings.scales,
         mode=settings.mode,
         camera_fps=settings.camera_fps,
+        streams=settings.streams,
         device=settings.device,
         min_score=settings.min_score,
         weights_bytes=header.weights_bytes,
         started=header.started,
         typed=_typed(header),
         card=header.given.card,
+        detector=header.detector,
     )
 
 

@@ -190,6 +190,13 @@ class Tuning(msgspec.Struct, frozen=True):
     schema: Annotated[int, _SCHEMA]
     entry: Annotated[str, about("Name of the entry.")]
     setting: Annotated[str, about("The file in which the fastest setting is stored.")]
+    goal: Annotated[
+        str,
+        about(
+            "`latency`: speed-ups are those of the pose stages of one frame after the other; "
+            "`throughput`: those of frames per second of wall time, all stages."
+        ),
+    ]
     start: Annotated[dict[str, Any], about("The options at the start.")]
     rungs: Annotated[tuple[TunedStep, ...], about("Every step in the order in which it was tried.")]
     best: Annotated[dict[str, Any], about("The options with all changes that were kept.")]

@@ -42,6 +42,43 @@ class Accuracy(msgspec.Struct, frozen=True):
     AR: Annotated[float | None, about("Mean recall over the same thresholds as AP.")]
 
 
+class BoxAccuracy(msgspec.Struct, frozen=True):
+    """Accuracy of a detector's boxes over all annotated people, with and without key points.
+
+    A size range without people is null.
+    """
+
+    AP: Annotated[float | None, about("COCO's box AP of the category person, 0 to 1.")]
+    AP50: Annotated[float | None, about("AP at IoU threshold 0.50.")]
+    AP75: Annotated[float | None, about("AP at IoU threshold 0.75.")]
+    APS: Annotated[float | None, about("AP for small people.")]
+    APM: Annotated[float | None, about("AP for people of medium size.")]
+    APL: Annotated[float | None, about("AP for large people.")]
+    AR100: Annotated[float | None, about("Mean recall of the 100 best boxes per image.")]
+    recall: Annotated[
+        float | None,
+        about("Share of people who have one of the boxes that were used, at IoU threshold 0.50."),
+    ]
+
+
+class UsedDetector(msgspec.Struct, frozen=True):
+    """The person detector inside the timed loop."""
+
+    name: Annotated[str, about("Name of the detector.")]
+    sha256: Annotated[
+        str, about("Digest of its file, or the version of the library that it is part of.")
+    ]
+    size: Annotated[int, about("Longest side of its input.", "px")]
+    runtime: Annotated[str, about("Runtime that ran it.")]
+    precision: Annotated[str, about("Precision of its arithmetic.")]
+    min_score: Annotated[float, about("Boxes with a lower score were not used.")]
+    max_people: Annotated[int, about("Most boxes per image that were used.")]
+    every: Annotated[
+        int | None,
+        about("It looked at every n-th frame only; null where it looked at every frame."),
+    ]
+
+
 class PublishedAccuracy(msgspec.Struct, frozen=True):
     """A published AP and the settings at which it was measured."""
 
@@ -142,9 +179,16 @@ class Result(msgspec.Struct, frozen=True):
     ]
     fps_pose: Annotated[
         float | None,
-        about("Frames divided by the time of preprocess, infer and postprocess.", "1/s"),
+        about(
+            "Frames divided by the time of preprocess, infer and postprocess; null if frames "
+            "overlapped.",
+            "1/s",
+        ),
     ]
-    fps_pipeline: Annotated[float | None, about("Frames divided by the time of all stages.", "1/s")]
+    fps_pipeline: Annotated[
+        float | None,
+        about("Frames divided by the time of all stages; null if frames overlapped.", "1/s"),
+    ]
     stage_ms: Annotated[Stages, about("Mean time per frame by stage.", "ms")]
     ap: Annotated[
         Accuracy | None,
@@ -227,7 +271,7 @@ class Result(msgspec.Struct, frozen=True):
             csv=False,
         ),
     ]
-    mode: Annotated[str, about("`burst`, `sustained` or `paced`.")]
+    mode: Annotated[str, about("`burst`, `sustained`, `paced` or `overlapped`.")]
     paced_fps: Annotated[float | None, about("Requested rate of the camera in paced mode.", "1/s")]
     dropped_share: Annotated[
         float | None, about("Share of the camera's frames dropped in paced mode, 0 to 1.")
@@ -322,6 +366,57 @@ class Result(msgspec.Struct, frozen=True):
         str, about("Why poses of trained weights have no AP; empty where they have one.")
     ]
     host: Annotated[str, about("Short name of the machine.")]
+    streams: Annotated[int, about("Number of frames that were in flight at the same time.")]
+    throughput: Annotated[
+        float | None,
+        about(
+            "Frames divided by the wall time, all stages, while every stream had a frame; null "
+            "unless frames overlapped.",
+            "1/s",
+        ),
+    ]
+    throughput_interval: Annotated[
+        Bounds | None, about("95% interval of `throughput`; null with too few blocks.", "1/s")
+    ]
+    age_ms: Annotated[
+        Latency | None,
+        about(
+            "Age of a frame when its poses are delivered in the order of the frames, since a "
+            "stream took it; null unless frames overlapped, as it is then the latency.",
+            "ms",
+        ),
+    ]
+    overlap_gain: Annotated[
+        float | None,
+        about(
+            "Throughput divided by the speed, over all stages, of one frame after the other on "
+            "all threads, on the same frames; null where both were not measured in one run."
+        ),
+    ]
+    predicted_gain: Annotated[
+        float | None,
+        about(
+            "The same, predicted: the number of streams, times the time of a frame on all threads, "
+            "divided by its time on the threads of one stream alone."
+        ),
+    ]
+    detector: Annotated[
+        UsedDetector | None,
+        about(
+            "The person detector inside the timed loop; null where the boxes were given. `ap` is "
+            "then the accuracy of detector and network together."
+        ),
+    ]
+    model_ap: Annotated[
+        float | None,
+        about(
+            "AP of the same network on ground-truth boxes of the same images, 0 to 1; null "
+            "without a detector, or while images lack these poses."
+        ),
+    ]
+    box_accuracy: Annotated[
+        BoxAccuracy | None, about("Accuracy of the detector's boxes; null without a detector.")
+    ]
 
 
 _OF_ROW = {
@@ -337,4 +432,5 @@ def result_of(row: Row) -> Result:
     """Return the public form of a row."""
     names = (name for name in Result.__struct_fields__ if name != "schema")
     fields: dict[str, Any] = {name: getattr(row, _OF_ROW.get(name, name)) for name in names}
+    fields["age_ms"] = row.age_ms or None
     return msgspec.convert({"schema": SCHEMA, **fields}, Result, from_attributes=True)

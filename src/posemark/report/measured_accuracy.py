@@ -12,6 +12,7 @@ from posemark.records import files, schema, truth
 from posemark.report.expected_ap import expectation, reproduction
 from posemark.report.result_row import ComparedAP, Row
 from posemark.score.ap_bootstrap import ap_interval, resampled_aps
+from posemark.score.boxes import box_accuracy
 from posemark.score.coco import Judged, Results, judge
 from posemark.score.keypoints import keypoint_accuracy
 from posemark.score.people_groups import people_groups
@@ -48,7 +49,7 @@ def truth_of(record: files.Record, truths: Truths) -> dict[str, Any]:
             "again into another folder."
         )
     annotated = {image["id"] for image in truths[path]["images"]}
-    used = (line.image_id for line in (*record.frames, *record.perfect))
+    used = (line.image_id for line in (*record.frames, *record.perfect, *record.on_truth))
     missing = next((image_id for image_id in used if image_id not in annotated), None)
     if missing is not None:
         raise RecordError(
@@ -94,7 +95,33 @@ def with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) -
         fingerprint=_fingerprint(record.header, images),
         expected=expectation(record.header, len(scored), figure),
         reproduction=reproduction(record.header, len(scored), figure),
+        model_ap=_model_ap(record, annotations, scored) if scores_ap else None,
+        box_accuracy=_box_accuracy(record, annotations, scored) if scores_ap else None,
     )
+
+
+def _model_ap(
+    record: files.Record, annotations: dict[str, Any], scored: Sequence[schema.FrameLine]
+) -> float | None:
+    """Return the AP on ground-truth boxes of a run with a detector, over all measured images."""
+    poses = {line.image_id: line.people for line in record.on_truth}
+    images = [frame.image_id for frame in scored]
+    if not poses.keys() >= set(images):
+        return None
+    judged = _evaluate(annotations, [(i, poses[i]) for i in images], record.header.sigmas)
+    return judged.figures["AP"] if judged else None
+
+
+def _box_accuracy(
+    record: files.Record, annotations: dict[str, Any], scored: Sequence[schema.FrameLine]
+) -> dict[str, float | None] | None:
+    """Return the accuracy of the boxes in the frames at which a detector looked."""
+    looked = [frame for frame in scored if frame.origin in ("detected", "early")]
+    if not record.header.detector or not looked:
+        return None
+    found = {frame.image_id: frame.found for frame in looked}
+    used = {frame.image_id: frame.found[: frame.boxes] for frame in looked}
+    return box_accuracy(annotations, found, used, found)
 
 
 def _reason(scores_ap: bool) -> str:
@@ -120,6 +147,23 @@ def common_ap(record: files.Record, truths: Truths, images: frozenset[int]) -> C
         return None
     draws, key = resampled_aps(judged), _short_hash(sorted(images))
     return ComparedAP(ap, ap_interval(draws), draws, len(images), key)
+
+
+def judged_poses(record: files.Record, truths: Truths) -> Judged | None:
+    """Return the evaluation of a record's poses, of drawn frames too.
+
+    It is over the images with a measurement, and counts the last one of each. It is None without
+    trained weights or where nobody is annotated.
+
+    Args:
+        record: the record.
+        truths: annotation files read so far, as for truth_of.
+
+    Raises:
+        RecordError: as for truth_of.
+    """
+    found = [(f.image_id, f.poses) for f in record.frames if f.error is None]
+    return _evaluate(truth_of(record, truths), found, record.header.sigmas)
 
 
 def _evaluate(

@@ -6,16 +6,17 @@ from itertools import accumulate, pairwise
 from statistics import fmean
 
 from posemark.measure.camera import sustainable_fps
-from posemark.measure.paired_frames import pose_ns
 from posemark.measure.people_cost import Line, fit
-from posemark.measure.speed_interval import pose_interval
+from posemark.measure.speed_interval import Interval, pose_interval
+from posemark.measure.wall_time import pose_ns, speed_ns, timed_blocks
 from posemark.records import files, schema
 from posemark.report import formats, utilisation
 from posemark.report.header_row import row_of_header
 from posemark.report.latency import histogram, percentiles
 from posemark.report.result_row import POSE_STAGES, STAGES, Row
 from posemark.report.shared_evidence import milliseconds
-from posemark.report.verdict import judge, timed_blocks
+from posemark.report.throughput import per_second, with_throughput
+from posemark.report.verdict import judge
 
 _MOST_POINTS = 60
 """Points of a timeline: as many as a chart of the page can show apart."""
@@ -26,12 +27,14 @@ def speed_of(record: files.Record) -> Row:
 
     Speed rests on every measured frame. The accuracy fields of the row keep their defaults.
     """
-    return _with_blocks(_with_speed(row_of_header(record.header), record), record)
+    row = _with_frames(row_of_header(record.header), record)
+    row = with_throughput(row, record) if row.overlapped else _with_speed(row, record)
+    return _with_blocks(row, record)
 
 
-def _with_speed(row: Row, record: files.Record) -> Row:
-    """Fill in what follows from the measured frames."""
-    good, line = record.good, _time_over_people(record.good, row.approach)
+def _with_frames(row: Row, record: files.Record) -> Row:
+    """Fill in what follows from the measured frames in every mode."""
+    good = record.good
     totals = {stage: sum(f.stages[stage] for f in good) for stage in STAGES}
     latencies_ns = [f.frame_ns + f.wait_ns for f in good]
     return replace(
@@ -39,16 +42,10 @@ def _with_speed(row: Row, record: files.Record) -> Row:
         frames=len(good),
         persons=sum(f.boxes for f in good),
         most_people=max((f.boxes for f in good), default=0),
-        fps_pose=_per_second(len(good), sum(map(pose_ns, good))),
-        fps_pipeline=_per_second(len(good), sum(totals.values())),
         stage_ms={stage: total / 1e6 / max(1, len(good)) for stage, total in totals.items()},
-        intercept_ms=line.base if line else None,
-        ms_per_person=line.per_person if line else None,
         latency_ms=percentiles(latencies_ns),
         histogram=histogram(latencies_ns),
-        sustainable_fps=sustainable_fps([f.frame_ns for f in good]),
         dropped_share=_dropped_share(record),
-        share=utilisation.share(record.header, good),
         failed_frames=len(record.failed),
         dropped_boxes=sum(f.dropped for f in record.frames),
         complete=record.complete,
@@ -56,8 +53,18 @@ def _with_speed(row: Row, record: files.Record) -> Row:
     )
 
 
-def _per_second(frames: int, nanoseconds: int) -> float | None:
-    return frames / (nanoseconds / 1e9) if nanoseconds else None
+def _with_speed(row: Row, record: files.Record) -> Row:
+    """Fill in what follows from the times of frames that ran one after the other."""
+    good, line = record.good, _time_over_people(record.good, row.approach)
+    return replace(
+        row,
+        fps_pose=per_second(len(good), sum(map(pose_ns, good))),
+        fps_pipeline=per_second(len(good), sum(sum(f.stages.values()) for f in good)),
+        intercept_ms=line.base if line else None,
+        ms_per_person=line.per_person if line else None,
+        sustainable_fps=sustainable_fps([f.frame_ns for f in good]),
+        share=utilisation.share(record.header, good),
+    )
 
 
 def _time_over_people(frames: list[schema.FrameLine], approach: str) -> Line | None:
@@ -106,11 +113,11 @@ def _with_blocks(row: Row, record: files.Record) -> Row:
     """Fill in what follows from the blocks: interval, verdict, timeline, memory and energy."""
     blocks = timed_blocks(record)
     interval = pose_interval(blocks)
-    fps = row.fps_pose
     return replace(
         row,
         blocks=len(blocks),
-        fps_interval=(fps * interval.low, fps * interval.high) if fps and interval else None,
+        fps_interval=_ends(row.fps_pose, interval),
+        throughput_interval=_ends(row.throughput, interval),
         verdict=judge(record, interval),
         timeline=_timeline(record),
         peak_memory=_peak_memory(record),
@@ -118,20 +125,28 @@ def _with_blocks(row: Row, record: files.Record) -> Row:
     )
 
 
+def _ends(fps: float | None, relative: Interval | None) -> tuple[float, float] | None:
+    return (fps * relative.low, fps * relative.high) if fps and relative else None
+
+
 def _timeline(record: files.Record) -> tuple[tuple[float, float, float], ...]:
-    """Points of (seconds since the first block, pose FPS, sentinel ms).
+    """Points of (seconds since the first block, pose FPS or throughput, sentinel ms).
 
     Neighbouring blocks are merged where there are more than _MOST_POINTS.
     """
-    blocks = [(block.readings, good) for block in record.blocks if block.readings
-              and (good := [f for f in block.frames if f.error is None])]  # fmt: skip
+    settings = record.header.settings
+    blocks = [
+        (block.readings, speed_ns(good, settings))
+        for block in record.blocks
+        if block.readings and (good := [f for f in block.frames if f.error is None])
+    ]
     seconds = _seconds([readings for readings, _ in blocks])
     step = -(-len(blocks) // _MOST_POINTS) or 1
     points: list[tuple[float, float, float]] = []
     for start in range(0, len(blocks), step):
         merged = blocks[start : start + step]
-        frames = [f for _, good in merged for f in good]
-        fps = _per_second(len(frames), sum(map(pose_ns, frames)))
+        taken_ns = [ns for _, own in merged for ns in own]
+        fps = per_second(len(taken_ns), sum(taken_ns))
         sentinel_ms = fmean(readings.sentinel_ns for readings, _ in merged) / 1e6
         if fps:
             points.append((seconds[start], fps, sentinel_ms))

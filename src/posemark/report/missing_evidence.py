@@ -64,7 +64,7 @@ def _costed(row: Row, blocks: int, frames: int, anew: str = "") -> Need:
 
 
 def _frame_seconds(row: Row) -> float:
-    return sum(row.stage_ms.values()) / 1000
+    return 1 / row.throughput if row.throughput else sum(row.stage_ms.values()) / 1000
 
 
 def missing(row: Row) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ def command(row: Row) -> str:
 
 def _exhausted(row: Row) -> bool:
     """Whether a run of this kind, when resumed, would have no frame left to measure."""
-    once = row.mode == "burst" and "--repeat" not in row.typed
+    once = row.mode in ("burst", "overlapped") and "--repeat" not in row.typed
     return once and 0 < row.data_images <= row.frames
 
 
@@ -230,10 +230,12 @@ def run(row: Row, repeat: int | None = None) -> str:
         "--min-score": f"{row.min_score:g}" if row.min_score else "",
         "--threads": f"{row.threads or ''}",
         "--mode": "" if row.mode == "burst" else row.mode,
+        "--streams": str(row.streams) if row.overlapped else "",
         "--fps": f"{row.camera_fps:g}" if row.camera_fps else "",
         "--repeat": str(repeat) if repeat else row.typed.get("--repeat", ""),
         "--machine": row.typed.get("--machine", ""),
     }
+    options |= _detector(row)
     given = (f"{name} {quote(value)}" for name, value in options.items() if value)
     return " ".join([f"posemark run {quote(_entry(row))}", *(["--flip"] * row.flip), *given])
 
@@ -252,6 +254,20 @@ def _entry(row: Row) -> str:
 def _boxes(row: Row) -> str:
     """The value of --boxes: a file with its folder, where the record has it."""
     return row.typed.get("--boxes", row.boxes if row.boxes.startswith("file:") else "")
+
+
+def _detector(row: Row) -> dict[str, str]:
+    """The options of the person detector, in full because its defaults are not known here."""
+    found = row.detector
+    if found is None:
+        return {}
+    return {
+        "--min-score": f"{found.min_score:g}",
+        "--max-people": str(found.max_people),
+        "--detector-size": str(found.size),
+        "--detector-runtime": found.runtime,
+        "--detector-precision": found.precision,
+    }
 
 
 def _codec(row: Row) -> str:

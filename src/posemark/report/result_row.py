@@ -1,9 +1,13 @@
 """One row of the benchmark: what every chart and table shows; report/json_result.py is its JSON."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from posemark.measure.clock import POSE_STAGES, STAGES
-from posemark.score.people_groups import PeopleGroup
+
+if TYPE_CHECKING:  # they load numpy, which `posemark --help` does without
+    from posemark.records.schema import Detector
+    from posemark.score.people_groups import PeopleGroup
 
 __all__ = ["POSE_STAGES", "STAGES", "ComparedAP", "Published", "Reproduction", "Row", "Verdict"]
 
@@ -84,8 +88,9 @@ class Row:
         frames: measured frames.
         persons: boxes run through the network (top-down) or people found (bottom-up), summed over
             all frames.
-        fps_pose: frames / (preprocess + infer + postprocess); None where that time is zero.
-        fps_pipeline: frames / all stages.
+        fps_pose: frames / (preprocess + infer + postprocess); None where that time is zero, and for
+            overlapped frames, whose times do not add up to the time of the run.
+        fps_pipeline: frames / all stages; None as fps_pose.
         stage_ms: mean milliseconds per frame, by stage.
         ap: AP, AP50, AP75, APM, APL, AR in 0..1, from the poses of this very run; None without
             trained weights or without annotations. A size range without people is None.
@@ -113,9 +118,17 @@ class Row:
         verdict: what the speed is worth.
         latency_ms: those of p50, p90, p95 and p99 that have enough frames: percentiles of the time
             of a frame over all stages, in paced mode from the camera's frame on.
+        streams: number of frames that were in flight at the same time.
+        throughput: frames / wall time of overlapped frames; None in other modes.
+        throughput_interval: 95% interval of throughput; None with too few blocks.
+        age_ms: percentiles, as in latency_ms, of the age of a frame when its poses are delivered in
+            the order of the frames; empty in other modes, where it is the latency.
+        overlap_gain: throughput over the speed of one frame after the other, all stages, on the
+            same frames; None where that was not measured in the same run.
+        predicted_gain: the same, predicted from frames that ran one after the other.
         histogram: (bin, frames) of the time of a frame (report/latency.py).
         timeline: (seconds since the first block, pose FPS, sentinel ms), at most 60 points.
-        mode: burst, sustained or paced.
+        mode: burst, sustained, paced or overlapped.
         camera_fps: rate of the camera in paced mode.
         dropped_share: share of the camera's frames that were dropped, in paced mode.
         sustainable_fps: the fastest camera of which at most 1% of the frames would be dropped,
@@ -160,6 +173,12 @@ class Row:
         folder: folder of the record, as it was given; "" where unknown.
         data_images: images of the whole data set, however few of them were measured; 0 where
             unknown.
+        detector: the person detector inside the clock; None where boxes were given. `ap` is then
+            that of the whole pipeline.
+        model_ap: AP (0..1) of the same network over the same images on ground-truth boxes, where
+            a detector found the boxes; None where not all images have such poses.
+        box_accuracy: AP, AP50, AP75, APS, APM, APL and AR100 (0..1) of the detector's boxes, and
+            the recall of those that were used (score/boxes.py); None without a detector.
         people_groups: accuracy by size, crowding and occlusion of people; empty without a measured
             AP.
     """
@@ -238,7 +257,21 @@ class Row:
     ap_common: ComparedAP | None = None
     folder: str = ""
     data_images: int = 0
-    people_groups: tuple[PeopleGroup, ...] = ()
+    detector: "Detector | None" = None
+    model_ap: float | None = None
+    box_accuracy: dict[str, float | None] | None = None
+    people_groups: "tuple[PeopleGroup, ...]" = ()
+    streams: int = 1
+    throughput: float | None = None
+    throughput_interval: tuple[float, float] | None = None
+    age_ms: dict[str, float] = field(default_factory=dict[str, float])
+    overlap_gain: float | None = None
+    predicted_gain: float | None = None
+
+    @property
+    def overlapped(self) -> bool:
+        """Whether frames were in flight at the same time, so that only throughput is a speed."""
+        return self.mode == "overlapped"
 
     @property
     def compared(self) -> ComparedAP | None:

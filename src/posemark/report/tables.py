@@ -75,8 +75,30 @@ def _stage(name: str) -> Column:
     return Column(f"{name} ms", lambda row: row.stage_ms.get(name), formats.three_digits)
 
 
+def _of_boxes(title: str, name: str) -> Column:
+    def value(row: Row) -> Value:
+        return row.box_accuracy.get(name) if row.box_accuracy else None
+
+    return Column(title, value, formats.points, brief=name in ("AP", "recall"))
+
+
+def _detect_infer(row: Row) -> Value:
+    """The mean milliseconds of the detector and of the pose network."""
+    if row.detector is None or not row.frames:
+        return None
+    return " + ".join(formats.three_digits(row.stage_ms[name]) for name in ("detect", "infer"))
+
+
 def _latency(name: str) -> Column:
     return Column(f"{name} ms", lambda row: row.latency_ms.get(name), formats.three_digits)
+
+
+def _age(name: str) -> Column:
+    return Column(f"age {name} ms", lambda row: row.age_ms.get(name), formats.three_digits)
+
+
+AGES = (50, 95)
+"""Percentiles of the age of poses that have a column; JSON has all."""
 
 
 def _fps_at(people: int) -> Column:
@@ -117,18 +139,32 @@ _VERDICT = Column("verdict", lambda row: row.verdict.kind, brief=True)
 _FRAMES = Column("frames", lambda row: row.frames, "{:,}".format, brief=True)
 _PEOPLE = Column("people / frame", formats.people_per_frame, formats.three_digits, brief=True)
 _OF_PEAK = Column("of peak", lambda row: row.share, formats.short_percent, brief=True)
+_MODEL_AP = Column("model AP", lambda row: row.model_ap, formats.points, brief=True)
+_BOX_AP = _of_boxes("box AP", "AP")
+_BOX_RECALL = _of_boxes("box recall", "recall")
+_DETECT_INFER = Column("detect + infer ms", _detect_infer, brief=True)
 _MACHINE = Column("machine", lambda row: row.machine, long=True)
+
+_THROUGHPUT = Column("throughput", lambda row: row.throughput, formats.three_digits, brief=True)
+_GAIN = Column("gain", lambda row: row.overlap_gain, formats.times, brief=True)
+_AGE = _age("p50")
+_PREDICTED = Column("predicted", lambda row: row.predicted_gain, formats.times, brief=True)
 
 COLUMNS = (
     _LETTER,
     _ENTRY,
     Column("pose FPS", lambda row: row.fps_pose, formats.three_digits, brief=True),
+    _THROUGHPUT,
     Column("±", formats.half_width, formats.plus_minus, brief=True),
     _metric("AP"),
     Column("AP, 95%", _ap_interval, brief=True),
     Column(
         "AP, common images", lambda row: row.ap_common and row.ap_common.AP, formats.points, True
     ),
+    _MODEL_AP,
+    _BOX_AP,
+    _BOX_RECALL,
+    _DETECT_INFER,
     _PUBLISHED_AP,
     _VERDICT,
     Column("weights", lambda row: row.weights, brief=True, long=True),
@@ -140,7 +176,10 @@ COLUMNS = (
     Column("base ms", lambda row: row.intercept_ms, formats.three_digits, brief=True),
     Column("ms / person", lambda row: row.ms_per_person, formats.three_digits, brief=True),
     Column("ceiling", lambda row: row.codec_ceiling, formats.points, brief=True),
+    _GAIN,
+    _PREDICTED,
     *(_latency(f"p{percent}") for percent in PERCENTILES),
+    *(_age(f"p{percent}") for percent in AGES),
     *map(_fps_at, formats.PEOPLE),
     Column("camera FPS", lambda row: row.sustainable_fps, formats.three_digits),
     Column("dropped", lambda row: row.dropped_share, formats.percent),
@@ -148,6 +187,8 @@ COLUMNS = (
     Column("weights size", lambda row: row.weights_bytes or None, formats.size_of),
     Column("energy / frame", formats.energy),
     *map(_metric, METRICS[1:]),
+    *(_of_boxes(f"box {name}", name) for name in ("AP50", "AP75", "APS", "APM", "APL", "AR100")),
+    Column("detector", formats.detector),
     Column("published AP: settings", _published_settings, long=True),
     Column("published AP: reproduced", lambda row: row.expected),
     *map(_stage, STAGES),
@@ -372,12 +413,27 @@ def _best_ap(row: Row) -> str:
     return formats.points(own.AP if own else None) + (f" ({span})" if span else "")
 
 
+def _short_pose_fps(row: Row) -> Value:
+    return None if row.overlapped else formats.short_fps(row)
+
+
+def _short_throughput(row: Row) -> Value:
+    return formats.short_fps(row) if row.overlapped else None
+
+
 _CONSOLE = (
     _Narrow(_FRAMES, leaves=4),
     _Narrow(_PEOPLE, "people\n/frame", leaves=3),
-    _Narrow(Column("pose FPS", formats.short_fps, lambda text: text)),
+    _Narrow(Column("pose FPS", _short_pose_fps, lambda text: text)),
+    _Narrow(Column("throughput", _short_throughput, lambda text: text), "FPS,\nthroughput"),
+    _Narrow(_GAIN, "gain", leaves=6),
+    _Narrow(_PREDICTED, "predicted", leaves=5),
+    _Narrow(_AGE, "age\np50 ms", leaves=7),
     _Narrow(_VERDICT),
     _Narrow(Column("AP", _best_ap, lambda text: text)),
+    _Narrow(_MODEL_AP, "model\nAP", leaves=7),
+    _Narrow(_BOX_AP, "box\nAP", leaves=6),
+    _Narrow(_DETECT_INFER, "detect +\ninfer ms", leaves=5),
     _Narrow(_OF_PEAK, "of\npeak", leaves=2),
     _Narrow(
         Column("line", formats.line, lambda text: text),

@@ -9,7 +9,6 @@ from typing import Any
 
 from posemark.measure import PROTOCOL
 from posemark.measure.contention import MOST_TAKEN, TAKEN, share
-from posemark.measure.paired_frames import pose_ns
 from posemark.measure.speed_interval import (
     FEWEST_BLOCKS,
     MOST_HALF_WIDTH,
@@ -17,6 +16,7 @@ from posemark.measure.speed_interval import (
     block_times,
     student_t,
 )
+from posemark.measure.wall_time import timed_blocks
 from posemark.records.files import Record
 from posemark.records.schema import BlockLine
 from posemark.report.formats import counted, percent, plus_minus, three_digits
@@ -123,12 +123,6 @@ def judge(record: Record, interval: Interval | None) -> Verdict:
     fine = [each.text for each in reversed(findings) if not each.bad]  # the interval first
     kind = bad[0].kind if bad else "valid"
     return Verdict(kind, (*(each.text for each in bad), *fine, *_context(run)))
-
-
-def timed_blocks(record: Record) -> list[list[tuple[int, int]]]:
-    """Return (load, pose nanoseconds) of every measured frame, by block, for pose_interval."""
-    blocks = ([f for f in block.frames if f.error is None] for block in record.blocks)
-    return [[(f.load, pose_ns(f)) for f in frames] for frames in blocks if frames]
 
 
 def _comparability(run: _Run) -> Iterable[_Finding]:

@@ -15,10 +15,10 @@ from posemark.report import tables
 from posemark.report.result_row import Row
 
 
-def _html(rows: list[Row]) -> bytes:
+def _html(rows: list[Row], gallery: str = "") -> bytes:
     from posemark.report.page import html
 
-    return html.html(rows, "PoseMark report").encode()
+    return html.html(rows, "PoseMark report", gallery).encode()
 
 
 def _svg(rows: list[Row]) -> bytes:
@@ -62,14 +62,20 @@ def require_place(path: Path) -> None:
     require_writable(path.parent, "Choose another place for the report.")
 
 
-def write(rows: list[Row], path: Path) -> None:
+def write(rows: list[Row], path: Path, gallery: str = "") -> None:
     """Write a report in the format that the suffix of `path` names, whole or not at all.
+
+    Args:
+        rows: the rows.
+        path: the file.
+        gallery: the name of a gallery beside the file, to which a page has a link; "" for none.
 
     Raises:
         UsageError: if the suffix is unknown or the file cannot be written.
     """
     require_place(path)
-    put(path, WRITERS[path.suffix.lower()]([_escaped(row) for row in rows]))
+    suffix, shown = path.suffix.lower(), [_escaped(row) for row in rows]
+    put(path, _html(shown, gallery) if suffix == ".html" else WRITERS[suffix](shown))
 
 
 def _escaped(value: Any) -> Any:

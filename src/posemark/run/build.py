@@ -1,6 +1,7 @@
 """Builds the estimator of a prepared job: loads its weights and opens its runtime."""
 
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import posemark
@@ -16,6 +17,7 @@ from posemark.run.prepare import Prepared
 from posemark.runtimes import Session, Source
 from posemark.runtimes.model_file import FileSession
 from posemark.runtimes.registry import open_session
+from posemark.runtimes.stream_sessions import StreamSessions
 from posemark.weights import Checkpoint, load_into
 
 if TYPE_CHECKING:
@@ -25,9 +27,8 @@ if TYPE_CHECKING:
 def build_estimator(prepared: Prepared) -> Estimator:
     """Return the estimator of a job: its network in its runtime, with pre- and post-processing.
 
-    If the job has a person detector, it is opened, too.
-
-    OpenCV's number of threads is set to that of the job, for the whole process.
+    If the job has a person detector, it is opened, too. OpenCV's number of threads is set to that
+    of one frame, for the whole process.
 
     Raises:
         UsageError: if the runtime cannot run the network as asked, or the outputs of an exported
@@ -38,14 +39,14 @@ def build_estimator(prepared: Prepared) -> Estimator:
     """
     options = prepared.job.options
     session = _session(prepared)
-    _set_image_threads(options.threads)
+    set_image_threads(options.threads_per_frame)
     how = Processing(
         scales=prepared.job.entry.scales,
         flip=options.flip,
         most=options.crops_per_pass,
         trained=prepared.checkpoint is not None,
         rescorer=prepared.rescorer,
-        people=prepared.detector.open(options.threads) if prepared.detector else GIVEN,
+        people=prepared.detector.open(options) if prepared.detector else GIVEN,
     )
     return Estimator.of(prepared.spec, session, how)
 
@@ -56,20 +57,33 @@ def artefacts() -> Store:
 
 
 def _session(prepared: Prepared) -> Session:
-    spec, checkpoint, options = prepared.spec, prepared.checkpoint, prepared.job.options
-    source = Source(
+    streams = prepared.job.options.frames_at_once
+    source = _source(prepared)
+    if streams == 1:
+        return _one_session(prepared, source)
+    # Sessions of eager torch share the memory of one network, which they only read.
+    source = replace(source, build=cache(source.build))
+    return StreamSessions([_one_session(prepared, source) for _ in range(streams)])
+
+
+def _one_session(prepared: Prepared, source: Source) -> Session:
+    session = open_session(prepared.job.options.target, source)
+    if isinstance(session, FileSession):  # only exported models, which have a card
+        require_shapes(prepared.spec, session)
+    return session
+
+
+def _source(prepared: Prepared) -> Source:
+    spec, checkpoint = prepared.spec, prepared.checkpoint
+    return Source(
         spec=spec,
         build=partial(network_of, spec, checkpoint),
         weights=weights_identity(checkpoint),
         version=posemark.__version__,
         store=artefacts(),
-        threads=options.threads,
+        threads=prepared.job.options.threads_per_frame,
         calibration=prepared.calibration,
     )
-    session = open_session(options.target, source)
-    if isinstance(session, FileSession):  # only exported models, which have a card
-        require_shapes(spec, session)
-    return session
 
 
 def weights_identity(checkpoint: Checkpoint | None) -> str:
@@ -102,7 +116,8 @@ def network_of(spec: ModelSpec, checkpoint: Checkpoint | None) -> "nn.Module":
     return network
 
 
-def _set_image_threads(threads: int) -> None:
+def set_image_threads(threads: int) -> None:
+    """Set the number of threads of OpenCV, for the whole process."""
     import cv2
 
     cv2.setNumThreads(threads)

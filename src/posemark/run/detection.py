@@ -61,8 +61,22 @@ def _card_path(name: str) -> Path:
     return cards.built_in_detectors().get(name) or with_home(name).resolve()
 
 
-def settled(name: str, options: Options) -> Options:
-    """Return the options with the choices that were left to the detector.
+def without(options: Options) -> Options:
+    """Return the options of an entry whose boxes no detector finds, although --boxes names one."""
+    if named(options.boxes) is None:
+        return options
+    return replace(
+        options,
+        min_score=None,
+        max_people=None,
+        detector_size=None,
+        detector_runtime=None,
+        detector_precision=None,
+    )
+
+
+def settled(options: Options) -> Options:
+    """Return the options with the choices that were left to the detector, if --boxes names one.
 
     Choices that name the detector's own size, runtime or precision become None.
 
@@ -70,10 +84,13 @@ def settled(name: str, options: Options) -> Options:
         UsageError: if the detector is unknown, or does not take the size, runtime or precision.
         CardError: if its card has a mistake.
     """
+    name = named(options.boxes)
+    if name is None:
+        return options
     found = known(name)
     if isinstance(found, BuiltIn):
-        _require_none_chosen(found, options)
-        own = (found.size, None, None)
+        _require_own(found, options)
+        own = (found.size, found.runtime, _EXACT)
     else:
         if options.detector_size is not None:
             require_size(found, options.detector_size)
@@ -92,13 +109,18 @@ def settled(name: str, options: Options) -> Options:
     )
 
 
-def _require_none_chosen(found: BuiltIn, options: Options) -> None:
-    for name in ("detector_runtime", "detector_precision"):
+_EXACT = "fp32"
+"""The precision of detectors that need no file."""
+
+
+def _require_own(found: BuiltIn, options: Options) -> None:
+    own = {"detector_runtime": found.runtime, "detector_precision": _EXACT}
+    for name, usual in own.items():
         value = getattr(options, name)
-        if value is not None:
+        if value not in (None, usual):
             raise UsageError(
                 f"--{name.replace('_', '-')} {value}: the detector {found.name} is part of "
-                f"{found.runtime} and runs there only. Leave the option out."
+                f"{found.runtime} and runs there only, in {_EXACT}. Leave the option out."
             )
 
 
@@ -118,14 +140,15 @@ class PreparedDetector:
     network: BoxNetwork | None
     fingerprint: str
 
-    def open(self, threads: int) -> DetectedPeople:
+    def open(self, options: Options) -> DetectedPeople:
         """Open the detector; see detectors.network.open_network for the errors."""
-        return DetectedPeople(self._ready(threads), self.facts.min_score, self.facts.max_people)
+        return DetectedPeople(self._ready(options), self.facts.min_score, self.facts.max_people)
 
-    def _ready(self, threads: int) -> Detector:
+    def _ready(self, options: Options) -> Detector:
         if self.network is None:
             return detectors.built_in()[self.facts.name].open(self.facts.size)
-        return open_network(self.network, self.target, threads)
+        target = replace(self.target, streams=options.frames_at_once)
+        return open_network(self.network, target, options.threads_per_frame)
 
     @property
     def source(self) -> BoxSource:
@@ -158,7 +181,12 @@ def prepare_detector(name: str, options: Options) -> PreparedDetector:
         options.detector_runtime or default_runtime(found),
         options.detector_precision or found.file.precision,
     )
-    require(target, artefact=network.artefact)
+    try:
+        require(target, artefact=network.artefact)
+    except UsageError as error:
+        raise UsageError(
+            f"The detector {found.name} (--detector-runtime, --detector-precision): {error}"
+        ) from error
     facts = _facts(found.name, artefact.sha256, max(network.input_hw), target, options)
     return PreparedDetector(facts, target, network, _fingerprint(facts, digest(found)))
 

@@ -11,6 +11,7 @@ import posemark
 from posemark.cards import built_in
 from posemark.codecs import VERSION as DECODERS
 from posemark.core.errors import RecordError
+from posemark.datasets import DataFacts
 from posemark.measure import PROTOCOL
 from posemark.measure.clock import utc_now
 from posemark.measure.environment import environment
@@ -63,7 +64,7 @@ def make_header(
         | ({"ceiling": ceiling} if ceiling else {}),
         posemark=posemark.__version__,
         protocol=PROTOCOL,
-        truth=f"truth-{prepared.dataset.name}-{prepared.dataset.fingerprint}.json",
+        truth=_truth_file(prepared.dataset),
         started=utc_now(),
         weights_bytes=weights_bytes(prepared),
         sigmas=spec.skeleton.sigmas,
@@ -77,6 +78,11 @@ def make_header(
         given=_given(prepared),
         detector=prepared.detector.facts if prepared.detector else None,
     )
+
+
+def _truth_file(dataset: DataFacts) -> str:
+    name = dataset.name.replace(":", "-")  # which some systems do not allow in the name of a file
+    return f"truth-{name}-{dataset.fingerprint}.json"
 
 
 def _settings(prepared: Prepared) -> schema.Settings:
@@ -100,6 +106,7 @@ def _settings(prepared: Prepared) -> schema.Settings:
         max_batch=options.crops_per_pass,
         card=spec.card,
         repeat=options.repeat,
+        streams=options.frames_at_once,
     )
 
 

@@ -165,6 +165,7 @@ def run_jobs(
                     turns=len(group),
                     ceiling=(ceilings or {}).get(job.job.options.threads),
                     perfect_seconds=PERFECT_SECONDS if time else None,
+                    trial=time is None,
                 ),
             )
             for number, job in jobs.items()
@@ -338,11 +339,11 @@ def groups(
     Raises:
         UsageError: if interleave is True and a run is sustained or paced.
     """
-    alone = any(job.job.options.mode != "burst" for job in jobs)
+    alone = any(job.job.options.repeats for job in jobs)
     if alone and interleave:
         raise UsageError(
             "--interleave makes entries take turns, but a sustained or paced run needs the device "
-            "for itself. Leave --interleave out, or use --mode burst."
+            "for itself. Leave --interleave out, or use --mode burst or overlapped."
         )
     if interleave:
         return [list(jobs)]
@@ -367,15 +368,17 @@ def _fitting(
 def memory_need(jobs: Sequence[Prepared], isolate: bool) -> float:
     """Return the bytes that entries need while they take turns, estimated cautiously.
 
-    All entries hold their weights, but only the running one holds maps.
+    All entries hold their weights, but only the running one holds maps. Each stream of an entry
+    has weights and maps of its own.
     """
-    weights = sum(map(weights_bytes, jobs))
+    weights = sum(weights_bytes(job) * job.job.options.frames_at_once for job in jobs)
     processes = len(jobs) * PROCESS_BYTES if isolate else PROCESS_BYTES
-    return weights + processes + max(_input_pixels(job) for job in jobs) * BYTES_PER_PIXEL
+    return weights + processes + max(map(_pixels_at_once, jobs)) * BYTES_PER_PIXEL
 
 
-def _input_pixels(job: Prepared) -> float:
-    """Return the assumed number of pixels of the largest network input."""
+def _pixels_at_once(job: Prepared) -> float:
+    """Return the assumed number of pixels of the largest network inputs at the same time."""
     height, width = job.spec.input_hw
     longer = 1.0 if job.spec.method.fixed_size else ASPECT_RATIO
-    return height * width * longer * max(job.job.entry.scales) ** 2
+    pixels = height * width * longer * max(job.job.entry.scales) ** 2
+    return pixels * job.job.options.frames_at_once

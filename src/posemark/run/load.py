@@ -1,5 +1,6 @@
 """Loads a model for an application, by the name that `posemark run` takes."""
 
+from dataclasses import replace
 from os import PathLike
 from typing import Unpack
 
@@ -9,7 +10,14 @@ from posemark.estimator import Estimator
 from posemark.measure.environment import usable_cores
 from posemark.run.best_weights import with_best
 from posemark.run.build import build_estimator
-from posemark.run.options import Choices, Options, as_argument, require_consistent, with_choices
+from posemark.run.options import (
+    DETECTOR,
+    Choices,
+    Options,
+    as_argument,
+    require_consistent,
+    with_choices,
+)
 from posemark.run.plan import Job, plan
 from posemark.run.prepare import prepare_job
 from posemark.run.setting import with_setting
@@ -32,10 +40,16 @@ def load(
         named = ", ".join([job.entry.name for job in jobs[:8]] + ["..."] * (len(jobs) > 8))
         raise UsageError(f"{name!r} matches {len(jobs)} entries; load one of them: {named}.")
     (job,) = with_best(jobs)
+    _require_boxes_needed(job, options)
     _require_weights(job, weights)
-    job = job if setting is None else with_setting(job, setting, choices)
+    job = job if setting is None else _one_by_one(with_setting(job, setting, choices))
     prepared = prepare_job(job, Sample(), [])
     return build_estimator(prepared)
+
+
+def _one_by_one(job: Job) -> Job:
+    """Return the job without the streams of its setting: an estimator is called image by image."""
+    return replace(job, options=replace(job.options, mode="burst", streams=None))
 
 
 def _text(argument: str, value: object) -> str:
@@ -51,12 +65,34 @@ def _options(weights: str, choices: Choices) -> Options:
         known = ", ".join(Choices.__annotations__)
         raise UsageError(f"load() takes no option {min(unknown)!r}; it takes {known}.")
     usual = Options("sample", usable_cores(), weights=weights)  # no frame of the data is read
+    given: dict[str, object] = dict(choices)
+    if "detector" in given:
+        given["boxes"] = DETECTOR + _text("detector", given.pop("detector"))
+    elif "min_score" in given:
+        raise UsageError(
+            "load(): min_score only applies with a detector. Name one, such as "
+            "detector='rtmdet-nano', or leave min_score out."
+        )
     try:
-        options = with_choices(usual, choices)
+        options = with_choices(usual, given)
     except ValueError as error:
         raise UsageError(f"load(): {error}.") from error
     require_consistent(options, as_argument)
     return options
+
+
+def _require_boxes_needed(job: Job, options: Options) -> None:
+    if options.boxes is None or job.detector is not None:
+        return
+    if job.entry.boxes == "gt":
+        raise UsageError(
+            f"load({job.entry.name!r}) names ground-truth boxes, but a detector finds its own. "
+            "Leave '@gt' or the detector out."
+        )
+    raise UsageError(
+        f"load({job.entry.model!r}) takes no detector, because the model is bottom-up: it finds "
+        "the people in the whole image itself. Leave the detector out."
+    )
 
 
 def _require_weights(job: Job, weights: str | None) -> None:

@@ -1,7 +1,7 @@
 """Measures one job into its record, block by block, so that several jobs can take turns."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +17,20 @@ from posemark.geometry.crop import image_of
 from posemark.machine.sentinel import Sentinel
 from posemark.measure.camera import Camera
 from posemark.measure.clock import now_ns
-from posemark.measure.loop import BLOCK_SECONDS, FEWEST_FRAMES, run_block, time_of, warm_up
-from posemark.measure.paired_frames import pose_ns
+from posemark.measure.loop import (
+    BLOCK_SECONDS,
+    FEWEST_FRAMES,
+    Timed,
+    run_block,
+    time_of,
+    warm_up,
+)
+from posemark.measure.overlapped_blocks import OverlappedBlocks
 from posemark.measure.speed_interval import pose_interval
-from posemark.measure.watch import Watch
-from posemark.pipelines import Pipeline, Work
+from posemark.measure.wall_time import overlaps, speed_ns, timed_blocks
+from posemark.measure.watch import Readings, Watch
+from posemark.pipelines import Found, Pipeline, Work
+from posemark.pipelines.overlapped import require_any_order
 from posemark.records import files, schema, truth
 from posemark.run.build import build_estimator
 from posemark.run.calibration import spread
@@ -29,6 +38,7 @@ from posemark.run.codec_ceiling import Perfect
 from posemark.run.frame_order import Feed
 from posemark.run.header import make_header, require_same_run, with_device
 from posemark.run.model_accuracy import OnTruth
+from posemark.run.overlap_trial import trial
 from posemark.run.prepare import Prepared
 from posemark.run.record_lines import block_line, frame_line
 from posemark.score.coco import truth_json
@@ -97,6 +107,7 @@ class Circumstances:
             ceiling. perfect() decodes the rest. None decodes all of them before the first block; 0
             decodes none at any time.
         fewest_blocks: smallest number of blocks, even if the budget is used up before.
+        trial: whether an overlapped run first measures some frames one by one.
     """
 
     own_process: bool = True
@@ -104,6 +115,7 @@ class Circumstances:
     ceiling: dict[str, float] | None = None
     perfect_seconds: float | None = None
     fewest_blocks: int = 1
+    trial: bool = True
 
 
 ALONE = Circumstances()
@@ -166,7 +178,7 @@ class Measurement:
         self._prepared, self._options, self._on_step = prepared, prepared.job.options, on_step
         self._record = existing_record(prepared, out, resume)
         self._perfect_seconds = circumstances.perfect_seconds
-        self._fewest_blocks = circumstances.fewest_blocks
+        self._fewest_blocks, self._trial = circumstances.fewest_blocks, circumstances.trial
         own_process, turns = circumstances.own_process, circumstances.turns
         self._header = make_header(prepared, own_process, turns, circumstances.ceiling)
         self._out, self.path = out, record_path(prepared, out)
@@ -177,21 +189,19 @@ class Measurement:
         self._done, self._spent_ns, self._expected_seconds = 0, 0, 0.0
         self._block_began_ns: int | None = None
         self._failures: list[str] = []
-        self._timed = _timed(self._record)
+        self._of_block: set[int] = set()
+        self._timed = timed_blocks(self._record) if self._record else []
         self._writer: files.Writer | None = None
         self._estimator: Estimator | None = None
+        self._overlapped: OverlappedBlocks[Frame, Work[Any], Found] | None = None
 
     def _unfinished(self) -> list[Frame]:
         """Return the frames that remain to be measured, one pass over the data after the other."""
-        if self._repeats:
+        if self._options.repeats:
             return self._frames
         have = Counter(f.image_id for f in self._record.good) if self._record else Counter[int]()
         passes = range(self._options.repeat)
         return [f for number in passes for f in self._frames if have[f.image_id] <= number]
-
-    @property
-    def _repeats(self) -> bool:
-        return self._options.mode != "burst"
 
     def open(self) -> None:
         """Build the network, begin or resume the record, decode perfect outputs and warm up.
@@ -204,9 +214,25 @@ class Measurement:
             self._header = with_device(self._header, self._pipeline.session.device)
         self._writer = self._open_record()
         if self._left:
-            self._write_on_truth(self._measured_before())
+            self._write_on_truth({f.image_id for f in self._record.good} if self._record else set())
             self.perfect(self._perfect_seconds)
-            self._expected_seconds = _warm_up(self._pipeline, self._prepared, self._left)
+            one_by_one = _warm_up(self._pipeline, self._prepared, self._left)
+            self._expected_seconds = one_by_one / self._options.frames_at_once
+        if self._left and overlaps(self._header.settings):
+            self._overlapped = self._open_streams()
+            self._predict(self._writer)
+
+    def _open_streams(self) -> OverlappedBlocks[Frame, Work[Any], Found]:
+        pipeline, streams = self._pipeline, self._options.frames_at_once
+        require_any_order(pipeline.people)
+        return OverlappedBlocks(streams, self._feed, self._prepare, pipeline.process)
+
+    def _predict(self, writer: files.Writer) -> None:
+        """Measure frames one by one, unless the record that is resumed has such frames."""
+        have = self._record and self._record.trial
+        if self._trial and self._options.frames_at_once > 1 and not have:
+            for line in trial(self._prepared, self._pipeline, self._left):
+                writer.write(line)
 
     def _open_record(self) -> files.Writer:
         if not self._record:
@@ -225,7 +251,7 @@ class Measurement:
     @cached_property
     def _feed(self) -> Feed:
         fps = self._options.camera_fps
-        return Feed(self._left, self._repeats, Camera(fps) if fps else None)
+        return Feed(self._left, self._options.repeats, Camera(fps) if fps else None)
 
     @cached_property
     def _sentinel(self) -> Sentinel:
@@ -258,16 +284,11 @@ class Measurement:
     def _poses_of(self, frame: Frame, boxes: Boxes) -> Poses:
         return self._pipeline.poses_of(image_of(frame), boxes)
 
-    def _write_on_truth(self, frames: Iterable[Frame]) -> None:
+    def _write_on_truth(self, images: Set[int]) -> None:
         """Write the poses on ground-truth boxes, if a detector finds the boxes of the run."""
         if self._prepared.detector and self._prepared.checkpoint and self._header.scores_ap:
-            for line in self._on_truth.lines(frames):
+            for line in self._on_truth.lines(f for f in self._frames if f.image_id in images):
                 self._opened.write(line)
-
-    def _measured_before(self) -> Iterator[Frame]:
-        """Yield the frames that are measured in the record that is resumed."""
-        have = {line.image_id for line in self._record.good} if self._record else set[int]()
-        return (frame for frame in self._frames if frame.image_id in have)
 
     def perfect(self, seconds: float | None) -> None:
         """Decode perfect outputs for a time, but at least one image.
@@ -339,32 +360,52 @@ class Measurement:
     def _seconds_left(self) -> float | None:
         """Return the expected seconds until the budget or the frames run out; None without end."""
         budget, ends = self._options.budget, list[float]()
-        if not self._repeats:
+        if not self._options.repeats:
             ends.append((len(self._left) - self._done) * self._frame_seconds)
         if budget:
             ends.append(max(0.0, budget - self._used_seconds))
         return min(ends, default=None)
 
     def _run_block(self, writer: files.Writer) -> None:
+        if self._overlapped:
+            self._overlapped.prepare()
         sentinel_ns, frames = time_of(self._sentinel), self._done
         began_ns = self._block_began_ns = now_ns()
         self._watch.start()
         self._timed.append([])
-        measured: list[Frame] = []
+        self._of_block.clear()
+        if self._overlapped:
+            readings = self._run_overlapped(writer, self._overlapped)
+        else:
+            readings = self._run_serial(writer)
+        self._spent_ns += readings.wall_ns
+        self._block_began_ns = None
+        writer.write(block_line(self._done - frames, began_ns, sentinel_ns, readings))
+        self._write_on_truth(self._of_block)
+
+    def _run_serial(self, writer: files.Writer) -> Readings:
         for frame, work, timed in run_block(
             self._feed, self._prepare, self._pipeline.process, self._block_seconds
         ):
             line = frame_line(frame, work, timed, self._pipeline, self._feed.shot)
             self._feed.handled(timed.frame_ns)
-            writer.write(line)
             self._watch.sample()
-            self._count(line)
-            measured += [frame] if line.error is None else []
-        readings = self._watch.stop()
-        self._spent_ns += readings.wall_ns
-        self._block_began_ns = None
-        writer.write(block_line(self._done - frames, began_ns, sentinel_ns, readings))
-        self._write_on_truth(measured)
+            self._keep(writer, [line])
+        return self._watch.stop()
+
+    def _run_overlapped(
+        self, writer: files.Writer, overlapped: OverlappedBlocks[Frame, Work[Any], Found]
+    ) -> Readings:
+        # Lines are made when the block is over, so that they take no time from the streams.
+        done: list[tuple[Frame, Work[Any] | None, Timed[Found]]] = []
+        try:
+            for each in overlapped.run(self._block_seconds):
+                done.append(each)
+                self._watch.sample()
+        finally:  # frames that finished before an interruption are kept
+            readings = self._watch.stop()
+            self._keep(writer, [frame_line(*each, self._pipeline, None) for each in done])
+        return readings
 
     def _prepare(self, frame: Frame) -> Work[Any]:
         return self._pipeline.prepare(frame, self._prepared.boxes.of(frame))
@@ -373,12 +414,20 @@ class Measurement:
     def _block_seconds(self) -> float:
         return min(BLOCK_SECONDS, self._options.budget or BLOCK_SECONDS)
 
+    def _keep(self, writer: files.Writer, lines: Sequence[schema.FrameLine]) -> None:
+        """Write and count frames: all of an overlapped block, or the next one of a serial block."""
+        good = [line for line in lines if line.error is None]
+        times = speed_ns(good, self._header.settings)
+        self._of_block |= {line.image_id for line in good}
+        self._timed[-1] += [(line.load, ns) for line, ns in zip(good, times, strict=True)]
+        for line in lines:
+            writer.write(line)
+            self._count(line)
+
     def _count(self, line: schema.FrameLine) -> None:
         self._done += 1
         if line.error is not None:
             self._failures.append(line.error)
-        else:
-            self._timed[-1].append((line.load, pose_ns(line)))
         self._on_step(Step(self._before + self._done, self._share(), line, self._seconds_left))
         if not self._before and len(self._failures) == len(self._frames) == self._done:
             raise DataError(
@@ -386,14 +435,15 @@ class Measurement:
             )
 
     def _share(self) -> float:
-        done = 0.0 if self._repeats else (self._before + self._done) / self._total
+        done = 0.0 if self._options.repeats else (self._before + self._done) / self._total
         budget = self._options.budget
         return min(1.0, max(done, self._used_seconds / budget if budget else 0.0))
 
     def _over(self) -> str:
         """Return why the run is over, as in schema.End; "" while it is not."""
         budget = self._options.budget
-        if not self._left or self._feed.over:
+        waiting = self._overlapped.waiting if self._overlapped else 0
+        if not self._left or (self._feed.over and not waiting):
             return "limit" if self._options.limit else "all frames"
         enough = self._done >= FEWEST_FRAMES and len(self._timed) >= self._fewest_blocks
         if budget and self._spent_ns >= budget * 1e9 and enough:
@@ -409,15 +459,11 @@ class Measurement:
 
     def close(self) -> None:
         """Close the record and release the memory of the network."""
+        if self._overlapped:
+            self._overlapped.close()
         if self._writer:
             self._writer.close()
-        self._estimator = None
-
-
-def _timed(record: files.Record | None) -> list[list[tuple[int, int]]]:
-    """Return the load and pose nanoseconds of the measured frames of a record, by block."""
-    blocks = record.blocks if record else []
-    return [[(f.load, pose_ns(f)) for f in block.frames if f.error is None] for block in blocks]
+        self._overlapped = self._estimator = None
 
 
 def _warm_up(pipeline: Pipeline[Any], prepared: Prepared, frames: list[Frame]) -> float:

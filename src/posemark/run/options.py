@@ -13,7 +13,10 @@ from posemark.core.errors import UsageError
 from posemark.core.target import Precision, Target
 
 Persons = Literal["serial", "batched"]
-Mode = Literal["burst", "sustained", "paced"]
+Mode = Literal["burst", "sustained", "paced", "overlapped"]
+
+REPEATING: frozenset[Mode] = frozenset(("sustained", "paced"))
+"""The modes in which the frames repeat until the budget is used up."""
 
 MAX_BATCH = 8
 """Largest number of crops in one forward pass by default.
@@ -21,6 +24,9 @@ MAX_BATCH = 8
 So many suffice to occupy a CPU. It is a limit because runtimes compile the network again for every
 number of crops.
 """
+
+DETECTOR = "detector:"
+"""How --boxes begins if it names a person detector."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,10 @@ class Options:
             for.
         limit: largest number of frames.
         budget: seconds for the blocks of each entry.
-        mode: burst, sustained or paced (docs/protocol.md).
+        mode: burst, sustained, paced or overlapped (docs/protocol.md).
         camera_fps: frames per second of the paced camera.
+        streams: frames that are processed at the same time in an overlapped run; None for one per
+            thread.
         until: relative half width of the FPS interval at which a run may stop, 0.02 for 2%.
         runtime, precision, device, layout: see Target; None is the entry's own, which `plan`
             fills in.
@@ -71,6 +79,7 @@ class Options:
     budget: float | None = None
     mode: Mode = "burst"
     camera_fps: float | None = None
+    streams: int | None = None
     until: float | None = None
     runtime: str | None = None
     precision: Precision | None = None
@@ -83,7 +92,23 @@ class Options:
     @property
     def target(self) -> Target:
         """Return where the network runs; only the options of a Job have all choices made."""
-        return Target(self.runtime or "torch", self.precision or "fp32", self.device, self.layout)
+        runtime, precision = self.runtime or "torch", self.precision or "fp32"
+        return Target(runtime, precision, self.device, self.layout, self.frames_at_once)
+
+    @property
+    def frames_at_once(self) -> int:
+        """Return the number of frames that are processed at the same time."""
+        return (self.streams or self.threads) if self.mode == "overlapped" else 1
+
+    @property
+    def threads_per_frame(self) -> int:
+        """Return the number of CPU threads that one frame has to itself."""
+        return self.threads // self.frames_at_once
+
+    @property
+    def repeats(self) -> bool:
+        """Return whether the frames repeat until the budget is used up."""
+        return self.mode in REPEATING
 
     @property
     def least_score(self) -> float:
@@ -97,7 +122,10 @@ class Options:
 
 
 class Choices(TypedDict, total=False):
-    """The options that make sense in an application, by their names in Options."""
+    """The options that make sense in an application, by their names in Options.
+
+    Only `detector` has another name there: "rtmdet-nano" is boxes = "detector:rtmdet-nano".
+    """
 
     runtime: str
     precision: Precision
@@ -109,6 +137,7 @@ class Choices(TypedDict, total=False):
     codec: str
     flip: bool
     calibrate: str
+    detector: str
     min_score: float
     max_people: int
     detector_size: int
@@ -125,6 +154,7 @@ LIMITS: Mapping[str, tuple[float, float | None]] = {
     "limit": (1, None),
     "budget": (0.1, None),
     "camera_fps": (0.1, None),
+    "streams": (1, 1024),
     "repeat": (1, 10_000),
 }
 """The smallest and the largest value of numeric options; None if there is no largest value."""
@@ -146,6 +176,8 @@ def as_key(name: str, value: object) -> str:
 
 def as_argument(name: str, value: object) -> str:
     """Return a choice as it is written in Python."""
+    if name == "boxes":
+        return f"detector={str(value).removeprefix(DETECTOR)!r}"
     return f"{name}={value!r}"
 
 
@@ -191,17 +223,31 @@ def require_consistent(options: Options, spelled: Callable[[str, object], str] =
                 f"{spelled(field.name, '')}: expected a value, got an empty one. Give one, or "
                 "leave the option out."
             )
-    batch, data, mode = options.max_batch, options.calibrate, options.mode
+    batch, data = options.max_batch, options.calibrate
     if batch and options.persons != "batched":
         raise UsageError(_only_with(spelled("max_batch", batch), spelled("persons", "batched")))
     _require_detector(options, spelled)
     if data and options.precision != "int8":
         raise UsageError(_only_with(spelled("calibrate", data), spelled("precision", "int8")))
-    if options.repeat > 1 and mode != "burst":
+    _require_mode_consistent(options, spelled)
+
+
+def _require_mode_consistent(options: Options, spelled: Callable[[str, object], str]) -> None:
+    mode, streams, threads = options.mode, options.streams, options.threads
+    if options.repeat > 1 and options.repeats:
         repeat = spelled("repeat", options.repeat)
         raise UsageError(
-            f"{repeat} only applies with {spelled('mode', 'burst')}. In a {mode} run the frames "
-            f"repeat anyway. Leave {repeat} out."
+            f"{repeat} only applies with {spelled('mode', 'burst')} or "
+            f"{spelled('mode', 'overlapped')}. In a {mode} run the frames repeat anyway. Leave "
+            f"{repeat} out."
+        )
+    if streams and mode != "overlapped":
+        raise UsageError(_only_with(spelled("streams", streams), spelled("mode", "overlapped")))
+    if streams and streams > threads:
+        raise UsageError(
+            f"{spelled('streams', streams)} needs at least one thread for each frame, but there "
+            f"are {threads}. Use at most {spelled('streams', threads)}, or more "
+            f"{spelled('threads', streams)}."
         )
     if (mode == "paced") != (options.camera_fps is not None):
         both = f"{spelled('mode', 'paced')} {spelled('camera_fps', 30)}"
@@ -209,10 +255,6 @@ def require_consistent(options: Options, spelled: Callable[[str, object], str] =
             "A paced run needs the frame rate of its camera, and no other mode has a camera. For "
             f"example: {both}."
         )
-
-
-DETECTOR = "detector:"
-"""How --boxes begins if it names a person detector."""
 
 
 def _require_detector(options: Options, spelled: Callable[[str, object], str]) -> None:

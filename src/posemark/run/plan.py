@@ -89,6 +89,7 @@ class Job:
         parts += self._detecting()
         parts += [f"paced{options.camera_fps:g}"] if options.camera_fps else []
         parts += ["sustained"] if options.mode == "sustained" else []
+        parts += [f"overlapped{options.frames_at_once}"] if options.mode == "overlapped" else []
         return "+".join(parts + _running(self.entry, options))
 
     def _detecting(self) -> list[str]:
@@ -171,11 +172,13 @@ def plan(names: Iterable[str], options: Options) -> list[Job]:
         CardError: if a card cannot be read or has a mistake.
     """
     require_consistent(options)
-    detector = detection.named(options.boxes)
-    if detector is not None:
-        options = detection.settled(detector, options)
+    detected, other = detection.settled(options), detection.without(options)
     jobs = [
-        Job(entry, _boxes(entry, options), _settled(entry, tag, options))
+        Job(
+            entry,
+            _boxes(entry, options),
+            _settled(entry, tag, detected if entry.boxes == "detected" else other),
+        )
         for name in names
         for entry, tag in _matches(name, options)
     ]

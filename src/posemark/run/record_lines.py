@@ -59,6 +59,8 @@ def frame_line(
         origin=found.boxes.origin,
         found=_rows(found.boxes),
         ids=[] if found.poses.ids is None or not pipeline.trained else found.poses.ids.tolist(),
+        stream=timed.stream,
+        began_ns=timed.began_ns,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from posemark.core import toml
 from posemark.core.errors import UsageError
 from posemark.core.places import CACHE_REMEDY, is_file, with_home, write_whole
+from posemark.measure.environment import usable_cores
 from posemark.run.options import Options, as_key, require_consistent, with_choices
 from posemark.run.plan import Job
 from posemark.run.prepare import spec_of_entry, tag_of, weights_of
@@ -15,9 +16,12 @@ from posemark.runtimes.registry import CHANNELS_LAST, runtimes
 
 KEYS = (
     *("runtime", "precision", "device", "layout", "calibrate"),
-    *("threads", "persons", "max_batch", "codec"),
+    *("threads", "persons", "max_batch", "codec", "mode", "streams"),
 )
 """The options that a setting may choose, by their names in Options."""
+
+MODES = ("burst", "overlapped")
+"""The modes that a setting may choose: the others say how long to measure, not how to run."""
 
 
 def setting_of(options: Options, cores: int) -> dict[str, object]:
@@ -102,12 +106,12 @@ def _options(parsed: Mapping[str, object]) -> tuple[Options, dict[str, object]]:
     unknown = [name for name in parsed if name not in KEYS]
     if unknown:
         raise ValueError(f"unknown key {unknown[0]!r}")
-    options = with_choices(Options("sample", threads=1), parsed)
+    options = with_choices(Options("sample", threads=usable_cores()), parsed)
     return options, {name: getattr(options, name) for name in KEYS if name in parsed}
 
 
 def _require_known(path: Path, options: Options) -> None:
-    for key, known in (("runtime", runtimes()), ("layout", (CHANNELS_LAST,))):
+    for key, known in (("runtime", runtimes()), ("layout", (CHANNELS_LAST,)), ("mode", MODES)):
         value = getattr(options, key)
         if value is not None and value not in known:
             raise UsageError(

@@ -89,7 +89,7 @@ class TorchSession:
             precision: fp32 or bf16.
             last: whether maps and weights have the channels-last layout even in fp32.
         """
-        torch.set_num_threads(threads)
+        self._threads = threads
         self.precision = precision
         self._network = network.eval()
         self._dtype = DTYPES[precision]
@@ -103,6 +103,9 @@ class TorchSession:
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
         """Return the outputs by name for a batch (N, 3, H, W); the CPU needs no synchronisation."""
+        # The number is that of the calling thread; a new thread begins with that of another one.
+        if torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
         with torch.inference_mode():
             pixels = tensor_of(batch)
             if self._converts:

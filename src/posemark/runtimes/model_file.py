@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from posemark.core.codec import CHANNEL_AXIS
 from posemark.core.errors import CheckpointError, PoseMarkError, UsageError
 from posemark.core.model_file import Artefact, FileOutput
 from posemark.runtimes import Maps, Tensor
@@ -147,26 +148,19 @@ def declared_output(outputs: Maps, artefact: Artefact) -> NDArray[np.float32]:
         artefact: says which outputs are joined, and in what order.
 
     Returns:
-        Maps (N, C, h, w), or rows of points (N, ..., K, 3) or boxes (N, R, C), in PoseMark's order
-        of channels.
+        The output in PoseMark's order of channels, with the axes of its form (core.codec.Form).
     """
     wanted = artefact.output
     parts = [outputs[name] for name in wanted.sources] or list(outputs.values())
-    if wanted.points:
-        rows = parts[0] if len(parts) == 1 else _joined_rows(parts)
-        return rows[..., list(wanted.order), :] if wanted.order else rows
-    if artefact.layout == "nhwc":
+    if wanted.form == "maps" and artefact.layout == "nhwc":
         parts = [maps.transpose(0, 3, 1, 2) for maps in parts]
-    maps = parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
+    if wanted.form == "boxes":  # an output (N, R), such as the classes, is one column
+        parts = [part[..., None] if part.ndim == 2 else part for part in parts]
+    axis = CHANNEL_AXIS[wanted.form]
+    joined = parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
     if wanted.order:
-        maps = maps[:, list(wanted.order)]
-    return np.ascontiguousarray(maps, np.float32)
-
-
-def _joined_rows(parts: list[NDArray[Any]]) -> NDArray[np.float32]:
-    """Join the columns of rows (N, R, C); an output (N, R) is one column."""
-    columns = [part[..., None] if part.ndim == 2 else part for part in parts]
-    return np.concatenate(columns, -1, dtype=np.float32, casting="unsafe")
+        joined = joined.take(wanted.order, axis)
+    return np.ascontiguousarray(joined, np.float32)
 
 
 def missing_sources(names: list[str], wanted: FileOutput) -> list[str]:

@@ -33,6 +33,7 @@ ROWS = (
         reads=(".onnx",),
         opens=(".onnx",),
         distributions=("onnx", "onnxruntime", "onnxruntime-gpu"),
+        one_stream="",
     ),
 )
 

@@ -44,6 +44,7 @@ ROWS = (
         opens=(".xml", ".pb"),
         recasts=("fp32", "bf16", "fp16"),
         distributions=("openvino", "nncf"),
+        one_stream="",
     ),
 )
 
@@ -209,6 +210,8 @@ class OpenVinoSession:
         }
         if target.device == "cpu":
             self._config["INFERENCE_NUM_THREADS"] = threads
+            # OpenVINO pins the threads of every session to cores, beginning with the first one.
+            self._config["ENABLE_CPU_PINNING"] = target.streams == 1
         self._requests: dict[tuple[int, ...] | None, InferRequest] = {}
         self._ready: set[tuple[int, ...]] = set()
         self._free_shape = free_shape

@@ -3,6 +3,16 @@
 from posemark.runtimes.row import CHANNELS_LAST, Runtime
 
 ROWS = (
-    Runtime("torch", "posemark.runtimes._torch_eager", converts=False, layouts=(CHANNELS_LAST,)),
-    Runtime("torch-compile", "posemark.runtimes._torch_compile"),
+    Runtime(
+        "torch",
+        "posemark.runtimes._torch_eager",
+        converts=False,
+        layouts=(CHANNELS_LAST,),
+        one_stream="",
+    ),
+    Runtime(
+        "torch-compile",
+        "posemark.runtimes._torch_compile",
+        one_stream="a compiled network holds Python's interpreter lock until it has finished",
+    ),
 )

@@ -66,7 +66,8 @@ def require(target: Target, calibrated: bool = False, artefact: Artefact | None 
     Raises:
         UsageError: for a runtime or device that does not exist, a precision that the runtime does
             not have on the device, packages that are not installed, or a file that the runtime
-            does not read or does not run in this precision.
+            does not read or does not run in this precision, or for several streams on a runtime
+            or device that has only one.
     """
     if target.runtime not in runtimes():
         known = ", ".join(runtimes())
@@ -78,6 +79,7 @@ def require(target: Target, calibrated: bool = False, artefact: Artefact | None 
     if not (artefact and runtimes()[target.runtime].runs_other_files):
         _require_precision(target, can)
     _require_layout(target)
+    _require_streams(target)
     if artefact:
         _require_kept(target, artefact)
         _require_uncalibrated(artefact, calibrated)
@@ -164,6 +166,24 @@ def _require_layout(target: Target) -> None:
         f"{target.layout!r} to choose: only torch in fp32 on the CPU has one, {CHANNELS_LAST}. "
         "Leave the layout out: the runtime chooses its own."
     )
+
+
+def _require_streams(target: Target) -> None:
+    if target.streams == 1:
+        return
+    why = runtimes()[target.runtime].one_stream
+    if target.device != "cpu":
+        why = "streams divide the threads of the CPU, and the network runs on another device"
+    if why:
+        raise UsageError(
+            f"{target.runtime} on {target.device} cannot process {target.streams} frames at the "
+            f"same time: {why}. Use --streams 1, or --runtime {' or '.join(_several_streams())} "
+            "on the CPU."
+        )
+
+
+def _several_streams() -> list[str]:
+    return [name for name, known in runtimes().items() if not known.one_stream]
 
 
 def open_session(target: Target, source: Source) -> Session:

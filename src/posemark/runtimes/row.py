@@ -33,6 +33,8 @@ class Runtime:
         runs_other_files: whether files run in precisions that no built-in network can be converted
             to.
         distributions: its packages as their index names them, for the record of versions.
+        one_stream: why several of its sessions cannot infer at the same time on the CPU; "" if
+            they can.
     """
 
     name: str
@@ -48,3 +50,4 @@ class Runtime:
     recasts: tuple[str, ...] = ()
     runs_other_files: bool = False
     distributions: tuple[str, ...] = ()
+    one_stream: str = "it is not known whether it lets go of the interpreter while it runs"

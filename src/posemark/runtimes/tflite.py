@@ -35,6 +35,7 @@ ROWS = (
         opens=(".tflite",),
         runs_other_files=True,
         distributions=("ai-edge-litert", "litert-torch"),
+        one_stream="",
     ),
 )
 

@@ -23,17 +23,28 @@ _STATS = {"AP": 0, "AP50": 1, "AP75": 2, "APM": 3, "APL": 4, "AR": 5}
 
 
 def truth_json(frames: Iterable[Frame]) -> dict[str, Any]:
-    """Return the annotations of frames in COCO's format, with all people."""
+    """Return the annotations of frames in COCO's format, with all people.
+
+    Frames of clips have their places, and their people who they are, in fields of records/truth.py
+    that COCO does not have.
+    """
     frames = list(frames)
     annotations = [a for frame in frames for a in _annotations(frame)]
     return {
-        "images": [
-            {"id": f.image_id, "file_name": f.name, "width": f.size_wh[0], "height": f.size_wh[1]}
-            for f in frames
-        ],
+        "images": [_image(frame) for frame in frames],
         "annotations": [{"id": number, **a} for number, a in enumerate(annotations, 1)],
         "categories": [{"id": 1, "name": "person", "keypoints": _keypoints(frames)}],
     }
+
+
+def _image(frame: Frame) -> dict[str, Any]:
+    width, height = frame.size_wh
+    image = {"id": frame.image_id, "file_name": frame.name, "width": width, "height": height}
+    moment = frame.moment
+    if moment is None:
+        return image
+    image |= {"clip": moment.clip, "index": moment.index, "time_s": moment.time_s}
+    return image | ({} if moment.from_still is None else {"from_still": moment.from_still.tolist()})
 
 
 def _keypoints(frames: Sequence[Frame]) -> list[str]:
@@ -57,6 +68,7 @@ def _annotations(frame: Frame) -> list[dict[str, Any]]:
             "keypoints": truth.keypoints_xyv[i].ravel().tolist(),
             "num_keypoints": int((truth.keypoints_xyv[i, :, 2] > 0).sum()),
         }
+        | ({} if truth.ids is None else {"track_id": int(truth.ids[i])})
         for i in range(len(truth))
     ]
 
@@ -159,7 +171,7 @@ def judge(
     if len(sigmas) != points:
         raise ValueError(f"{len(sigmas)} sigmas for {points} key points")
     wanted = set(image_ids)
-    chosen = _of_images(truth, wanted)
+    chosen = images_of(truth, wanted)
     if not any(a["num_keypoints"] and not a["iscrowd"] for a in chosen["annotations"]):
         return None
     found = [r for r in results if r["image_id"] in wanted]
@@ -172,7 +184,8 @@ def _known(stat: float) -> float | None:
     return stat if stat >= 0 else None
 
 
-def _of_images(truth: dict[str, Any], image_ids: set[int]) -> dict[str, Any]:
+def images_of(truth: dict[str, Any], image_ids: set[int]) -> dict[str, Any]:
+    """Return the part of annotations in COCO's format that belongs to these images."""
     images = [i for i in truth["images"] if i["id"] in image_ids]
     annotations = [a for a in truth["annotations"] if a["image_id"] in image_ids]
     return {**truth, "images": images, "annotations": annotations}

@@ -107,6 +107,10 @@ class Detections:
         """Return the `most` best detections of each image."""
         return self._taken(np.flatnonzero(self.rank < most))
 
+    def at_least(self, score: float) -> "Detections":
+        """Return the detections with at least this score."""
+        return self._taken(np.flatnonzero(self.scores >= score))
+
     def _taken(self, which: Indices) -> "Detections":
         return Detections(
             self.image[which],

@@ -30,6 +30,7 @@ from posemark.run.worker import Isolated
 from posemark.runtimes.registry import require
 from posemark.score.agreement import agreement
 from posemark.score.coco import evaluate, results_of, truth_json
+from posemark.tune import Goal
 from posemark.tune.search import Cost, StepError
 
 FEWEST_BLOCKS = 8
@@ -103,6 +104,7 @@ class Bench:
         frames: Largest number of frames on which the accuracy is measured.
         watcher: Shows the progress.
         lane: Makes the measurement of one side; by default in a process of its own.
+        goal: Whether the pose stages of a frame are compared, or its wall time.
     """
 
     reference: Job
@@ -112,6 +114,7 @@ class Bench:
     frames: int
     watcher: Audience
     lane: Lanes = Isolated
+    goal: Goal = "latency"
     _duels: int = field(default=0, init=False)
 
     def refusal(self, options: Options) -> str:
@@ -128,7 +131,7 @@ class Bench:
         for _ in range(ATTEMPTS):
             base, new = self._records(name, best, tried)
             if not (contended(base) or contended(new)):
-                return gain(base, new)
+                return gain(base, new, wall=self.goal == "throughput")
         raise StepError(f"undecided: other programs used the machine in all {ATTEMPTS} attempts")
 
     def _records(self, name: str, best: Options, tried: Options) -> tuple[Record, Record]:
@@ -147,7 +150,9 @@ class Bench:
 
     def _lane(self, options: Options, folder: Path, place: int) -> Lane:
         prepared = self._prepared(replace(options, budget=self.budget))
-        circumstances = Circumstances(turns=2, perfect_seconds=0, fewest_blocks=FEWEST_BLOCKS)
+        circumstances = Circumstances(
+            turns=2, perfect_seconds=0, fewest_blocks=FEWEST_BLOCKS, trial=False
+        )
         return self.lane(prepared, folder, False, partial(self.watcher.step, place), circumstances)
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from posemark.core.spec import ModelSpec
 from posemark.run.options import Options
 from posemark.runtimes.registry import CHANNELS_LAST, PRECISIONS
+from posemark.tune import Goal
 
 BATCHES = (2, 4, 8)
 """Numbers of crops per forward pass to try."""
@@ -45,12 +46,14 @@ class Subject:
         runtimes: The runtimes to try.
         calibrate: The data that determines the value ranges of int8; None if int8 is not tried.
         cores: Number of usable CPU cores.
+        goal: What the search makes better.
     """
 
     spec: ModelSpec
     runtimes: tuple[str, ...]
     calibrate: str | None
     cores: int
+    goal: Goal = "latency"
 
 
 Phase = Callable[[Subject, Sequence[str]], list[Step]]
@@ -88,10 +91,24 @@ def threads(subject: Subject, _: Sequence[str]) -> list[Step]:
 
     Fewer threads may be faster, because cores share caches and memory.
     """
-    counts = [subject.cores]
+    return [Step(f"{n} thread{'s' * (n > 1)}", {"threads": n}) for n in _halves(subject.cores)]
+
+
+def _halves(cores: int) -> list[int]:
+    counts = [cores]
     while counts[-1] > 1:
         counts.append(counts[-1] // 2)
-    return [Step(f"{n} thread{'s' * (n > 1)}", {"threads": n}) for n in counts]
+    return counts
+
+
+def streams(subject: Subject, _: Sequence[str]) -> list[Step]:
+    """The steps that process several frames at the same time; only throughput gains from them."""
+    if subject.goal == "latency":
+        return []
+    if subject.cores == 1:
+        return [Step("overlapping frames", {}, missing="there is one core for one frame")]
+    change = {"mode": "overlapped", "threads": subject.cores}
+    return [Step(f"{n} streams", change | {"streams": n}) for n in _halves(subject.cores)[:-1]]
 
 
 def batches(subject: Subject, _: Sequence[str]) -> list[Step]:
@@ -109,7 +126,7 @@ def decoders(subject: Subject, _: Sequence[str]) -> list[Step]:
     return [Step(f"decoder {name}", {"codec": name}, decodes=True) for name in names]
 
 
-PHASES: tuple[Phase, ...] = (runtimes, precisions, layouts, threads, batches, decoders)
+PHASES: tuple[Phase, ...] = (runtimes, precisions, layouts, threads, streams, batches, decoders)
 """The phases in the order in which they are tried; the largest changes come first."""
 
 

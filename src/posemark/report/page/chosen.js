@@ -70,6 +70,7 @@ const HAS = {
   timeline: (entry) => entry.timeline.length > 1,
   keypoints: (entry) => entry.keypoints,
   sizes: (entry) => entry.sizes,
+  groups: (entry) => entry.groups.length > 0,
 };
 
 // Shows or hides all sections before any chart is drawn, since they share the width of the page.
@@ -192,5 +193,25 @@ function drawSizes() {
   return drawOwn("sizes", (spec, own, width) => {
     spec.datasets = { dots: own.flatMap(sizes) };
     spec.width = width - 120;
+  });
+}
+
+// The label of a group; with its number of people, if that is the same for all compared entries.
+function groupLabel(name, own) {
+  const found = own.flatMap((entry) => entry.groups).filter((group) => group.name === name);
+  const counts = new Set(found.map((group) => group.people));
+  return counts.size === 1 ? `${name} (${[...counts][0].toLocaleString("en")})` : name;
+}
+
+function drawGroups() {
+  return drawOwn("groups", (spec, own, width) => {
+    const dots = own.flatMap((entry) => entry.groups.map(({ name, people, recall }) => {
+      const words = `AR ${(100 * recall).toFixed(1)} over ${people.toLocaleString("en")} people`;
+      return dot(entry, "group", groupLabel(name, own), 100 * recall, "", words);
+    }));
+    const order = report.groups.map((name) => groupLabel(name, own));
+    for (const layer of spec.layer) layer.encoding.y.sort = order;
+    spec.datasets = { dots };
+    spec.width = width - 160;
   });
 }

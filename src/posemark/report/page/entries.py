@@ -101,6 +101,7 @@ def _figures(row: Row) -> dict[str, object]:
         "timeline": row.timeline,
         "keypoints": row.keypoint_accuracy,
         "sizes": _sizes(row),
+        "groups": _groups(row),
         "twin": twin(row),
         "facts": facts.facts(row),
         "evidence": row.verdict.evidence,
@@ -135,6 +136,15 @@ def _sizes(row: Row) -> dict[str, float] | None:
     return {size: ap for size, ap in found.items() if ap is not None}
 
 
+def _groups(row: Row) -> list[dict[str, object]]:
+    """The groups of people that have a figure."""
+    return [
+        {"name": group.name, "people": group.people, "recall": group.recall}
+        for group in row.people_groups
+        if group.recall is not None
+    ]
+
+
 SIZES = {"all people": "AP", "medium people": "APM", "large people": "APL"}
 
 
@@ -154,7 +164,7 @@ def twin(row: Row) -> str:
 
     The number of frames is not part of it: within a time budget a faster machine measures more.
     """
-    same = (row.entry, row.weights, row.precision, row.data, row.mode, row.camera_fps)
+    same = (row.entry, row.weights, row.precision, row.data, formats.mode(row))
     return " ".join(map(str, (*same, row.fingerprint.get("protocol", ""))))
 
 

@@ -7,13 +7,16 @@ from posemark.report.result_row import Row
 def facts(row: Row) -> list[tuple[str, str]]:
     """Return (label, text) in the order of the card, without facts that are unknown."""
     found = (
-        ("pose FPS", _fps(row)),
+        (_speed_name(row), _fps(row)),
         ("pipeline FPS", formats.three_digits(row.fps_pipeline)),
         ("a frame takes", formats.cost(row)),
         ("of peak", _share(row)),
-        ("latency", _latency(row)),
+        ("gain of overlapping", _gain(row)),
+        ("latency", _percentiles(row.latency_ms)),
+        ("age of the poses", _percentiles(row.age_ms)),
         ("camera FPS", _camera(row)),
         ("AP", _ap(row)),
+        ("model AP", _model_ap(row)),
         ("published AP", _published(row)),
         ("checked", row.expected),
         ("ceiling", formats.points(row.codec_ceiling)),
@@ -21,6 +24,8 @@ def facts(row: Row) -> list[tuple[str, str]]:
         ("energy per frame", formats.energy(row)),
         ("weights", _weights(row)),
         ("input", formats.size(row)),
+        ("detector", formats.detector(row) or ""),
+        ("boxes", _boxes(row)),
         ("ran as", _ran(row)),
         ("machine", row.machine),
         ("people", _people(row)),
@@ -30,10 +35,15 @@ def facts(row: Row) -> list[tuple[str, str]]:
     return [(what, text) for what, text in found if text and text != formats.DASH]
 
 
+def _speed_name(row: Row) -> str:
+    return "throughput, FPS" if row.overlapped else "pose FPS"
+
+
 def _fps(row: Row) -> str:
-    if row.fps_interval is None:
-        return formats.three_digits(row.fps_pose)
-    low, high = map(formats.three_digits, row.fps_interval)
+    ends = row.throughput_interval if row.overlapped else row.fps_interval
+    if ends is None:
+        return formats.three_digits(formats.speed(row))
+    low, high = map(formats.three_digits, ends)
     over = formats.counted(row.blocks, "block")
     return f"{formats.fps(row)} ({low} to {high}; 95% over {over})"
 
@@ -48,6 +58,23 @@ def _ap(row: Row) -> str:
     return "; ".join(filter(None, (words, formats.run_settings(row), formats.common(row))))
 
 
+def _model_ap(row: Row) -> str:
+    words = formats.points(row.model_ap)
+    return words if words == formats.DASH else f"{words} on ground-truth boxes of the same images"
+
+
+def _boxes(row: Row) -> str:
+    """The accuracy of a detector's boxes."""
+    found = row.box_accuracy
+    if found is None:
+        return ""
+    words = (
+        f"{name} {formats.points(found[key])}"
+        for name, key in (("AP", "AP"), ("AR", "AR100"), ("people with a box", "recall"))
+    )
+    return " · ".join(words)
+
+
 def _published(row: Row) -> str:
     published = row.ap_published
     if published is None:
@@ -56,11 +83,17 @@ def _published(row: Row) -> str:
     return f"{formats.points(published.AP)} ({settings}; {published.source})"
 
 
-def _latency(row: Row) -> str:
-    if not row.latency_ms:
+def _percentiles(ms_by_name: dict[str, float]) -> str:
+    words = (f"{name} {formats.three_digits(ms)}" for name, ms in ms_by_name.items())
+    return f"{' · '.join(words)} ms" if ms_by_name else ""
+
+
+def _gain(row: Row) -> str:
+    if row.overlap_gain is None:
         return ""
-    words = (f"{name} {formats.three_digits(ms)}" for name, ms in row.latency_ms.items())
-    return f"{' · '.join(words)} ms"
+    against = "against one frame after the other"
+    predicted = f", predicted {formats.times(row.predicted_gain)}" if row.predicted_gain else ""
+    return f"{formats.times(row.overlap_gain)} {against}{predicted}"
 
 
 def _share(row: Row) -> str:

@@ -1,11 +1,8 @@
 """The report as one HTML file that loads nothing: charts, table and what the numbers mean."""
 
-import base64
-import hashlib
 import json
-import re
 from html import escape
-from importlib import resources
+from urllib.parse import quote
 
 from posemark.report import (
     chart_captions,
@@ -23,6 +20,7 @@ from posemark.report import (
     terms,
 )
 from posemark.report.page import controls, entries, facts, templates
+from posemark.report.page.offline import filled, inline, part, policy
 from posemark.report.page.plain_table import PlainTable
 from posemark.report.recommend import answer
 from posemark.report.result_row import STAGES, Row
@@ -35,19 +33,27 @@ SCRIPTS = (
     "table.js",
     "rules.js",
     "answer.js",
+    "theme.js",
     "start.js",
 )
 
 
-def html(rows: list[Row], title: str) -> str:
-    """Return the whole page, which draws its charts in the browser without network access."""
-    own = "\n".join(_file(name) for name in SCRIPTS)
-    scripts = {"bundle": _inline(rendering.javascript()), "script": _inline(own)}
+def html(rows: list[Row], title: str, gallery: str = "") -> str:
+    """Return the whole page, which draws its charts in the browser without network access.
+
+    Args:
+        rows: the rows.
+        title: the title of the page.
+        gallery: the file name of a gallery beside the page; "" for none.
+    """
+    own = "\n".join(part(name) for name in SCRIPTS)
+    scripts = {"bundle": inline(rendering.javascript()), "script": inline(own)}
     parts = {
         "title": escape(title),
-        "style": _file("style.css"),
+        "style": part("style.css"),
         "sentence": escape(common_settings.sentence(rows)),
         "settings": _paragraphs(common_settings.settings(rows), "soft"),
+        "gallery": _gallery(gallery),
         "warnings": _warnings(common_settings.warnings(rows)),
         "key": _key(rows),
         "doubts": escape(chart_captions.doubts(rows)),
@@ -64,14 +70,9 @@ def html(rows: list[Row], title: str) -> str:
         "reproduced": _reproduced(rows),
         "verdicts": _definitions(formats.VERDICTS),
         "report": _json(_report(rows)),
-        "policy": _policy(*scripts.values()),
+        "policy": policy(*scripts.values()),
     }
-    # All placeholders in one pass, so that text from rows is never searched for placeholders.
-    return re.sub(r"\{\{(\w+)\}\}", lambda name: (parts | scripts)[name[1]], _file("template.html"))
-
-
-def _file(name: str) -> str:
-    return (resources.files("posemark.report.page") / name).read_text(encoding="utf-8")
+    return filled(part("template.html"), parts | scripts)
 
 
 def _report(rows: list[Row]) -> dict[str, object]:
@@ -83,6 +84,7 @@ def _report(rows: list[Row]) -> dict[str, object]:
         "fronts": list(pareto.DASHES),
         "strip": speed_strip.data(),
         "stages": STAGES,
+        "groups": [name for _, name in people.shown(rows)],
         "edges": {used: latency.edges_ms(used) for row in rows for used, _ in row.histogram},
         "terms": terms.TERMS,
         "palette": chart_theme.CHOSEN,
@@ -97,23 +99,15 @@ def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _inline(script: str) -> str:
-    """A script that can be written between its tags, with the line ends that the browser hashes."""
-    return script.replace("\r\n", "\n").replace("</script", "<\\/script")
-
-
-def _policy(*scripts: str) -> str:
-    """A content security policy by which only these scripts run, and nothing is loaded."""
-    digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
-    hashes = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-    return (
-        f"default-src 'none'; script-src {hashes}; "
-        "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
-
-
 def _paragraphs(lines: list[str], kind: str) -> str:
     return "\n".join(f'<p class="{kind}">{escape(line)}</p>' for line in lines)
+
+
+def _gallery(name: str) -> str:
+    """The link to the gallery beside the page."""
+    if not name:
+        return ""
+    return f'<p><a href="{escape(quote(name))}">Gallery: see where the entries fail</a></p>'
 
 
 def _footnote(rows: list[Row]) -> str:

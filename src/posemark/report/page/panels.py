@@ -35,6 +35,7 @@ def all_panels(colours: dict[str, str]) -> dict[str, Spec]:
         "timeline": timeline(),
         "keypoints": keypoints(),
         "sizes": sizes(),
+        "groups": groups(),
     }
     return {name: _page(spec) for name, spec in made.items()}
 
@@ -356,6 +357,14 @@ def sizes() -> Spec:
     Its data set `dots` has name, size, value, side (""), text.
     """
     return {"height": _ROWS, "layer": [_dots("size", _accuracy("size"))]}
+
+
+def groups() -> Spec:
+    """Return the chart of the recall of groups of people: by size, crowding and occlusion.
+
+    Its data set `dots` has name, group, value, side (""), text.
+    """
+    return {"height": _ROWS, "layer": [_dots("group", _accuracy("group"))]}
 
 
 _ROWS: Spec = {"step": _BAND, "for": "offset"}

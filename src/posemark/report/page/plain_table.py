@@ -16,7 +16,7 @@ class PlainTable:
         label: what a screen reader calls it.
         titles: the titles of the columns.
         numeric: the titles of the columns with numbers, which are aligned right.
-        lines: the cells of each row.
+        lines: the cells of each row; the first one names the row.
     """
 
     heading: str
@@ -43,7 +43,9 @@ class PlainTable:
         )
 
     def _cells(self, line: Sequence[str]) -> Iterable[str]:
-        for title, cell in zip(self.titles, line, strict=True):
+        named, *cells = line
+        yield f'<th scope="row">{escape(named)}</th>'
+        for title, cell in zip(self.titles[1:], cells, strict=True):
             yield f"<td{self._kind(title)}>{escape(cell)}</td>"
 
     def _kind(self, title: str) -> str:

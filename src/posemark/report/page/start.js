@@ -10,6 +10,7 @@ const DRAWERS = {
   timeline: drawTimeline,
   keypoints: drawKeypoints,
   sizes: drawSizes,
+  groups: drawGroups,
 };
 const ON_CHOICE = Object.keys(DRAWERS).filter((id) => id !== "stages" && id !== "devices");
 const main = document.querySelector("main");
@@ -126,13 +127,6 @@ for (const menu of menus) {
     });
   }
 }
-
-const dark = matchMedia("(prefers-color-scheme: dark)");
-document.getElementById("theme").addEventListener("click", () => {
-  const root = document.documentElement;
-  const now = root.dataset.theme ?? (dark.matches ? "dark" : "light");
-  root.dataset.theme = now === "dark" ? "light" : "dark";
-});
 
 addEventListener("hashchange", () => {
   restore();

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from posemark.report import chart_marks, comparable, formats, licences
+from posemark.report import chart_marks, common_settings, comparable, formats, licences
 from posemark.report.page import entries
 from posemark.report.result_row import Row
 from posemark.score.ap_bootstrap import difference_interval
@@ -72,7 +72,7 @@ class Loss:
 
 def candidates(rows: list[Row]) -> list[Candidate]:
     """Return a candidate for every row, in the order given: rules 1 and 2."""
-    groups = comparable.groups(rows)
+    groups = [each for each in comparable.groups(rows) if not each.rows[0].overlapped]
     group = groups[0].rows if groups else []
     others, measured = comparable.other_images(group), map(formats.measured_ap, group)
     some = any(ap is not None for ap in measured)
@@ -89,6 +89,8 @@ def candidates(rows: list[Row]) -> list[Candidate]:
 def _not_comparable(row: Row, groups: list[comparable.Group]) -> str:
     if row.verdict.kind == "incomparable":
         return ": ".join(("incomparable", *row.verdict.evidence[:1]))
+    if row.overlapped:
+        return common_settings.OVERLAPPED
     own = next(group for group in groups if row in group.rows)
     return "" if own is groups[0] else f"measured under other conditions: {own.title}"
 
