@@ -1,9 +1,11 @@
 """Loads the models of a prediction, each with what it needs to find people in whole pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from posemark.core.errors import UsageError
 from posemark.estimator import Estimator
-from posemark.run.load import load
+from posemark.run.load import load, needs_boxes
 from posemark.run.options import Choices
 
 DETECTOR = "rtmdet-nano"
@@ -31,10 +33,31 @@ class Loading:
     choices: Choices
 
 
-def load_for_stream(name: str, loading: Loading) -> Estimator:
-    """Load a model that finds people in whole pictures, a top-down model with a detector.
+def load_all(names: Sequence[str], loading: Loading) -> list[Estimator]:
+    """Load models that find people in whole pictures, top-down models with a detector.
 
     Raises:
-        UsageError: as load() does; also if options for a detector are given to a bottom-up model.
+        UsageError: as load() does; also if there are options for a detector, but every model is
+            bottom-up.
     """
-    return load(name, loading.weights, loading.setting, **loading.choices)
+    top_down = [needs_boxes(name) for name in names]
+    if not any(top_down):
+        _require_no_detector(names, loading)
+    return [_load(name, loading, boxes) for name, boxes in zip(names, top_down, strict=True)]
+
+
+def _load(name: str, loading: Loading, needs_detector: bool) -> Estimator:
+    choices, every = loading.choices, None
+    if needs_detector:
+        choices, every = choices.copy(), loading.every
+        choices["detector"] = loading.detector or DETECTOR
+    return load(name, loading.weights, loading.setting, every, loading.smooth, **choices)
+
+
+def _require_no_detector(names: Sequence[str], loading: Loading) -> None:
+    for option, value in (("--detector", loading.detector), ("--every", loading.every)):
+        if value is not None:
+            raise UsageError(
+                f"{option} {value} does not apply to {' and '.join(names)}: bottom-up models find "
+                f"the people in the whole picture themselves. Leave {option} out."
+            )

@@ -8,6 +8,8 @@ from posemark.core.errors import UsageError
 from posemark.datasets.sample import Sample
 from posemark.estimator import Estimator
 from posemark.measure.environment import usable_cores
+from posemark.pipelines.follow import Follower
+from posemark.pipelines.smoothed import Smoothed
 from posemark.run.best_weights import with_best
 from posemark.run.build import build_estimator
 from posemark.run.options import (
@@ -28,7 +30,12 @@ Text = str | PathLike[str]
 
 
 def load(
-    name: Text, weights: Text | None = None, setting: Text | None = None, **choices: Unpack[Choices]
+    name: Text,
+    weights: Text | None = None,
+    setting: Text | None = None,
+    every: int | None = None,
+    smooth: bool = False,
+    **choices: Unpack[Choices],
 ) -> Estimator:
     """Return the estimator of one entry; posemark.load documents it."""
     name = _text("name", name)
@@ -44,7 +51,32 @@ def load(
     _require_weights(job, weights)
     job = job if setting is None else _one_by_one(with_setting(job, setting, choices))
     prepared = prepare_job(job, Sample(), [])
-    return build_estimator(prepared)
+    return _with_memory(build_estimator(prepared), every, smooth)
+
+
+def needs_boxes(name: Text) -> bool:
+    """Return whether a model is top-down, so that it needs a detector for whole pictures.
+
+    Raises:
+        UsageError: if there is no such model.
+        CardError: if its card has a mistake.
+    """
+    usual = Options("sample", usable_cores())
+    return any(job.entry.boxes != "none" for job in plan([_text("name", name)], usual))
+
+
+def _with_memory(estimator: Estimator, every: int | None, smooth: bool) -> Estimator:
+    """Let an estimator follow people from frame to frame, and smooth their movement."""
+    people = estimator.pipeline.people
+    if every is not None:
+        if not people.looks:
+            raise UsageError(
+                f"every={every!r} only applies with a detector. Name one, such as "
+                "detector='rtmdet-nano', or leave every out."
+            )
+        people = Follower(people, every)
+    people = Smoothed(people) if smooth else people
+    return replace(estimator, pipeline=estimator.pipeline.with_people(people))
 
 
 def _one_by_one(job: Job) -> Job:
