@@ -245,3 +245,33 @@ def test_threads_wait_passively_before_torch_is_loaded():
         f"posemark.network({SMALL!r}); sys.exit(os.environ['OMP_WAIT_POLICY'] != 'passive')"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# --- followed and smoothed people -------------------------------------------------------------
+
+
+def test_people_may_be_followed_between_the_looks_of_a_detector_and_smoothed(frames):
+    estimator = posemark.load(SMALL, weights="none", detector="hog", every=2, smooth=True)
+    assert estimator.pipeline.people.remembers
+    image = image_of(frames[0])
+    with pytest.raises(UsageError, match=r"needs the time of every frame.*posemark.track\(\)"):
+        estimator(image)
+    followed = posemark.load(SMALL, weights="none", detector="hog", every=2)
+    assert followed(image).ids is not None
+
+
+@pytest.mark.parametrize(
+    ("choices", "says"),
+    [
+        ({"every": 5}, "every=5 only applies with a detector. Name one, such as"),
+        ({"every": 0, "detector": "hog"}, "every k-th frame for k of at least 1, got 0"),
+    ],
+)
+def test_people_are_followed_with_a_detector_at_every_kth_frame_only(choices, says):
+    with pytest.raises(UsageError, match=says):
+        posemark.load(SMALL, weights="none", **choices)
+
+
+def test_a_bottom_up_model_may_be_smoothed():
+    estimator = posemark.load(BOTTOM_UP, weights="none", smooth=True)
+    assert not estimator.pipeline.people.looks
