@@ -214,7 +214,7 @@ def _circle(image: Image, point: Floats, radius: int, colour: Colour, thickness:
 
 def _draw_label(image: Image, corner: tuple[int, int], text: str, colour: Colour) -> None:
     """Draw dark text on a plate of this colour, above the corner if there is room."""
-    scale = line_width(image) / 3.5
+    scale = line_width(image) / 4.5
     stroke = max(1, round(scale))
     (width, height), below = cv2.getTextSize(text, _FONT, scale, stroke)
     tall = height + 2 * below

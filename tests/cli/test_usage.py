@@ -52,6 +52,7 @@ NUMBERS = [
     *((("recommend",), f"--{name}") for name in ("people", "min-fps", "max-ap-loss")),
     *((("tune",), f"--{name}") for name in ("budget", "frames", "max-ap-loss")),
     (("machine",), "--threads"),
+    (("report",), "--gallery"),
 ]
 CHOICES = [
     (("run",), "--mode", "burst, sustained or paced"),

@@ -14,6 +14,14 @@ from posemark.datasets import motion, open_dataset
 from posemark.datasets._moving_camera import camera_path, carried_truths
 from posemark.datasets.motion import CLIP_FRAMES, FPS, Motion
 from posemark.geometry.crop import image_of
+from posemark.records import truth
+from posemark.report.results import load_rows
+from posemark.run.best_weights import default_weights
+from posemark.run.options import Options
+from posemark.run.plan import plan
+from posemark.run.prepare import prepare_job
+from posemark.weights import BEST, NONE
+from runs import run_one
 
 WH = (640, 480)
 TIMES_S = np.arange(CLIP_FRAMES) / FPS
@@ -98,11 +106,12 @@ def test_dots_are_rendered_where_the_truth_says():
 def test_key_points_agree_with_another_implementation():
     points = scattered(17)
     affines = camera_path("other", WH, TIMES_S)
-    for truth, affine in zip(carried_truths(truth_of(points), affines, WH), affines, strict=True):
+    moved = carried_truths(truth_of(points), affines, WH)
+    for carried, affine in zip(moved, affines, strict=True):
         square = np.concatenate([affine, [[0, 0, 1]]])
         wanted = cv2.perspectiveTransform(points[:, :, :2], square)[0]
         inside = ((wanted >= -0.5) & (wanted < np.array(WH) - 0.5)).all(1)
-        (found,) = truth.keypoints_xyv
+        (found,) = carried.keypoints_xyv
         assert (found[:, 2] > 0).tolist() == inside.tolist()
         np.testing.assert_allclose(found[inside, :2], wanted[inside], atol=6e-4)
         assert not found[~inside].any()
@@ -282,3 +291,28 @@ def test_the_built_in_scenes_move_too():
     assert len(frames[0].truth) > 0
     assert image_of(frames[0]).shape == (*frames[0].size_wh[::-1], 3)
     assert motion._pixels.cache_info().currsize <= 4
+
+
+def test_it_runs_to_a_row_of_the_report(tmp_path):
+    options = Options(data="motion:sample", threads=1, limit=3)
+    (job,) = plan(["naive-litehrnet-18-256x192"], options)
+    dataset = open_dataset(options.data)
+    path, steps = run_one(prepare_job(job, dataset, dataset.frames()), tmp_path)
+    (row,) = load_rows([path])
+    assert (row.data, row.frames, row.failed_frames) == ("motion:sample", 3, 0)
+    stages = steps[-1].line.stages
+    assert stages["decode"] < stages["infer"] / 100
+    content = truth.read(tmp_path / f"truth-motion-sample-{dataset.fingerprint}.json")
+    frames = dataset.frames()
+    assert len(content["images"]) == len(frames)
+    assert content["images"][31]["from_still"] == frames[31].moment.from_still.tolist()
+    assert content["annotations"][0]["track_id"] == 1
+
+
+def test_detected_boxes_of_the_scenes_are_simulated():
+    (job,) = plan(["naive-litehrnet-18-256x192@detected"], Options(data="motion:sample", threads=1))
+    dataset = open_dataset("motion:sample")
+    frames = dataset.frames()[:2]
+    assert prepare_job(job, dataset, frames).boxes.label == "simulated"
+    assert default_weights("motion:sample") == NONE
+    assert default_weights("motion:somewhere") == BEST

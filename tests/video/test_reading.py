@@ -1,6 +1,8 @@
 """Videos of every odd kind are read completely, in order, and from any picture on."""
 
 import builtins
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -150,6 +152,15 @@ def test_the_stream_continues_after_a_jump(plain):
 def test_the_decoder_works_in_the_calling_thread_only(plain):
     with VideoReader.of(plain) as reader:
         assert reader._stream.codec_context.thread_count == 1
+
+
+def test_a_reader_that_is_open_at_the_end_of_a_program_leaves_no_message(plain):
+    code = (
+        "import sys; from pathlib import Path; from posemark.video.reading import VideoReader\n"
+        "reader = VideoReader.of(Path(sys.argv[1])); print(reader.picture(30).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, plain], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("(96, 160, 3)\n", "")
 
 
 # --- what is broken -----------------------------------------------------------------------------

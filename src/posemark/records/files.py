@@ -64,8 +64,8 @@ class Record:
         complete: whether the run ended by itself.
         whole_bytes: the bytes of all complete lines.
         whole_lines: the number of complete lines.
-        on_truth: the poses on ground-truth boxes, in a run with a person detector.
         trial: the frames that ran alone before an overlapped run.
+        on_truth: the poses on ground-truth boxes, in a run with a person detector.
     """
 
     path: Path
@@ -76,8 +76,8 @@ class Record:
     complete: bool
     whole_bytes: int
     whole_lines: int = 0
-    on_truth: list[OnTruthLine] = field(default_factory=list[OnTruthLine])
     trial: tuple[TrialLine, ...] = ()
+    on_truth: list[OnTruthLine] = field(default_factory=list[OnTruthLine])
 
     @property
     def good(self) -> list[FrameLine]:
@@ -120,8 +120,8 @@ def read(path: Path) -> Record:
         complete=isinstance(lines[-1], End),
         whole_bytes=whole_bytes,
         whole_lines=len(lines),
-        on_truth=[line for line in lines if isinstance(line, OnTruthLine)],
         trial=tuple(line for line in lines if isinstance(line, TrialLine)),
+        on_truth=[line for line in lines if isinstance(line, OnTruthLine)],
     )
 
 

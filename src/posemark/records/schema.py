@@ -422,13 +422,6 @@ class PerfectLine(msgspec.Struct, frozen=True, tag="perfect", tag_field="kind"):
     people: People
 
 
-class OnTruthLine(msgspec.Struct, frozen=True, tag="on_truth", tag_field="kind"):
-    """The poses of one image on ground-truth boxes, in a run with a person detector; not timed."""
-
-    image_id: Identifier
-    people: People
-
-
 class TrialLine(msgspec.Struct, frozen=True, tag="trial", tag_field="kind"):
     """One frame that ran alone before an overlapped run, twice, to predict the gain.
 
@@ -441,6 +434,13 @@ class TrialLine(msgspec.Struct, frozen=True, tag="trial", tag_field="kind"):
     image_id: Identifier
     serial: dict[str, Nanoseconds]
     stream: dict[str, Nanoseconds]
+
+
+class OnTruthLine(msgspec.Struct, frozen=True, tag="on_truth", tag_field="kind"):
+    """The poses of one image on ground-truth boxes, in a run with a person detector; not timed."""
+
+    image_id: Identifier
+    people: People
 
 
 class Resumed(msgspec.Struct, frozen=True, tag="resumed", tag_field="kind"):

