@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import posemark
+from posemark import detectors
 from posemark.core import errors
 from posemark.core.errors import CheckpointError, UsageError
+from posemark.core.frame import NOBODY, Boxes, Moment
 from posemark.datasets.boxes import open_boxes
 from posemark.datasets.sample import Sample
 from posemark.models import spec_of
@@ -247,31 +249,40 @@ def test_threads_wait_passively_before_torch_is_loaded():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-# --- followed and smoothed people -------------------------------------------------------------
+# --- smoothed people ----------------------------------------------------------------------------
 
 
-def test_people_may_be_followed_between_the_looks_of_a_detector_and_smoothed(frames):
-    estimator = posemark.load(SMALL, weights="none", detector="hog", every=2, smooth=True)
-    assert estimator.pipeline.people.remembers
+class Middle:
+    """A detector that sees one person in the middle of every image."""
+
+    def __init__(self, size):
+        pass
+
+    def detect(self, image_bgr):
+        height, width = image_bgr.shape[:2]
+        return Boxes(np.array([[width / 4, height / 4, width / 2, height / 2]]), np.ones(1))
+
+
+@pytest.fixture
+def middle(monkeypatch):
+    names = ("middle", "the middle", "none", "numpy", lambda: "1", 100, lambda: "", Middle)
+    monkeypatch.setattr(detectors, "built_in", lambda: {"middle": detectors.BuiltIn(*names)})
+
+
+def test_people_of_a_detector_may_be_followed_and_smoothed(frames, middle):
+    estimator = posemark.load(SMALL, weights="none", smooth=True, detector="middle", every=2)
+    people = estimator.pipeline.people
+    assert people.looks
+    assert people.remembers
     image = image_of(frames[0])
+    for index in range(2):
+        poses = estimator.pipeline.poses(image, NOBODY, Moment(0, index, index / 25))
+        assert poses.ids is not None
     with pytest.raises(UsageError, match=r"needs the time of every frame.*posemark.track\(\)"):
         estimator(image)
-    followed = posemark.load(SMALL, weights="none", detector="hog", every=2)
-    assert followed(image).ids is not None
-
-
-@pytest.mark.parametrize(
-    ("choices", "says"),
-    [
-        ({"every": 5}, "every=5 only applies with a detector. Name one, such as"),
-        ({"every": 0, "detector": "hog"}, "every k-th frame for k of at least 1, got 0"),
-    ],
-)
-def test_people_are_followed_with_a_detector_at_every_kth_frame_only(choices, says):
-    with pytest.raises(UsageError, match=says):
-        posemark.load(SMALL, weights="none", **choices)
 
 
 def test_a_bottom_up_model_may_be_smoothed():
-    estimator = posemark.load(BOTTOM_UP, weights="none", smooth=True)
-    assert not estimator.pipeline.people.looks
+    people = posemark.load(BOTTOM_UP, weights="none", smooth=True).pipeline.people
+    assert people.remembers
+    assert not people.looks

@@ -73,7 +73,6 @@ def load(
     name: "str | PathLike[str]",
     weights: "str | PathLike[str] | None" = None,
     setting: "str | PathLike[str] | None" = None,
-    every: int | None = None,
     smooth: bool = False,
     **choices: "Unpack[Choices]",
 ) -> "Estimator":
@@ -85,15 +84,14 @@ def load(
         weights: a checkpoint file, an imported tag, "best" for the best imported weights, or
             "none" for untrained weights. An exported model has its own weights.
         setting: a name that `posemark tune` saved for this entry, or a .toml file.
-        every: the detector looks at every k-th frame only, and people are followed in between,
-            with ids. For the frames of one video or camera, in their order.
         smooth: whether the movement of key points is smoothed by the One Euro filter. It needs the
             time of every frame, which track() knows.
         **choices: options of `posemark run` by their names there: runtime, precision, device,
             layout, threads, persons, max_batch, codec, flip, calibrate. They must not contradict
             the setting. `detector` names a person detector for a top-down model, such as
             "rtmdet-nano" or a card.toml; with it also min_score, max_people, detector_size,
-            detector_runtime and detector_precision.
+            detector_runtime, detector_precision and `every`: at 5, the detector looks at every 5th
+            image of a stream, and people are followed in between.
 
     Returns:
         An Estimator. Called with an image (H, W, 3) uint8 BGR and, for top-down models without a
@@ -109,7 +107,7 @@ def load(
     wait_passively()  # before torch is loaded: its threads would slow down a busy machine
     from posemark.run.load import load
 
-    return load(name, weights, setting, every, smooth, **choices)
+    return load(name, weights, setting, smooth, **choices)
 
 
 def network(name: str) -> "nn.Module":

@@ -24,15 +24,15 @@ def loaded(monkeypatch):
 
 def test_a_top_down_model_gets_the_usual_detector(loaded):
     assert load_all([TOP_DOWN], Loading("best", None, None, 5, True, {"threads": 2})) == [TOP_DOWN]
-    choices = {"threads": 2, "detector": models.DETECTOR}
-    assert loaded == [((TOP_DOWN, "best", None, 5, True), choices)]
+    choices = {"threads": 2, "detector": models.DETECTOR, "every": 5}
+    assert loaded == [((TOP_DOWN, "best", None, True), choices)]
 
 
 def test_a_bottom_up_model_beside_it_gets_none(loaded):
     load_all([BOTTOM_UP, TOP_DOWN], Loading("none", "fast", "hog", 3, False, {}))
     assert loaded == [
-        ((BOTTOM_UP, "none", "fast", None, False), {}),
-        ((TOP_DOWN, "none", "fast", 3, False), {"detector": "hog"}),
+        ((BOTTOM_UP, "none", "fast", False), {}),
+        ((TOP_DOWN, "none", "fast", False), {"detector": "hog", "every": 3}),
     ]
 
 

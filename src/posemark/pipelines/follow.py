@@ -47,7 +47,7 @@ class Tracked:
 
     @property
     def remembers(self) -> bool:
-        """Always True: ids depend on the frames before."""
+        """Always True: an id depends on the frames before."""
         return True
 
     def find(self, image_bgr: Image, given: Boxes, moment: Moment | None) -> Boxes:
@@ -104,7 +104,7 @@ class Follower:
 
     @property
     def remembers(self) -> bool:
-        """Always True: boxes depend on the poses before."""
+        """Always True: it follows people from frame to frame."""
         return True
 
     def find(self, image_bgr: Image, given: Boxes, moment: Moment | None) -> Boxes:

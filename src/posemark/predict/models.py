@@ -47,11 +47,12 @@ def load_all(names: Sequence[str], loading: Loading) -> list[Estimator]:
 
 
 def _load(name: str, loading: Loading, needs_detector: bool) -> Estimator:
-    choices, every = loading.choices, None
+    choices = loading.choices.copy()
     if needs_detector:
-        choices, every = choices.copy(), loading.every
         choices["detector"] = loading.detector or DETECTOR
-    return load(name, loading.weights, loading.setting, every, loading.smooth, **choices)
+        if loading.every is not None:
+            choices["every"] = loading.every
+    return load(name, loading.weights, loading.setting, loading.smooth, **choices)
 
 
 def _require_no_detector(names: Sequence[str], loading: Loading) -> None:

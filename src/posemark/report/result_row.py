@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from posemark.measure.clock import POSE_STAGES, STAGES
-from posemark.records.schema import Detector
 
-if TYPE_CHECKING:  # it loads numpy, which `posemark --help` does without
+if TYPE_CHECKING:  # they load numpy, which `posemark --help` does without
+    from posemark.records.schema import Detector
     from posemark.score.people_groups import PeopleGroup
 
 __all__ = ["POSE_STAGES", "STAGES", "ComparedAP", "Published", "Reproduction", "Row", "Verdict"]
@@ -156,8 +156,8 @@ class Row:
             people, in ms^2, as the polynomial a + b n + c n^2; None with too few blocks.
         inference: what else the speed of inference depends on: most crops per forward pass,
             layout.
-        unscored: why poses of trained weights have no AP (the scenes are drawn, or nobody is
-            annotated); "" where they have one, or where the weights are not trained.
+        unscored: why poses of trained weights have no AP; "" where they have one, or where the
+            weights are not trained.
         host: short name of the machine: the user's own, else the board's, else the processor's.
         shared_fps: 95% interval of FPS by the line, at the mean people of all frames of its
             network on its boxes; None where no other row shares its network.
@@ -257,7 +257,7 @@ class Row:
     ap_common: ComparedAP | None = None
     folder: str = ""
     data_images: int = 0
-    detector: Detector | None = None
+    detector: "Detector | None" = None
     model_ap: float | None = None
     box_accuracy: dict[str, float | None] | None = None
     people_groups: "tuple[PeopleGroup, ...]" = ()

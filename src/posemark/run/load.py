@@ -8,7 +8,6 @@ from posemark.core.errors import UsageError
 from posemark.datasets.sample import Sample
 from posemark.estimator import Estimator
 from posemark.measure.environment import usable_cores
-from posemark.pipelines.follow import Follower
 from posemark.pipelines.smoothed import Smoothed
 from posemark.run.best_weights import with_best
 from posemark.run.build import build_estimator
@@ -33,7 +32,6 @@ def load(
     name: Text,
     weights: Text | None = None,
     setting: Text | None = None,
-    every: int | None = None,
     smooth: bool = False,
     **choices: Unpack[Choices],
 ) -> Estimator:
@@ -51,7 +49,8 @@ def load(
     _require_weights(job, weights)
     job = job if setting is None else _one_by_one(with_setting(job, setting, choices))
     prepared = prepare_job(job, Sample(), [])
-    return _with_memory(build_estimator(prepared), every, smooth)
+    estimator = build_estimator(prepared)
+    return _smoothed(estimator) if smooth else estimator
 
 
 def needs_boxes(name: Text) -> bool:
@@ -65,17 +64,9 @@ def needs_boxes(name: Text) -> bool:
     return any(job.entry.boxes != "none" for job in plan([_text("name", name)], usual))
 
 
-def _with_memory(estimator: Estimator, every: int | None, smooth: bool) -> Estimator:
-    """Let an estimator follow people from frame to frame, and smooth their movement."""
-    people = estimator.pipeline.people
-    if every is not None:
-        if not people.looks:
-            raise UsageError(
-                f"every={every!r} only applies with a detector. Name one, such as "
-                "detector='rtmdet-nano', or leave every out."
-            )
-        people = Follower(people, every)
-    people = Smoothed(people) if smooth else people
+def _smoothed(estimator: Estimator) -> Estimator:
+    """Let an estimator smooth the movement of key points."""
+    people = Smoothed(estimator.pipeline.people)
     return replace(estimator, pipeline=estimator.pipeline.with_people(people))
 
 
@@ -98,12 +89,14 @@ def _options(weights: str, choices: Choices) -> Options:
         raise UsageError(f"load() takes no option {min(unknown)!r}; it takes {known}.")
     usual = Options("sample", usable_cores(), weights=weights)  # no frame of the data is read
     given: dict[str, object] = dict(choices)
+    every = f"@every={given.pop('every')}" if "every" in given else ""
     if "detector" in given:
-        given["boxes"] = DETECTOR + _text("detector", given.pop("detector"))
-    elif "min_score" in given:
+        given["boxes"] = f"{DETECTOR}{_text('detector', given.pop('detector'))}{every}"
+    elif every or "min_score" in given:
+        what = "every" if every else "min_score"
         raise UsageError(
-            "load(): min_score only applies with a detector. Name one, such as "
-            "detector='rtmdet-nano', or leave min_score out."
+            f"load(): {what} only applies with a detector. Name one, such as "
+            f"detector='rtmdet-nano', or leave {what} out."
         )
     try:
         options = with_choices(usual, given)

@@ -15,7 +15,7 @@ from posemark.datasets import kind_of
 from posemark.detectors import MIN_SCORE, MOST_PEOPLE
 from posemark.models import all_models
 from posemark.run import detection
-from posemark.run.options import MAX_BATCH, Options, require_consistent
+from posemark.run.options import DETECTOR, MAX_BATCH, Options, require_consistent
 
 SEED = (
     *(
@@ -63,8 +63,8 @@ class Job:
     options: Options
 
     @property
-    def detector(self) -> str | None:
-        """The person detector that finds the boxes, as it was named; None if they are given."""
+    def detector(self) -> detection.Named | None:
+        """The person detector that finds the boxes; None if they are given."""
         return detection.named(self.boxes)
 
     def name(self, weights: str | None) -> str:
@@ -96,9 +96,10 @@ class Job:
         """Return the parts of a key for the person detector, and for the boxes that are used."""
         options, usual = self.options, 0.0
         parts: list[str] = []
-        if self.detector is not None:
+        if self.detector:
             usual = MIN_SCORE
-            parts += [detection.known(self.detector).name]
+            parts += [detection.known(self.detector.name).name]
+            parts += [f"every{self.detector.every}"] if self.detector.every else []
             parts += [str(options.detector_size)] if options.detector_size else []
             parts += [
                 each for each in (options.detector_runtime, options.detector_precision) if each
@@ -245,6 +246,11 @@ def _unknown(name: str, model: str) -> str:
     if model in all_models():
         variants = [entry.variant for entry in _variants(all_models()[model])]
         return f"{name!r}: {_expected_variants(variants, name.partition('@')[0])}"
+    if model in detection.names():
+        return (
+            f"{name!r} is a person detector, and an entry is a pose model. For example: "
+            f"posemark run tinypose-256x192 --boxes {DETECTOR}{model}."
+        )
     known = [*all_models(), *cards.built_in(), *suites(), *(e.letter for e in SEED if e.letter)]
     return f"{name!r} matches no entry, suite or letter. {nearest(model, known)}"
 
