@@ -29,6 +29,33 @@ the second, a person who is lost has left it, and is not looked for."""
 
 
 @dataclass(frozen=True)
+class Tracked:
+    """Gives ids to the people whom others find; for given boxes and for bottom-up models as well.
+
+    Attributes:
+        people: provides the person boxes of every frame.
+        tracker: gives the ids.
+    """
+
+    people: People
+    tracker: Tracker
+
+    @property
+    def looks(self) -> bool:
+        """Whether the people that it wraps look at the image."""
+        return self.people.looks
+
+    def find(self, image_bgr: Image, given: Boxes, moment: Moment | None) -> Boxes:
+        """Return the boxes of the people that it wraps."""
+        return self.people.find(image_bgr, given, moment)
+
+    def saw(self, boxes: Boxes, poses: Poses, moment: Moment | None) -> Poses:
+        """Return the poses with the ids of the tracker."""
+        seen = self.people.saw(boxes, poses, moment)
+        return replace(seen, ids=self.tracker.update(seen, moment))
+
+
+@dataclass(frozen=True)
 class _Person:
     """A person who is followed: the box (4,) around the last pose, and the score of the box.
 
