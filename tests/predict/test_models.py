@@ -15,6 +15,7 @@ def loaded(monkeypatch):
     calls = []
 
     def load(*arguments, **choices):
+        assert choices.pop("spelled")("weights", "best") == "--weights best"
         calls.append((arguments, choices))
         return arguments[0]
 
@@ -43,3 +44,10 @@ def test_a_bottom_up_model_beside_it_gets_none(loaded):
 def test_options_of_a_detector_need_a_model_with_one(loaded, detector, every, says):
     with pytest.raises(UsageError, match=says):
         load_all([BOTTOM_UP], Loading("none", None, detector, every, False, {}))
+
+
+def test_a_model_without_weights_is_refused_in_the_words_of_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("POSEMARK_CACHE", str(tmp_path))
+    says = r"untrained, and no weights of it are imported here. .* give --weights FILE, or"
+    with pytest.raises(UsageError, match=says):
+        load_all([BOTTOM_UP], Loading("best", None, None, None, False, {}))

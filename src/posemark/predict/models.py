@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from posemark.core.errors import UsageError
 from posemark.estimator import Estimator
 from posemark.run.load import load, needs_boxes
-from posemark.run.options import Choices
+from posemark.run.options import Choices, as_option
 
 DETECTOR = "rtmdet-nano"
 """The detector of top-down models if the user names none."""
@@ -52,7 +52,9 @@ def _load(name: str, loading: Loading, needs_detector: bool) -> Estimator:
         choices["detector"] = loading.detector or DETECTOR
         if loading.every is not None:
             choices["every"] = loading.every
-    return load(name, loading.weights, loading.setting, loading.smooth, **choices)
+    return load(
+        name, loading.weights, loading.setting, loading.smooth, spelled=as_option, **choices
+    )
 
 
 def _require_no_detector(names: Sequence[str], loading: Loading) -> None:

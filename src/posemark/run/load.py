@@ -1,5 +1,6 @@
 """Loads a model for an application, by the name that `posemark run` takes."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
 from typing import Unpack
@@ -33,20 +34,24 @@ def load(
     weights: Text | None = None,
     setting: Text | None = None,
     smooth: bool = False,
+    spelled: Callable[[str, object], str] = as_argument,
     **choices: Unpack[Choices],
 ) -> Estimator:
-    """Return the estimator of one entry; posemark.load documents it."""
+    """Return the estimator of one entry; posemark.load documents it.
+
+    Messages name options as `spelled` writes them: in Python, or on the command line.
+    """
     name = _text("name", name)
     weights = None if weights is None else _text("weights", weights)
     setting = None if setting is None else _text("setting", setting)
-    options = _options(NONE if weights is None else weights, choices)
+    options = _options(NONE if weights is None else weights, choices, spelled)
     jobs = plan([name], options)
     if len(jobs) != 1:
         named = ", ".join([job.entry.name for job in jobs[:8]] + ["..."] * (len(jobs) > 8))
         raise UsageError(f"{name!r} matches {len(jobs)} entries; load one of them: {named}.")
     (job,) = with_best(jobs)
     _require_boxes_needed(job, options)
-    _require_weights(job, weights)
+    _require_weights(job, weights, spelled)
     job = job if setting is None else _one_by_one(with_setting(job, setting, choices))
     prepared = prepare_job(job, Sample(), [])
     estimator = build_estimator(prepared)
@@ -82,7 +87,7 @@ def _text(argument: str, value: object) -> str:
     raise UsageError(f"load(): {argument}: expected a name or a path, got {value!r}.")
 
 
-def _options(weights: str, choices: Choices) -> Options:
+def _options(weights: str, choices: Choices, spelled: Callable[[str, object], str]) -> Options:
     unknown = choices.keys() - Choices.__annotations__.keys()
     if unknown:
         known = ", ".join(Choices.__annotations__)
@@ -102,7 +107,7 @@ def _options(weights: str, choices: Choices) -> Options:
         options = with_choices(usual, given)
     except ValueError as error:
         raise UsageError(f"load(): {error}.") from error
-    require_consistent(options, as_argument)
+    require_consistent(options, spelled)
     return options
 
 
@@ -120,16 +125,16 @@ def _require_boxes_needed(job: Job, options: Options) -> None:
     )
 
 
-def _require_weights(job: Job, weights: str | None) -> None:
+def _require_weights(job: Job, weights: str | None, spelled: Callable[[str, object], str]) -> None:
     if job.entry.card:  # its weights are in its own file
         return
     if weights != NONE and job.options.weights == NONE:
         model = job.entry.model
-        best = weights == BEST
-        why = "finds no imported weights" if best else "names no weights"
-        other = "" if best else " or weights='best'"
+        known = weights == BEST
+        why = "no weights of it are imported here" if known else "no weights are named"
+        best = "" if known else f" or {spelled('weights', BEST)}"
         raise UsageError(
-            f"load({model!r}) {why}, and an untrained network finds no people. Name an imported "
-            f"tag ('{model}.TAG'){other}, give weights='FILE', or "
-            "weights='none' if only its speed matters."
+            f"{model} cannot find people untrained, and {why}. Name an imported tag "
+            f"({model}.TAG){best}, give {spelled('weights', 'FILE')}, or "
+            f"{spelled('weights', NONE)} if only its speed matters."
         )
