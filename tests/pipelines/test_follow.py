@@ -7,9 +7,10 @@ from posemark.core.errors import UsageError
 from posemark.core.frame import NOBODY, Boxes, Moment, Poses
 from posemark.core.skeleton import COCO_17
 from posemark.geometry.boxes import iou
-from posemark.pipelines.follow import LOST_SCORE, Follower
-from posemark.tracking.tracker import NO_TRACK, START_SCORE
-from walkers import boxes_of, standing
+from posemark.pipelines.follow import LOST_SCORE, Follower, Tracked
+from posemark.pipelines.people import GIVEN
+from posemark.tracking.tracker import NO_TRACK, START_SCORE, Tracker
+from walkers import boxes_of, poses_at, standing
 
 IMAGE = np.zeros((400, 640, 3), np.uint8)
 SCORE = 0.7  # of the boxes of the detector
@@ -245,3 +246,14 @@ def test_followed_boxes_are_nearly_those_of_the_detector():
 def test_an_interval_below_one_is_refused():
     with pytest.raises(UsageError, match="at least 1, got 0. Use 1"):
         Follower(Detector(), 0)
+
+
+def test_given_boxes_and_people_of_bottom_up_models_get_ids():
+    tracked = Tracked(GIVEN, Tracker())
+    given = Boxes(boxes_of(np.array([LEFT])), np.ones(1))
+    assert not tracked.looks
+    assert tracked.find(IMAGE, given, None) is given
+    for clip, first in ((0, 0), (1, 2)):
+        for index in range(3):
+            seen = tracked.saw(NOBODY, poses_at([LEFT, RIGHT]), Moment(clip, index, index / 30))
+            assert seen.ids.tolist() == [first, first + 1]

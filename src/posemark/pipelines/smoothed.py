@@ -28,6 +28,11 @@ class Smoothed:
         """Whether the people that it wraps look at the image."""
         return self.people.looks
 
+    @property
+    def remembers(self) -> bool:
+        """Always True: smoothing depends on the poses before."""
+        return True
+
     def find(self, image_bgr: Image, given: Boxes, moment: Moment | None) -> Boxes:
         """Return the boxes of the people that it wraps."""
         return self.people.find(image_bgr, given, moment)
