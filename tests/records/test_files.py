@@ -418,6 +418,13 @@ def test_a_value_of_another_kind_or_beyond_all_measure_is_refused_and_the_line_n
     assert len(refusal) < 2000
 
 
+def test_a_header_with_more_streams_than_threads_is_refused(path):
+    refusal = damaged(
+        path, lambda lines: [altered(lines[0], ("settings", "streams"), 3), *lines[1:]]
+    )
+    assert "line 1: 3 streams with 2 threads" in refusal
+
+
 @pytest.mark.parametrize("name", ["/dev/zero", "../../x", "..", "", "a/b", "a\nb"])
 def test_annotations_have_a_plain_file_name_in_the_run_folder(path, name):
     refusal = damaged(path, lambda lines: [altered(lines[0], ("truth",), name), *lines[1:]])

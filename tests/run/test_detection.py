@@ -1,8 +1,10 @@
 """Runs with a person detector inside the timed loop: options, keys, records, results."""
 
 import json
+import os
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -370,6 +372,9 @@ def test_boxes_are_saved_by_the_command_and_only_with_a_detector(folder):
         require_possible(folder.joinpath("b.json").relative_to(folder), "gt")
     with pytest.raises(UsageError, match="this is a folder"):
         require_possible(folder, "detector:detector.toml")
+    os.mkfifo("pipe.json")
+    with pytest.raises(UsageError, match=r"pipe.json: .* a pipe .* Give --save-boxes another file"):
+        require_possible(Path("pipe.json"), "detector:detector.toml")
 
 
 # --- in Python ----------------------------------------------------------------------------------

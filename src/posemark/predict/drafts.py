@@ -1,11 +1,11 @@
 """Files that get their name when they are complete."""
 
-import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from posemark.core.errors import UsageError
+from posemark.core.places import draft_of
 
 
 class Draft:
@@ -20,7 +20,7 @@ class Draft:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+        self._draft = draft_of(path)
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._draft.open("w", encoding="utf-8", newline="")

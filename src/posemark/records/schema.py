@@ -116,6 +116,15 @@ class Settings(msgspec.Struct, frozen=True):
     repeat: int = 1
     streams: Positive = 1
 
+    def __post_init__(self) -> None:
+        """Require at least one thread for each of the streams.
+
+        Raises:
+            ValueError: if there are fewer.
+        """
+        if self.streams > self.threads:
+            raise ValueError(f"{self.streams} streams with {self.threads} threads")
+
 
 class Detector(msgspec.Struct, frozen=True):
     """The person detector of a run, which works inside the clock.

@@ -116,11 +116,11 @@ def _require_boxes_needed(job: Job, options: Options) -> None:
         return
     if job.entry.boxes == "gt":
         raise UsageError(
-            f"load({job.entry.name!r}) names ground-truth boxes, but a detector finds its own. "
+            f"{job.entry.name!r} names ground-truth boxes, but a detector finds its own. "
             "Leave '@gt' or the detector out."
         )
     raise UsageError(
-        f"load({job.entry.model!r}) takes no detector, because the model is bottom-up: it finds "
+        f"{job.entry.model!r} takes no detector, because the model is bottom-up: it finds "
         "the people in the whole image itself. Leave the detector out."
     )
 
