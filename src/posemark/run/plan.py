@@ -283,5 +283,5 @@ def _boxes(entry: Entry, options: Options) -> str:
     others = f", or name {entry.model}@gt" if kind and kind.annotated else ""
     raise UsageError(
         f"{entry.name} needs detected boxes, but {options.data} comes without any. Add "
-        f"--boxes file:detections.json (COCO results format){others}."
+        f"--boxes detector:NAME, or --boxes file:detections.json (COCO results format){others}."
     )
