@@ -87,7 +87,8 @@ def load(
             layout, threads, persons, max_batch, codec, flip, calibrate. They must not contradict
             the setting. `detector` names a person detector for a top-down model, such as
             "rtmdet-nano" or a card.toml; with it also min_score, max_people, detector_size,
-            detector_runtime and detector_precision.
+            detector_runtime, detector_precision and `every`: at 5, the detector looks at every 5th
+            image of a stream, and people are followed in between.
 
     Returns:
         An Estimator. Called with an image (H, W, 3) uint8 BGR and, for top-down models without a

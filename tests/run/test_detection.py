@@ -1,7 +1,7 @@
 """Runs with a person detector inside the timed loop: options, keys, records, results."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -17,6 +17,7 @@ import made_detectors
 import posemark
 from posemark import cli
 from posemark.core.errors import CardError, CheckpointError, RecordError, UsageError
+from posemark.core.frame import Moment
 from posemark.datasets.sample import Sample
 from posemark.detectors import MIN_SCORE, MOST_PEOPLE
 from posemark.records import files
@@ -281,6 +282,62 @@ def test_the_command_for_more_evidence_names_the_detector_and_runs(folder, recor
     assert result.exit_code == 0, result.output
     (again,) = (folder / "again").glob("*.jsonl")
     assert again.name == record.name
+
+
+# --- people who are followed --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The drawn scenes as the frames of one clip."""
+
+    scenes: Photographs
+
+    def __getattr__(self, name):
+        return getattr(self.scenes, name)
+
+    def frames(self):
+        frames = self.scenes.frames()
+        return [replace(f, moment=Moment(1, at, at / 30)) for at, f in enumerate(frames)]
+
+
+def test_the_detector_may_look_at_every_third_frame_of_a_clip(folder):
+    clips = Clips(Photographs(8))
+    path, _ = run_one(prepared(clips, boxes="detector:detector.toml@every=3"), folder / "out")
+    assert path.stem == "tiny@detected+tiny-detector-every3"
+    found = files.read(path)
+    assert found.header.detector.every == 3
+    assert found.header.boxes.name == "detector:tiny-detector@every=3"
+    origins = [line.origin for line in found.good]
+    assert (origins[0], origins[3]) == ("detected", "detected")
+    (row,) = load_rows([path])
+    assert row.box_accuracy is not None, "from the frames at which the detector looked"
+    assert "--boxes detector:detector.toml@every=3" in missing_evidence.run(row)
+
+
+def test_images_that_stand_alone_have_nobody_to_follow(folder):
+    with pytest.raises(UsageError, match=r"each image of sample stands alone. Leave @every=3 out"):
+        prepared(boxes="detector:detector.toml@every=3")
+
+
+@pytest.mark.parametrize("count", ["", "0", "-1", "x", "2.5", "9" * 5000])
+def test_a_number_of_frames_that_is_none_is_refused(count):
+    with pytest.raises(UsageError, match="expected a whole number from 1 after @every="):
+        job(NETWORK, f"detector:rtmdet-nano@every={count}")
+
+
+def test_people_cannot_be_followed_through_frames_that_overlap():
+    with pytest.raises(UsageError, match="in --mode overlapped frames are processed at the same"):
+        job(NETWORK, "detector:rtmdet-nano@every=2", mode="overlapped")
+
+
+def test_an_estimator_follows_people_through_a_stream(folder):
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    estimator = posemark.load("tiny.toml", detector="detector.toml", every=2, threads=1)
+    assert estimator.pipeline.people.remembers
+    assert estimator(image).ids is not None
+    with pytest.raises(UsageError, match="every only applies with a detector"):
+        posemark.load("tiny.toml", every=2)
 
 
 # --- saved boxes --------------------------------------------------------------------------------

@@ -223,7 +223,7 @@ def test_keys_are_file_names(chosen):
 def test_every_option_is_either_in_the_key_or_known_not_to_be():
     in_the_header = {"data", "boxes", "threads", "limit", "budget", "until", "calibrate"}
     in_the_header |= {"repeat", "machine"}
-    with_another = {"max_batch"}  # with batched persons
+    with_another = {"max_batch", "streams"}  # with batched persons, in overlapped mode
     with_another |= {"max_people", "detector_size", "detector_runtime", "detector_precision"}
     assert {f.name for f in fields(Options)} == set(CHANGES) | in_the_header | with_another
 

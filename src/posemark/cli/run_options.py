@@ -37,7 +37,8 @@ BoxesOption = Annotated[
     str | None,
     typer.Option(
         help="Boxes of people: gt (ground truth), detector:NAME (a person detector inside the "
-        "timed loop: rtmdet-nano, yolox-nano, hog, or a card.toml), simulated (statistics of a "
+        "timed loop: rtmdet-nano, yolox-nano, hog, or a card.toml; NAME@every=5 looks at every 5th "
+        "frame of a clip and follows people in between), simulated (statistics of a "
         "detector, for --data sample), papers (the detections that the papers used, fetched by "
         "`posemark get person-boxes`), or file:FILE (a file of COCO results). Default: gt; for "
         "@detected entries, simulated on sample and papers on coco."

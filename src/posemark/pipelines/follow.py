@@ -45,6 +45,11 @@ class Tracked:
         """Whether the people that it wraps look at the image."""
         return self.people.looks
 
+    @property
+    def remembers(self) -> bool:
+        """Always True: an id depends on the frames before."""
+        return True
+
     def find(self, image_bgr: Image, given: Boxes, moment: Moment | None) -> Boxes:
         """Return the boxes of the people that it wraps."""
         return self.people.find(image_bgr, given, moment)
@@ -95,6 +100,11 @@ class Follower:
     @property
     def looks(self) -> bool:
         """Always True: it may look at any image."""
+        return True
+
+    @property
+    def remembers(self) -> bool:
+        """Always True: it follows people from frame to frame."""
         return True
 
     def find(self, image_bgr: Image, given: Boxes, moment: Moment | None) -> Boxes:

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from posemark.measure.clock import POSE_STAGES, STAGES
-from posemark.records.schema import Detector
 
-if TYPE_CHECKING:  # it loads numpy, which `posemark --help` does without
+if TYPE_CHECKING:  # they load numpy, which `posemark --help` does without
+    from posemark.records.schema import Detector
     from posemark.score.people_groups import PeopleGroup
 
 __all__ = ["POSE_STAGES", "STAGES", "ComparedAP", "Published", "Reproduction", "Row", "Verdict"]
@@ -257,7 +257,7 @@ class Row:
     ap_common: ComparedAP | None = None
     folder: str = ""
     data_images: int = 0
-    detector: Detector | None = None
+    detector: "Detector | None" = None
     model_ap: float | None = None
     box_accuracy: dict[str, float | None] | None = None
     people_groups: "tuple[PeopleGroup, ...]" = ()

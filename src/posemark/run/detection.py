@@ -1,9 +1,13 @@
 """Finds the person detector that --boxes names, checks its options, and opens it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
+
+from msgspec import structs
 
 from posemark import cards, detectors
 from posemark.cards import DetectorCard
@@ -18,6 +22,8 @@ from posemark.datasets.boxes import BoxSource
 from posemark.detectors import MIN_SCORE, MOST_PEOPLE, BuiltIn, Detector
 from posemark.detectors.network import BoxNetwork, open_network
 from posemark.detectors.people import DetectedPeople
+from posemark.pipelines.follow import Follower
+from posemark.pipelines.people import People
 from posemark.records import schema
 from posemark.run.options import DETECTOR, Options
 from posemark.runtimes.registry import require
@@ -31,9 +37,42 @@ def names() -> list[str]:
     return sorted([*cards.built_in_detectors(), *detectors.built_in()])
 
 
-def named(boxes: str | None) -> str | None:
-    """Return the detector that --boxes names; None if it names another source of boxes."""
-    return boxes.removeprefix(DETECTOR) if boxes and boxes.startswith(DETECTOR) else None
+_EVERY = "@every="
+"""What follows the name of a detector that looks at every n-th frame only."""
+
+
+class Named(NamedTuple):
+    """The detector that --boxes names.
+
+    Attributes:
+        name: the name of a detector, or the path of a card.
+        every: it looks at every n-th frame only, and people are followed in between; None if it
+            looks at every frame and nobody is followed.
+    """
+
+    name: str
+    every: int | None
+
+
+def named(boxes: str | None) -> Named | None:
+    """Return the detector that --boxes names; None if it names another source of boxes.
+
+    Raises:
+        UsageError: if "@every=" is not followed by a whole number of at least 1.
+    """
+    if not (boxes and boxes.startswith(DETECTOR)):
+        return None
+    text = boxes.removeprefix(DETECTOR)
+    name, at, count = text.rpartition(_EVERY)
+    if not at:
+        return Named(text, None)
+    every = int(count) if count.isascii() and count.isdigit() and len(count) < _DIGITS else 0
+    if every < 1:
+        raise UsageError(
+            f"--boxes {boxes}: expected a whole number from 1 after {_EVERY}, got {count!r}. "
+            f"For example: {DETECTOR}{name}{_EVERY}5."
+        )
+    return Named(name, every)
 
 
 def known(name: str) -> DetectorCard | BuiltIn:
@@ -84,10 +123,16 @@ def settled(options: Options) -> Options:
         UsageError: if the detector is unknown, or does not take the size, runtime or precision.
         CardError: if its card has a mistake.
     """
-    name = named(options.boxes)
-    if name is None:
+    wanted = named(options.boxes)
+    if wanted is None:
         return options
-    found = known(name)
+    if wanted.every and options.mode == "overlapped":
+        raise UsageError(
+            f"--boxes {options.boxes} follows people from frame to frame, but in --mode overlapped "
+            f"frames are processed at the same time. Leave {_EVERY}{wanted.every} out, or use "
+            "another mode."
+        )
+    found = known(wanted.name)
     if isinstance(found, BuiltIn):
         _require_own(found, options)
         own = (found.size, found.runtime, _EXACT)
@@ -140,9 +185,11 @@ class PreparedDetector:
     network: BoxNetwork | None
     fingerprint: str
 
-    def open(self, options: Options) -> DetectedPeople:
+    def open(self, options: Options) -> People:
         """Open the detector; see detectors.network.open_network for the errors."""
-        return DetectedPeople(self._ready(options), self.facts.min_score, self.facts.max_people)
+        facts = self.facts
+        people = DetectedPeople(self._ready(options), facts.min_score, facts.max_people)
+        return people if facts.every is None else Follower(people, facts.every)
 
     def _ready(self, options: Options) -> Detector:
         if self.network is None:
@@ -153,29 +200,39 @@ class PreparedDetector:
     @property
     def source(self) -> BoxSource:
         """The source of boxes for the record; it gives none, because the detector finds them."""
-        return BoxSource(DETECTOR + self.facts.name, "detected", self.fingerprint, _nobody)
+        every = "" if self.facts.every is None else f"{_EVERY}{self.facts.every}"
+        label = f"{DETECTOR}{self.facts.name}{every}"
+        return BoxSource(label, "detected", self.fingerprint, _nobody)
 
 
 def _nobody(_: Frame) -> Boxes:
     return NOBODY
 
 
-def prepare_detector(name: str, options: Options) -> PreparedDetector:
+def prepare_detector(wanted: Named, options: Options, frames: Sequence[Frame]) -> PreparedDetector:
     """Find the file of a detector, and check that its runtime is available.
 
     Args:
-        name: as for known().
+        wanted: the detector.
         options: the options of a job, as settled() returns them.
+        frames: the frames of the run.
 
     Raises:
-        UsageError: if the runtime is not available, or does not run the file.
+        UsageError: if the runtime is not available, or does not run the file, or if people are to
+            be followed through images that stand alone.
         CardError: if the card has a mistake.
         CheckpointError: if the file is missing or another than the card's.
     """
-    found = known(name)
+    found = known(wanted.name)
+    if wanted.every and any(frame.moment is None for frame in frames):
+        raise UsageError(
+            f"--boxes {options.boxes} follows people from frame to frame, but each image of "
+            f"{options.data} stands alone. Leave {_EVERY}{wanted.every} out, or use a data set "
+            "with clips."
+        )
     if isinstance(found, BuiltIn):
-        return _without_file(found, options)
-    artefact = find_artefact(found, _card_path(name))
+        return _without_file(found, wanted.every, options)
+    artefact = find_artefact(found, _card_path(wanted.name))
     network = with_artefact(found, artefact, options.detector_size)
     target = Target(
         options.detector_runtime or default_runtime(found),
@@ -188,14 +245,16 @@ def prepare_detector(name: str, options: Options) -> PreparedDetector:
             f"The detector {found.name} (--detector-runtime, --detector-precision): {error}"
         ) from error
     facts = _facts(found.name, artefact.sha256, max(network.input_hw), target, options)
+    facts = structs.replace(facts, every=wanted.every)
     return PreparedDetector(facts, target, network, _fingerprint(facts, digest(found)))
 
 
-def _without_file(found: BuiltIn, options: Options) -> PreparedDetector:
+def _without_file(found: BuiltIn, every: int | None, options: Options) -> PreparedDetector:
     if found.unavailable():
         raise UsageError(f"--boxes {DETECTOR}{found.name}: {found.unavailable()}")
     target, size = Target(found.runtime), options.detector_size or found.size
     facts = _facts(found.name, found.version(), size, target, options)
+    facts = structs.replace(facts, every=every)
     return PreparedDetector(facts, target, None, _fingerprint(facts, ""))
 
 
@@ -209,5 +268,5 @@ def _facts(name: str, version: str, size: int, target: Target, options: Options)
 
 def _fingerprint(facts: schema.Detector, card: str) -> str:
     """Hash what the boxes depend on. Runtimes give the same boxes, and reports add min_score."""
-    depends = [facts.sha256, card, facts.size, facts.precision, facts.max_people]
+    depends = [facts.sha256, card, facts.size, facts.precision, facts.max_people, facts.every]
     return sha256(json.dumps(depends).encode()).hexdigest()[:_DIGITS]

@@ -66,12 +66,14 @@ def _options(weights: str, choices: Choices) -> Options:
         raise UsageError(f"load() takes no option {min(unknown)!r}; it takes {known}.")
     usual = Options("sample", usable_cores(), weights=weights)  # no frame of the data is read
     given: dict[str, object] = dict(choices)
+    every = f"@every={given.pop('every')}" if "every" in given else ""
     if "detector" in given:
-        given["boxes"] = DETECTOR + _text("detector", given.pop("detector"))
-    elif "min_score" in given:
+        given["boxes"] = f"{DETECTOR}{_text('detector', given.pop('detector'))}{every}"
+    elif every or "min_score" in given:
+        what = "every" if every else "min_score"
         raise UsageError(
-            "load(): min_score only applies with a detector. Name one, such as "
-            "detector='rtmdet-nano', or leave min_score out."
+            f"load(): {what} only applies with a detector. Name one, such as "
+            f"detector='rtmdet-nano', or leave {what} out."
         )
     try:
         options = with_choices(usual, given)

@@ -213,8 +213,9 @@ class Measurement:
         if self._left:
             self._header = with_device(self._header, self._pipeline.session.device)
         self._writer = self._open_record()
+        if self._record and not self._record.complete:
+            self._write_on_truth({line.image_id for line in self._record.good})
         if self._left:
-            self._write_on_truth({f.image_id for f in self._record.good} if self._record else set())
             self.perfect(self._perfect_seconds)
             one_by_one = _warm_up(self._pipeline, self._prepared, self._left)
             self._expected_seconds = one_by_one / self._options.frames_at_once

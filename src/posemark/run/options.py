@@ -124,7 +124,8 @@ class Options:
 class Choices(TypedDict, total=False):
     """The options that make sense in an application, by their names in Options.
 
-    Only `detector` has another name there: "rtmdet-nano" is boxes = "detector:rtmdet-nano".
+    Only two have other names there: the detector "rtmdet-nano" that looks at every 5th frame is
+    boxes = "detector:rtmdet-nano@every=5".
     """
 
     runtime: str
@@ -138,6 +139,7 @@ class Choices(TypedDict, total=False):
     flip: bool
     calibrate: str
     detector: str
+    every: int
     min_score: float
     max_people: int
     detector_size: int

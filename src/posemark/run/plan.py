@@ -63,8 +63,8 @@ class Job:
     options: Options
 
     @property
-    def detector(self) -> str | None:
-        """The person detector that finds the boxes, as it was named; None if they are given."""
+    def detector(self) -> detection.Named | None:
+        """The person detector that finds the boxes; None if they are given."""
         return detection.named(self.boxes)
 
     def name(self, weights: str | None) -> str:
@@ -96,9 +96,10 @@ class Job:
         """Return the parts of a key for the person detector, and for the boxes that are used."""
         options, usual = self.options, 0.0
         parts: list[str] = []
-        if self.detector is not None:
+        if self.detector:
             usual = MIN_SCORE
-            parts += [detection.known(self.detector).name]
+            parts += [detection.known(self.detector.name).name]
+            parts += [f"every{self.detector.every}"] if self.detector.every else []
             parts += [str(options.detector_size)] if options.detector_size else []
             parts += [
                 each for each in (options.detector_runtime, options.detector_precision) if each

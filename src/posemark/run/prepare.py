@@ -91,7 +91,7 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
     require(options.target, options.calibrate is not None, spec.artefact)
     spec = _read_as_asked(spec, job)
     _require_skeleton(spec, dataset, frames)
-    detector = None if job.detector is None else prepare_detector(job.detector, options)
+    detector = job.detector and prepare_detector(job.detector, options, frames)
     boxes = detector.source if detector else _given_boxes(spec, job, dataset, frames)
     checkpoint = weights_of(spec, options.weights)
     rescorer = rescorer_of(spec) if checkpoint else None
