@@ -28,12 +28,17 @@ class Smoothed:
         """Whether the people that it wraps look at the image."""
         return self.people.looks
 
+    @property
+    def remembers(self) -> bool:
+        """Always True: smoothing depends on the poses before."""
+        return True
+
     def find(self, image_bgr: Image, given: Boxes, moment: Moment | None) -> Boxes:
         """Return the boxes of the people that it wraps."""
         return self.people.find(image_bgr, given, moment)
 
     def saw(self, boxes: Boxes, poses: Poses, moment: Moment | None) -> Poses:
-        """Return the smoothed poses with ids.
+        """Return the smoothed poses with ids, and with the positions before.
 
         Raises:
             UsageError: if the time of the frame is unknown.
@@ -45,4 +50,5 @@ class Smoothed:
             )
         seen = self.people.saw(boxes, poses, moment)
         ids = self.tracker.update(seen, moment) if seen.ids is None else seen.ids
-        return self.filter.smooth(replace(seen, ids=ids), moment)
+        smoothed = self.filter.smooth(replace(seen, ids=ids), moment)
+        return replace(smoothed, unsmoothed_xy=seen.keypoints_xy)

@@ -119,6 +119,7 @@ class Row:
         latency_ms: those of p50, p90, p95 and p99 that have enough frames: percentiles of the time
             of a frame over all stages, in paced mode from the camera's frame on.
         streams: number of frames that were in flight at the same time.
+        smooth: whether key points were smoothed over the frames of a clip.
         throughput: frames / wall time of overlapped frames; None in other modes.
         throughput_interval: 95% interval of throughput; None with too few blocks.
         age_ms: percentiles, as in latency_ms, of the age of a frame when its poses are delivered in
@@ -262,6 +263,7 @@ class Row:
     box_accuracy: dict[str, float | None] | None = None
     people_groups: "tuple[PeopleGroup, ...]" = ()
     streams: int = 1
+    smooth: bool = False
     throughput: float | None = None
     throughput_interval: tuple[float, float] | None = None
     age_ms: dict[str, float] = field(default_factory=dict[str, float])

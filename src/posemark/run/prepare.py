@@ -47,6 +47,11 @@ class Prepared:
     detector: PreparedDetector | None = None
 
     @property
+    def in_clips(self) -> bool:
+        """Return whether the frames follow each other in time, so that people can be followed."""
+        return bool(self.frames) and all(frame.moment is not None for frame in self.frames)
+
+    @property
     def decoder(self) -> str:
         """Return the name of the decoder in the record."""
         return self.spec.codec.name + ("+rescore" if self.rescorer else "")
@@ -97,7 +102,14 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
     rescorer = rescorer_of(spec) if checkpoint else None
     facts = DataFacts.of(dataset)
     ranges = calibration(spec, entry, options.calibrate) if options.calibrate else None
-    return Prepared(job, spec, boxes, checkpoint, facts, frames, rescorer, ranges, detector)
+    prepared = Prepared(job, spec, boxes, checkpoint, facts, frames, rescorer, ranges, detector)
+    if options.smooth and not prepared.in_clips:
+        raise UsageError(
+            f"--smooth needs frames that follow each other in time, but each image of "
+            f"{options.data} stands alone. Leave --smooth out, or use a data set with clips, such "
+            "as motion:DIR or video:FILE."
+        )
+    return prepared
 
 
 def _given_boxes(spec: ModelSpec, job: Job, dataset: Dataset, frames: list[Frame]) -> BoxSource:
