@@ -166,6 +166,14 @@ def test_a_model_that_needs_boxes_is_told_where_they_may_come_from(clip):
         plan(["naive-litehrnet-18-256x192@detected"], Options(data=f"video:{clip}", threads=1))
 
 
+@pytest.mark.parametrize("data", ["video:clip.mp4", "camera:0"])
+def test_frames_that_are_decoded_in_order_do_not_overlap(data):
+    options = Options(data=data, threads=2, mode="overlapped")
+    (job,) = plan(["openpose-body25"], options)
+    with pytest.raises(UsageError, match="--mode overlapped.* decoded one after the other"):
+        prepare_job(job, open_dataset(data), [])
+
+
 def test_it_runs_to_a_row_of_the_report_without_ap(clip, tmp_path, monkeypatch):
     goldens.shared("weights/tfpose_mobilenet_v2_small_graph_opt.pb")
     pytest.importorskip("openvino")

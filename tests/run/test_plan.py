@@ -170,6 +170,7 @@ CHANGES = {
     "min_score": 0.25,
     "camera_fps": 30.0,
     "mode": "sustained",
+    "smooth": True,
     "runtime": "onnxruntime",
     "precision": "fp16",
     "device": "cuda:1",
@@ -188,7 +189,7 @@ def test_a_key_is_the_entry_and_what_differs_from_its_defaults():
     assert key(name=f"{LITE}@detected") == f"{LITE}@detected"
     changes = {k: v for k, v in CHANGES.items() if k != "weights"}
     assert key("mine", **changes) == (
-        f"{LITE}.mine@gt+dark3+flip+batched+min0.25+paced30+sustained"
+        f"{LITE}.mine@gt+dark3+flip+batched+min0.25+smooth+paced30+sustained"
         "+onnxruntime+fp16+cuda1+channels-last"
     )
     assert key(persons="batched", max_batch=4) == f"{LITE}@gt+batched4"
@@ -211,6 +212,11 @@ def variant(chosen):
     return key("mine" if "weights" in chosen else None, **settings)
 
 
+def test_the_key_of_overlapped_frames_has_the_number_of_streams():
+    assert key(mode="overlapped", threads=4).endswith("+overlapped4"), "one per thread"
+    assert key(mode="overlapped", threads=4, streams=2).endswith("+overlapped2")
+
+
 def test_keys_do_not_depend_on_how_much_is_measured():
     assert key(limit=3, budget=8.0, threads=2, until=0.02) == key()
 
@@ -223,7 +229,7 @@ def test_keys_are_file_names(chosen):
 def test_every_option_is_either_in_the_key_or_known_not_to_be():
     in_the_header = {"data", "boxes", "threads", "limit", "budget", "until", "calibrate"}
     in_the_header |= {"repeat", "machine"}
-    with_another = {"max_batch", "streams"}  # with batched persons, in overlapped mode
+    with_another = {"max_batch", "streams"}  # with batched persons, with overlapped frames
     with_another |= {"max_people", "detector_size", "detector_runtime", "detector_precision"}
     assert {f.name for f in fields(Options)} == set(CHANGES) | in_the_header | with_another
 

@@ -91,8 +91,8 @@ class Counting(torch.nn.Module):
 def test_torch_has_the_threads_of_the_session_in_every_thread():
     usual = torch.get_num_threads()
     try:
-        torch.set_num_threads(4)
         sessions = StreamSessions([TorchSession(Counting(), 2) for _ in range(2)])
+        torch.set_num_threads(4)  # as the sentinel does
 
         def infer(number):
             torch.set_num_threads(4)  # as another session in this thread may have done

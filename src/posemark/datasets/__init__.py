@@ -64,6 +64,7 @@ class DataKind:
         takes_place: whether a place may follow its name.
         photographs: whether its frames are photographs, on which trained weights make sense.
         annotated: whether its frames have annotated people.
+        any_order: whether several frames can be decoded at the same time, in any order.
     """
 
     name: str
@@ -73,6 +74,7 @@ class DataKind:
     takes_place: bool = True
     photographs: bool = True
     annotated: bool = True
+    any_order: bool = True
 
 
 @cache

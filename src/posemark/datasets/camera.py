@@ -101,4 +101,5 @@ KIND = DataKind(
     "camera:N (a connected camera, from 0; nobody is annotated)",
     _open,
     annotated=False,
+    any_order=False,
 )

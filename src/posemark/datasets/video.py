@@ -221,4 +221,5 @@ KIND = DataKind(
     "video:FILE or video:FOLDER (a video, or a folder of videos or images; nobody is annotated)",
     _open,
     annotated=False,
+    any_order=False,
 )

@@ -379,10 +379,10 @@ class Result(msgspec.Struct, frozen=True):
         Bounds | None, about("95% interval of `throughput`; null with too few blocks.", "1/s")
     ]
     age_ms: Annotated[
-        Latency | None,
+        Latency,
         about(
             "Age of a frame when its poses are delivered in the order of the frames, since a "
-            "stream took it; null unless frames overlapped, as it is then the latency.",
+            "stream took it; null unless frames overlapped, because it is the latency otherwise.",
             "ms",
         ),
     ]
@@ -432,5 +432,4 @@ def result_of(row: Row) -> Result:
     """Return the public form of a row."""
     names = (name for name in Result.__struct_fields__ if name != "schema")
     fields: dict[str, Any] = {name: getattr(row, _OF_ROW.get(name, name)) for name in names}
-    fields["age_ms"] = row.age_ms or None
     return msgspec.convert({"schema": SCHEMA, **fields}, Result, from_attributes=True)

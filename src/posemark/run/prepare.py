@@ -9,11 +9,12 @@ from posemark.core.errors import DataError, UsageError
 from posemark.core.frame import Frame
 from posemark.core.spec import Entry, ModelSpec
 from posemark.core.whole_image import Rescorer
-from posemark.datasets import DataFacts, Dataset
+from posemark.datasets import DataFacts, Dataset, kind_of
 from posemark.datasets.boxes import BoxSource, open_boxes
 from posemark.models import spec_of
 from posemark.run.calibration import calibration
 from posemark.run.detection import PreparedDetector, prepare_detector
+from posemark.run.options import Options
 from posemark.run.plan import Job
 from posemark.runtimes import Calibration
 from posemark.runtimes.registry import require
@@ -92,6 +93,7 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
         CardError: if the card of the entry has a mistake.
     """
     entry, options = job.entry, job.options
+    require_order(options)
     spec = spec_of_entry(entry)
     require(options.target, options.calibrate is not None, spec.artefact)
     spec = _read_as_asked(spec, job)
@@ -114,6 +116,21 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
 
 def _given_boxes(spec: ModelSpec, job: Job, dataset: Dataset, frames: list[Frame]) -> BoxSource:
     return open_boxes(job.boxes, spec.convention, job.options.least_score, dataset.name, frames)
+
+
+def require_order(options: Options) -> None:
+    """Refuse overlapped frames if each can only be decoded after the one before.
+
+    Raises:
+        UsageError: if this is so.
+    """
+    kind = kind_of(options.data)
+    if options.mode == "overlapped" and kind and not kind.any_order:
+        raise UsageError(
+            f"--mode overlapped decodes several frames at the same time, in any order, but those "
+            f"of {options.data} are decoded one after the other. Use another mode, or --data "
+            "motion:DIR or coco:DIR."
+        )
 
 
 def spec_of_entry(entry: Entry) -> ModelSpec:

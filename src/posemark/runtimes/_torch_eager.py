@@ -89,6 +89,7 @@ class TorchSession:
             precision: fp32 or bf16.
             last: whether maps and weights have the channels-last layout even in fp32.
         """
+        torch.set_num_threads(threads)
         self._threads = threads
         self.precision = precision
         self._network = network.eval()

@@ -25,7 +25,7 @@ from posemark.run.interleave import Lane, Watcher, take_turns
 from posemark.run.measurement import Circumstances, Standing
 from posemark.run.options import Options
 from posemark.run.plan import Job
-from posemark.run.prepare import Prepared, prepare_job, spec_of_entry, tag_of
+from posemark.run.prepare import Prepared, prepare_job, require_order, spec_of_entry, tag_of
 from posemark.run.worker import Isolated
 from posemark.runtimes.registry import require
 from posemark.score.agreement import agreement
@@ -120,6 +120,7 @@ class Bench:
     def refusal(self, options: Options) -> str:
         """Why these options cannot be run here, as far as that is known without trying."""
         try:
+            require_order(options)
             artefact = self._reference_prepared.spec.artefact
             require(options.target, options.calibrate is not None, artefact)
         except UsageError as error:

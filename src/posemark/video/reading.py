@@ -77,6 +77,9 @@ class VideoReader:
         """Yield the pictures that are left, in order of time.
 
         Pictures that cannot be decoded are left out.
+
+        Raises:
+            FrameError: if the size of the pictures changes.
         """
         times_s = self.facts.index.times_s
         while (found := self._decoded()) is not None:
