@@ -105,17 +105,22 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
     facts = DataFacts.of(dataset)
     ranges = calibration(spec, entry, options.calibrate) if options.calibrate else None
     prepared = Prepared(job, spec, boxes, checkpoint, facts, frames, rescorer, ranges, detector)
+    _require_clips(prepared)
+    return prepared
+
+
+def _given_boxes(spec: ModelSpec, job: Job, dataset: Dataset, frames: list[Frame]) -> BoxSource:
+    return open_boxes(job.boxes, spec.convention, job.options.least_score, dataset.name, frames)
+
+
+def _require_clips(prepared: Prepared) -> None:
+    options = prepared.job.options
     if options.smooth and not prepared.in_clips:
         raise UsageError(
             f"--smooth needs frames that follow each other in time, but each image of "
             f"{options.data} stands alone. Leave --smooth out, or use a data set with clips, such "
             "as motion:DIR or video:FILE."
         )
-    return prepared
-
-
-def _given_boxes(spec: ModelSpec, job: Job, dataset: Dataset, frames: list[Frame]) -> BoxSource:
-    return open_boxes(job.boxes, spec.convention, job.options.least_score, dataset.name, frames)
 
 
 def require_order(options: Options) -> None:

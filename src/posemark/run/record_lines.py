@@ -79,7 +79,8 @@ def _positions(unsmoothed_xy: Floats | None) -> list[list[float]]:
     """Return the positions before smoothing, rounded as poses."""
     if unsmoothed_xy is None:
         return []
-    return np.round(unsmoothed_xy, 3).reshape(len(unsmoothed_xy), -1).tolist()
+    people, points, _ = unsmoothed_xy.shape
+    return np.round(unsmoothed_xy, 3).reshape(people, 2 * points).tolist()
 
 
 def usable(poses: Poses) -> bool:
