@@ -94,7 +94,7 @@ def run(
 
         posemark run litehrnet-18-256x192 --runtime openvino --mode overlapped
 
-        posemark run tinypose-256x192 --data motion:~/coco --boxes detector:rtmdet-nano@every=5 --smooth
+        posemark run tinypose-256x192 --data motion --boxes detector:rtmdet-nano@every=5 --smooth
     """
     from posemark.measure.environment import usable_cores
     from posemark.run.best_weights import default_weights
