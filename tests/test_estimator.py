@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import posemark
+from posemark import detectors
 from posemark.core import errors
 from posemark.core.errors import CheckpointError, UsageError
+from posemark.core.frame import NOBODY, Boxes, Moment
 from posemark.datasets.boxes import open_boxes
 from posemark.datasets.sample import Sample
 from posemark.models import spec_of
@@ -245,3 +247,42 @@ def test_threads_wait_passively_before_torch_is_loaded():
         f"posemark.network({SMALL!r}); sys.exit(os.environ['OMP_WAIT_POLICY'] != 'passive')"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# --- smoothed people ----------------------------------------------------------------------------
+
+
+class Middle:
+    """A detector that sees one person in the middle of every image."""
+
+    def __init__(self, size):
+        pass
+
+    def detect(self, image_bgr):
+        height, width = image_bgr.shape[:2]
+        return Boxes(np.array([[width / 4, height / 4, width / 2, height / 2]]), np.ones(1))
+
+
+@pytest.fixture
+def middle(monkeypatch):
+    names = ("middle", "the middle", "none", "numpy", lambda: "1", 100, lambda: "", Middle)
+    monkeypatch.setattr(detectors, "built_in", lambda: {"middle": detectors.BuiltIn(*names)})
+
+
+def test_people_of_a_detector_may_be_followed_and_smoothed(frames, middle):
+    estimator = posemark.load(SMALL, weights="none", smooth=True, detector="middle", every=2)
+    people = estimator.pipeline.people
+    assert people.looks
+    assert people.remembers
+    image = image_of(frames[0])
+    for index in range(2):
+        poses = estimator.pipeline.poses(image, NOBODY, Moment(0, index, index / 25))
+        assert poses.ids is not None
+    with pytest.raises(UsageError, match=r"needs the time of every frame.*posemark.track\(\)"):
+        estimator(image)
+
+
+def test_a_bottom_up_model_may_be_smoothed():
+    people = posemark.load(BOTTOM_UP, weights="none", smooth=True).pipeline.people
+    assert people.remembers
+    assert not people.looks

@@ -73,6 +73,7 @@ def load(
     name: "str | PathLike[str]",
     weights: "str | PathLike[str] | None" = None,
     setting: "str | PathLike[str] | None" = None,
+    smooth: bool = False,
     **choices: "Unpack[Choices]",
 ) -> "Estimator":
     """Load a model that finds people in images, with the processing that `posemark run` measures.
@@ -83,6 +84,8 @@ def load(
         weights: a checkpoint file, an imported tag, "best" for the best imported weights, or
             "none" for untrained weights. An exported model has its own weights.
         setting: a name that `posemark tune` saved for this entry, or a .toml file.
+        smooth: whether the movement of key points is smoothed by the One Euro filter. It needs the
+            time of every frame, which track() knows.
         **choices: options of `posemark run` by their names there: runtime, precision, device,
             layout, threads, persons, max_batch, codec, flip, calibrate. They must not contradict
             the setting. `detector` names a person detector for a top-down model, such as
@@ -104,7 +107,7 @@ def load(
     wait_passively()  # before torch is loaded: its threads would slow down a busy machine
     from posemark.run.load import load
 
-    return load(name, weights, setting, **choices)
+    return load(name, weights, setting, smooth, **choices)
 
 
 def network(name: str) -> "nn.Module":

@@ -28,7 +28,7 @@ from posemark.video.reading import VideoReader
 def surroundings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "2000")
-    monkeypatch.setattr(models, "load_for_stream", lambda name, loading: finder())
+    monkeypatch.setattr(models, "load_all", lambda names, _: [finder() for _ in names])
     return tmp_path
 
 
@@ -136,7 +136,7 @@ def test_ctrl_c_ends_after_the_picture_and_leaves_whole_files(surroundings, monk
                 os.kill(os.getpid(), signal.SIGINT)
             return poses
 
-    monkeypatch.setattr(models, "load_for_stream", lambda *_: finder(people=Pressed()))
+    monkeypatch.setattr(models, "load_all", lambda *_: [finder(people=Pressed())])
     make_video(surroundings / "walk.mp4", frames=12)
     out, err = predict("walk.mp4", "-o", "w.mp4", "--poses", "w.json", code=130)
     assert "walk.mp4: 4 frames" in out
@@ -153,7 +153,7 @@ def test_an_error_in_the_middle_leaves_whole_files(surroundings, monkeypatch):
                 raise RuntimeError
             return poses
 
-    monkeypatch.setattr(models, "load_for_stream", lambda *_: finder(people=Failing()))
+    monkeypatch.setattr(models, "load_all", lambda *_: [finder(people=Failing())])
     make_video(surroundings / "walk.mp4", frames=12)
     with pytest.raises(RuntimeError):
         predict("walk.mp4", "-o", "w.mp4", "--poses", "w.json")
@@ -234,7 +234,7 @@ def test_nobody_is_found_where_a_detector_finds_nobody(surroundings, monkeypatch
 
     top_down = spec_of("naive-litehrnet-18-256x192")
     pipeline = EmptyPipeline(people=Blind(looks=True))
-    monkeypatch.setattr(models, "load_for_stream", lambda *_: Estimator(top_down, pipeline))
+    monkeypatch.setattr(models, "load_all", lambda *_: [Estimator(top_down, pipeline)])
     make_video(surroundings / "walk.mp4", frames=3)
     out, _ = predict("walk.mp4", "--poses", "p.json", "-o", "w.mp4")
     assert "3 frames, 0 people followed" in out

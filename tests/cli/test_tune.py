@@ -106,6 +106,20 @@ def test_the_ladder_says_what_was_tried_and_how_to_run_the_best(asked, tmp_path)
     assert 'precision = "bf16"\nthreads = 1\n' in text
 
 
+def test_for_throughput_the_search_compares_wall_time_and_says_so(asked):
+    out, _ = invoke("tune", f"{SMALL}@gt", "--runtimes", "torch", "--for", "throughput")
+    ((_, subject, bench, _),) = asked
+    assert (subject.goal, bench.goal) == ("throughput", "throughput")
+    text = " ".join(ascii_signs(out).split())
+    assert "x2.05 (2.00-2.10) as throughput (wall time, all stages) against torch fp32" in text
+
+
+def test_by_default_the_search_is_for_latency(asked):
+    out, _ = invoke("tune", f"{SMALL}@gt", "--runtimes", "torch", "--json")
+    ((_, subject, bench, _),) = asked
+    assert (subject.goal, bench.goal, json.loads(out)["goal"]) == ("latency",) * 3
+
+
 def test_the_columns_tell_one_factor_from_the_other(asked):
     out, _ = invoke("tune", SMALL)
     lines = [line.split() for line in out.splitlines()]

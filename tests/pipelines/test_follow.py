@@ -95,7 +95,7 @@ def test_the_detector_looks_at_every_kth_frame(every):
 
 
 def test_frames_without_moments_are_one_stream():
-    follower, detector = Follower(Detector(), 4), Detector()
+    detector = Detector()
     follower = Follower(detector, 4)
     detector.scene = np.array([LEFT])
     for _ in range(12):

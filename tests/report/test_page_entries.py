@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 import report_rows
+from posemark.records.schema import Detector
 from posemark.report import charts
 from posemark.report.page import entries, facts
 
@@ -95,3 +96,16 @@ def test_machines_have_short_names_and_work_is_named_without_them():
     both = [*twins, *(replace(each, precision="int8") for each in twins)]
     works = entries.works(both)
     assert works == [f"b {row.entry}, {each.precision}" for each in both]
+
+
+def test_the_card_of_an_entry_with_a_detector_shows_what_it_found():
+    detector = Detector("rtmdet-nano", "b8", 320, "onnxruntime", "fp32", 0.1, 20, every=5)
+    boxes = {"AP": 0.422, "AR100": 0.526, "recall": 0.735}
+    row = report_rows.row(detector=detector, model_ap=0.67, box_accuracy=boxes)
+    card = dict(facts.facts(row))
+    assert card["model AP"] == "67.0 on ground-truth boxes of the same images"
+    assert card["boxes"] == "AP 42.2 · AR 52.6 · people with a box 73.5"
+    assert card["detector"] == (
+        "rtmdet-nano at 320, onnxruntime fp32, every 5 frames, scores from 0.1, 20 boxes at most"
+    )
+    assert not {"model AP", "boxes", "detector"} & set(dict(facts.facts(report_rows.row())))

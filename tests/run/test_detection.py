@@ -79,6 +79,11 @@ def test_an_unknown_detector_suggests_the_nearest(name):
         job(NETWORK, f"detector:{name}")
 
 
+def test_a_detector_is_no_entry():
+    with pytest.raises(UsageError, match=r"is a person detector, .*--boxes detector:rtmdet-nano"):
+        plan(["rtmdet-nano"], OPTIONS)
+
+
 def test_a_detector_without_a_name_is_refused():
     with pytest.raises(UsageError, match=r"which are hog, rtmdet-nano, yolox-nano"):
         job(NETWORK, "detector:")

@@ -138,7 +138,7 @@ def _explained(message: str, fields: dict[str, Any], schema: _Schema) -> str:
     if unknown := _UNKNOWN.search(what):
         return _unknown(unknown["name"], key, schema)
     if missing := _MISSING.search(what):
-        return f"the key {_joined(key, missing['name'])} is missing. {_help(key)}"
+        return f"the key {_joined(key, missing['name'])} is missing. {_help(key, schema)}"
     came = _value(fields, key)
     if what.startswith("Invalid value") and key.endswith("kind"):
         what = f"Expected {', '.join(_kinds())}"
@@ -146,7 +146,7 @@ def _explained(message: str, fields: dict[str, Any], schema: _Schema) -> str:
         what = f"Expected {', '.join(map(str, _choices(key, schema)))}"
     else:
         what = what.replace("`", "").split(", got ")[0]
-    return f"the key {key or 'at the top'}: {what}, got {_SHORT.repr(came)}. {_help(key)}"
+    return f"the key {key or 'at the top'}: {what}, got {_SHORT.repr(came)}. {_help(key, schema)}"
 
 
 def _unknown(name: str, key: str, schema: _Schema) -> str:
@@ -160,9 +160,10 @@ def _joined(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name
 
 
-def _help(key: str) -> str:
+def _help(key: str, schema: _Schema = Card) -> str:
     section = _section(key)
-    return f"docs/add-a-model.md describes [{section}]." if section else "See docs/add-a-model.md."
+    page = "docs/add-a-model.md" if schema is Card else "docs/detectors.md"
+    return f"{page} describes [{section}]." if section else f"See {page}."
 
 
 def _section(key: str) -> str:

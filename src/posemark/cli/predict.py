@@ -175,7 +175,7 @@ def predict(
         posemark predict movenet-lightning camera:0 --to 1m -o live.mp4
     """
     from posemark.predict.inputs import inputs_of
-    from posemark.predict.models import Loading, load_for_stream
+    from posemark.predict.models import Loading, load_all
     from posemark.predict.results import Wishes, results_of
     from posemark.predict.shots import part_of
 
@@ -193,7 +193,7 @@ def predict(
     loading = Loading(weights, setting, detector, every, smooth, choices)
     names = [model, *(compare or [])]
     with terminal.console(stderr=True).status(f"loading {', '.join(names)}"):
-        estimators = [load_for_stream(name, loading) for name in names]
+        estimators = load_all(names, loading)
     _carry_out(found, results, names, estimators, subject)
 
 

@@ -17,6 +17,7 @@ from posemark.measure.clock import POSE_STAGES, Budget, now_ns
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from posemark.records.schema import FrameLine
     from posemark.report.result_row import Row
     from posemark.report.results import Truths
     from posemark.run.measurement import Standing, Step
@@ -316,7 +317,7 @@ class _Display:
         self._progress, self.jobs, self._json = progress, jobs, execution.json
         self._time, self._plan = execution.time, _plan_of(jobs, execution.within)
         self._truths: Truths = {}
-        self._shares, self._pose_ns = [0.0] * len(jobs), [0] * len(jobs)
+        self._shares, self._spent_ns = [0.0] * len(jobs), [0] * len(jobs)
         self._frames = [0] * len(jobs)
         self._left: dict[int, float | None] = {}
         self._lines = PlainProgress(progress)
@@ -356,12 +357,19 @@ class _Display:
         self._shares[place] = step.share
         self._left[place] = step.seconds_left
         self._frames[place] += step.line.error is None
-        self._pose_ns[place] += sum(step.line.stages.get(stage, 0) for stage in POSE_STAGES)
-        spent_ns = self._pose_ns[place]
+        self._spent_ns[place] += self._share_ns(place, step.line)
+        spent_ns = self._spent_ns[place]
         # Only the frames of this process count, not those of the record that it continues.
         speed = self._frames[place] / spent_ns * 1e9 if spent_ns else 0
         done = counted(step.done, "frame")
         self._show(place, f"{done}, {speed:.3g} FPS{self._time_left()}")
+
+    def _share_ns(self, place: int, line: "FrameLine") -> int:
+        """The time of a frame that its speed is shown from while the run goes on."""
+        options = self.jobs[place].job.options
+        if options.mode == "overlapped":
+            return line.frame_ns // options.frames_at_once
+        return sum(line.stages.get(stage, 0) for stage in POSE_STAGES)
 
     def _time_left(self) -> str:
         """The rest of the shared time, or of all entries that have been opened."""

@@ -160,8 +160,8 @@ class Row:
             people, in ms^2, as the polynomial a + b n + c n^2; None with too few blocks.
         inference: what else the speed of inference depends on: most crops per forward pass,
             layout.
-        unscored: why poses of trained weights have no AP (the scenes are drawn, or nobody is
-            annotated); "" where they have one, or where the weights are not trained.
+        unscored: why poses of trained weights have no AP; "" where they have one, or where the
+            weights are not trained.
         host: short name of the machine: the user's own, else the board's, else the processor's.
         shared_fps: 95% interval of FPS by the line, at the mean people of all frames of its
             network on its boxes; None where no other row shares its network.

@@ -120,11 +120,14 @@ def _latency(name: str) -> Column:
 
 
 def _age(name: str) -> Column:
-    return Column(f"age {name} ms", lambda row: row.age_ms.get(name), formats.three_digits)
+    return Column(f"age {name} ms", lambda row: row.age_ms.get(name), formats.three_digits, True)
 
 
-AGES = (50, 95)
-"""Percentiles of the age of poses that have a column; JSON has all."""
+_USUAL = (50, 95)
+"""Percentiles of overlapped frames that short tables show; JSON has all."""
+
+_LATENCIES = {percent: _latency(f"p{percent}") for percent in PERCENTILES}
+_AGES = {percent: _age(f"p{percent}") for percent in _USUAL}
 
 
 def _fps_at(people: int) -> Column:
@@ -177,7 +180,6 @@ _LOOKS = Column("detector looks", _detector_looks, formats.percent)
 
 _THROUGHPUT = Column("throughput", lambda row: row.throughput, formats.three_digits, brief=True)
 _GAIN = Column("gain", lambda row: row.overlap_gain, formats.times, brief=True)
-_AGE = _age("p50")
 _PREDICTED = Column("predicted", lambda row: row.predicted_gain, formats.times, brief=True)
 
 COLUMNS = (
@@ -208,8 +210,8 @@ COLUMNS = (
     Column("ceiling", lambda row: row.codec_ceiling, formats.points, brief=True),
     _GAIN,
     _PREDICTED,
-    *(_latency(f"p{percent}") for percent in PERCENTILES),
-    *(_age(f"p{percent}") for percent in AGES),
+    *_LATENCIES.values(),
+    *_AGES.values(),
     *map(_fps_at, formats.PEOPLE),
     Column("camera FPS", lambda row: row.sustainable_fps, formats.three_digits),
     Column("dropped", lambda row: row.dropped_share, formats.percent),
@@ -258,9 +260,15 @@ BRIEF = tuple(column for column in COLUMNS if column.brief)
 
 
 def brief(rows: list[Row]) -> list[Column]:
-    """Return the main columns that are not empty, and the machine where there are several."""
-    machines = [_MACHINE] if common_settings.several_machines(rows) else []
-    wanted = (column for column in COLUMNS if column.brief or column in machines)
+    """Return the main columns that are not empty.
+
+    The machine is among them where there are several, and the latency where frames overlapped:
+    then it does not follow from the speed.
+    """
+    extra = [_MACHINE] if common_settings.several_machines(rows) else []
+    if any(row.overlapped for row in rows):
+        extra += [_LATENCIES[percent] for percent in _USUAL]
+    wanted = (column for column in COLUMNS if column.brief or column in extra)
     return [column for column in wanted if not column.empty(rows)]
 
 
@@ -480,7 +488,7 @@ _CONSOLE = (
     _Narrow(Column("throughput", _short_throughput, lambda text: text), "FPS,\nthroughput"),
     _Narrow(_GAIN, "gain", leaves=6),
     _Narrow(_PREDICTED, "predicted", leaves=5),
-    _Narrow(_AGE, "age\np50 ms", leaves=7),
+    _Narrow(_AGES[50], "age\np50 ms", leaves=7),
     _Narrow(_VERDICT),
     _Narrow(Column("AP", _best_ap, lambda text: text)),
     _Narrow(_MODEL_AP, "model\nAP", leaves=7),

@@ -1,5 +1,6 @@
 """Loads a model for an application, by the name that `posemark run` takes."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
 from typing import Unpack
@@ -8,6 +9,7 @@ from posemark.core.errors import UsageError
 from posemark.datasets.sample import Sample
 from posemark.estimator import Estimator
 from posemark.measure.environment import usable_cores
+from posemark.pipelines.smoothed import Smoothed
 from posemark.run.best_weights import with_best
 from posemark.run.build import build_estimator
 from posemark.run.options import (
@@ -28,23 +30,49 @@ Text = str | PathLike[str]
 
 
 def load(
-    name: Text, weights: Text | None = None, setting: Text | None = None, **choices: Unpack[Choices]
+    name: Text,
+    weights: Text | None = None,
+    setting: Text | None = None,
+    smooth: bool = False,
+    spelled: Callable[[str, object], str] = as_argument,
+    **choices: Unpack[Choices],
 ) -> Estimator:
-    """Return the estimator of one entry; posemark.load documents it."""
+    """Return the estimator of one entry; posemark.load documents it.
+
+    Messages name options as `spelled` writes them: in Python, or on the command line.
+    """
     name = _text("name", name)
     weights = None if weights is None else _text("weights", weights)
     setting = None if setting is None else _text("setting", setting)
-    options = _options(NONE if weights is None else weights, choices)
+    options = _options(NONE if weights is None else weights, choices, spelled)
     jobs = plan([name], options)
     if len(jobs) != 1:
         named = ", ".join([job.entry.name for job in jobs[:8]] + ["..."] * (len(jobs) > 8))
         raise UsageError(f"{name!r} matches {len(jobs)} entries; load one of them: {named}.")
     (job,) = with_best(jobs)
     _require_boxes_needed(job, options)
-    _require_weights(job, weights)
+    _require_weights(job, weights, spelled)
     job = job if setting is None else _one_by_one(with_setting(job, setting, choices))
     prepared = prepare_job(job, Sample(), [])
-    return build_estimator(prepared)
+    estimator = build_estimator(prepared)
+    return _smoothed(estimator) if smooth else estimator
+
+
+def needs_boxes(name: Text) -> bool:
+    """Return whether a model is top-down, so that it needs a detector for whole pictures.
+
+    Raises:
+        UsageError: if there is no such model.
+        CardError: if its card has a mistake.
+    """
+    usual = Options("sample", usable_cores())
+    return any(job.entry.boxes != "none" for job in plan([_text("name", name)], usual))
+
+
+def _smoothed(estimator: Estimator) -> Estimator:
+    """Let an estimator smooth the movement of key points."""
+    people = Smoothed(estimator.pipeline.people)
+    return replace(estimator, pipeline=estimator.pipeline.with_people(people))
 
 
 def _one_by_one(job: Job) -> Job:
@@ -59,7 +87,7 @@ def _text(argument: str, value: object) -> str:
     raise UsageError(f"load(): {argument}: expected a name or a path, got {value!r}.")
 
 
-def _options(weights: str, choices: Choices) -> Options:
+def _options(weights: str, choices: Choices, spelled: Callable[[str, object], str]) -> Options:
     unknown = choices.keys() - Choices.__annotations__.keys()
     if unknown:
         known = ", ".join(Choices.__annotations__)
@@ -79,7 +107,7 @@ def _options(weights: str, choices: Choices) -> Options:
         options = with_choices(usual, given)
     except ValueError as error:
         raise UsageError(f"load(): {error}.") from error
-    require_consistent(options, as_argument)
+    require_consistent(options, spelled)
     return options
 
 
@@ -97,16 +125,16 @@ def _require_boxes_needed(job: Job, options: Options) -> None:
     )
 
 
-def _require_weights(job: Job, weights: str | None) -> None:
+def _require_weights(job: Job, weights: str | None, spelled: Callable[[str, object], str]) -> None:
     if job.entry.card:  # its weights are in its own file
         return
     if weights != NONE and job.options.weights == NONE:
         model = job.entry.model
-        best = weights == BEST
-        why = "finds no imported weights" if best else "names no weights"
-        other = "" if best else " or weights='best'"
+        known = weights == BEST
+        why = "no weights of it are imported here" if known else "no weights are named"
+        best = "" if known else f" or {spelled('weights', BEST)}"
         raise UsageError(
-            f"load({model!r}) {why}, and an untrained network finds no people. Name an imported "
-            f"tag ('{model}.TAG'){other}, give weights='FILE', or "
-            "weights='none' if only its speed matters."
+            f"{model} cannot find people untrained, and {why}. Name an imported tag "
+            f"({model}.TAG){best}, give {spelled('weights', 'FILE')}, or "
+            f"{spelled('weights', NONE)} if only its speed matters."
         )

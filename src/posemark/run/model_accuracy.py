@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from posemark.core.errors import FrameError
 from posemark.core.frame import Boxes, Frame, Poses
-from posemark.records.schema import OnTruthLine
+from posemark.records.schema import OnTruthLine, People
 from posemark.run.record_lines import people, usable
 
 
@@ -37,6 +37,13 @@ class OnTruth:
                 continue
             self._have.add(frame.image_id)
             with suppress(FrameError):  # the measurement of the frame reports the error
-                found = self._poses(frame, self._boxes(frame))
-                if usable(found):
-                    yield OnTruthLine(frame.image_id, people(found))
+                yield from self._line(frame)
+
+    def _line(self, frame: Frame) -> Iterator[OnTruthLine]:
+        boxes = self._boxes(frame)
+        if not len(boxes):  # without a look at the image: a video would be decoded again
+            yield OnTruthLine(frame.image_id, People([], []))
+            return
+        found = self._poses(frame, boxes)
+        if usable(found):
+            yield OnTruthLine(frame.image_id, people(found))

@@ -15,7 +15,7 @@ from posemark.datasets import kind_of
 from posemark.detectors import MIN_SCORE, MOST_PEOPLE
 from posemark.models import all_models
 from posemark.run import detection
-from posemark.run.options import MAX_BATCH, Options, require_consistent
+from posemark.run.options import DETECTOR, MAX_BATCH, Options, require_consistent
 
 SEED = (
     *(
@@ -247,6 +247,11 @@ def _unknown(name: str, model: str) -> str:
     if model in all_models():
         variants = [entry.variant for entry in _variants(all_models()[model])]
         return f"{name!r}: {_expected_variants(variants, name.partition('@')[0])}"
+    if model in detection.names():
+        return (
+            f"{name!r} is a person detector, and an entry is a pose model. For example: "
+            f"posemark run tinypose-256x192 --boxes {DETECTOR}{model}."
+        )
     known = [*all_models(), *cards.built_in(), *suites(), *(e.letter for e in SEED if e.letter)]
     return f"{name!r} matches no entry, suite or letter. {nearest(model, known)}"
 
@@ -279,5 +284,5 @@ def _boxes(entry: Entry, options: Options) -> str:
     others = f", or name {entry.model}@gt" if kind and kind.annotated else ""
     raise UsageError(
         f"{entry.name} needs detected boxes, but {options.data} comes without any. Add "
-        f"--boxes file:detections.json (COCO results format){others}."
+        f"--boxes detector:NAME, or --boxes file:detections.json (COCO results format){others}."
     )

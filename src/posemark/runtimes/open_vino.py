@@ -210,8 +210,9 @@ class OpenVinoSession:
         }
         if target.device == "cpu":
             self._config["INFERENCE_NUM_THREADS"] = threads
-            # OpenVINO pins the threads of every session to cores, beginning with the first one.
-            self._config["ENABLE_CPU_PINNING"] = target.streams == 1
+        if target.streams > 1:
+            # OpenVINO would pin the threads of every session to cores, beginning with the first.
+            self._config["ENABLE_CPU_PINNING"] = False
         self._requests: dict[tuple[int, ...] | None, InferRequest] = {}
         self._ready: set[tuple[int, ...]] = set()
         self._free_shape = free_shape

@@ -7,6 +7,7 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, cast
 
@@ -42,6 +43,9 @@ ROWS = (
 if TYPE_CHECKING:
     from torch import Tensor as TorchTensor
     from torch import nn
+
+SHAPES = 8
+"""Number of input shapes of a file with an interpreter each."""
 
 MODEL = "model.tflite"
 OUTPUTS = "outputs.json"
@@ -159,30 +163,44 @@ class TfliteFile:
     device = "cpu"
 
     def __init__(self, path: Path, threads: int) -> None:
+        self._open = partial(_interpreter, path, threads)
         with quiet():
-            self._interpreter = _interpreter(path, threads)
-        self.precision = _precision_of_products(self._interpreter)
-        self._input = self._interpreter.get_input_details()[0]
-        self._outputs = self._interpreter.get_output_details()
-        self._shape: tuple[int, ...] = ()
+            unused = self._open()
+        self.precision = _precision_of_products(unused)
+        self._inputs = unused.get_input_details()
+        self._outputs = unused.get_output_details()
+        # An interpreter that changes its shape prepares its weights anew, which takes a third of
+        # the time of a frame. One that has never been given a shape can still be given any.
+        self._unused: _Interpreter | None = unused
+        self._by_shape: dict[tuple[int, ...], _Interpreter] = {}
 
     def infer(self, batch: NDArray[Any]) -> Maps:
         """Run a batch in the file's layout and type; return outputs by name, as float32."""
-        if batch.shape != self._shape:
-            self._interpreter.resize_tensor_input(self._input["index"], batch.shape, strict=True)
-            self._interpreter.allocate_tensors()
-            self._shape = batch.shape
-        self._interpreter.set_tensor(self._input["index"], batch)
-        self._interpreter.invoke()
+        interpreter = self._by_shape.get(batch.shape) or self._sized(batch.shape)
+        interpreter.set_tensor(self._inputs[0]["index"], batch)
+        interpreter.invoke()
         return {
-            o["name"]: self._interpreter.get_tensor(o["index"]).astype(np.float32, copy=False)
+            o["name"]: interpreter.get_tensor(o["index"]).astype(np.float32, copy=False)
             for o in self._outputs
         }
 
+    def _sized(self, shape: tuple[int, ...]) -> _Interpreter:
+        """Return an interpreter for inputs of this shape; beyond SHAPES, the oldest changes."""
+        with quiet():
+            interpreter = self._unused or self._spare()
+            interpreter.resize_tensor_input(self._inputs[0]["index"], shape, strict=True)
+            interpreter.allocate_tensors()
+        self._unused, self._by_shape[shape] = None, interpreter
+        return interpreter
+
+    def _spare(self) -> _Interpreter:
+        if len(self._by_shape) < SHAPES:
+            return self._open()
+        return self._by_shape.pop(next(iter(self._by_shape)))
+
     def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
         """Return the inputs and outputs that the file declares."""
-        inputs = [_tensor(each) for each in self._interpreter.get_input_details()]
-        return inputs, [_tensor(each) for each in self._outputs]
+        return [_tensor(each) for each in self._inputs], [_tensor(each) for each in self._outputs]
 
 
 def _precision_of_products(interpreter: _Interpreter) -> str:
