@@ -50,12 +50,13 @@ def _against(steady: Steadiness) -> str:
 
 def jitter(steady: Steadiness) -> str:
     """Return the jitter: "1.23%" of the body size, or its upper bound: "at most 1.23%"."""
-    bound = "" if steady.annotated or steady.jitter is None else "at most "
-    return bound + _size(steady.jitter)
+    return _jitter(steady.jitter, steady.annotated)
 
 
-def _size(share: float | None) -> str:
-    return TOO_FEW if share is None else formats.body_size(share)
+def _jitter(share: float | None, annotated: bool) -> str:
+    if share is None:
+        return TOO_FEW
+    return formats.body_size(share) if annotated else f"at most {formats.body_size(share)}"
 
 
 def often(found: Happened | None) -> str:
@@ -84,7 +85,7 @@ def _smoothing(steady: Steadiness) -> str:
     if effect is None:
         return ""
     lag = _lag(effect.lag) or "unknown lag"
-    return f"jitter {_size(effect.jitter_before)} before, {lag} behind"
+    return f"jitter {_jitter(effect.jitter_before, steady.annotated)} before, {lag} behind"
 
 
 def looks(found: Looks) -> str:

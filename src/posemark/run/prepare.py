@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from posemark.cards.model import checkpoint_of, model_of
@@ -51,6 +52,11 @@ class Prepared:
     def in_clips(self) -> bool:
         """Return whether the frames follow each other in time, so that people can be followed."""
         return bool(self.frames) and all(frame.moment is not None for frame in self.frames)
+
+    @cached_property
+    def annotated(self) -> bool:
+        """Return whether anybody is annotated in any of the frames."""
+        return any(len(frame.truth) for frame in self.frames)
 
     @property
     def decoder(self) -> str:
