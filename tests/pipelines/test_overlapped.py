@@ -4,10 +4,16 @@ import threading
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from posemark.core.errors import UsageError
-from posemark.pipelines.overlapped import WAITING, Streams, require_any_order
+from posemark.pipelines.overlapped import (
+    WAITING,
+    Streams,
+    require_any_order,
+    require_own_image,
+)
 from posemark.pipelines.people import GIVEN
 
 PATIENCE = 20.0
@@ -114,3 +120,9 @@ def test_people_who_are_followed_need_their_frames_one_after_the_other():
     require_any_order(GIVEN)
     with pytest.raises(UsageError, match="several frames cannot be processed at the same time"):
         require_any_order(Follower())
+
+
+def test_the_next_picture_of_a_video_cannot_be_decoded_beside_another():
+    require_own_image(b"a JPEG file")
+    with pytest.raises(UsageError, match="the pictures of a video are decoded one after the other"):
+        require_own_image(lambda: np.zeros((4, 4, 3), np.uint8))

@@ -3,6 +3,7 @@
 import json
 import threading
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import cv2
@@ -302,6 +303,18 @@ def test_people_who_are_followed_are_refused_before_the_first_frame(tmp_path, mo
     monkeypatch.setattr(measurement, "build_estimator", following)
     with pytest.raises(UsageError, match="each frame needs the poses of the one before"):
         run(prepared(), tmp_path)
+
+
+def test_the_pictures_of_a_video_are_refused(tmp_path):
+    class Video(Sample):
+        def frames(self):
+            def in_turn(read):
+                return lambda: partial(cv2.imdecode, np.frombuffer(read(), np.uint8), 1)
+
+            return [replace(frame, read=in_turn(frame.read)) for frame in super().frames()]
+
+    with pytest.raises(UsageError, match="the pictures of a video are decoded one after the other"):
+        run(prepared(Video(4)), tmp_path)
 
 
 def test_compiled_torch_is_refused_before_the_first_frame():

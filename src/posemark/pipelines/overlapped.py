@@ -14,6 +14,7 @@ from threading import Thread
 from typing import Generic, TypeVar
 
 from posemark.core.errors import UsageError
+from posemark.core.frame import Encoded
 from posemark.pipelines.people import People
 
 ItemT = TypeVar("ItemT")
@@ -112,4 +113,18 @@ def require_any_order(people: People) -> None:
             "people are followed from frame to frame, so each frame needs the poses of the one "
             "before, and several frames cannot be processed at the same time. Use --mode burst, "
             "or a detector that looks at every frame."
+        )
+
+
+def require_own_image(encoded: Encoded) -> None:
+    """Check that the image of a frame can be decoded without those of other frames.
+
+    Raises:
+        UsageError: if it is the next picture of a video.
+    """
+    if not isinstance(encoded, bytes):
+        raise UsageError(
+            "the pictures of a video are decoded one after the other, each from those before, so "
+            "several frames cannot be processed at the same time. Use --mode burst, or images in "
+            "files of their own."
         )

@@ -30,7 +30,7 @@ from posemark.measure.speed_interval import pose_interval
 from posemark.measure.wall_time import overlaps, speed_ns, timed_blocks
 from posemark.measure.watch import Readings, Watch
 from posemark.pipelines import Found, Pipeline, Work
-from posemark.pipelines.overlapped import require_any_order
+from posemark.pipelines.overlapped import require_any_order, require_own_image
 from posemark.records import files, schema, truth
 from posemark.run.build import build_estimator
 from posemark.run.calibration import spread
@@ -221,12 +221,13 @@ class Measurement:
             self._expected_seconds = one_by_one / self._options.frames_at_once
         if self._left and overlaps(self._header.settings):
             self._overlapped = self._open_streams()
+            self._overlapped.prepare()
             self._predict(self._writer)
 
     def _open_streams(self) -> OverlappedBlocks[Frame, Work[Any], Found]:
         pipeline, streams = self._pipeline, self._options.frames_at_once
         require_any_order(pipeline.people)
-        return OverlappedBlocks(streams, self._feed, self._prepare, pipeline.process)
+        return OverlappedBlocks(streams, self._feed, self._prepare_for_any, pipeline.process)
 
     def _predict(self, writer: files.Writer) -> None:
         """Measure frames one by one, unless the record that is resumed has such frames."""
@@ -410,6 +411,12 @@ class Measurement:
 
     def _prepare(self, frame: Frame) -> Work[Any]:
         return self._pipeline.prepare(frame, self._prepared.boxes.of(frame))
+
+    def _prepare_for_any(self, frame: Frame) -> Work[Any]:
+        """Prepare a frame for any of the streams."""
+        work = self._prepare(frame)
+        require_own_image(work.encoded)
+        return work
 
     @property
     def _block_seconds(self) -> float:
