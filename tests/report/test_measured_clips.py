@@ -165,7 +165,7 @@ def test_a_few_frames_are_too_few(tmp_path):
     found = row(tmp_path, [line(at, points) for at, points in enumerate(noisy()[:5])])
     assert found.steadiness.jitter is None
     assert found.steadiness.jumps.chances < FEWEST_CHANCES
-    cells = steady.cells(found, ["jitter", "drop-outs", "identity switches", "newcomers"])
+    cells = steady.cells(found, ["jitter", "drop-outs", "identity\nswitches", "newcomers"])
     assert cells == ["too few", "too few of 8", "too few of 8", "\N{EN DASH}"]
 
 

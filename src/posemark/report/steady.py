@@ -77,7 +77,8 @@ def _newcomers(steady: Steadiness) -> str:
 
 
 def _lag(frames: float | None) -> str:
-    return "" if frames is None else f"{frames:.1f} frames"
+    # The sum has no negative zero.
+    return "" if frames is None else f"{round(frames, 1) + 0.0:.1f} frames"
 
 
 def _smoothing(steady: Steadiness) -> str:
@@ -101,16 +102,16 @@ def _milliseconds(ms: dict[str, float]) -> str:
 
 
 _FIGURES = (
-    _Figure("measured against", _against),
+    _Figure("measured\nagainst", _against),
     _Figure("jitter", jitter),
     _Figure("jumps", lambda steady: often(steady.jumps)),
     _Figure("drop-outs", lambda steady: often(steady.drop_outs)),
     _Figure("swaps", lambda steady: often(steady.swaps)),
-    _Figure("identity switches", lambda steady: often(steady.identity_switches)),
+    _Figure("identity\nswitches", lambda steady: often(steady.identity_switches)),
     _Figure("newcomers", _newcomers),
     _Figure("lag", lambda steady: _lag(steady.lag)),
     _Figure("smoothing", _smoothing),
-    _Figure("detector looks", looks=looks),
+    _Figure("detector\nlooks", looks=looks),
     _Figure("p50 / p95 ms\nwith a look", looks=lambda found: _milliseconds(found.looked_ms)),
     _Figure("p50 / p95 ms\nwithout", looks=lambda found: _milliseconds(found.followed_ms)),
 )
