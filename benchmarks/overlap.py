@@ -8,6 +8,8 @@ that of the first.
 
     python benchmarks/overlap.py --seconds 30
     python benchmarks/overlap.py --weights wider-naive-litehrnet-18-256x192=FILE --data coco:DIR
+    python benchmarks/overlap.py --models tinypose-256x192 --runtimes openvino --variant detected
+                                 --boxes detector:rtmdet-nano --data coco:DIR
 """
 
 import argparse
@@ -108,6 +110,7 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--runtimes", default="onnxruntime,openvino,torch")
     parser.add_argument("--variant", default="gt", help="boxes: gt or detected")
+    parser.add_argument("--boxes", help="as --boxes of posemark run, for --variant detected")
     parser.add_argument("--data", default="sample")
     parser.add_argument("--weights", action="append", default=[], metavar="MODEL=FILE")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each of the three sides")
@@ -123,7 +126,7 @@ def main() -> None:
             options = Options(
                 given.data, given.threads, weights=used, runtime=runtime, budget=given.seconds
             )
-            options = replace(options, repeat=100)
+            options = replace(options, repeat=100, boxes=given.boxes)
             jobs = [
                 prepare_job(job, dataset, frames)
                 for each in sides(options, given.streams)

@@ -55,19 +55,22 @@ NUMBERS = [
     *((("tune",), f"--{name}") for name in ("budget", "frames", "max-ap-loss")),
     (("machine",), "--threads"),
     (("report",), "--gallery"),
+    *((("predict",), f"--{name}") for name in ("step", "subject", "every", "threads")),
 ]
 CHOICES = [
     (("run",), "--mode", "burst, sustained, paced or overlapped"),
     (("run",), "--persons", "serial or batched"),
     (("run",), "--detector-precision", "fp32, bf16, fp16 or int8"),
     (("recommend",), "--licence", "any or commercial"),
+    (("tune",), "--for", "latency or throughput"),
 ]
 WORDS = {
     *("--data", "--boxes", "--weights", "--codec", "--runtime", "--precision", "--device"),
     *("--layout", "--calibrate", "--setting", "--machine", "--out", "--output", "--runtimes"),
-    *("--save", "--for", "--as", "--part", "--accept-licence"),
-    *("--detector", "--detector-runtime", "--save-boxes", "--poses", "--format", "--compare"),
-    *("--from", "--to", "--within", "--until", "--gate", "--max-memory"),
+    *("--save", "--as", "--part", "--accept-licence"),
+    *("--within", "--until", "--gate", "--max-memory"),
+    *("--save-boxes", "--detector-runtime"),
+    *("--from", "--to", "--poses", "--format", "--compare", "--detector"),
 }
 """Options that take any text, as far as typer knows: their own checks say what is wrong."""
 

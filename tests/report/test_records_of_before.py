@@ -42,9 +42,10 @@ ADDED = {
     "people_groups",
     *("streams", "throughput", "throughput_interval", "age_ms", "overlap_gain", "predicted_gain"),
     *("detector", "model_ap", "box_accuracy"),
+    *("smooth", "looks", "steadiness"),
 }
 """Fields that were added since: AP over common images and whether a speed is valid; recall by group
-of people; the figures of overlapped runs; and those of detectors."""
+of people; the figures of overlapped runs, of detectors, and of clips."""
 
 LEFT_OUT = ADDED | {"command"}
 """What to type next has other options since: a folder, and how often to repeat the frames."""

@@ -20,13 +20,14 @@ import posemark
 from posemark import cli
 from posemark.core.errors import CardError, CheckpointError, RecordError, UsageError
 from posemark.core.frame import Moment
+from posemark.datasets._unannotated import NO_TRUTH
 from posemark.datasets.sample import Sample
 from posemark.detectors import MIN_SCORE, MOST_PEOPLE
 from posemark.records import files
 from posemark.report import missing_evidence, tables
 from posemark.report.json_result import result_of
 from posemark.report.results import load_rows
-from posemark.run import detection
+from posemark.run import detection, measurement
 from posemark.run.options import Options
 from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
@@ -320,6 +321,17 @@ def test_the_detector_may_look_at_every_third_frame_of_a_clip(folder):
     (row,) = load_rows([path])
     assert row.box_accuracy is not None, "from the frames at which the detector looked"
     assert "--boxes detector:detector.toml@every=3" in missing_evidence.run(row)
+
+
+def test_a_run_over_a_video_in_which_nobody_is_annotated_is_warmed_up(folder, monkeypatch):
+    class Unannotated(Photographs):
+        def frames(self):
+            return [replace(f, truth=NO_TRUTH) for f in super().frames()]
+
+    warmed = []
+    monkeypatch.setattr(measurement, "warm_up", lambda work, _: warmed.append(work) or 1)
+    run_one(prepared(Unannotated(4)), folder / "out")
+    assert len(warmed) == 1
 
 
 def test_images_that_stand_alone_have_nobody_to_follow(folder):

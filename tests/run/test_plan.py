@@ -170,6 +170,7 @@ CHANGES = {
     "min_score": 0.25,
     "camera_fps": 30.0,
     "mode": "sustained",
+    "smooth": True,
     "runtime": "onnxruntime",
     "precision": "fp16",
     "device": "cuda:1",
@@ -188,7 +189,7 @@ def test_a_key_is_the_entry_and_what_differs_from_its_defaults():
     assert key(name=f"{LITE}@detected") == f"{LITE}@detected"
     changes = {k: v for k, v in CHANGES.items() if k != "weights"}
     assert key("mine", **changes) == (
-        f"{LITE}.mine@gt+dark3+flip+batched+min0.25+paced30+sustained"
+        f"{LITE}.mine@gt+dark3+flip+batched+min0.25+smooth+paced30+sustained"
         "+onnxruntime+fp16+cuda1+channels-last"
     )
     assert key(persons="batched", max_batch=4) == f"{LITE}@gt+batched4"

@@ -57,6 +57,7 @@ def run(
     mode: run_options.ModeOption = "burst",
     fps: run_options.Fps = None,
     streams: run_options.Streams = None,
+    smooth: run_options.Smooth = False,
     interleave: run_options.Interleave = None,
     isolate: run_options.Isolate = True,
     machine: run_options.MachineOption = None,
@@ -93,6 +94,8 @@ def run(
         posemark run litehrnet-18-256x192 --mode paced --fps 30
 
         posemark run litehrnet-18-256x192 --runtime openvino --mode overlapped
+
+        posemark run tinypose-256x192 --data motion --boxes detector:rtmdet-nano@every=5 --smooth
     """
     from posemark.measure.environment import usable_cores
     from posemark.run.best_weights import default_weights
@@ -126,6 +129,7 @@ def run(
         mode=mode,
         camera_fps=fps,
         streams=streams,
+        smooth=smooth,
         until=until,
         repeat=repeat,
         machine=machine,

@@ -237,6 +237,14 @@ Streams = Annotated[
         "--threads. Default: one for each thread.",
     ),
 ]
+Smooth = Annotated[
+    bool,
+    typer.Option(
+        "--smooth",
+        help="Smooth the key points of every person over the frames of a clip (One Euro filter), "
+        "inside the timed loop. For --data motion, video or camera.",
+    ),
+]
 Interleave = Annotated[
     bool | None,
     typer.Option(

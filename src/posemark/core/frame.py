@@ -130,6 +130,7 @@ class Poses:
         scores: (N,) scores of the people.
         skeleton: the names and sigmas of the K key points.
         ids: (N,) who is who in a stream of frames; None if nobody is followed.
+        unsmoothed_xy: (N, K, 2) positions before they were smoothed; None if they were not.
     """
 
     keypoints_xy: Floats
@@ -137,6 +138,7 @@ class Poses:
     scores: Floats
     skeleton: Skeleton
     ids: Ids | None = None
+    unsmoothed_xy: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.scores)

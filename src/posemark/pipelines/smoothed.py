@@ -38,7 +38,7 @@ class Smoothed:
         return self.people.find(image_bgr, given, moment)
 
     def saw(self, boxes: Boxes, poses: Poses, moment: Moment | None) -> Poses:
-        """Return the smoothed poses with ids.
+        """Return the smoothed poses with ids, and with the positions before.
 
         Raises:
             UsageError: if the time of the frame is unknown.
@@ -50,4 +50,5 @@ class Smoothed:
             )
         seen = self.people.saw(boxes, poses, moment)
         ids = self.tracker.update(seen, moment) if seen.ids is None else seen.ids
-        return self.filter.smooth(replace(seen, ids=ids), moment)
+        smoothed = self.filter.smooth(replace(seen, ids=ids), moment)
+        return replace(smoothed, unsmoothed_xy=seen.keypoints_xy)

@@ -45,10 +45,12 @@ class Block:
     Attributes:
         frames: the frames in order, failed ones included.
         readings: the block's line; None for the last block of a killed run.
+        process: number of the process that ran it: 0, or more if the run was resumed.
     """
 
     frames: list[FrameLine]
     readings: BlockLine | None
+    process: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,17 +130,19 @@ def read(path: Path) -> Record:
 def _blocks(path: Path, lines: list[Line]) -> list[Block]:
     blocks: list[Block] = []
     frames: list[FrameLine] = []
+    process = 0
     for number, line in enumerate(lines, 1):
         if isinstance(line, FrameLine):
             frames.append(line)
         elif isinstance(line, BlockLine):
             _require_frames(path, number, line, len(frames))
-            blocks.append(Block(frames, line))
+            blocks.append(Block(frames, line, process))
             frames = []
-        elif isinstance(line, Resumed) and frames:
-            blocks.append(Block(frames, None))
+        elif isinstance(line, Resumed):
+            blocks += [Block(frames, None, process)] if frames else []
             frames = []
-    return [*blocks, Block(frames, None)] if frames else blocks
+            process += 1
+    return [*blocks, Block(frames, None, process)] if frames else blocks
 
 
 def _require_frames(path: Path, number: int, block: BlockLine, found: int) -> None:

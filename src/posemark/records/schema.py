@@ -43,6 +43,7 @@ BoxRow = tuple[Coordinate, Coordinate, Coordinate, Coordinate, Share]
 """x, y, w, h (image pixels) and score of a person box."""
 
 Keypoints = Annotated[list[Coordinate], Meta(min_length=3 * KEYPOINTS, max_length=3 * KEYPOINTS)]
+Positions = Annotated[list[Coordinate], Meta(min_length=2 * KEYPOINTS, max_length=2 * KEYPOINTS)]
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -95,6 +96,7 @@ class Settings(msgspec.Struct, frozen=True):
         repeat: how many times the run goes through its frames.
         streams: the number of frames that are processed at the same time. Each has its part of
             the threads.
+        smooth: whether key points were smoothed over the frames of a clip.
     """
 
     convention: str
@@ -115,6 +117,7 @@ class Settings(msgspec.Struct, frozen=True):
     card: str | None = None
     repeat: int = 1
     streams: Positive = 1
+    smooth: bool = False
 
     def __post_init__(self) -> None:
         """Require at least one thread for each of the streams.
@@ -356,6 +359,8 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
             used, then those that a detector found beside them; empty if they were given.
         ids: who is who in a clip, one number per person of `poses`, or -1 for a pose of nobody who
             is followed; empty if nobody is followed.
+        unsmoothed: per person of `poses` 17 times x, y (image pixels) before smoothing; empty if
+            nothing was smoothed.
         stream: in overlapped mode, the number of the thread that processed the frame, from 0.
         began_ns: in overlapped mode, the monotonic time of the start, by the clock of the block;
             the frame ended frame_ns later.
@@ -374,6 +379,7 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
     origin: Origin = "given"
     found: list[BoxRow] = []
     ids: list[TrackId] = []
+    unsmoothed: list[Positions] = []
     stream: Count = 0
     began_ns: Moment = 0
 

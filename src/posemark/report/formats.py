@@ -41,6 +41,11 @@ def three_digits(value: float | None) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def body_size(share: float | None) -> str:
+    """Return a length as a share of the body size: 0.0123 -> "1.23%"."""
+    return DASH if share is None else f"{100 * share:.2f}%"
+
+
 def measured_ap(row: Row) -> float | None:
     """Return the AP of this very run in 0..1; None where none was measured."""
     return row.ap["AP"] if row.ap else None

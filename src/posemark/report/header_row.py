@@ -44,6 +44,7 @@ def row_of_header(header: schema.Header) -> Row:
         mode=settings.mode,
         camera_fps=settings.camera_fps,
         streams=settings.streams,
+        smooth=settings.smooth,
         device=settings.device,
         min_score=settings.min_score,
         weights_bytes=header.weights_bytes,

@@ -150,6 +150,100 @@ class Latency(msgspec.Struct, frozen=True):
     p99: Annotated[float | None, about("99% of the frames took no longer.", "ms")] = None
 
 
+class Frequency(msgspec.Struct, frozen=True):
+    """How often something happened."""
+
+    events: Annotated[int, about("Number of times that it happened.")]
+    chances: Annotated[int, about("Number of times that it could have happened.")]
+    share: Annotated[
+        float | None, about("Events divided by chances, 0 to 1; null with fewer than 300 chances.")
+    ]
+
+
+class FoundLate(msgspec.Struct, frozen=True):
+    """People who appear after the first frame of their clip."""
+
+    people: Annotated[int, about("Their number.")]
+    never: Annotated[int, about("Those who were not found before they left or the clip ended.")]
+    frames: Annotated[
+        float | None,
+        about("Mean frames until the others were found; null with fewer than 30 of them."),
+    ]
+
+
+class SmoothingEffect(msgspec.Struct, frozen=True):
+    """What smoothing changes, by the poses of the same frames before it."""
+
+    jitter_before: Annotated[float | None, about("Jitter of the poses before it.", "body sizes")]
+    lag: Annotated[
+        float | None,
+        about("By how much smoothed poses are behind the poses before it.", "frames"),
+    ]
+
+
+class Steady(msgspec.Struct, frozen=True):
+    """How steady poses are from frame to frame (docs/video.md).
+
+    Figures from fewer than 300 movements are null.
+    """
+
+    annotated: Annotated[
+        bool,
+        about(
+            "Whether the figures are measured against annotated people. If not, they are "
+            "estimates: jitter is an upper bound, and drop-outs are gaps in tracks."
+        ),
+    ]
+    clips: Annotated[int, about("Number of clips.")]
+    frames: Annotated[int, about("Number of their frames; passes over the same ones count once.")]
+    jitter: Annotated[
+        float | None,
+        about(
+            "RMS of the movement of key points, from one frame to the next, that is neither the "
+            "people's nor the camera's.",
+            "body sizes",
+        ),
+    ]
+    jumps: Annotated[
+        Frequency, about("Movements of more than 0.2 body sizes, which are not part of the jitter.")
+    ]
+    drop_outs: Annotated[
+        Frequency, about("Frames in which a person is missed who was found before.")
+    ]
+    swaps: Annotated[
+        Frequency, about("Changes of left-right pairs of key points between right and swapped.")
+    ]
+    identity_switches: Annotated[
+        Frequency | None,
+        about("Changes of the id of a person; null without annotated people or ids."),
+    ]
+    newcomers: Annotated[
+        FoundLate | None, about("People who appear later; null without annotated people.")
+    ]
+    lag: Annotated[
+        float | None,
+        about(
+            "By how much poses are behind the annotated people; null if nobody moves enough.",
+            "frames",
+        ),
+    ]
+    smoothing: Annotated[
+        SmoothingEffect | None, about("The effect of `--smooth`; null without it.")
+    ]
+
+
+class DetectorLooks(msgspec.Struct, frozen=True):
+    """When a detector looked that looks at every n-th frame only."""
+
+    every: Annotated[int, about("n.")]
+    due: Annotated[int, about("Frames at which it was due by its schedule.")]
+    scheduled: Annotated[int, about("Frames at which it looked because it was due.")]
+    early: Annotated[int, about("Frames at which it looked because somebody was lost.")]
+    followed: Annotated[int, about("Frames at which it did not look.")]
+    looked_ms: Annotated[Latency, about("Time of a frame with a look, as `latency_ms`.", "ms")]
+    followed_ms: Annotated[Latency, about("Time of a frame without one.", "ms")]
+
+
 class Result(msgspec.Struct, frozen=True):
     """The figures of one entry."""
 
@@ -416,6 +510,18 @@ class Result(msgspec.Struct, frozen=True):
     ]
     box_accuracy: Annotated[
         BoxAccuracy | None, about("Accuracy of the detector's boxes; null without a detector.")
+    ]
+    smooth: Annotated[bool, about("Whether key points were smoothed over the frames of a clip.")]
+    looks: Annotated[
+        DetectorLooks | None,
+        about("When the detector looked; null unless it looked at every n-th frame only."),
+    ]
+    steadiness: Annotated[
+        Steady | None,
+        about(
+            "How steady poses are from frame to frame; null unless the frames are clips of "
+            "photographs or of a video, and people are annotated or followed."
+        ),
     ]
 
 

@@ -96,14 +96,31 @@ def _variant(row: Row) -> str:
 
 
 def _difference(row: Row, group: list[Row]) -> str:
-    fields = ("weights", "runtime", "precision", "boxes")
+    fields = ("weights", "runtime", "precision")
     differ = [name for name in fields if len({getattr(other, name) for other in group}) > 1]
     # Weights "none" add no word: most rows have no weights, and hollow marks say so.
     found = (str(getattr(row, name)) for name in differ)
     words = [value.partition(":")[0] for value in found if value != "none"]
+    words += _boxes(row, group)
+    if len({other.smooth for other in group}) > 1:
+        words += ["smooth"] * row.smooth
     if len({other.scales for other in group}) > 1:
         words.append(formats.counted(len(row.scales), "scale"))
     return " ".join(words)
+
+
+def _boxes(row: Row, group: list[Row]) -> list[str]:
+    """Return the words for the boxes of a row: their kind, or how its detector differs."""
+    if len({other.boxes for other in group}) == 1:
+        return []
+    kind, _, named = row.boxes.partition(":")
+    detectors = {other.boxes for other in group if other.boxes.startswith("detector:")}
+    if kind != "detector" or len(detectors) == 1:
+        return [kind]
+    name, _, every = named.partition("@every=")
+    names = {each.partition(":")[2].partition("@every=")[0] for each in detectors}
+    looks = f"every {every}" if every else ""
+    return [word for word in (name if len(names) > 1 or not looks else "", looks) if word]
 
 
 def around(start: tuple[float, float], end: tuple[float, float], room: float) -> Box:

@@ -203,10 +203,13 @@ def _fingerprint(header: schema.Header, images: str) -> dict[str, str]:
         "precision": settings.precision + calibrated,
         "protocol": str(header.protocol),
     }
-    return found | ({"card": settings.card} if settings.card else {})
+    found |= {"card": settings.card} if settings.card else {}
+    return found | ({"smoothing": _SMOOTHING} if settings.smooth else {})
 
 
 _DIGITS = 16
+
+_SMOOTHING = "one euro"
 
 
 def _short_hash(numbers: Sequence[float]) -> str:

@@ -237,7 +237,8 @@ def run(row: Row, repeat: int | None = None) -> str:
     }
     options |= _detector(row)
     given = (f"{name} {quote(value)}" for name, value in options.items() if value)
-    return " ".join([f"posemark run {quote(_entry(row))}", *(["--flip"] * row.flip), *given])
+    flags = [*(["--flip"] * row.flip), *(["--smooth"] * row.smooth)]
+    return " ".join([f"posemark run {quote(_entry(row))}", *flags, *given])
 
 
 def _entry(row: Row) -> str:

@@ -12,7 +12,8 @@ from posemark.report.result_row import Published, Row
 TITLES = ("entry", "published", "measured at", "got", "difference", "verdict", "why")
 NUMERIC = ("published", "got", "difference")
 CAPTION = (
-    f"AP in points on COCO val2017. Within tolerance: at most {expected_ap.TOLERANCE} points off. "
+    "AP in points; published ones are on COCO val2017. Within tolerance: at most "
+    f"{expected_ap.TOLERANCE} points off. "
     "A difference is given only where boxes or scales, flip test and images are those of the "
     "published figure."
 )

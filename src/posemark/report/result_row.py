@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from posemark.measure.clock import POSE_STAGES, STAGES
+from posemark.report.clip_figures import Looks, Steadiness
 
 if TYPE_CHECKING:  # they load numpy, which `posemark --help` does without
     from posemark.records.schema import Detector
@@ -119,6 +120,9 @@ class Row:
         latency_ms: those of p50, p90, p95 and p99 that have enough frames: percentiles of the time
             of a frame over all stages, in paced mode from the camera's frame on.
         streams: number of frames that were in flight at the same time.
+        smooth: whether key points were smoothed over the frames of a clip.
+        looks: when the detector looked; None unless it looked at every k-th frame only.
+        steadiness: how steady poses are from frame to frame; None unless the frames are clips.
         throughput: frames / wall time of overlapped frames; None in other modes.
         throughput_interval: 95% interval of throughput; None with too few blocks.
         age_ms: percentiles, as in latency_ms, of the age of a frame when its poses are delivered in
@@ -262,6 +266,9 @@ class Row:
     box_accuracy: dict[str, float | None] | None = None
     people_groups: "tuple[PeopleGroup, ...]" = ()
     streams: int = 1
+    smooth: bool = False
+    looks: Looks | None = None
+    steadiness: Steadiness | None = None
     throughput: float | None = None
     throughput_interval: tuple[float, float] | None = None
     age_ms: dict[str, float] = field(default_factory=dict[str, float])

@@ -13,6 +13,7 @@ from posemark.core.places import exists, is_folder
 from posemark.records import files
 from posemark.report.common_images import with_common_images
 from posemark.report.measured_accuracy import Truths, common_ap, truth_of, with_accuracy
+from posemark.report.measured_clips import with_clips
 from posemark.report.measured_speed import speed_of
 from posemark.report.result_row import Row
 from posemark.report.shared_evidence import Derived, parts_of, with_shared_evidence
@@ -182,4 +183,4 @@ def row_of(record: files.Record, truths: Truths) -> Row:
     annotations = truth_of(record, truths)
     folder, data_images = str(record.path.parent), len(annotations["images"])
     row = replace(speed_of(record), folder=folder, data_images=data_images)
-    return with_accuracy(row, record, annotations)
+    return with_clips(with_accuracy(row, record, annotations), record, annotations)

@@ -11,7 +11,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from posemark.report import common_settings, formats, label_placement, reproduced
+from posemark.report import common_settings, formats, label_placement, reproduced, steady
+from posemark.report.clip_figures import Happened, Steadiness
 from posemark.report.json_descriptions import cells
 from posemark.report.json_result import Result, result_of
 from posemark.report.latency import PERCENTILES
@@ -82,6 +83,31 @@ def _of_boxes(title: str, name: str) -> Column:
     return Column(title, value, formats.points, brief=name in ("AP", "recall"))
 
 
+def _jitter(title: str, annotated: bool) -> Column:
+    def value(row: Row) -> Value:
+        found = row.steadiness
+        return found.jitter if found and found.annotated == annotated else None
+
+    return Column(title, value, formats.body_size)
+
+
+def _happened(
+    title: str, of: Callable[[Steadiness], Happened | None], annotated: bool = True
+) -> Column:
+    def value(row: Row) -> Value:
+        found = row.steadiness
+        happened = of(found) if found and found.annotated == annotated else None
+        return happened and happened.share
+
+    return Column(title, value, formats.percent)
+
+
+def _detector_looks(row: Row) -> Value:
+    """The share of the frames at which a detector looked that does not look at all of them."""
+    looks = row.looks
+    return (looks.scheduled + looks.early) / row.frames if looks and row.frames else None
+
+
 def _detect_infer(row: Row) -> Value:
     """The mean milliseconds of the detector and of the pose network."""
     if row.detector is None or not row.frames:
@@ -148,6 +174,10 @@ _BOX_RECALL = _of_boxes("box recall", "recall")
 _DETECT_INFER = Column("detect + infer ms", _detect_infer, brief=True)
 _MACHINE = Column("machine", lambda row: row.machine, long=True)
 
+_JITTER = _jitter("jitter", annotated=True)
+_DROP_OUTS = _happened("drop-outs", lambda found: found.drop_outs)
+_LOOKS = Column("detector looks", _detector_looks, formats.percent)
+
 _THROUGHPUT = Column("throughput", lambda row: row.throughput, formats.three_digits, brief=True)
 _GAIN = Column("gain", lambda row: row.overlap_gain, formats.times, brief=True)
 _PREDICTED = Column("predicted", lambda row: row.predicted_gain, formats.times, brief=True)
@@ -189,6 +219,14 @@ COLUMNS = (
     Column("weights size", lambda row: row.weights_bytes or None, formats.size_of),
     Column("energy / frame", formats.energy),
     *map(_metric, METRICS[1:]),
+    _JITTER,
+    _DROP_OUTS,
+    _happened("swaps", lambda found: found.swaps),
+    _happened("identity switches", lambda found: found.identity_switches),
+    _jitter("jitter bound", annotated=False),
+    _happened("gaps in tracks", lambda found: found.drop_outs, annotated=False),
+    Column("lag, frames", lambda row: row.steadiness and row.steadiness.lag, formats.three_digits),
+    _LOOKS,
     *(_of_boxes(f"box {name}", name) for name in ("AP50", "AP75", "APS", "APM", "APL", "AR100")),
     Column("detector", formats.detector),
     Column("published AP: settings", _published_settings, long=True),
@@ -248,7 +286,21 @@ def markdown(rows: list[Row]) -> str:
     ]
     used = common_settings.published_caption(rows)
     notes = [f"{markdown_text(note)}\n" for note in captions(rows, used)]
-    return "\n".join([*lines, "", *notes, *_against_published(rows)])
+    return "\n".join([*lines, "", *notes, *_steady(rows), *_against_published(rows)])
+
+
+def _steady(rows: list[Row]) -> list[str]:
+    """The table of Markdown on clips; empty where no row has such figures."""
+    found = steady.shown(rows)
+    if not found:
+        return []
+    titles = steady.titles(found)
+    lines = [
+        ["entry", *titles],
+        [":---", *(["---:"] * len(titles))],
+        *([row.entry, *steady.cells(row, titles)] for row in found),
+    ]
+    return [f"{steady.HEADING}:\n", *map(_markdown_line, lines), f"\n{steady.CAPTION}\n"]
 
 
 def _against_published(rows: list[Row]) -> list[str]:
@@ -442,6 +494,9 @@ _CONSOLE = (
     _Narrow(_MODEL_AP, "model\nAP", leaves=7),
     _Narrow(_BOX_AP, "box\nAP", leaves=6),
     _Narrow(_DETECT_INFER, "detect +\ninfer ms", leaves=5),
+    _Narrow(_LOOKS, "detector\nlooks", leaves=7),
+    _Narrow(_JITTER, "jitter", leaves=8),
+    _Narrow(_DROP_OUTS, "drop-\nouts", leaves=8),
     _Narrow(_OF_PEAK, "of\npeak", leaves=2),
     _Narrow(
         Column("line", formats.line, lambda text: text),

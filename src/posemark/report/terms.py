@@ -19,6 +19,9 @@ TERMS = {
     "age p50 ms": "how old a frame is when its poses are delivered, in the order of the frames",
     "base ms": "the pose time of a frame without people, by a line fitted to all frames",
     "ms / person": "what each person adds to that time",
+    "jitter": "how far key points tremble from frame to frame, as a share of the body size",
+    "drop-outs": "the share of frames in which a person is missed who was found before",
+    "detector looks": "the share of frames at which the person detector looked",
     "ceiling": "the AP that a perfect network would reach with this decoder and these boxes",
     "camera FPS": f"the fastest camera of which at most {100 * MOST_DROPPED:g}% of the frames "
     "would be dropped because the one before was not done",

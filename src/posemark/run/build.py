@@ -12,12 +12,15 @@ from posemark.core.spec import ModelSpec
 from posemark.estimator import Estimator
 from posemark.nn import formula
 from posemark.pipelines.build import Processing
-from posemark.pipelines.people import GIVEN
+from posemark.pipelines.follow import Tracked
+from posemark.pipelines.people import GIVEN, People
+from posemark.pipelines.smoothed import Smoothed
 from posemark.run.prepare import Prepared
 from posemark.runtimes import Session, Source
 from posemark.runtimes.model_file import FileSession
 from posemark.runtimes.registry import open_session
 from posemark.runtimes.stream_sessions import StreamSessions
+from posemark.tracking.tracker import Tracker
 from posemark.weights import Checkpoint, load_into
 
 if TYPE_CHECKING:
@@ -46,9 +49,19 @@ def build_estimator(prepared: Prepared) -> Estimator:
         most=options.crops_per_pass,
         trained=prepared.checkpoint is not None,
         rescorer=prepared.rescorer,
-        people=prepared.detector.open(options) if prepared.detector else GIVEN,
+        people=_people(prepared),
     )
     return Estimator.of(prepared.spec, session, how)
+
+
+def _people(prepared: Prepared) -> People:
+    """Return the provider of person boxes. In clips, it gives people ids, whoever finds them."""
+    options = prepared.job.options
+    people = prepared.detector.open(options) if prepared.detector else GIVEN
+    if not prepared.in_clips or options.mode == "overlapped":
+        return people
+    people = people if people.remembers else Tracked(people, Tracker())
+    return Smoothed(people) if options.smooth else people
 
 
 def artefacts() -> Store:

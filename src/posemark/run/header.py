@@ -107,6 +107,7 @@ def _settings(prepared: Prepared) -> schema.Settings:
         card=spec.card,
         repeat=options.repeat,
         streams=options.frames_at_once,
+        smooth=options.smooth,
     )
 
 

@@ -511,8 +511,9 @@ def usual_people(prepared: Prepared, frames: list[Frame]) -> float:
 def expected_people(prepared: Prepared, frame: Frame) -> int:
     """Return the number of boxes of a frame: with a detector, the annotated people.
 
-    It is 1 for a model that takes whole images, whose time does not depend on people.
+    It is 1 for a model that takes whole images, whose time does not depend on people, and for a
+    detector if nobody is annotated in the data.
     """
-    if prepared.boxes.kind == "none":
+    if prepared.boxes.kind == "none" or (prepared.detector and not prepared.annotated):
         return 1
     return len(frame.truth) if prepared.detector else len(prepared.boxes.of(frame))

@@ -54,6 +54,7 @@ class Options:
         camera_fps: frames per second of the paced camera.
         streams: frames that are processed at the same time in an overlapped run; None for one per
             thread.
+        smooth: whether key points are smoothed over the frames of a clip (One Euro filter).
         until: relative half width of the FPS interval at which a run may stop, 0.02 for 2%.
         runtime, precision, device, layout: see Target; None is the entry's own, which `plan`
             fills in.
@@ -80,6 +81,7 @@ class Options:
     mode: Mode = "burst"
     camera_fps: float | None = None
     streams: int | None = None
+    smooth: bool = False
     until: float | None = None
     runtime: str | None = None
     precision: Precision | None = None
@@ -167,8 +169,9 @@ _OPTIONS = {"camera_fps": "fps"}
 
 
 def as_option(name: str, value: object) -> str:
-    """Return a choice as it is typed on the command line."""
-    return f"--{_OPTIONS.get(name, name).replace('_', '-')} {value}"
+    """Return a choice as it is typed on the command line; flags have no value."""
+    option = f"--{_OPTIONS.get(name, name).replace('_', '-')}"
+    return option if value is True else f"{option} {value}"
 
 
 def as_key(name: str, value: object) -> str:
@@ -250,6 +253,12 @@ def _require_mode_consistent(options: Options, spelled: Callable[[str, object], 
             f"{spelled('streams', streams)} needs at least one thread for each frame, but there "
             f"are {threads}. Use at most {spelled('streams', threads)}, or more "
             f"{spelled('threads', streams)}."
+        )
+    if options.smooth and mode == "overlapped":
+        smooth = spelled("smooth", True)
+        raise UsageError(
+            f"{smooth} needs the poses of the frame before, but in {spelled('mode', mode)} frames "
+            f"are processed at the same time. Leave {smooth} out, or use another mode."
         )
     if (mode == "paced") != (options.camera_fps is not None):
         both = f"{spelled('mode', 'paced')} {spelled('camera_fps', 30)}"

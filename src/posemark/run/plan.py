@@ -87,6 +87,7 @@ class Job:
         parts += ["flip"] if options.flip else []
         parts += _batching(options)
         parts += self._detecting()
+        parts += ["smooth"] if options.smooth else []
         parts += [f"paced{options.camera_fps:g}"] if options.camera_fps else []
         parts += ["sustained"] if options.mode == "sustained" else []
         parts += [f"overlapped{options.frames_at_once}"] if options.mode == "overlapped" else []

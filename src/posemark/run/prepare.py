@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from posemark.cards.model import checkpoint_of, model_of
@@ -46,6 +47,16 @@ class Prepared:
     rescorer: Rescorer | None
     calibration: Calibration | None
     detector: PreparedDetector | None = None
+
+    @property
+    def in_clips(self) -> bool:
+        """Return whether the frames follow each other in time, so that people can be followed."""
+        return bool(self.frames) and all(frame.moment is not None for frame in self.frames)
+
+    @cached_property
+    def annotated(self) -> bool:
+        """Return whether anybody is annotated in any of the frames."""
+        return any(len(frame.truth) for frame in self.frames)
 
     @property
     def decoder(self) -> str:
@@ -99,11 +110,23 @@ def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
     rescorer = rescorer_of(spec) if checkpoint else None
     facts = DataFacts.of(dataset)
     ranges = calibration(spec, entry, options.calibrate) if options.calibrate else None
-    return Prepared(job, spec, boxes, checkpoint, facts, frames, rescorer, ranges, detector)
+    prepared = Prepared(job, spec, boxes, checkpoint, facts, frames, rescorer, ranges, detector)
+    _require_clips(prepared)
+    return prepared
 
 
 def _given_boxes(spec: ModelSpec, job: Job, dataset: Dataset, frames: list[Frame]) -> BoxSource:
     return open_boxes(job.boxes, spec.convention, job.options.least_score, dataset.name, frames)
+
+
+def _require_clips(prepared: Prepared) -> None:
+    options = prepared.job.options
+    if options.smooth and not prepared.in_clips:
+        raise UsageError(
+            f"--smooth needs frames that follow each other in time, but each image of "
+            f"{options.data} stands alone. Leave --smooth out, or use a data set with clips, such "
+            "as motion:DIR or video:FILE."
+        )
 
 
 def require_order(options: Options) -> None:

@@ -59,6 +59,7 @@ def frame_line(
         origin=found.boxes.origin,
         found=_rows(found.boxes),
         ids=[] if found.poses.ids is None or not pipeline.trained else found.poses.ids.tolist(),
+        unsmoothed=_positions(found.poses.unsmoothed_xy) if pipeline.trained else [],
         stream=timed.stream,
         began_ns=timed.began_ns,
     )
@@ -72,6 +73,14 @@ def _rows(boxes: Boxes) -> list[schema.BoxRow]:
     every = used if boxes.unused_xywhs is None else np.concatenate([used, boxes.unused_xywhs])
     rows = zip(np.round(every[:, :4], 3).tolist(), np.round(every[:, 4], 6).tolist(), strict=True)
     return [(x, y, w, h, score) for (x, y, w, h), score in rows]
+
+
+def _positions(unsmoothed_xy: Floats | None) -> list[list[float]]:
+    """Return the positions before smoothing, rounded as poses."""
+    if unsmoothed_xy is None:
+        return []
+    people, points, _ = unsmoothed_xy.shape
+    return np.round(unsmoothed_xy, 3).reshape(people, 2 * points).tolist()
 
 
 def usable(poses: Poses) -> bool:

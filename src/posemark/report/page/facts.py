@@ -1,6 +1,6 @@
 """The facts on the card of a chosen entry, in words."""
 
-from posemark.report import formats, utilisation
+from posemark.report import formats, steady, utilisation
 from posemark.report.result_row import Row
 
 
@@ -20,6 +20,7 @@ def facts(row: Row) -> list[tuple[str, str]]:
         ("published AP", _published(row)),
         ("checked", row.expected),
         ("ceiling", formats.points(row.codec_ceiling)),
+        ("in clips", steady.sentence(row)),
         ("peak memory", formats.size_of(row.peak_memory)),
         ("energy per frame", formats.energy(row)),
         ("weights", _weights(row)),

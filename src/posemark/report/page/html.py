@@ -16,6 +16,7 @@ from posemark.report import (
     rendering,
     reproduced,
     speed_strip,
+    steady,
     tables,
     terms,
 )
@@ -67,6 +68,7 @@ def html(rows: list[Row], title: str, gallery: str = "") -> str:
         "percentiles": escape(latency.needs()),
         "table": _table(rows),
         "people": _people(rows),
+        "steady": _steady(rows),
         "reproduced": _reproduced(rows),
         "verdicts": _definitions(formats.VERDICTS),
         "report": _json(_report(rows)),
@@ -203,6 +205,24 @@ def _people(rows: list[Row]) -> str:
         titles=["entry", *titles.values()],
         numeric=frozenset(titles.values()),
         lines=[[name, *people.cells(row, titles)] for row, name in scored],
+    ).section()
+
+
+def _steady(rows: list[Row]) -> str:
+    """The section on clips; "" where no row has such figures."""
+    named = zip(rows, entries.names(rows), strict=True)
+    found = [(row, name) for row, name in named if row.steadiness or row.looks]
+    if not found:
+        return ""
+    titles = steady.titles([row for row, _ in found])
+    return PlainTable(
+        heading=steady.HEADING,
+        caption=steady.CAPTION,
+        id="steady",
+        label="Table of how steady poses are in clips",
+        titles=["entry", *titles],
+        numeric=frozenset(titles),
+        lines=[[name, *steady.cells(row, titles)] for row, name in found],
     ).section()
 
 
