@@ -218,9 +218,9 @@ def made_header() -> Header:
 
 
 def truth() -> bytes:
-    """Return annotations of which two images are frames of a clip under a moving camera."""
+    """Return annotations of which three images are frames of a clip under a moving camera."""
     made = made_records.truth(range(4))
-    for index, image in enumerate(made["images"][:2]):
+    for index, image in enumerate(made["images"][:3]):
         image |= {"clip": 7, "index": index, "time_s": index / 30}
         image["from_still"] = [[1.0, 0.0, 2.5 * index], [0.0, 1.0, 0.0]]
         made["annotations"][index]["track_id"] = 3
@@ -251,10 +251,12 @@ def record() -> bytes:
 
 
 def detector_record() -> bytes:
-    """Return a record of a detector that looks at every second frame of a clip."""
+    """Return a record of a detector that looks at every second frame of a clip, smoothed."""
     detector = Detector("rtmdet-nano", "0123456789abcdef", 320, "onnxruntime", "fp32", 0.1, 20, 2)
+    settings = msgspec.structs.replace(made_header().settings, smooth=True)
     head = msgspec.structs.replace(
         made_header(),
+        settings=settings,
         box_kind="detected",
         boxes=Source("detector:rtmdet-nano", "0123456789abcdef"),
         detector=detector,
@@ -262,10 +264,17 @@ def detector_record() -> bytes:
     )
     found = made_records.people(made_records.annotation(0))
     boxes = [(5.0, 10.0, 100.0, 200.0, 0.9), (300.0, 10.0, 50.0, 60.0, 0.02)]
+    before = [value for at in range(17) for value in (10.0 + 5 * at, 20.0 + 10 * at)]
     origins = ("detected", "followed", "early")
     lines = [
         made_records.frame(
-            *(i, 17_000_000), boxes=1, poses=found, origin=origin, found=boxes, ids=[4]
+            *(i, 17_000_000),
+            boxes=1,
+            poses=found,
+            origin=origin,
+            found=boxes,
+            ids=[4],
+            unsmoothed=[before],
         )
         for i, origin in enumerate(origins)
     ]

@@ -462,6 +462,44 @@ def test_a_line_that_could_not_be_read_again_is_not_written(path):
     assert files.read(path).frames == FRAMES[:2]
 
 
+def test_a_name_that_is_not_valid_text_is_written_as_a_terminal_shows_it(path):
+    head = header(given=Given(card="na\udcffme.toml"), data_notes=("na\udcffme: 3 images",))
+    made_records.written(path, head, [FrameLine(1, error="na\udcffme.jpg: cut off")])
+    found = files.read(path)
+    assert found.header.given.card == "na\\udcffme.toml"
+    assert found.header.data_notes == ("na\\udcffme: 3 images",)
+    assert found.frames == [FrameLine(1, error="na\\udcffme.jpg: cut off")]
+
+
+POSITIONS = [[1.0, 2.0] * 17] * 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"ids": [1, 2, 3]}, "3 ids of 2 people"),
+        ({"ids": [1]}, "1 ids of 2 people"),
+        ({"ids": [1, 2], "unsmoothed": POSITIONS[:1]}, "1 rows of unsmoothed points of 2 people"),
+        ({"ids": [1, 2]}, "poses without their positions before smoothing"),
+    ],
+)
+def test_each_person_of_a_frame_has_one_id_and_one_row_before_smoothing(path, fields, says):
+    smooth = replace(header().settings, smooth=True)
+    sound = FrameLine(139, 2, 1, STAGES, 11, PEOPLE, ids=[1, 2], unsmoothed=POSITIONS)
+    made_records.written(path, replace(header(), settings=smooth), [sound])
+
+    def change(lines):
+        line = json.loads(lines[1])
+        left = {key: value for key, value in line.items() if key not in ("ids", "unsmoothed")}
+        return [lines[0], json.dumps(left | fields).encode() + b"\n"]
+
+    assert files.read(path).frames == [sound]
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(change(lines)))
+    with pytest.raises(RecordError, match=rf"line 2: .*{says}"):
+        files.read(path)
+
+
 # --- one writer ---------------------------------------------------------------------------------
 
 

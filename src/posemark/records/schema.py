@@ -494,7 +494,8 @@ def require_whole(line: Line) -> None:
 
     Raises:
         msgspec.ValidationError: if the environment lacks a part that reports use.
-        ValueError: if a measured frame lacks the time of a stage.
+        ValueError: if a measured frame lacks the time of a stage, or has not one id or one row of
+            unsmoothed points per person.
     """
     if isinstance(line, Header):
         msgspec.convert(line.environment, Environment)
@@ -502,3 +503,11 @@ def require_whole(line: Line) -> None:
         missing = [stage for stage in STAGES if stage not in line.stages]
         if missing:
             raise ValueError(f"a measured frame without the time of {', '.join(missing)}")
+        _require_one_per_person(line)
+
+
+def _require_one_per_person(line: FrameLine) -> None:
+    people = len(line.poses.scores) if line.poses else 0
+    for name, each in (("ids", line.ids), ("rows of unsmoothed points", line.unsmoothed)):
+        if each and len(each) != people:
+            raise ValueError(f"{len(each)} {name} of {people} people")
