@@ -55,7 +55,6 @@ NUMBERS = [
     *((("tune",), f"--{name}") for name in ("budget", "frames", "max-ap-loss")),
     (("machine",), "--threads"),
     (("report",), "--gallery"),
-    *((("predict",), f"--{name}") for name in ("step", "subject", "every", "threads")),
 ]
 CHOICES = [
     (("run",), "--mode", "burst, sustained, paced or overlapped"),
