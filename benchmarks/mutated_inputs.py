@@ -22,6 +22,7 @@ import made_detectors
 import made_records
 import made_videos
 import made_weights
+from posemark import cards
 from posemark.cards import detector as detector_of_card
 from posemark.cards import reading
 from posemark.cards.model import with_artefact
@@ -175,6 +176,11 @@ def read_card(folder: Path, content: bytes) -> object:
         path, "0" * 64, found.file.precision, "nchw", "float32", None, FileOutput("maps")
     )
     return with_artefact(found, made)
+
+
+def people_card() -> bytes:
+    """Return the card of a model whose file finds the people itself."""
+    return cards.built_in()["movenet-multipose-256"].read_bytes()
 
 
 def detector_card() -> bytes:
@@ -414,6 +420,7 @@ KINDS = {
     "progressive": Kind(image(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1), read_image),
     "png": Kind(image(".png"), read_image),
     "cards": Kind(card, read_card),
+    "people-cards": Kind(people_card, read_card),
     "detector-cards": Kind(detector_card, read_detector_card),
     "settings": Kind(lambda: SETTING, read_setting),
     "records": Kind(record, read_record, lines_of_json=True),
