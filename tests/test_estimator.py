@@ -282,6 +282,12 @@ def test_people_of_a_detector_may_be_followed_and_smoothed(frames, middle):
         estimator(image)
 
 
+@pytest.mark.parametrize("smooth", ["yes", 1, None])
+def test_smoothing_is_wanted_or_not(smooth):
+    with pytest.raises(UsageError, match=rf"smooth: expected True or False, got {smooth!r}"):
+        posemark.load(BOTTOM_UP, weights="none", smooth=smooth)
+
+
 def test_a_bottom_up_model_may_be_smoothed():
     people = posemark.load(BOTTOM_UP, weights="none", smooth=True).pipeline.people
     assert people.remembers

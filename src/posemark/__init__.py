@@ -171,4 +171,4 @@ def track(
     from posemark.predict.shots import part_of
     from posemark.predict.stream import track
 
-    return track(estimator, str(source), part_of(start_s, end_s, step), say or warnings.warn)
+    return track(estimator, source, part_of(start_s, end_s, step), say or warnings.warn)

@@ -1,5 +1,6 @@
 """Reading cards: valid contents, and the errors for mistakes."""
 
+import os
 import re
 import tomllib
 
@@ -249,6 +250,12 @@ def test_a_home_folder_is_found_everywhere_in_a_card(tmp_path, monkeypatch):
 def test_a_card_that_is_not_there_says_so(tmp_path):
     with pytest.raises(CardError, match="no such card"):
         cards.read(tmp_path / "none.toml")
+
+
+def test_a_pipe_is_no_card_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(CardError, match=r"pipe.toml: it cannot be read \(it is a pipe"):
+        cards.read(tmp_path / "pipe.toml")
 
 
 def test_a_folder_is_no_card(tmp_path):

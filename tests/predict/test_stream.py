@@ -147,6 +147,9 @@ def test_a_top_down_model_without_a_detector_is_refused_at_once(video):
     ("choices", "says"),
     [
         ({"start_s": 2, "end_s": 1}, "whose end is after its start, got a part from 2 s to 1 s"),
+        ({"start_s": "1"}, "start_s: expected seconds, got '1'"),
+        ({"end_s": [2]}, r"end_s: expected seconds, got \[2\]"),
+        ({"step": 1.5}, "step: expected a whole number, got 1.5"),
         ({"start_s": -1}, "whose end is after its start, got a part from -1 s on"),
         ({"step": 0}, "step: expected 1 or more, got 0"),
     ],
@@ -154,6 +157,17 @@ def test_a_top_down_model_without_a_detector_is_refused_at_once(video):
 def test_impossible_parts_are_refused(video, choices, says):
     with pytest.raises(UsageError, match=says):
         posemark.track(finder(), video, **choices)
+
+
+@pytest.mark.parametrize("source", ["", None, 3, ["walk.mp4"]])
+def test_what_names_no_source_is_refused(source):
+    with pytest.raises(UsageError, match=r"track\(\): expected a video, an image, a folder"):
+        posemark.track(finder(), source)
+
+
+def test_what_is_no_estimator_is_refused(video):
+    with pytest.raises(UsageError, match=r"expected an estimator, got None. posemark.load\(\)"):
+        posemark.track(None, video)
 
 
 def test_a_part_beyond_the_end_is_refused(video):

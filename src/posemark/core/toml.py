@@ -13,8 +13,11 @@ def content_of(path: Path) -> bytes:
 
     Raises:
         OSError: if it cannot be read.
-        ValueError: if it has more than LONGEST bytes, as /dev/zero has.
+        ValueError: if it has more than LONGEST bytes, as /dev/zero has, or is a pipe, for whose
+            other end the reader would wait.
     """
+    if path.is_fifo():
+        raise ValueError("it is a pipe, not a file")
     with path.open("rb") as file:
         content = file.read(LONGEST + 1)
     if len(content) > LONGEST:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Protocol
 
@@ -82,6 +83,9 @@ def part_of(start_s: float, end_s: float | None, step: int) -> Part:
     Raises:
         UsageError: if the numbers make no part.
     """
+    _require_number("start_s", start_s, Real)
+    _require_number("end_s", 0 if end_s is None else end_s, Real)
+    _require_number("step", step, Integral)
     ends = np.inf if end_s is None else end_s
     if not 0 <= start_s < ends:
         raise UsageError(
@@ -91,6 +95,12 @@ def part_of(start_s: float, end_s: float | None, step: int) -> Part:
     if step < 1:
         raise UsageError(f"step: expected 1 or more, got {step}. 1 takes every picture.")
     return Part(start_s, end_s, step)
+
+
+def _require_number(name: str, value: object, kind: type) -> None:
+    if not isinstance(value, kind):
+        whole = "a whole number" if kind is Integral else "seconds"
+        raise UsageError(f"{name}: expected {whole}, got {value!r}.")
 
 
 class Input(Protocol):

@@ -110,10 +110,19 @@ def observed(
 
 
 def track(
-    estimator: Estimator, source: str, part: Part, say: Callable[[str], object]
+    estimator: object, source: object, part: Part, say: Callable[[str], object]
 ) -> Iterator[TrackedFrame]:
     """Yield the frames of a source with their people; posemark.track documents it."""
-    inputs = inputs_of([source], part)
+    if not isinstance(estimator, Estimator):
+        raise UsageError(
+            f"track(): expected an estimator, got {estimator!r}. posemark.load() returns one."
+        )
+    if not ((isinstance(source, str) or hasattr(source, "__fspath__")) and str(source)):
+        raise UsageError(
+            f"track(): expected a video, an image, a folder, a pattern or a camera, got "
+            f"{source!r}. Give its path, or 'camera:0'."
+        )
+    inputs = inputs_of([str(source)], part)
     observers = [Observer(estimator, each.is_clip) for each in inputs]
     return _frames(inputs, observers, Remarks(say))
 

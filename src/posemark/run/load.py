@@ -45,6 +45,7 @@ def load(
     name = _text("name", name)
     weights = None if weights is None else _text("weights", weights)
     setting = None if setting is None else _text("setting", setting)
+    _require_flag("smooth", smooth)
     options = _options(NONE if weights is None else weights, choices, spelled)
     jobs = plan([name], options)
     if len(jobs) != 1:
@@ -86,6 +87,11 @@ def _text(argument: str, value: object) -> str:
     if (isinstance(value, str) or hasattr(value, "__fspath__")) and str(value):
         return str(value)
     raise UsageError(f"load(): {argument}: expected a name or a path, got {value!r}.")
+
+
+def _require_flag(argument: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise UsageError(f"load(): {argument}: expected True or False, got {value!r}.")
 
 
 def _options(weights: str, choices: Choices, spelled: Callable[[str, object], str]) -> Options:
