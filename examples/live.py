@@ -16,5 +16,6 @@ estimator = posemark.load("tinypose-256x192", detector="rtmdet-nano", every=5, s
 
 for frame in posemark.track(estimator, sys.argv[1]):
     fps = 1e9 / frame.latency_ns
+    followed = sorted(person for person in frame.poses.ids.tolist() if person >= 0)
     cv2.imwrite("live.jpg", annotated(frame, [f"{fps:.0f} FPS"]))
-    print(f"{frame.time_s:6.1f} s  {fps:4.0f} FPS  people: {sorted(frame.poses.ids.tolist())}")
+    print(f"{frame.time_s:6.1f} s  {fps:4.0f} FPS  people: {followed}")

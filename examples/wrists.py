@@ -19,4 +19,5 @@ with Path(target).open("w", newline="") as file:
     table.writerow(["time_s", "person", "left_x", "left_y", "right_x", "right_y"])
     for frame in posemark.track(estimator, source):
         for person, points in zip(frame.poses.ids, frame.poses.keypoints_xy, strict=True):
-            table.writerow([frame.time_s, person, *points[wrists].ravel().round(1)])
+            if person >= 0:  # the others are too doubtful to be followed
+                table.writerow([frame.time_s, person, *points[wrists].ravel().round(1)])

@@ -82,7 +82,7 @@ def test_images_become_images_and_bad_ones_are_named_and_counted(surroundings):
         cv2.imwrite(name, picture({RED: (150, 100)}))
     (surroundings / "c.jpg").write_bytes(b"broken")
     out, err = predict("*.jpg", "b.png", "-o", "seen", "--poses", "p.json")
-    assert "3 images: 2 images, 2 people found" in out
+    assert "3 images: 2 images, 2 people found (score 0.2 or more), " in out
     assert out.endswith("Annotated: seen\nPoses: p.json\n")
     assert "left out: c.jpg: expected a JPEG or PNG image" in err
     assert names("seen") == ["a.jpg", "b.png"]

@@ -48,22 +48,27 @@ OPTIONS = [
 ]
 NUMBERS = [
     *((("run",), f"--{name}") for name in ("limit", "repeat", "threads", "max-batch")),
-    *((("run",), f"--{name}") for name in ("min-score", "budget", "fps")),
+    *((("run",), f"--{name}") for name in ("min-score", "budget", "fps", "streams")),
+    *((("run",), f"--{name}") for name in ("max-people", "detector-size")),
     *((("recommend",), f"--{name}") for name in ("people", "min-fps", "max-ap-loss")),
     *((("tune",), f"--{name}") for name in ("budget", "frames", "max-ap-loss")),
     (("machine",), "--threads"),
     (("report",), "--gallery"),
+    *((("predict",), f"--{name}") for name in ("step", "subject", "every", "threads")),
 ]
 CHOICES = [
-    (("run",), "--mode", "burst, sustained or paced"),
+    (("run",), "--mode", "burst, sustained, paced or overlapped"),
     (("run",), "--persons", "serial or batched"),
     (("recommend",), "--licence", "any or commercial"),
+    (("tune",), "--for", "latency or throughput"),
 ]
 WORDS = {
     *("--data", "--boxes", "--weights", "--codec", "--runtime", "--precision", "--device"),
     *("--layout", "--calibrate", "--setting", "--machine", "--out", "--output", "--runtimes"),
     *("--save", "--as", "--part", "--accept-licence"),
     *("--within", "--until", "--gate", "--max-memory"),
+    *("--save-boxes", "--detector-runtime", "--detector-precision"),
+    *("--from", "--to", "--poses", "--format", "--compare", "--detector"),
 }
 """Options that take any text, as far as typer knows: their own checks say what is wrong."""
 

@@ -74,7 +74,9 @@ def test_no_such_camera_is_an_error_that_says_what_to_do():
 
 def test_a_camera_that_is_in_use_is_not_opened_twice():
     Capture.open_ones = 1
-    with pytest.raises(DataError, match="another program or another entry"):
+    with pytest.raises(
+        DataError, match="another program uses it.* In `posemark run`, name one entry"
+    ):
         open_dataset("camera:0").frames()
 
 

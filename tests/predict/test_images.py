@@ -1,11 +1,13 @@
 """Images as an input: turned upright, and named if they cannot be read."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
 
 from made_streams import RED, centre, picture
-from posemark.core.errors import UsageError
+from posemark.core.errors import DataError, UsageError
 from posemark.predict.images import Images
 from posemark.predict.inputs import inputs_of
 from posemark.predict.shots import Part, Remarks
@@ -90,6 +92,17 @@ def test_words_that_name_nothing_are_refused(folder, monkeypatch, word, says):
     (folder / "empty" / "film.mov").write_text("")
     with pytest.raises(UsageError, match=says):
         inputs_of([word])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(folder):
+    for name in ("pipe", "pipe.jpg"):
+        os.mkfifo(folder / name)
+    with pytest.raises(DataError, match="this is a folder or device"):
+        list(inputs_of([str(folder / "pipe")]))
+    _, said, remarks, _ = shots([str(folder / "pipe.jpg")])
+    assert remarks.unusable == 1
+    assert "expected a regular file" in said[0]
 
 
 def test_images_have_no_times(folder):

@@ -1,5 +1,7 @@
 """What is drawn on a picture: colours by id, labels, the ledger, and pictures side by side."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,18 +73,23 @@ def test_doubtful_people_who_are_followed_are_drawn():
     assert (overlay.annotated(frame((0, 1), scores=(0.9, 0.05)))[:, 330:] != GREY).any()
 
 
+def timed(origin, **stages_ms):
+    """Return a frame with 4 ms for each stage that is not named."""
+    times = {name: 1_000_000 * stages_ms.get(name, 4) for name in STAGES}
+    return replace(frame((0, 1)), stages_ns=times, boxes=replace(NOBODY, origin=origin))
+
+
 def test_the_ledger_shows_the_stages_and_steady_figures():
     ledger = overlay.Ledger()
-    times = dict.fromkeys(STAGES, 4_000_000)
-    assert ledger.lines(times) == [
+    assert ledger.lines(timed("detected")) == [
         *("50.0 FPS  20.0 ms", "decode 4.0 ms", "detect 4.0 ms", "preprocess 4.0 ms"),
         *("infer 4.0 ms", "postprocess 4.0 ms"),
     ]
-    assert ledger.lines({**times, "infer": 104_000_000})[4] == "infer 14.0 ms"
+    assert ledger.lines(timed("followed", infer=104))[4] == "infer 14.0 ms"
 
 
 def test_the_ledger_of_a_model_without_a_detector_leaves_it_out():
-    lines = overlay.Ledger().lines({**dict.fromkeys(STAGES, 10**6), "detect": 900})
+    lines = overlay.Ledger().lines(timed("given"))
     assert [line.split()[0] for line in lines[1:]] == ["decode", *STAGES[2:]]
 
 

@@ -253,11 +253,13 @@ def _summary(
     each: "Input", tally: "Tally", names: Sequence[str], drawing: "Stills | Film | None"
 ) -> str:
     """One paragraph on what was done for an input."""
+    from posemark.tracking.tracker import START_SCORE
+
     pictures = counted(tally.frames, "frame" if each.is_clip else "image")
     people = (
         f"{counted(tally.ids, 'person', 'people')} followed"
         if each.is_clip
-        else f"{counted(tally.people, 'person', 'people')} found"
+        else f"{counted(tally.people, 'person', 'people')} found (score {START_SCORE:g} or more)"
     )
     text = (
         f"{each.name}: {pictures}, {people}, {tally.fps:.1f} FPS with drawing and writing, "

@@ -24,7 +24,6 @@ from posemark.core.frame import Frame, Truth
 from posemark.core.places import with_home
 from posemark.core.skeleton import COCO_17
 from posemark.datasets import DataKind
-from posemark.datasets._image_file import read_image
 from posemark.datasets._json_lists import (
     Entries,
     MisfitError,
@@ -36,6 +35,7 @@ from posemark.datasets._json_lists import (
     misfit,
     whole,
 )
+from posemark.geometry.image_file import read_image
 
 ANNOTATIONS = "annotations/person_keypoints_val2017.json"
 IMAGES = "val2017"

@@ -21,8 +21,8 @@ from posemark.core.errors import DataError, FrameError, UsageError
 from posemark.core.frame import Encoded, Frame, Image, Moment
 from posemark.core.places import with_home
 from posemark.datasets import DataKind
-from posemark.datasets._image_file import read_image
 from posemark.datasets._unannotated import NO_TRUTH
+from posemark.geometry.image_file import read_image
 from posemark.geometry.image_header import size_wh
 from posemark.video.facts import VideoFacts, read_facts
 from posemark.video.reading import VideoReader

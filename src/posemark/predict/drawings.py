@@ -56,7 +56,8 @@ class Stills:
     def write(self, image: Image, index: int, time_s: float) -> None:  # noqa: ARG002 (videos)
         """Write a picture into its file."""
         path = self.paths[index]
-        quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+        is_png = path.suffix.lower() == ".png"
+        quality = [] if is_png else [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
         encoded = cv2.imencode(path.suffix, image, quality)[1].tobytes()
         with explained(path):
             write_whole(path, encoded)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from posemark.core.counting import counted
 from posemark.core.errors import FrameError
-from posemark.core.frame import Image
 from posemark.geometry.crop import decode_bgr
-from posemark.geometry.image_header import require_whole, size_wh
+from posemark.geometry.image_file import read_image
+from posemark.geometry.image_header import size_wh
 from posemark.geometry.orientation import UPRIGHT, orientation_of, upright
 from posemark.predict.shots import Remarks, Shot
 
@@ -69,29 +69,16 @@ class Images:
         for index in range(0, len(self.paths), self.step):
             path = self.paths[index]
             try:
-                encoded = _bytes_of(path)
+                encoded = read_image(path, "people are wanted in this image", _REMEDY)
                 orientation = orientation_of(encoded)
-                image = upright(_decoded(encoded, str(path)), orientation)
+                stored = decode_bgr(encoded, size_wh(encoded, str(path)), str(path))
             except FrameError as error:
                 remarks.failed(error)
                 continue
             turned += orientation != UPRIGHT
-            yield Shot(path.name, index, 0.0, image)
+            yield Shot(path.name, index, 0.0, upright(stored, orientation))
         if turned:
             remarks.say(f"{counted(turned, 'image')} turned upright, as the EXIF data say.")
 
 
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise FrameError(
-            f"{path}: cannot be read ({error.strerror}). Check its name and its permissions."
-        ) from error
-
-
-def _decoded(encoded: bytes, name: str) -> Image:
-    """Decode an image whose size is checked in its header first."""
-    size = size_wh(encoded, name)
-    require_whole(encoded, name)
-    return decode_bgr(encoded, size, name)
+_REMEDY = "Check its permissions, or leave it out."

@@ -95,6 +95,8 @@ def _is_image(path: Path) -> bool:
     """Return whether a file is to be read as an image, by its name or its first bytes."""
     if path.suffix.lower() in SUFFIXES:
         return True
+    if not is_file(path):  # to open a pipe would wait for its other end
+        return False
     try:
         with path.open("rb") as file:
             return file.read(8).startswith(_MAGIC)

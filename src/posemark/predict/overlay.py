@@ -1,6 +1,6 @@
 """Draws what was found in a picture: skeletons, boxes with ids and scores, and the stage ledger."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -38,25 +38,21 @@ class Ledger:
     def __init__(self) -> None:
         self._mean_ns = dict[str, float]()
 
-    def lines(self, stages_ns: Mapping[str, int]) -> list[str]:
+    def lines(self, frame: TrackedFrame) -> list[str]:
         """Take the times of the next frame, and return lines of text.
 
-        The stage `detect` is left out if it takes no time, as with bottom-up models.
+        The stage `detect` is left out if no detector finds people, as with bottom-up models.
         """
         if not self._mean_ns:
-            self._mean_ns = dict.fromkeys(STAGES, 0.0) | {n: float(t) for n, t in stages_ns.items()}
-        for name, duration in stages_ns.items():
+            self._mean_ns = {name: float(frame.stages_ns[name]) for name in STAGES}
+        for name, duration in frame.stages_ns.items():
             self._mean_ns[name] += (1 - _STEADY) * (duration - self._mean_ns[name])
-        shown = [(n, t / 1e6) for n, t in self._mean_ns.items() if n != "detect" or t > _NOTHING_NS]
+        hidden = "detect" if frame.boxes.origin == "given" else None
         total = sum(self._mean_ns.values()) / 1e6
         return [
             f"{1000 / total:.1f} FPS  {total:.1f} ms",
-            *(f"{name} {duration:.1f} ms" for name, duration in shown),
+            *(f"{name} {ns / 1e6:.1f} ms" for name, ns in self._mean_ns.items() if name != hidden),
         ]
-
-
-_NOTHING_NS = 20_000
-"""Nanoseconds below which a stage did nothing but call a function."""
 
 
 def annotated(frame: TrackedFrame, title: Sequence[str] = (), subject: int | None = None) -> Image:

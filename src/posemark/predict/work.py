@@ -84,7 +84,7 @@ class Models:
         panes: list[Image] = []
         for name, frame, ledger in zip(self._names, frames, self._ledgers, strict=True):
             title = [name] if len(frames) > 1 else []
-            title += ledger.lines(frame.stages_ns) if is_clip else []
+            title += ledger.lines(frame) if is_clip else []
             panes.append(annotated(frame, title, self.subject))
         return panes[0] if len(panes) == 1 else side_by_side(panes)
 

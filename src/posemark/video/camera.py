@@ -63,8 +63,8 @@ def _opened(number: int) -> cv2.VideoCapture:
         cv2.utils.logging.setLogLevel(level)
     if not capture.isOpened():
         raise DataError(
-            f"camera:{number}: there is no such camera, another program or another entry of this "
-            "run uses it, or this user may not open it. Cameras are numbered from 0. Close the "
-            "other program, and name one entry at a time or use --no-isolate."
+            f"camera:{number}: there is no such camera, another program uses it, or this user may "
+            "not open it. Cameras are numbered from 0. Close the other program, or name another "
+            "camera. In `posemark run`, name one entry, or add --no-isolate."
         )
     return capture
