@@ -53,6 +53,18 @@ WORDS = (
 )
 VALUES = (None, True, -1, 0, 1, 2, 0.5, -0.0, 1e-300, 1e300, 2**31, 2**53, 2**63, 10**400)
 VALUES = (*VALUES, "", "x", "1", "\0\x1b[31m", "../../x", "/dev/zero", "x" * 10**5, [], {}, [[]])
+TEXTS = (
+    "",
+    "x",
+    "\0\x1b[31m",
+    "<script>",
+    "overlapped",
+    "paced",
+    "detected",
+    "gt",
+    "sample",
+    "m" * 300,
+)
 
 
 # ----------------------------------------------------------------------------- mutants
@@ -104,13 +116,18 @@ def _end(rng: random.Random, content: bytearray) -> None:
 
 
 def _other_fields(rng: random.Random, seed: bytes) -> bytes:
-    """Return JSON lines with fields left out, doubled, of another type or size, or nested."""
+    """Return JSON lines with fields left out, doubled, of another type or size, or nested.
+
+    In half of them, values only change within their type. Most of these are read, so that what is
+    computed from them is tried, too.
+    """
+    changes = (_vary,) if rng.random() < 0.5 else (_remove, _replace, _replace, _nest, _repeat)
     lines = [json.loads(line) for line in seed.splitlines()]
     for _ in range(rng.randint(1, 3)):
         places = [place for line in lines for place in _places(line)]
         if places:
             container, key = _chosen(rng, places)
-            rng.choice((_remove, _replace, _replace, _nest, _repeat))(rng, container, key)
+            rng.choice(changes)(rng, container, key)
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
@@ -136,6 +153,20 @@ def _remove(_: random.Random, container: Any, key: Any) -> None:
 def _replace(rng: random.Random, container: Any, key: Any) -> None:
     """Set a copy of a value: otherwise later changes of it would apply to all mutants."""
     container[key] = copy.deepcopy(rng.choice(VALUES))
+
+
+def _vary(rng: random.Random, container: Any, key: Any) -> None:
+    """Set another value of the same type."""
+    value = container[key]
+    if isinstance(value, bool):
+        container[key] = not value
+    elif isinstance(value, int | float):
+        other = rng.choice((0, 1, 2, value + 1, value * 1000, -value, value / 3, 10**9, 1e-300))
+        container[key] = int(other) if isinstance(value, int) else float(other)
+    elif isinstance(value, str):
+        container[key] = rng.choice(TEXTS)
+    elif isinstance(value, list):
+        container[key] = value[: rng.randrange(len(value) + 1)]
 
 
 def _nest(rng: random.Random, container: Any, key: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import msgspec
 import numpy as np
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -17,8 +18,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import caffe_writer
 import made_cards
+import made_detectors
 import made_records
+import made_videos
 import made_weights
+from posemark.cards import detector as detector_of_card
 from posemark.cards import reading
 from posemark.cards.model import with_artefact
 from posemark.core.errors import PoseMarkError
@@ -32,18 +36,26 @@ from posemark.geometry.crop import decode_bgr
 from posemark.geometry.image_header import require_whole
 from posemark.records.schema import (
     BlockLine,
+    Detector,
     End,
     FrameLine,
+    Given,
     Header,
+    Line,
+    OnTruthLine,
     PerfectLine,
     Published,
     Resumed,
     Source,
+    TrialLine,
 )
 from posemark.report import tables
+from posemark.report.page.html import html
+from posemark.report.result_row import Row
 from posemark.report.results import load_rows
 from posemark.run import setting
 from posemark.runtimes import onnx_file
+from posemark.video.reading import VideoReader
 from posemark.weights import load_fitting
 
 
@@ -165,6 +177,28 @@ def read_card(folder: Path, content: bytes) -> object:
     return with_artefact(found, made)
 
 
+def detector_card() -> bytes:
+    """Return a card of a person detector with most of the fields that it may have."""
+    file = f'name = "detector.onnx"\nsha256 = "{"0123456789abcdef" * 4}"\nparameters = 12'
+    codec = 'rows = "grid"\nstrides = [8, 16]\nclasses = 80\nperson = 3\nnms = 0.65\nleast = 0.01'
+    changes = {
+        'origin = "tests"': 'origin = "tests"\nlicence = "MIT"',
+        'name = "detector.onnx"': file,
+        'rounding = "nearest"': 'rounding = "down"\nfill = 114',
+        'rows = "corners"': f"{codec}\nmost = 50",
+    }
+    return made_detectors.text(changes).encode()
+
+
+def read_detector_card(folder: Path, content: bytes) -> object:
+    path = _written(folder / "made.toml", content)
+    found = reading.read_detector(path)
+    precision = found.file.precision
+    made = Artefact(path, "0" * 64, precision, "nchw", "float32", None, FileOutput("dets"))
+    detector_of_card.require_size(found, 64)
+    return detector_of_card.with_artefact(found, made, 64)
+
+
 def read_setting(folder: Path, content: bytes) -> object:
     return setting.read(_written(folder / "made.toml", content))
 
@@ -184,7 +218,19 @@ def made_header() -> Header:
 
 
 def truth() -> bytes:
-    return json.dumps(made_records.truth(range(3))).encode()
+    """Return annotations of which three images are frames of a clip under a moving camera."""
+    made = made_records.truth(range(4))
+    for index, image in enumerate(made["images"][:3]):
+        image |= {"clip": 7, "index": index, "time_s": index / 30}
+        image["from_still"] = [[1.0, 0.0, 2.5 * index], [0.0, 1.0, 0.0]]
+        made["annotations"][index]["track_id"] = 3
+    return json.dumps(made).encode()
+
+
+def written_record(head: Header, lines: list[Line]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = made_records.written(Path(folder) / "small@gt.jsonl", head, lines)
+        return path.read_bytes()
 
 
 def record() -> bytes:
@@ -201,21 +247,91 @@ def record() -> bytes:
         PerfectLine(0, found),
         End("all frames"),
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        path = made_records.written(Path(folder) / "small@gt.jsonl", made_header(), lines)
-        return path.read_bytes()
+    return written_record(made_header(), lines)
+
+
+def detector_record() -> bytes:
+    """Return a record of a detector that looks at every second frame of a clip, smoothed."""
+    detector = Detector("rtmdet-nano", "0123456789abcdef", 320, "onnxruntime", "fp32", 0.1, 20, 2)
+    settings = msgspec.structs.replace(made_header().settings, smooth=True)
+    head = msgspec.structs.replace(
+        made_header(),
+        settings=settings,
+        box_kind="detected",
+        boxes=Source("detector:rtmdet-nano", "0123456789abcdef"),
+        detector=detector,
+        given=Given(boxes="detector:rtmdet-nano@every=2"),
+    )
+    found = made_records.people(made_records.annotation(0))
+    boxes = [(5.0, 10.0, 100.0, 200.0, 0.9), (300.0, 10.0, 50.0, 60.0, 0.02)]
+    before = [value for at in range(17) for value in (10.0 + 5 * at, 20.0 + 10 * at)]
+    origins = ("detected", "followed", "early")
+    lines = [
+        made_records.frame(
+            *(i, 17_000_000),
+            boxes=1,
+            poses=found,
+            origin=origin,
+            found=boxes,
+            ids=[4],
+            unsmoothed=[before],
+        )
+        for i, origin in enumerate(origins)
+    ]
+    lines += [BlockLine(3, 10**9, 10**9, 9_000_000), OnTruthLine(0, found), OnTruthLine(1, found)]
+    return written_record(head, [*lines, End("all frames")])
+
+
+def overlapped_record() -> bytes:
+    """Return a record of frames that were processed at the same time, with trials before."""
+    head = made_header()
+    settings = msgspec.structs.replace(head.settings, mode="overlapped", streams=2)
+    found = made_records.people(made_records.annotation(0))
+    frames = [
+        made_records.frame(
+            *(i, 17_000_000), boxes=1, poses=found, stream=i % 2, began_ns=10**9 + i * 10**7
+        )
+        for i in range(4)
+    ]
+    stages = frames[0].stages
+    lines = [
+        *(TrialLine(i, stages, stages) for i in (0, 1)),
+        *frames[:2],
+        BlockLine(2, 10**9, 10**9, 9_000_000),
+        *frames[2:],
+        BlockLine(2, 3 * 10**9, 10**9, 9_000_000),
+    ]
+    head = msgspec.structs.replace(head, settings=settings)
+    return written_record(head, [*lines, End("all frames")])
 
 
 def read_record(folder: Path, content: bytes) -> object:
     _written(folder / "truth.json", truth())
     rows = load_rows([_written(folder / "small@gt.jsonl", content)])
-    return tables.markdown(rows), tables.to_json(rows)
+    return _everything(rows)
 
 
 def read_truth(folder: Path, content: bytes) -> object:
     _written(folder / "truth.json", content)
-    rows = load_rows([_written(folder / "small@gt.jsonl", record())])
-    return tables.markdown(rows), tables.to_json(rows)
+    rows = load_rows([_written(folder / "small@gt.jsonl", detector_record())])
+    return _everything(rows)
+
+
+def _everything(rows: list[Row]) -> object:
+    """Write all that a report writes of these rows."""
+    texts = (tables.markdown(rows), tables.to_json(rows), tables.csv(rows))
+    return *texts, tables.console(rows), html(rows, "made")
+
+
+def video() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = made_videos.write(Path(folder) / "made.mp4", made_videos.steady(6), rotation=90)
+        return path.read_bytes()
+
+
+def read_video(folder: Path, content: bytes) -> object:
+    with VideoReader.of(_written(folder / "made.mp4", content)) as reader:
+        return [picture.time_s for picture in reader.pictures()]
 
 
 def _written(path: Path, content: bytes) -> Path:
@@ -298,9 +414,13 @@ KINDS = {
     "progressive": Kind(image(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1), read_image),
     "png": Kind(image(".png"), read_image),
     "cards": Kind(card, read_card),
+    "detector-cards": Kind(detector_card, read_detector_card),
     "settings": Kind(lambda: SETTING, read_setting),
     "records": Kind(record, read_record, lines_of_json=True),
+    "detector-records": Kind(detector_record, read_record, lines_of_json=True),
+    "overlapped-records": Kind(overlapped_record, read_record, lines_of_json=True),
     "truth": Kind(truth, read_truth, lines_of_json=True),
+    "videos": Kind(video, read_video),
     "zip": Kind(checkpoint(zipped=True), reader_of_weights(".pth")),
     "legacy": Kind(checkpoint(zipped=False), reader_of_weights(".pth")),
     "safetensors": Kind(safetensors, reader_of_weights(".safetensors")),

@@ -861,6 +861,8 @@ def test_export_refuses_what_it_cannot_write(mistake, tmp_path):
     said = mistake("export", SMALL, "-o", tmp_path / "file" / "net.onnx")
     assert f"{tmp_path}/file is not a folder. Give another name." in said
     assert "this is a folder" in mistake("export", SMALL, "-o", tmp_path / "x.onnx")
+    os.mkfifo(tmp_path / "pipe.onnx")
+    assert "this is a pipe" in mistake("export", SMALL, "-o", tmp_path / "pipe.onnx")
     assert "no model is called" in mistake("export", "hrnet", "-o", tmp_path / "net.onnx")
 
 

@@ -75,3 +75,30 @@ def test_the_home_of_a_user_who_is_not_there_is_a_path_that_is_not_there(words, 
     said = str(done.exception) + done.stderr
     assert isinstance(done.exception, (PoseMarkError, SystemExit)), done.exception
     assert "~nobody-here/x" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "", ("--out", "x")),
+        ("run", "x", ("--out", "")),
+        ("run", "x", ("--out=",)),
+        ("run", "x", ("--save-boxes", "")),
+        ("run", "x", ("--boxes", "")),
+        ("predict", "", ("x.jpg",)),
+        ("predict", "x", ("a.jpg", "")),
+        ("predict", "x", ("a.jpg", "-o", "")),
+        ("predict", "x", ("a.jpg", "--poses", "")),
+        ("predict", "x", ("a.jpg", "--compare", "y", "--compare", "")),
+        ("report", "", ()),
+        ("report", "x", ("-o", "a.md", "-o", "")),
+        ("export", "x", ("-o", "")),
+        ("weights", "import", ("",)),
+    ],
+)
+def test_an_empty_value_is_never_the_current_folder(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli.app, [*words[:2], *words[2]])
+    assert isinstance(done.exception, PoseMarkError), done.exception
+    assert ": expected a value, got an empty one. " in str(done.exception)
+    assert not list(tmp_path.iterdir())

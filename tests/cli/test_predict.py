@@ -209,9 +209,12 @@ def test_a_video_that_was_cut_off_keeps_what_was_done_and_says_so(surroundings):
         (["walk.mp4", "-o", "walk.mp4", "--overwrite"], "walk.mp4 is an input"),
         (["walk.mp4", "--from", "soon"], "--from: expected a time in the video such as 12.5"),
         (["walk.mp4", "--from", "2", "--to", "1"], "whose end is after its start"),
-        (["walk.mp4", "--from", "5"], "no picture lies between 5 s and inf s; the video has 0.3"),
+        (["walk.mp4", "--from", "5"], "no picture lies from 5 s on; the video has 0.3"),
         (["walk.mp4", "--step", "0"], "--step: expected a whole number, 1 or more, got '0'"),
         (["walk.mp4", "--subject", "-1"], "--subject: expected a whole number, 0 or more, got"),
+        (["bad.jpg", "--every", "3"], "--every 3 applies to videos and cameras"),
+        (["bad.jpg", "--smooth"], "--smooth applies to videos and cameras"),
+        (["walk.mp4", "--every", "10001"], "--every: expected a whole number from 1 to 10000"),
         (["walk.mp4", "--poses", "p.xml"], "expected a name that ends in .json"),
         (["bad.jpg"], "None of 1 picture could be used; the reasons are above."),
     ],
@@ -225,6 +228,14 @@ def test_mistakes_are_one_paragraph(surroundings, monkeypatch, capsys, arguments
     before = {path.name: path.stat().st_mtime_ns for path in surroundings.iterdir()}
     assert says in mistake(*arguments, monkeypatch=monkeypatch, capsys=capsys)
     assert {path.name: path.stat().st_mtime_ns for path in surroundings.iterdir()} == before
+
+
+def test_a_subject_that_is_nobody_is_said(surroundings):
+    make_video(surroundings / "walk.mp4", frames=3)
+    _, err = predict("walk.mp4", "--subject", "7", "--poses", "p.csv")
+    assert "--subject 7: nobody has this id, so that nobody is written; ids go from 0 to 1." in err
+    _, err = predict("walk.mp4", "--subject", "1", "--poses", "q.csv")
+    assert "nobody" not in err
 
 
 def test_nobody_is_found_where_a_detector_finds_nobody(surroundings, monkeypatch):

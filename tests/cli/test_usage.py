@@ -48,17 +48,18 @@ OPTIONS = [
 ]
 NUMBERS = [
     *((("run",), f"--{name}") for name in ("limit", "repeat", "threads", "max-batch")),
-    *((("run",), f"--{name}") for name in ("min-score", "budget", "fps", "streams")),
-    *((("run",), f"--{name}") for name in ("max-people", "detector-size")),
+    *((("run",), f"--{name}") for name in ("min-score", "budget", "fps")),
+    *((("run",), f"--{name}") for name in ("max-people", "detector-size", "streams")),
+    *((("predict",), f"--{name}") for name in ("step", "subject", "every", "threads")),
     *((("recommend",), f"--{name}") for name in ("people", "min-fps", "max-ap-loss")),
     *((("tune",), f"--{name}") for name in ("budget", "frames", "max-ap-loss")),
     (("machine",), "--threads"),
     (("report",), "--gallery"),
-    *((("predict",), f"--{name}") for name in ("step", "subject", "every", "threads")),
 ]
 CHOICES = [
     (("run",), "--mode", "burst, sustained, paced or overlapped"),
     (("run",), "--persons", "serial or batched"),
+    (("run",), "--detector-precision", "fp32, bf16, fp16 or int8"),
     (("recommend",), "--licence", "any or commercial"),
     (("tune",), "--for", "latency or throughput"),
 ]
@@ -67,7 +68,7 @@ WORDS = {
     *("--layout", "--calibrate", "--setting", "--machine", "--out", "--output", "--runtimes"),
     *("--save", "--as", "--part", "--accept-licence"),
     *("--within", "--until", "--gate", "--max-memory"),
-    *("--save-boxes", "--detector-runtime", "--detector-precision"),
+    *("--save-boxes", "--detector-runtime"),
     *("--from", "--to", "--poses", "--format", "--compare", "--detector"),
 }
 """Options that take any text, as far as typer knows: their own checks say what is wrong."""

@@ -1,12 +1,13 @@
 """Places for files: tested before anything is measured, and left unchanged."""
 
+import os
 import pwd
 from pathlib import Path
 
 import pytest
 
 from posemark.core.errors import UsageError
-from posemark.core.places import require_writable, user_cache, write_whole
+from posemark.core.places import draft_of, require_place, require_writable, user_cache, write_whole
 
 
 def test_a_folder_that_can_be_written_is_left_as_it_was(tmp_path):
@@ -32,6 +33,50 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(OSError, match="taken"):
         write_whole(tmp_path / "taken", b"two")
     assert [each.name for each in sorted(tmp_path.iterdir())] == ["new", "taken"]
+
+
+def test_where_a_file_can_be_written_nothing_changes(tmp_path):
+    (tmp_path / "old").write_bytes(b"kept")
+    for place in ("old", "new", "folder/new", "n" * 251 + ".csv"):
+        require_place(tmp_path / place, "Choose another.")
+    assert [each.name for each in tmp_path.iterdir()] == ["old"]
+    assert (tmp_path / "old").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("pipe", "this is a pipe or a device, which would be removed"),
+        ("/dev/full", "this is a pipe or a device, which would be removed"),
+        ("folder", "this is a folder"),
+        ("n" * 256, "File name too long"),
+        ("folder/" * 1000 + "x", "File name too long"),
+        ("old/x", "a file is where a folder should be"),
+        ("/proc/x", "cannot write into this folder"),
+    ],
+)
+def test_where_no_file_can_be_written_the_reason_is_named_and_nothing_changes(tmp_path, place, why):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "old").write_bytes(b"kept")
+    before = {each: each.stat().st_mode for each in tmp_path.iterdir()}
+    with pytest.raises(UsageError, match=rf"{why}.* Choose another\.") as told:
+        require_place(tmp_path / place, "Choose another.")
+    assert Path(place).parts[0] in str(told.value)
+    assert {each: each.stat().st_mode for each in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "name", ["n" * 251 + ".mp4", "\N{SNOWMAN}" * 85, "n" * 100 + "." + "m" * 154]
+)
+def test_a_name_as_long_as_names_may_be_can_be_written(tmp_path, name):
+    write_whole(tmp_path / name, b"one")
+    assert os.listdir(tmp_path) == [name]  # noqa: PTH208 (the name as it is stored)
+
+
+def test_a_draft_is_hidden_and_has_the_ending_of_its_file(tmp_path):
+    draft = draft_of(tmp_path / "walk.MP4")
+    assert (draft.parent, draft.suffix, draft.name[0]) == (tmp_path, ".mp4", ".")
 
 
 @pytest.mark.parametrize(

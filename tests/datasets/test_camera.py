@@ -88,7 +88,7 @@ def test_a_camera_that_is_unplugged_fails_its_frame():
         frames[1].read()
 
 
-@pytest.mark.parametrize("text", ["camera:front", "camera:-1", "camera:12345"])
+@pytest.mark.parametrize("text", ["camera:front", "camera:-1", "camera:12345", "camera:\u0663"])
 def test_a_camera_is_named_by_its_number(text):
     with pytest.raises(UsageError, match="expected the number of a camera, such as camera:0"):
         open_dataset(text)

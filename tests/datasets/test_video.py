@@ -89,6 +89,20 @@ def test_a_folder_of_images_is_one_clip_in_the_order_of_names(tmp_path):
     assert "3 images taken as a clip of 30 per second" in dataset.notes[0]
 
 
+def test_names_that_are_not_valid_text_are_measured_too(tmp_path, clip):
+    folder = tmp_path / "place\udcfe"
+    folder.mkdir()
+    cv2.imwrite(str(tmp_path / "a.png"), numbered(1))
+    (tmp_path / "a.png").rename(folder / "na\udcffme.png")
+    dataset = open_dataset(f"video:{folder}")
+    (frame,) = dataset.frames()
+    assert (frame.name, number_of(image_of(frame))) == ("na\\udcffme.png", 1)
+    assert dataset.notes[0].startswith("place\\udcfe: 1 image")
+    assert len(dataset.fingerprint) == 16
+    (tmp_path / "na\udcffme.mp4").write_bytes(clip.read_bytes())
+    assert open_dataset(f"video:{tmp_path}/na\udcffme.mp4").frames()[3].name == "na\\udcffme.mp4#3"
+
+
 def test_folders_without_one_kind_of_files_are_refused(tmp_path, clip):
     with pytest.raises(DataError, match="got neither among 0 entries"):
         open_dataset(f"video:{tmp_path}").frames()

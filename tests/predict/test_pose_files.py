@@ -2,6 +2,7 @@
 
 import csv
 import json
+import resource
 
 import numpy as np
 import pytest
@@ -109,6 +110,12 @@ def test_csv_has_a_row_per_person_and_key_point(tmp_path):
     assert np.allclose(places, FRAMES[0].poses.keypoints_xy[0, 1:], atol=1e-3)
 
 
+def test_a_name_that_is_not_utf_8_is_written_as_a_terminal_shows_it(tmp_path):
+    path = written(tmp_path / "p.csv", "csv", [frame(0, 1, name="na\udcffme.jpg")])
+    with path.open(encoding="utf-8", newline="") as file:
+        assert {row["input"] for row in csv.DictReader(file)} == {"na\\udcffme.jpg"}
+
+
 def test_people_in_images_are_numbered(tmp_path):
     found = rows(written(tmp_path / "p.csv", "csv", [frame(0, 2, name="a.jpg")]))
     assert [r["person"] for r in found[::17]] == ["0", "1"]
@@ -147,6 +154,28 @@ def test_a_file_that_was_there_is_replaced_only_when_the_new_one_is_complete(tmp
     assert path.read_text() == "old"
     file.close()
     assert path.read_text() != "old"
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def write_frames(file, number):
+    for index in range(number):
+        file.write(frame(index, 3, (0, 1, 2)))
+
+
+@pytest.mark.parametrize("name", ["coco", "csv"])
+def test_a_full_disk_leaves_the_old_file_and_no_draft(tmp_path, name):
+    path = tmp_path / f"p{FORMATS[name].suffix}"
+    path.write_text("old")
+    file = FORMATS[name].open(path, COCO_17)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(UsageError, match=r"cannot be written \(File too large\)"):
+            write_frames(file, 100)
+        file.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 

@@ -1,5 +1,6 @@
 """Where results go, and what is never replaced."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -89,3 +90,24 @@ def test_files_are_replaced_if_the_user_says_so(folder):
     (folder / "used.csv").write_text("")
     wishes = Wishes(out=Path("other"), poses=Path("used.csv"), overwrite=True)
     assert results_of(inputs_of(["a.jpg"]), wishes).poses == Path("used.csv")
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("pipe", "a pipe or a device, which would be removed"),
+        ("folder", "this is a folder"),
+        ("/proc/x/x", "cannot write into this folder"),
+        ("a.jpg/x", "a file is where a folder should be"),
+    ],
+)
+@pytest.mark.parametrize(("wish", "suffix"), [("out", ".mp4"), ("poses", ".csv")])
+def test_a_place_that_cannot_be_written_is_refused_before_any_model_is_loaded(
+    folder, place, why, wish, suffix
+):
+    os.mkfifo(f"pipe{suffix}")
+    (folder / "folder.csv").mkdir()
+    (folder / "folder.mp4" / "walk.mp4").mkdir(parents=True)
+    option = "-o" if wish == "out" else "--poses"
+    with pytest.raises(UsageError, match=rf"{why}.* Name another place with {option}\."):
+        paths(["walk.mp4"], overwrite=True, **{wish: Path(place + suffix)})

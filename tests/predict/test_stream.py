@@ -146,8 +146,8 @@ def test_a_top_down_model_without_a_detector_is_refused_at_once(video):
 @pytest.mark.parametrize(
     ("choices", "says"),
     [
-        ({"start_s": 2, "end_s": 1}, "whose end is after its start, got 2 s to 1 s"),
-        ({"start_s": -1}, "whose end is after its start, got -1 s to inf s"),
+        ({"start_s": 2, "end_s": 1}, "whose end is after its start, got a part from 2 s to 1 s"),
+        ({"start_s": -1}, "whose end is after its start, got a part from -1 s on"),
         ({"step": 0}, "step: expected 1 or more, got 0"),
     ],
 )
@@ -157,7 +157,7 @@ def test_impossible_parts_are_refused(video, choices, says):
 
 
 def test_a_part_beyond_the_end_is_refused(video):
-    with pytest.raises(DataError, match="no picture lies between 9 s and inf s; the video has 2.6"):
+    with pytest.raises(DataError, match="no picture lies from 9 s on; the video has 2.6"):
         posemark.track(finder(), video, start_s=9)
 
 

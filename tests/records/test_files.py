@@ -418,6 +418,13 @@ def test_a_value_of_another_kind_or_beyond_all_measure_is_refused_and_the_line_n
     assert len(refusal) < 2000
 
 
+def test_a_header_with_more_streams_than_threads_is_refused(path):
+    refusal = damaged(
+        path, lambda lines: [altered(lines[0], ("settings", "streams"), 3), *lines[1:]]
+    )
+    assert "line 1: 3 streams with 2 threads" in refusal
+
+
 @pytest.mark.parametrize("name", ["/dev/zero", "../../x", "..", "", "a/b", "a\nb"])
 def test_annotations_have_a_plain_file_name_in_the_run_folder(path, name):
     refusal = damaged(path, lambda lines: [altered(lines[0], ("truth",), name), *lines[1:]])
@@ -453,6 +460,44 @@ def test_a_line_that_could_not_be_read_again_is_not_written(path):
                 writer.write(FrameLine(5, 1, 0, STAGES, 10, People([bad], [[1.0] * 51])))
         writer.write(FRAMES[1])
     assert files.read(path).frames == FRAMES[:2]
+
+
+def test_a_name_that_is_not_valid_text_is_written_as_a_terminal_shows_it(path):
+    head = header(given=Given(card="na\udcffme.toml"), data_notes=("na\udcffme: 3 images",))
+    made_records.written(path, head, [FrameLine(1, error="na\udcffme.jpg: cut off")])
+    found = files.read(path)
+    assert found.header.given.card == "na\\udcffme.toml"
+    assert found.header.data_notes == ("na\\udcffme: 3 images",)
+    assert found.frames == [FrameLine(1, error="na\\udcffme.jpg: cut off")]
+
+
+POSITIONS = [[1.0, 2.0] * 17] * 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"ids": [1, 2, 3]}, "3 ids of 2 people"),
+        ({"ids": [1]}, "1 ids of 2 people"),
+        ({"ids": [1, 2], "unsmoothed": POSITIONS[:1]}, "1 rows of unsmoothed points of 2 people"),
+        ({"ids": [1, 2]}, "poses without their positions before smoothing"),
+    ],
+)
+def test_each_person_of_a_frame_has_one_id_and_one_row_before_smoothing(path, fields, says):
+    smooth = replace(header().settings, smooth=True)
+    sound = FrameLine(139, 2, 1, STAGES, 11, PEOPLE, ids=[1, 2], unsmoothed=POSITIONS)
+    made_records.written(path, replace(header(), settings=smooth), [sound])
+
+    def change(lines):
+        line = json.loads(lines[1])
+        left = {key: value for key, value in line.items() if key not in ("ids", "unsmoothed")}
+        return [lines[0], json.dumps(left | fields).encode() + b"\n"]
+
+    assert files.read(path).frames == [sound]
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(change(lines)))
+    with pytest.raises(RecordError, match=rf"line 2: .*{says}"):
+        files.read(path)
 
 
 # --- one writer ---------------------------------------------------------------------------------

@@ -45,6 +45,16 @@ def test_a_clip_needs_no_known_motion_of_the_camera(path):
     assert truth.read(path) == content
 
 
+@pytest.mark.parametrize(
+    "affine", [[[0, 0, 5], [0, 0, 5]], [[1, 2, 0], [2, 4, 0]], [[1e8, 0, 0], [0, 1e8, 0]]]
+)
+def test_a_camera_whose_motion_cannot_be_undone_is_refused(path, affine):
+    content = made_records.truth(range(1))
+    content["images"][0] |= {"clip": 1, "index": 0, "time_s": 0.0, "from_still": affine}
+    with pytest.raises(RecordError, match=r"image 0 has a from_still that is no view of a camera"):
+        truth.write(content, path)
+
+
 def test_existing_files_stay_and_damaged_files_are_replaced(path):
     truth.write(made_records.truth([1]), path)
     truth.write(made_records.truth([1, 2]), path)

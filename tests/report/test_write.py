@@ -34,7 +34,7 @@ def test_an_unknown_suffix_is_an_error_that_names_the_known_ones(name, tmp_path)
 
 def test_a_place_that_cannot_be_written_is_an_error_and_leaves_no_draft(tmp_path):
     (tmp_path / "taken.md").mkdir()
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UsageError, match="this is a folder"):
         write(report_rows.suite(), tmp_path / "taken.md")
     assert [path.name for path in tmp_path.iterdir()] == ["taken.md"]
 

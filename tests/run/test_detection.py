@@ -1,8 +1,10 @@
 """Runs with a person detector inside the timed loop: options, keys, records, results."""
 
 import json
+import os
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -350,7 +352,7 @@ def test_images_that_stand_alone_have_nobody_to_follow(folder):
 
 @pytest.mark.parametrize("count", ["", "0", "-1", "x", "2.5", "9" * 5000])
 def test_a_number_of_frames_that_is_none_is_refused(count):
-    with pytest.raises(UsageError, match="expected a whole number from 1 after @every="):
+    with pytest.raises(UsageError, match="expected a whole number from 1 to 10000 after @every="):
         job(NETWORK, f"detector:rtmdet-nano@every={count}")
 
 
@@ -393,6 +395,9 @@ def test_boxes_are_saved_by_the_command_and_only_with_a_detector(folder):
         require_possible(folder.joinpath("b.json").relative_to(folder), "gt")
     with pytest.raises(UsageError, match="this is a folder"):
         require_possible(folder, "detector:detector.toml")
+    os.mkfifo("pipe.json")
+    with pytest.raises(UsageError, match=r"pipe.json: .* a pipe .* Give --save-boxes another file"):
+        require_possible(Path("pipe.json"), "detector:detector.toml")
 
 
 # --- in Python ----------------------------------------------------------------------------------
@@ -417,6 +422,11 @@ def test_an_estimator_with_a_detector_needs_no_boxes(folder):
         ("tiny.toml", {"max_people": 3}, "max_people=3 only applies with detector='NAME'"),
         ("tiny.toml", {"detector": "rtmdet"}, "Did you mean rtmdet-nano"),
         ("tiny.toml", {"detector": 3}, "detector: expected a name or a path, got 3"),
+        ("tiny.toml", {"detector": "detector.toml", "every": 0}, "every=0: expected a whole"),
+        ("tiny.toml", {"detector": "detector.toml", "every": 2.0}, "every=2.0: expected a whole"),
+        ("tiny.toml", {"detector": "detector.toml", "every": True}, "every=True: expected a whole"),
+        ("tiny.toml", {"detector": "detector.toml", "every": 10**9}, "from 1 to 10000"),
+        ("tiny.toml", {"detector": "hog@every=3"}, "detector='hog@every=3': expected the name"),
         ("tiny.toml@gt", {"detector": "detector.toml"}, "names ground-truth boxes"),
         ("openpose-coco", {"detector": "detector.toml"}, "the model is bottom-up"),
     ],

@@ -12,10 +12,11 @@ from posemark.core.places import with_home
 
 
 class Command(TyperCommand):
-    """A command that expands ~ in paths and accepts only finite numbers.
+    """A command that expands ~ in paths, and accepts no empty values and only finite numbers.
 
     Shells expand ~ only at the beginning of a word: not in quotes, and not after the "=" of an
-    option. Python reads words such as nan and inf as numbers, and nan passes every range check.
+    option. Python reads words such as nan and inf as numbers, and nan passes every range check. An
+    empty path would be the current folder, which an unset variable in a script does not mean.
     """
 
     # typer passes its public Context, whose base class is the parameter of the parent's method.
@@ -28,11 +29,24 @@ class Command(TyperCommand):
             UsageError: If the command does not take these words.
         """
         ctx.allow_extra_args = True  # typer's own message does not name the command
+        words = list(args)
         with usage.explained(ctx, args):
             left = super().parse_args(ctx, args)
+            self._require_values(ctx, words)
             self._require_finite(ctx)
         usage.refuse_extra_words(ctx)
         return left
+
+    def _require_values(self, ctx: Context, words: list[str]) -> None:
+        typed = self.make_parser(ctx).parse_args(args=words)[0]
+        for parameter in self.params:
+            value: object = typed.get(parameter.name or "")
+            if "" in (value if isinstance(value, (list, tuple)) else (value,)):
+                raise BadParameter(
+                    "expected a value, got an empty one.",
+                    ctx,
+                    parameter,  # pyright: ignore[reportArgumentType] # as in _require_finite
+                )
 
     def _require_finite(self, ctx: Context) -> None:
         for parameter in self.params:

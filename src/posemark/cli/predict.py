@@ -110,6 +110,7 @@ Every = Annotated[
     int | None,
     typer.Option(
         min=1,
+        max=10_000,
         help="Run the detector on every k-th frame only, and follow the people in between. "
         "Default: on every frame.",
     ),
@@ -180,6 +181,7 @@ def predict(
     from posemark.predict.shots import part_of
 
     found = inputs_of(inputs, part_of(start or 0.0, end, step))
+    _require_clip(found, every, smooth)
     draw = poses is None or bool(compare)
     results = results_of(found, Wishes(output, draw, poses, pose_format, subject, overwrite))
     given = {
@@ -195,6 +197,17 @@ def predict(
     with terminal.console(stderr=True).status(f"loading {', '.join(names)}"):
         estimators = load_all(names, loading)
     _carry_out(found, results, names, estimators, subject)
+
+
+def _require_clip(inputs: "Sequence[Input]", every: int | None, smooth: bool) -> None:
+    from posemark.core.errors import UsageError
+
+    given = [f"--every {every}"] * (every is not None) + ["--smooth"] * smooth
+    if given and not any(each.is_clip for each in inputs):
+        raise UsageError(
+            f"{given[0]} applies to videos and cameras, whose frames follow each other; each image "
+            "stands alone. Leave it out, or name a video."
+        )
 
 
 def _carry_out(
@@ -228,6 +241,8 @@ def _carry_out(
                     break
     for each, tally, drawing in zip(inputs, tallies, results.drawings, strict=False):
         terminal.say(_summary(each, tally, names, drawing))
+    if subject is not None and all(tally.ids <= subject for tally in tallies):
+        terminal.say(f"--subject {subject}: {_ids_there_are(tallies)}", err=True)
     if results.poses is not None:
         terminal.say(f"Poses: {results.poses}")
     if stopped():
@@ -268,6 +283,12 @@ def _summary(
     if drawing is None or not tally.frames:
         return text
     return f"{text} Annotated: {_place(drawing.paths)}"
+
+
+def _ids_there_are(tallies: "Sequence[Tally]") -> str:
+    most = max((tally.ids for tally in tallies), default=0)
+    there = f"ids go from 0 to {most - 1}" if most else "nobody was followed"
+    return f"nobody has this id, so that nobody is written; {there}."
 
 
 def _latencies(tally: "Tally", names: Sequence[str]) -> str:

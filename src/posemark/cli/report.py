@@ -60,6 +60,8 @@ def report(
     for path in output or ():
         require_place(path)
     page = _page_beside_gallery(output or []) if gallery else None
+    if page:
+        require_place(page.with_name(GALLERY))
     rows = load_rows(runs)
     if not output:
         print_rows(rows)

@@ -1,6 +1,7 @@
 """The folders where PoseMark stores its own files, and safe ways to write into them."""
 
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -88,6 +89,31 @@ def require_writable(folder: Path, remedy: str) -> None:
                 each.rmdir()
 
 
+def require_place(path: Path, remedy: str) -> None:
+    """Check that a file can be written at a path, where at most a file may be so far.
+
+    A file is written beside its place and then renamed. This would remove a pipe or a device.
+
+    Args:
+        path: the file.
+        remedy: a sentence for the message, about what the user can do.
+
+    Raises:
+        UsageError: if something else is there, the name is impossible, or the folder cannot be
+            written into.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot write this file ({error.strerror}). {remedy}") from error
+    if mode is not None and not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device, which would be removed"
+        raise UsageError(f"{path}: expected the name of a file, but this is {what}. {remedy}")
+    require_writable(path.parent, remedy)
+
+
 _PROBE = 4096
 """Bytes of the temporary file: one block of most file systems."""
 
@@ -99,12 +125,26 @@ def write_whole(path: Path, content: bytes) -> None:
         OSError: if the system refuses. A file that was there before is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    draft = draft_of(path)
     try:
         draft.write_bytes(content)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def draft_of(path: Path) -> Path:
+    """Return the hidden name beside a file under which it is written until it is complete.
+
+    Of a long name, only the beginning is in it, so that it is possible wherever the name is.
+    """
+    return path.with_name(
+        f".{path.stem[:_SHORT]}.{os.getpid()}.draft{path.suffix[:_SHORT].lower()}"
+    )
+
+
+_SHORT = 25
+"""Characters of each part of a name, of at most 4 bytes each. Names have at most 255 bytes."""
 
 
 def data_folder() -> Path:

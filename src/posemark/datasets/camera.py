@@ -88,7 +88,7 @@ def _camera(number: int) -> Camera:
 
 
 def _open(place: str) -> LiveCamera:
-    if not place.isdecimal() or len(place) > 4:
+    if not (place.isascii() and place.isdecimal() and len(place) <= 4):
         raise UsageError(
             f"--data camera:{place}: expected the number of a camera, such as camera:0. Cameras "
             "are numbered from 0."

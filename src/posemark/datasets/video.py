@@ -9,6 +9,7 @@ picture depends on is decoded outside.
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from posemark.core.digests import sha256_of
 from posemark.core.errors import DataError, FrameError, UsageError
 from posemark.core.frame import Encoded, Frame, Image, Moment
 from posemark.core.places import with_home
+from posemark.core.text import escaped
 from posemark.datasets import DataKind
 from posemark.datasets._unannotated import NO_TRUTH
 from posemark.geometry.image_file import read_image
@@ -72,14 +74,14 @@ class Video:
         if self._files == [self.place]:
             return digests[0][1][:16]
         listed = "".join(f"{digest} {path.name}\n" for path, digest in digests)
-        return hashlib.sha256(listed.encode()).hexdigest()[:16]
+        return hashlib.sha256(os.fsencode(listed)).hexdigest()[:16]
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what was converted, turned or is missing, one sentence each."""
         if self._of_images:
             taken = f"taken as a clip of {IMAGE_FPS:g} per second, in the order of their names"
-            return (f"{self.place.name}: {counted(len(self._files), 'image')} {taken}",)
+            return (f"{escaped(self.place.name)}: {counted(len(self._files), 'image')} {taken}",)
         return tuple(note for facts in self._videos for note in facts.notes)
 
     @property
@@ -138,7 +140,7 @@ def _image_frame(number: int, path: Path) -> Frame:
     except FrameError as error:
         raise DataError(f"{error} Or remove it from the folder.") from error
     moment = Moment(1, number - 1, (number - 1) / IMAGE_FPS)
-    return Frame(number, path.name, size, partial(_read_image, path), NO_TRUTH, moment)
+    return Frame(number, escaped(path.name), size, partial(_read_image, path), NO_TRUTH, moment)
 
 
 def _read_image(path: Path) -> bytes:
@@ -149,7 +151,7 @@ def _video_frames(facts: VideoFacts, clip: int, first: int) -> Iterator[Frame]:
     for index, time_s in enumerate(facts.index.times_s.tolist()):
         yield Frame(
             image_id=first + index,
-            name=f"{facts.path.name}#{index}",
+            name=f"{escaped(facts.path.name)}#{index}",
             size_wh=facts.size_wh,
             read=partial(_ready_picture, facts, index),
             truth=NO_TRUTH,

@@ -1,15 +1,18 @@
 """Files that get their name when they are complete."""
 
-import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from posemark.core.errors import UsageError
+from posemark.core.places import draft_of
 
 
 class Draft:
     """A text file under a temporary name beside its own, which it gets when it is complete.
+
+    If the system refuses a part of it, it never gets its name and is removed, and what is added
+    afterwards is dropped.
 
     Args:
         path: the name of the complete file. A file that was there is replaced then, not before.
@@ -19,11 +22,14 @@ class Draft:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+        self._path, self._failed = path, False
+        self._draft = draft_of(path)
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._draft.open("w", encoding="utf-8", newline="")
+            # names of files need not be UTF-8; what is not is written as \\udcff
+            self._file = self._draft.open(
+                "w", encoding="utf-8", errors="backslashreplace", newline=""
+            )
 
     def write(self, text: str) -> None:
         """Add text.
@@ -31,8 +37,9 @@ class Draft:
         Raises:
             UsageError: if the system refuses, because the disk is full.
         """
-        with explained(self._path):
-            self._file.write(text)
+        if not self._failed:
+            with self._removed_on_failure():
+                self._file.write(text)
 
     def finish(self) -> None:
         """Give the file its name.
@@ -40,9 +47,22 @@ class Draft:
         Raises:
             UsageError: if the system refuses.
         """
-        with explained(self._path):
-            self._file.close()
-            self._draft.replace(self._path)
+        if not self._failed:
+            with self._removed_on_failure():
+                self._file.close()
+                self._draft.replace(self._path)
+
+    @contextmanager
+    def _removed_on_failure(self) -> Generator[None]:
+        try:
+            with explained(self._path):
+                yield
+        except UsageError:
+            self._failed = True
+            with suppress(OSError):  # it writes what is left once more
+                self._file.close()
+            self._draft.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import cv2
 
 from posemark.core.errors import UsageError
 from posemark.core.frame import Image
-from posemark.core.places import exists, is_folder, write_whole
+from posemark.core.places import exists, is_folder, require_place, write_whole
 from posemark.predict.drafts import explained
 from posemark.predict.images import SUFFIXES, Images
 from posemark.predict.shots import Input
@@ -116,7 +116,7 @@ def drawings_of(inputs: Sequence[Input], out: Path | None) -> list[Stills | Film
 def require_free(
     paths: Iterable[Path], overwrite: bool, option: str, inputs: Iterable[Input]
 ) -> None:
-    """Check that no file would be replaced without the user's word, and no input at all.
+    """Check that files can be written, and none is replaced without the user's word, no input ever.
 
     Args:
         paths: the files that will be written.
@@ -125,7 +125,7 @@ def require_free(
         inputs: the inputs.
 
     Raises:
-        UsageError: if one of the files exists, or is an input.
+        UsageError: if one of the files exists, is an input, or cannot be written.
     """
     paths = list(paths)
     sources = {source.resolve() for each in inputs for source in each.sources}
@@ -141,6 +141,9 @@ def require_free(
             f"{used[0]}{others} would be replaced. Add --overwrite if that is right, or name "
             f"another place with {option}."
         )
+    places = {each.parent: each for each in paths} | {each: each for each in used}
+    for path in places.values():
+        require_place(path, f"Name another place with {option}.")
 
 
 def _file(inputs: Sequence[Input], out: Path) -> Stills | Film:

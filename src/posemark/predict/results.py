@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posemark.core.errors import UsageError
-from posemark.core.places import is_folder
 from posemark.core.skeleton import Skeleton
 from posemark.predict.drawings import Film, Stills, drawings_of, require_free
 from posemark.predict.images import Images
@@ -75,13 +74,13 @@ def results_of(inputs: Sequence[Input], wishes: Wishes) -> Results:
         return Results(tuple(drawings), None, "")
     name = format_of(wishes.poses, wishes.format)
     _require_format(name, inputs, wishes)
-    require_free(_files(wishes.poses), wishes.overwrite, "--poses", inputs)
+    require_free(_files(wishes.poses, name), wishes.overwrite, "--poses", inputs)
     return Results(tuple(drawings), wishes.poses, name)
 
 
-def _files(path: Path) -> list[Path]:
-    """Return the file, or the files of poses in the folder."""
-    return sorted(path.glob(f"*{END}")) if is_folder(path) else [path]
+def _files(path: Path, name: str) -> list[Path]:
+    """Return the file, or for a format that takes a folder, the files that it has and one more."""
+    return [path] if FORMATS[name].suffix else [*sorted(path.glob(f"*{END}")), path / END]
 
 
 def _require_subject(inputs: Sequence[Input], wishes: Wishes) -> None:

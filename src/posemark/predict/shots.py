@@ -67,6 +67,11 @@ class Part:
         return self.start_s > 0 or self.end_s is not None
 
 
+def in_words(part: Part) -> str:
+    """Return the time of a part as words: from 2 s to 5 s, or from 2 s on."""
+    return f"from {part.start_s:g} s " + ("on" if part.end_s is None else f"to {part.end_s:g} s")
+
+
 WHOLE = Part()
 """All pictures of an input."""
 
@@ -80,8 +85,8 @@ def part_of(start_s: float, end_s: float | None, step: int) -> Part:
     ends = np.inf if end_s is None else end_s
     if not 0 <= start_s < ends:
         raise UsageError(
-            f"expected a part of a video whose end is after its start, got {start_s:g} s to "
-            f"{ends:g} s. Correct the two times."
+            "expected a part of a video whose end is after its start, got a part "
+            f"{in_words(Part(start_s, end_s))}. Correct these times."
         )
     if step < 1:
         raise UsageError(f"step: expected 1 or more, got {step}. 1 takes every picture.")

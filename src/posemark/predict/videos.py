@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from posemark.core.errors import DataError, FrameError
-from posemark.predict.shots import WHOLE, Part, Remarks, Shot
+from posemark.predict.shots import WHOLE, Part, Remarks, Shot, in_words
 from posemark.video.facts import VideoFacts, read_facts
 from posemark.video.reading import VideoReader
 
@@ -38,8 +38,8 @@ class Video:
         first, last = np.searchsorted(times_s, (part.start_s, end_s)).tolist()
         if first >= last:
             raise DataError(
-                f"{path}: no picture lies between {part.start_s:g} s and {end_s:g} s; the video "
-                f"has {facts.duration_s:.2f} s. Give --from and --to within them."
+                f"{path}: no picture lies {in_words(part)}; the video has "
+                f"{facts.duration_s:.2f} s. Choose a part within them."
             )
         return cls(facts, range(first, last, part.step))
 

@@ -1,15 +1,16 @@
 """Writes and reads record files; a killed run loses at most the line that it was writing."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import msgspec
 
 from posemark.core.errors import RecordError, RunError
 from posemark.core.places import exists, is_file, is_folder
+from posemark.core.text import escaped
 from posemark.records.schema import (
     SCHEMA,
     BlockLine,
@@ -113,6 +114,7 @@ def read(path: Path) -> Record:
         raise RecordError(_not_a_record(path, "its first line is no header"))
     _require_order(path, lines)
     _require_each_once(path, lines[0], lines)
+    _require_unsmoothed(path, lines[0], lines)
     return Record(
         path=path,
         header=lines[0],
@@ -184,6 +186,16 @@ def _require_each_once(path: Path, header: Header, lines: list[Line]) -> None:
             what = f"image {line.image_id} is measured a second time: lines of another run"
             raise RecordError(_changed(path, number, what))
         measured.add(line.image_id)
+
+
+def _require_unsmoothed(path: Path, header: Header, lines: list[Line]) -> None:
+    """Require the positions before smoothing in every frame with people of a smoothed run."""
+    if not header.settings.smooth:
+        return
+    for number, line in enumerate(lines, 1):
+        if isinstance(line, FrameLine) and line.poses and line.poses.scores and not line.unsmoothed:
+            what = "poses without their positions before smoothing, in a run with smoothing"
+            raise RecordError(_changed(path, number, what))
 
 
 def begun(path: Path) -> bool:
@@ -318,6 +330,28 @@ def _require_schema(path: Path, first: bytes) -> None:
         )
 
 
+def _encoded(fields: dict[str, Any]) -> bytes:
+    """Encode a line; names of files that are not valid text are written as a terminal shows them.
+
+    Lone surrogates stand for the bytes of such names, and JSON cannot contain them.
+    """
+    try:
+        return msgspec.json.encode(fields)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_as_shown(fields))
+
+
+def _as_shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, dict):
+        named = cast("dict[str, Any]", value)
+        return {escaped(name): _as_shown(each) for name, each in named.items()}
+    if isinstance(value, list | tuple):
+        return [_as_shown(each) for each in cast("Sequence[Any]", value)]
+    return value
+
+
 def in_short(error: Exception) -> str:
     """Return the text of an error, cut if it is long because it quotes a long value."""
     text = str(error)
@@ -412,7 +446,7 @@ class Writer:
         self._lines += 1
         if self._run:
             fields |= {"run": self._run, "line": self._lines}
-        text = msgspec.json.encode(fields) + b"\n"
+        text = _encoded(fields) + b"\n"
         try:
             _checked(text)
         except UNREADABLE as error:

@@ -119,6 +119,15 @@ class Settings(msgspec.Struct, frozen=True):
     streams: Positive = 1
     smooth: bool = False
 
+    def __post_init__(self) -> None:
+        """Require at least one thread for each of the streams.
+
+        Raises:
+            ValueError: if there are fewer.
+        """
+        if self.streams > self.threads:
+            raise ValueError(f"{self.streams} streams with {self.threads} threads")
+
 
 class Detector(msgspec.Struct, frozen=True):
     """The person detector of a run, which works inside the clock.
@@ -485,7 +494,8 @@ def require_whole(line: Line) -> None:
 
     Raises:
         msgspec.ValidationError: if the environment lacks a part that reports use.
-        ValueError: if a measured frame lacks the time of a stage.
+        ValueError: if a measured frame lacks the time of a stage, or has not one id or one row of
+            unsmoothed points per person.
     """
     if isinstance(line, Header):
         msgspec.convert(line.environment, Environment)
@@ -493,3 +503,11 @@ def require_whole(line: Line) -> None:
         missing = [stage for stage in STAGES if stage not in line.stages]
         if missing:
             raise ValueError(f"a measured frame without the time of {', '.join(missing)}")
+        _require_one_per_person(line)
+
+
+def _require_one_per_person(line: FrameLine) -> None:
+    people = len(line.poses.scores) if line.poses else 0
+    for name, each in (("ids", line.ids), ("rows of unsmoothed points", line.unsmoothed)):
+        if each and len(each) != people:
+            raise ValueError(f"{len(each)} {name} of {people} people")

@@ -25,6 +25,9 @@ Category = Literal[1]
 """The id of the person, the only category of a truth file."""
 
 
+_ZOOM = 1e6
+"""Most by which a camera enlarges or reduces the area of an image."""
+
 AffineRow = Annotated[list[Coordinate], Meta(min_length=3, max_length=3)]
 
 
@@ -53,15 +56,20 @@ class Image(msgspec.Struct, frozen=True, omit_defaults=True):
     from_still: Annotated[list[AffineRow], Meta(min_length=2, max_length=2)] | None = None
 
     def __post_init__(self) -> None:
-        """Require the place in a clip completely or not at all.
+        """Require the place in a clip completely or not at all, and a camera that can be undone.
 
         Raises:
-            ValueError: if a part of it is missing.
+            ValueError: if a part of it is missing, or if the camera puts the image on a line, or
+                far beyond what any camera sees.
         """
         place = (self.clip, self.index, self.time_s)
         known = [each is not None for each in place]
         if any(known) != all(known) or (self.from_still is not None and not all(known)):
             raise ValueError(f"image {self.id} has only a part of clip, index and time_s")
+        if self.from_still is not None:
+            (a, b, _), (c, d, _) = self.from_still
+            if not 1 / _ZOOM <= abs(a * d - b * c) <= _ZOOM:
+                raise ValueError(f"image {self.id} has a from_still that is no view of a camera")
 
 
 class Person(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -8,8 +8,8 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from posemark.core import places
 from posemark.core.errors import UsageError
-from posemark.core.places import is_folder, require_writable, write_whole
 from posemark.core.text import escaped
 from posemark.report import tables
 from posemark.report.result_row import Row
@@ -55,11 +55,7 @@ def require_place(path: Path) -> None:
             f"{path.suffix or 'no suffix'}. .html is the page, .svg and .png are the AP-FPS "
             "chart, the others are tables: choose one of these."
         )
-    if is_folder(path):
-        raise UsageError(
-            f"The report cannot be written to {path}: this is a folder. Give a name inside it."
-        )
-    require_writable(path.parent, "Choose another place for the report.")
+    places.require_place(path, "Choose another place for the report.")
 
 
 def write(rows: list[Row], path: Path, gallery: str = "") -> None:
@@ -105,7 +101,7 @@ def put(path: Path, content: bytes) -> None:
         UsageError: if the system refuses.
     """
     try:
-        write_whole(path, content)
+        places.write_whole(path, content)
     except OSError as error:
         raise UsageError(
             f"The report cannot be written to {path}: {error.strerror}. Choose another place."

@@ -37,8 +37,11 @@ def names() -> list[str]:
     return sorted([*cards.built_in_detectors(), *detectors.built_in()])
 
 
-_EVERY = "@every="
+EVERY = "@every="
 """What follows the name of a detector that looks at every n-th frame only."""
+
+MOST_FRAMES = 10_000
+"""The largest n of a detector that looks at every n-th frame."""
 
 
 class Named(NamedTuple):
@@ -58,19 +61,19 @@ def named(boxes: str | None) -> Named | None:
     """Return the detector that --boxes names; None if it names another source of boxes.
 
     Raises:
-        UsageError: if "@every=" is not followed by a whole number of at least 1.
+        UsageError: if "@every=" is not followed by a whole number from 1 to MOST_FRAMES.
     """
     if not (boxes and boxes.startswith(DETECTOR)):
         return None
     text = boxes.removeprefix(DETECTOR)
-    name, at, count = text.rpartition(_EVERY)
+    name, at, count = text.rpartition(EVERY)
     if not at:
         return Named(text, None)
     every = int(count) if count.isascii() and count.isdigit() and len(count) < _DIGITS else 0
-    if every < 1:
+    if not 1 <= every <= MOST_FRAMES:
         raise UsageError(
-            f"--boxes {boxes}: expected a whole number from 1 after {_EVERY}, got {count!r}. "
-            f"For example: {DETECTOR}{name}{_EVERY}5."
+            f"--boxes {boxes}: expected a whole number from 1 to {MOST_FRAMES} after {EVERY}, got "
+            f"{count!r}. For example: {DETECTOR}{name}{EVERY}5."
         )
     return Named(name, every)
 
@@ -90,7 +93,7 @@ def known(name: str) -> DetectorCard | BuiltIn:
     if name in cards.built_in_detectors() or name.endswith(cards.SUFFIX):
         return cards.read_detector(_card_path(name))
     raise UsageError(
-        f"--boxes {DETECTOR}{name}: expected the name of a person detector, which are "
+        f"{DETECTOR}{name}: expected the name of a person detector, which are "
         f"{', '.join(names())}, or the path of a card of your own, a {cards.SUFFIX} file. "
         f"{nearest(name, names())}"
     )
@@ -129,7 +132,7 @@ def settled(options: Options) -> Options:
     if wanted.every and options.mode == "overlapped":
         raise UsageError(
             f"--boxes {options.boxes} follows people from frame to frame, but in --mode overlapped "
-            f"frames are processed at the same time. Leave {_EVERY}{wanted.every} out, or use "
+            f"frames are processed at the same time. Leave {EVERY}{wanted.every} out, or use "
             "another mode."
         )
     found = known(wanted.name)
@@ -200,7 +203,7 @@ class PreparedDetector:
     @property
     def source(self) -> BoxSource:
         """The source of boxes for the record; it gives none, because the detector finds them."""
-        every = "" if self.facts.every is None else f"{_EVERY}{self.facts.every}"
+        every = "" if self.facts.every is None else f"{EVERY}{self.facts.every}"
         label = f"{DETECTOR}{self.facts.name}{every}"
         return BoxSource(label, "detected", self.fingerprint, _nobody)
 
@@ -227,7 +230,7 @@ def prepare_detector(wanted: Named, options: Options, frames: Sequence[Frame]) -
     if wanted.every and any(frame.moment is None for frame in frames):
         raise UsageError(
             f"--boxes {options.boxes} follows people from frame to frame, but each image of "
-            f"{options.data} stands alone. Leave {_EVERY}{wanted.every} out, or use a data set "
+            f"{options.data} stands alone. Leave {EVERY}{wanted.every} out, or use a data set "
             "with clips."
         )
     if isinstance(found, BuiltIn):
@@ -251,7 +254,7 @@ def prepare_detector(wanted: Named, options: Options, frames: Sequence[Frame]) -
 
 def _without_file(found: BuiltIn, every: int | None, options: Options) -> PreparedDetector:
     if found.unavailable():
-        raise UsageError(f"--boxes {DETECTOR}{found.name}: {found.unavailable()}")
+        raise UsageError(f"{DETECTOR}{found.name}: {found.unavailable()}")
     target, size = Target(found.runtime), options.detector_size or found.size
     facts = _facts(found.name, found.version(), size, target, options)
     facts = structs.replace(facts, every=every)

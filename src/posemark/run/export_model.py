@@ -9,7 +9,7 @@ from pathlib import Path
 import posemark
 from posemark import export
 from posemark.core.errors import UsageError
-from posemark.core.places import exists, is_folder
+from posemark.core.places import exists, is_folder, require_place
 from posemark.core.spec import ModelSpec
 from posemark.core.target import Target
 from posemark.models import spec_of
@@ -98,8 +98,6 @@ def _folder_beside(path: Path) -> Generator[Path, None, None]:
 def _require_path(path: Path) -> None:
     if path.suffix != SUFFIX:
         raise UsageError(f"-o {path}: expected a file name that ends in {SUFFIX}.")
-    if is_folder(path):
-        raise UsageError(f"-o {path}: expected a file, but this is a folder. Give another name.")
     if exists(path.parent) and not is_folder(path.parent):
         raise UsageError(f"-o {path}: {path.parent} is not a folder. Give another name.")
     if not exists(path.parent):
@@ -108,6 +106,7 @@ def _require_path(path: Path) -> None:
             "another name."
         )
     _require_room(path)
+    require_place(path, "Give another name.")
 
 
 def _require_room(path: Path) -> None:

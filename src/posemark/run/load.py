@@ -12,6 +12,7 @@ from posemark.measure.environment import usable_cores
 from posemark.pipelines.smoothed import Smoothed
 from posemark.run.best_weights import with_best
 from posemark.run.build import build_estimator
+from posemark.run.detection import EVERY, MOST_FRAMES
 from posemark.run.options import (
     DETECTOR,
     Choices,
@@ -94,11 +95,12 @@ def _options(weights: str, choices: Choices, spelled: Callable[[str, object], st
         raise UsageError(f"load() takes no option {min(unknown)!r}; it takes {known}.")
     usual = Options("sample", usable_cores(), weights=weights)  # no frame of the data is read
     given: dict[str, object] = dict(choices)
-    every = f"@every={given.pop('every')}" if "every" in given else ""
+    every = given.pop("every", None)
     if "detector" in given:
-        given["boxes"] = f"{DETECTOR}{_text('detector', given.pop('detector'))}{every}"
-    elif every or "min_score" in given:
-        what = "every" if every else "min_score"
+        detector = _text("detector", given.pop("detector"))
+        given["boxes"] = f"{DETECTOR}{detector}{_every(detector, every, spelled)}"
+    elif every is not None or "min_score" in given:
+        what = "min_score" if every is None else "every"
         raise UsageError(
             f"load(): {what} only applies with a detector. Name one, such as "
             f"detector='rtmdet-nano', or leave {what} out."
@@ -111,16 +113,34 @@ def _options(weights: str, choices: Choices, spelled: Callable[[str, object], st
     return options
 
 
+def _every(detector: str, every: object, spelled: Callable[[str, object], str]) -> str:
+    """Return what follows the name of a detector in the option boxes."""
+    name, at, _ = detector.rpartition(EVERY)
+    if at:
+        raise UsageError(
+            f"{spelled('detector', detector)}: expected the name or the card of a detector alone. "
+            f"Write {spelled('detector', name)}, and how often it looks as {spelled('every', 5)}."
+        )
+    if every is None:
+        return ""
+    if type(every) is int and 1 <= every <= MOST_FRAMES:
+        return f"{EVERY}{every}"
+    raise UsageError(
+        f"{spelled('every', every)}: expected a whole number from 1 to {MOST_FRAMES}. With 5, the "
+        "detector looks at every 5th frame."
+    )
+
+
 def _require_boxes_needed(job: Job, options: Options) -> None:
     if options.boxes is None or job.detector is not None:
         return
     if job.entry.boxes == "gt":
         raise UsageError(
-            f"load({job.entry.name!r}) names ground-truth boxes, but a detector finds its own. "
+            f"{job.entry.name!r} names ground-truth boxes, but a detector finds its own. "
             "Leave '@gt' or the detector out."
         )
     raise UsageError(
-        f"load({job.entry.model!r}) takes no detector, because the model is bottom-up: it finds "
+        f"{job.entry.model!r} takes no detector, because the model is bottom-up: it finds "
         "the people in the whole image itself. Leave the detector out."
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from posemark.core.errors import UsageError
-from posemark.core.places import require_writable, write_whole
+from posemark.core.places import require_place, write_whole
 from posemark.records import files
 from posemark.records.schema import BoxRow
 from posemark.run.detection import named
@@ -32,9 +32,7 @@ def require_possible(path: Path, boxes: str | None) -> None:
             f"--save-boxes {path} only applies with --boxes detector:NAME, because other boxes are "
             "in a file already. Add --boxes detector:NAME, or leave --save-boxes out."
         )
-    if path.is_dir():
-        raise UsageError(f"--save-boxes {path}: this is a folder. {_REMEDY}")
-    require_writable(path.parent, _REMEDY)
+    require_place(path, _REMEDY)
 
 
 def save(path: Path, records: Iterable[Path]) -> int:

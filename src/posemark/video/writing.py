@@ -4,7 +4,6 @@ A video is written under another name beside its own, and gets its own name when
 If the program is interrupted, the pictures up to then become the video.
 """
 
-import os
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +13,7 @@ import cv2
 
 from posemark.core.errors import RunError, UsageError
 from posemark.core.frame import Image
+from posemark.core.places import draft_of
 from posemark.video.library import pyav
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
@@ -50,7 +50,7 @@ class VideoWriter:
                 "one of these endings."
             )
         self.path, self._size_wh = path, size_wh
-        self._draft = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix.lower()}")
+        self._draft = draft_of(path)
         self._last = -1
         self._container, self._stream = self._opened(fps)
 
