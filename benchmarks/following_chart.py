@@ -11,26 +11,35 @@ from posemark.report import chart_theme, common_settings, formats, rendering
 from posemark.report.chart_theme import Spec
 from posemark.report.result_row import Row
 from posemark.report.results import load_rows
+from posemark.score.ap_bootstrap import difference_interval
 
 WIDTH, HEIGHT = 460, 300
 
 
-def mark(row: Row) -> dict[str, object]:
-    """Return the data of the mark of one record."""
-    if row.compared is None or row.looks is None or row.fps_pipeline is None:
+def mark(row: Row, usual: Row) -> dict[str, object]:
+    """Return the data of the mark of one record, whose AP is compared with that of another."""
+    own, other = row.compared, usual.compared
+    if own is None or other is None or row.looks is None or row.fps_pipeline is None:
         raise SystemExit(f"error: {row.entry} has no AP, or no detector at every k-th frame.")
+    if own.key != other.key:
+        raise SystemExit(f"error: {row.entry} and {usual.entry} saw different images.")
     every = row.looks.every
     words = "every frame" if every == 1 else f"every {every} frames"
-    low, high = row.compared.interval or (row.compared.AP, row.compared.AP)
+    low, high = difference_interval(own.draws, other.draws) or (own.AP - other.AP,) * 2
     return {
-        "name": f"{words}, smoothed" if row.smooth else words,
-        "ap": 100 * row.compared.AP,
-        "low": 100 * low,
-        "high": 100 * high,
+        "name": (f"{words}, smoothed" if row.smooth else words) + cost(own.AP - other.AP),
+        "ap": 100 * own.AP,
+        "low": 100 * (other.AP + low),
+        "high": 100 * (other.AP + high),
         "fps": row.fps_pipeline,
         "every": every,
         "smooth": row.smooth,
     }
+
+
+def cost(difference: float) -> str:
+    """Return what is behind the name of a mark; "" for the one that others are compared with."""
+    return f": {100 * difference:+.1f} AP" if difference else ""
 
 
 def scale(values: list[float], least: float, share: float = 0.12) -> list[float]:
@@ -41,7 +50,8 @@ def scale(values: list[float], least: float, share: float = 0.12) -> list[float]
 
 def chart(rows: list[Row]) -> Spec:
     """Return the chart of these records."""
-    marks = sorted(map(mark, rows), key=lambda each: (each["every"], each["smooth"]))
+    rows = sorted(rows, key=lambda row: (row.looks.every if row.looks else 0, row.smooth))
+    marks = [mark(row, rows[0]) for row in rows]
     ends = [float(str(each[end])) for each in marks for end in ("low", "high")]
     speeds = [float(str(each["fps"])) for each in marks]
     x = {"type": "quantitative", "scale": {"domain": scale(ends, 4), "nice": False}}
@@ -97,7 +107,10 @@ def short_warnings(rows: list[Row]) -> list[str]:
         row.verdict.kind for row in rows if row.verdict.kind != "valid"
     )
     doubts = [f"Speeds are {', '.join(kinds)}: {formats.VERDICTS[kinds[0]]}."] if kinds else []
-    return [*doubts, "Thin lines: 95% intervals of AP. Decoding, detection and following count."]
+    return [
+        *doubts,
+        "Thin lines: 95% intervals of the difference of AP from the first. All stages count.",
+    ]
 
 
 def main() -> None:

@@ -321,6 +321,17 @@ def test_the_detector_may_look_at_every_third_frame_of_a_clip(folder):
     (row,) = load_rows([path])
     assert row.box_accuracy is not None, "from the frames at which the detector looked"
     assert "--boxes detector:detector.toml@every=3" in missing_evidence.run(row)
+    assert (row.looks.due, row.looks.scheduled) == (2, 2)
+    assert row.looks.early == origins.count("early")
+
+
+def test_a_resumed_run_keeps_to_the_schedule(folder):
+    clips, boxes = Clips(Photographs(8)), "detector:detector.toml@every=3"
+    run_one(prepared(clips, boxes=boxes, limit=5), folder / "out")
+    path, _ = run_one(prepared(clips, boxes=boxes, limit=8), folder / "out", resume=True)
+    (row,) = load_rows([path])
+    assert row.frames == 8
+    assert (row.looks.due, row.looks.scheduled) == (4, 4), "frames 0, 3, 5 (resumed), 6"
 
 
 def test_a_run_over_a_video_in_which_nobody_is_annotated_is_warmed_up(folder, monkeypatch):

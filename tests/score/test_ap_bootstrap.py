@@ -221,6 +221,31 @@ def noisier(truth, results, rng):
     ]
 
 
+def test_frames_of_a_clip_are_drawn_together():
+    truth, results = people_everywhere(40, np.random.default_rng(0), 0.1)
+    images = len(truth["images"])
+    clip, found = copies(truth, results, [3] * images)
+    alone, frames = (
+        judge(t, r, ids(t), COCO_17.sigmas) for t, r in ((truth, results), (clip, found))
+    )
+    clips = np.repeat(np.arange(images), 3).tolist()
+    width, together, apart = (
+        np.ptp(ap_interval(aps))
+        for aps in (resampled_aps(alone), resampled_aps(frames, clips), resampled_aps(frames))
+    )
+    assert together == pytest.approx(width, rel=0.1), "copies of an image are no evidence"
+    assert apart < 0.8 * together
+
+
+def test_fewer_than_ten_clips_give_no_interval():
+    truth, results = people_everywhere(40, np.random.default_rng(0), 0.1)
+    judged = judge(truth, results, ids(truth), COCO_17.sigmas)
+    images = len(truth["images"])
+    assert resampled_aps(judged, [at % (FEWEST_IMAGES - 1) for at in range(images)]) == ()
+    assert len(resampled_aps(judged)) == 200
+    assert resampled_aps(judged, list(range(images))) == resampled_aps(judged)
+
+
 def test_the_difference_of_two_on_the_same_images_is_known_better_than_either():
     rng = np.random.default_rng(4)
     truth, results = people_everywhere(60, rng, 0.1)

@@ -400,7 +400,10 @@ class Result(msgspec.Struct, frozen=True):
             csv=False,
         ),
     ]
-    ap_interval: Annotated[Bounds | None, about("95% interval of AP, images resampled.")]
+    ap_interval: Annotated[
+        Bounds | None,
+        about("95% interval of AP; images, or the clips they are frames of, resampled."),
+    ]
     ap_common: Annotated[
         Common | None,
         about(

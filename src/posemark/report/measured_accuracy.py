@@ -1,7 +1,7 @@
 """Accuracy figures of a record: its poses, scored against the annotations beside it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -78,7 +78,8 @@ def with_accuracy(row: Row, record: files.Record, annotations: dict[str, Any]) -
     measured = _evaluate(annotations, found, sigmas) if scores_ap else None
     perfect = _evaluate(annotations, ideal, sigmas)
     ap = measured.figures if measured else None
-    draws = resampled_aps(measured) if measured else ()
+    scored_ids = [f.image_id for f in scored]
+    draws = resampled_aps(measured, _clips(annotations, scored_ids)) if measured else ()
     figure = ap["AP"] if ap else None
     images = _short_hash(sorted(f.image_id for f in scored))
     return replace(
@@ -124,6 +125,14 @@ def _box_accuracy(
     return box_accuracy(annotations, found, used, found)
 
 
+def _clips(annotations: dict[str, Any], images: Iterable[int]) -> list[int] | None:
+    """Return the clip of each image, by ascending image id; None if the images stand alone."""
+    clips = {image["id"]: image.get("clip") for image in annotations["images"]}
+    found = [clips[image] for image in sorted(set(images))]
+    known = [clip for clip in found if clip is not None]
+    return known if known and len(known) == len(found) else None
+
+
 def _reason(scores_ap: bool) -> str:
     """Return why there is no AP."""
     return UNANNOTATED if scores_ap else DRAWN
@@ -145,7 +154,8 @@ def common_ap(record: files.Record, truths: Truths, images: frozenset[int]) -> C
     ap = judged.figures["AP"] if judged else None
     if judged is None or ap is None:
         return None
-    draws, key = resampled_aps(judged), _short_hash(sorted(images))
+    clips = _clips(truth_of(record, truths), [image_id for image_id, _ in found])
+    draws, key = resampled_aps(judged, clips), _short_hash(sorted(images))
     return ComparedAP(ap, ap_interval(draws), draws, len(images), key)
 
 

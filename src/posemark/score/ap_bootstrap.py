@@ -12,7 +12,7 @@ from posemark.core.frame import Floats
 from posemark.score.coco import Judged
 
 FEWEST_IMAGES = 10
-"""Least number of images with people; fewer images do not represent others."""
+"""Least number of images or clips with people; fewer do not represent others."""
 
 _SEED = 0
 
@@ -20,24 +20,32 @@ _NUMBERS = 2**18
 """Most numbers in an array over several resamples: 2 MB, which fits a processor's cache."""
 
 
-def resampled_aps(judged: Judged, resamples: int = 200) -> tuple[float, ...]:
-    """Compute AP over sets of images that are drawn with replacement.
+def resampled_aps(
+    judged: Judged, clips: Sequence[int] | None = None, resamples: int = 200
+) -> tuple[float, ...]:
+    """Compute AP over sets of images, or of whole clips, that are drawn with replacement.
+
+    The frames of a clip resemble each other: drawn one by one, they would pass for more evidence
+    than they are.
 
     Each image comes with all of its people and detections. The draws depend only on the images
     and their people, so the results of two evaluations of the same images are paired.
 
     Args:
         judged: the evaluation.
+        clips: the clip of each image, by ascending image id; None if each image stands alone.
         resamples: the number of sets to draw.
 
     Returns:
-        AP (0..1) of each set that has people; empty with fewer than FEWEST_IMAGES images with
-        people.
+        AP (0..1) of each set that has people; empty with fewer than FEWEST_IMAGES images or clips
+        with people.
     """
-    if np.count_nonzero(judged.matches.counted) < FEWEST_IMAGES:
+    counted = judged.matches.counted
+    drawn = np.arange(len(counted)) if clips is None else np.unique(clips, return_inverse=True)[1]
+    if len(np.unique(drawn[counted > 0])) < FEWEST_IMAGES:
         return ()
     curve = Curve.of(judged)
-    times = _draws(len(curve.people), resamples)
+    times = _draws(int(drawn.max()) + 1, resamples)[:, drawn]
     return tuple(curve.aps(times[times @ curve.people > 0]).tolist())
 
 
