@@ -12,6 +12,7 @@ from posemark.cli.console import PlainProgress, time_of_video, typed
 from posemark.cli.interrupt import EXIT_STATUS, first_stop
 from posemark.core.counting import counted
 from posemark.core.text import escaped
+from posemark.run.options import LIMITS
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -114,6 +115,14 @@ Every = Annotated[
         "Default: on every frame.",
     ),
 ]
+MinScore = Annotated[
+    float | None,
+    typer.Option(
+        min=LIMITS["min_score"][0],
+        max=LIMITS["min_score"][1],
+        help="Leave out boxes of the detector with a score below this. Default: 0.3.",
+    ),
+]
 Smooth = Annotated[
     bool,
     typer.Option("--smooth", help="Smooth the movement of key points in videos (One Euro filter)."),
@@ -142,6 +151,7 @@ def predict(
     compare: Compare = None,
     detector: DetectorOption = None,
     every: Every = None,
+    min_score: MinScore = None,
     smooth: Smooth = False,
     weights: WeightsOption = "best",
     setting: run_options.SettingOption = None,
@@ -190,7 +200,7 @@ def predict(
         "threads": threads,
     }
     choices = cast("Choices", {name: value for name, value in given.items() if value is not None})
-    loading = Loading(weights, setting, detector, every, smooth, choices)
+    loading = Loading(weights, setting, detector, every, min_score, smooth, choices)
     names = [model, *(compare or [])]
     with terminal.console(stderr=True).status(f"loading {', '.join(names)}"):
         estimators = load_all(names, loading)
