@@ -266,13 +266,14 @@ def _summary(
     from posemark.tracking.tracker import START_SCORE
 
     pictures = counted(tally.frames, "frame" if each.is_clip else "image")
+    done = pictures if each.name == pictures else f"{each.name}: {pictures}"
     people = (
         f"{counted(tally.ids, 'person', 'people')} followed"
         if each.is_clip
         else f"{counted(tally.people, 'person', 'people')} found (score {START_SCORE:g} or more)"
     )
     text = (
-        f"{each.name}: {pictures}, {people}, {tally.fps:.1f} FPS with drawing and writing, "
+        f"{done}, {people}, {tally.fps:.1f} FPS with drawing and writing, "
         f"p50 latency from decoding to poses {_latencies(tally, names)}."
     )
     if drawing is None or not tally.frames:
