@@ -132,7 +132,7 @@ MinScore = Annotated[
     ),
 ]
 DETECTOR_PANEL = "Person detector (--boxes detector:NAME)"
-"""Title of a table of its own in the help: at 80 columns, the long one cuts off the longest names."""
+"""Title of a table of its own in the help: 80 columns of the long one cut off the longest names."""
 
 MaxPeople = Annotated[
     int | None,
