@@ -262,4 +262,4 @@ def test_the_progress_is_printed_as_lines_without_a_terminal(surroundings, monke
     monkeypatch.setattr(console, "PLAIN_SECONDS", 1e-9)
     make_video(surroundings / "walk.mp4", frames=3)
     _, err = predict("walk.mp4")
-    assert re.search(r"^walk.mp4: 2 of 3, [\d.]+ FPS", err, re.MULTILINE)
+    assert re.search(r"^walk.mp4: 2 of 3, [\d.]+ FPS, about \d+ s left$", err, re.MULTILINE)

@@ -9,6 +9,7 @@ import typer
 
 from posemark.cli import run_options, terminal
 from posemark.cli.console import PlainProgress, time_of_video, typed
+from posemark.cli.expected_time import in_words
 from posemark.cli.interrupt import EXIT_STATUS, first_stop
 from posemark.core.counting import counted
 from posemark.core.text import escaped
@@ -313,10 +314,16 @@ class _Shown:
     def step(self, tally: "Tally") -> bool:
         """Show how far the input is; return True, so that it goes on."""
         of = f" of {self._total:,}" if self._total else ""
-        text = f"{tally.frames:,}{of}, {tally.fps:.1f} FPS"
+        text = f"{tally.frames:,}{of}, {tally.fps:.1f} FPS{self._left(tally)}"
         self._bars.update(self._task, completed=tally.frames, text=text)
         self._lines.show(f"{self._name}: {text}")
         return True
+
+    def _left(self, tally: "Tally") -> str:
+        """The time left, as `run` words it; "" if the input has no known end."""
+        if not self._total or not tally.fps:
+            return ""
+        return f", about {in_words((self._total - tally.frames) / tally.fps)} left"
 
     def say(self, sentence: str) -> None:
         """Print a sentence above the bar."""
@@ -326,14 +333,13 @@ class _Shown:
 @contextmanager
 def _progress() -> Generator[_Shown]:
     """Show a bar on stderr while the block runs."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     shown = terminal.console(stderr=True, soft_wrap=True)
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=16),
         TextColumn("{task.fields[text]}"),
-        TimeRemainingColumn(),
         console=shown,
         disable=not shown.is_terminal,
         transient=True,
