@@ -12,7 +12,9 @@ import cv2
 import posemark
 from posemark.predict.overlay import annotated
 
-estimator = posemark.load("tinypose-256x192", detector="rtmdet-nano", every=5, smooth=True)
+estimator = posemark.load(
+    "tinypose-256x192", detector="rtmdet-nano", min_score=0.3, every=5, smooth=True
+)
 
 for frame in posemark.track(estimator, sys.argv[1]):
     fps = 1e9 / frame.latency_ns

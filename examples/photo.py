@@ -11,7 +11,7 @@ import posemark
 from posemark.drawing import draw_boxes, draw_poses
 
 source, target = sys.argv[1:]
-estimator = posemark.load("tinypose-256x192", detector="rtmdet-nano")
+estimator = posemark.load("tinypose-256x192", detector="rtmdet-nano", min_score=0.3)
 
 for frame in posemark.track(estimator, source):
     draw_boxes(frame.image_bgr, frame.boxes.boxes_xywh)  # where the detector found people

@@ -10,7 +10,9 @@ from pathlib import Path
 import posemark
 
 source, target = sys.argv[1:]
-estimator = posemark.load("tinypose-256x192", detector="rtmdet-nano", every=5, smooth=True)
+estimator = posemark.load(
+    "tinypose-256x192", detector="rtmdet-nano", min_score=0.3, every=5, smooth=True
+)
 names = estimator.spec.skeleton.keypoints
 wrists = [names.index("left_wrist"), names.index("right_wrist")]
 

@@ -59,6 +59,10 @@ def saved(tmp_path, model):
     return path
 
 
+def test_an_estimator_is_printed_in_one_line(small):
+    assert repr(small) == f"Estimator({SMALL}, torch fp32 on cpu)"
+
+
 def test_the_poses_are_those_that_a_run_writes(tmp_path, frames):
     path = saved(tmp_path, SMALL)
     options = Options("sample", 1, weights=str(path))

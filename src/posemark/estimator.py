@@ -42,6 +42,9 @@ class Estimator:
         """Build the estimator of a model whose network runs in this session."""
         return cls(spec, pipeline_of(spec, session, how))
 
+    def __repr__(self) -> str:
+        return f"Estimator({self.spec.name}, {self.runtime} {self.precision} on {self.device})"
+
     @property
     def runtime(self) -> str:
         """The name of the runtime that runs the network."""

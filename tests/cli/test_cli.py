@@ -136,6 +136,14 @@ def test_every_help_shows_an_example_that_calls_the_command(words, option):
     assert " ".join(["posemark", *words]) in examples
 
 
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_80_columns_cut_off_no_name_of_an_option(words):
+    help_text = CliRunner().invoke(cli.app, [*words, "--help"], env={"COLUMNS": "80"}).output
+    lines = help_text.splitlines()
+    assert max(map(len, lines)) == 80
+    assert not [line for line in lines if "…" in line]
+
+
 def example_words():
     """The arguments of every example in the help texts."""
     for words in COMMANDS:

@@ -77,6 +77,13 @@ def test_a_video_becomes_a_video_with_its_people(surroundings):
     assert names("predictions") == ["walk.mp4"]
 
 
+def test_images_that_are_all_used_are_counted_once(surroundings):
+    for name in ("a.jpg", "b.jpg"):
+        cv2.imwrite(name, picture({RED: (150, 100)}))
+    out, _ = predict("a.jpg", "b.jpg")
+    assert out.startswith("2 images, 2 people found (score 0.2 or more), ")
+
+
 def test_images_become_images_and_bad_ones_are_named_and_counted(surroundings):
     for name in ("a.jpg", "b.png", "c.jpg"):
         cv2.imwrite(name, picture({RED: (150, 100)}))
@@ -266,4 +273,4 @@ def test_the_progress_is_printed_as_lines_without_a_terminal(surroundings, monke
     monkeypatch.setattr(console, "PLAIN_SECONDS", 1e-9)
     make_video(surroundings / "walk.mp4", frames=3)
     _, err = predict("walk.mp4")
-    assert re.search(r"^walk.mp4: 2 of 3, [\d.]+ FPS", err, re.MULTILINE)
+    assert re.search(r"^walk.mp4: 2 of 3, [\d.]+ FPS, about \d+ s left$", err, re.MULTILINE)

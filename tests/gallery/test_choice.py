@@ -52,6 +52,12 @@ def test_entries_differ_in_either_direction(entry):
     assert sorted(frame.accuracy for frame in first) == [0.0, pytest.approx(1.0)]
 
 
+def test_frames_of_the_same_accuracy_are_no_difference(entry):
+    one, other = entry("one@gt", ENOUGH[0]), entry("other@gt", ENOUGH[0])
+    found = choice.most_different(one, other, 10)
+    assert (found.shown, found.candidates) == ((), len(ENOUGH))
+
+
 def test_only_frames_of_both_entries_are_compared(entry):
     one, other = entry("one@gt"), entry("other@gt", *ENOUGH, frames=ENOUGH[:2])
     found = choice.most_different(one, other, 10)

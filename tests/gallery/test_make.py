@@ -51,6 +51,14 @@ def test_a_gallery_has_the_worst_frames_of_each_entry_and_their_differences(made
     assert found.notes == []
 
 
+def test_entries_with_equal_poses_have_no_difference_to_show(made):
+    made.record("a@gt")
+    made.record("b@gt")
+    page = gallery([made.runs], 2, "report.html").html
+    assert len(figures(page)) == 4
+    assert "The entries have the same accuracy in all of " in page
+
+
 def test_a_caption_has_the_entry_the_file_the_measure_and_what_went_wrong(made):
     made.record("bad@gt", nobody)
     (figure,) = figures(gallery([made.runs], 1, "report.html").html)

@@ -62,6 +62,7 @@ def test_poses_alone_draw_nothing():
     [
         (["walk.mp4"], {"out": "w.avi"}, "-o w.avi: expected a file that ends in .mp4"),
         (["a.jpg"], {"out": "w.mp4"}, "-o w.mp4: expected a folder, or a file that ends in .jpg"),
+        (["a.jpg"], {"out": "v1.2"}, "A folder whose name ends in .2 must exist already."),
         (["a.jpg", "b.png"], {"out": "x.png"}, "-o x.png: expected a folder, or a file"),
         (["a.jpg", "walk.mp4"], {"out": "w.mp4"}, "a folder, because there are several inputs"),
         (["walk.mp4"], {"out": "walk.mp4"}, "walk.mp4 is an input, and would be replaced"),

@@ -36,6 +36,7 @@ def test_a_video_is_a_stream_of_frames_with_people_who_keep_their_ids(video):
         assert tuple(frame.stages_ns) == STAGES
         assert frame.latency_ns == sum(frame.stages_ns.values()) > 0
         assert frame.stages_ns["decode"] > 0
+    assert len(str(frames[0])) < 400  # no pixels
 
 
 def test_a_part_of_a_video(video):

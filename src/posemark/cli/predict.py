@@ -9,9 +9,11 @@ import typer
 
 from posemark.cli import run_options, terminal
 from posemark.cli.console import PlainProgress, time_of_video, typed
+from posemark.cli.expected_time import in_words
 from posemark.cli.interrupt import EXIT_STATUS, first_stop
 from posemark.core.counting import counted
 from posemark.core.text import escaped
+from posemark.run.options import LIMITS
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -115,6 +117,14 @@ Every = Annotated[
         "Default: on every frame.",
     ),
 ]
+MinScore = Annotated[
+    float | None,
+    typer.Option(
+        min=LIMITS["min_score"][0],
+        max=LIMITS["min_score"][1],
+        help="Leave out boxes of the detector with a score below this. Default: 0.3.",
+    ),
+]
 Smooth = Annotated[
     bool,
     typer.Option("--smooth", help="Smooth the movement of key points in videos (One Euro filter)."),
@@ -143,6 +153,7 @@ def predict(
     compare: Compare = None,
     detector: DetectorOption = None,
     every: Every = None,
+    min_score: MinScore = None,
     smooth: Smooth = False,
     weights: WeightsOption = "best",
     setting: run_options.SettingOption = None,
@@ -192,7 +203,7 @@ def predict(
         "threads": threads,
     }
     choices = cast("Choices", {name: value for name, value in given.items() if value is not None})
-    loading = Loading(weights, setting, detector, every, smooth, choices)
+    loading = Loading(weights, setting, detector, every, min_score, smooth, choices)
     names = [model, *(compare or [])]
     with terminal.console(stderr=True).status(f"loading {', '.join(names)}"):
         estimators = load_all(names, loading)
@@ -271,13 +282,14 @@ def _summary(
     from posemark.tracking.tracker import START_SCORE
 
     pictures = counted(tally.frames, "frame" if each.is_clip else "image")
+    done = pictures if each.name == pictures else f"{each.name}: {pictures}"
     people = (
         f"{counted(tally.ids, 'person', 'people')} followed"
         if each.is_clip
         else f"{counted(tally.people, 'person', 'people')} found (score {START_SCORE:g} or more)"
     )
     text = (
-        f"{each.name}: {pictures}, {people}, {tally.fps:.1f} FPS with drawing and writing, "
+        f"{done}, {people}, {tally.fps:.1f} FPS with drawing and writing, "
         f"p50 latency from decoding to poses {_latencies(tally, names)}."
     )
     if drawing is None or not tally.frames:
@@ -323,10 +335,16 @@ class _Shown:
     def step(self, tally: "Tally") -> bool:
         """Show how far the input is; return True, so that it goes on."""
         of = f" of {self._total:,}" if self._total else ""
-        text = f"{tally.frames:,}{of}, {tally.fps:.1f} FPS"
+        text = f"{tally.frames:,}{of}, {tally.fps:.1f} FPS{self._left(tally)}"
         self._bars.update(self._task, completed=tally.frames, text=text)
         self._lines.show(f"{self._name}: {text}")
         return True
+
+    def _left(self, tally: "Tally") -> str:
+        """The time left, as `run` words it; "" if the input has no known end."""
+        if not self._total or not tally.fps:
+            return ""
+        return f", about {in_words((self._total - tally.frames) / tally.fps)} left"
 
     def say(self, sentence: str) -> None:
         """Print a sentence above the bar."""
@@ -336,14 +354,13 @@ class _Shown:
 @contextmanager
 def _progress() -> Generator[_Shown]:
     """Show a bar on stderr while the block runs."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     shown = terminal.console(stderr=True, soft_wrap=True)
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=16),
         TextColumn("{task.fields[text]}"),
-        TimeRemainingColumn(),
         console=shown,
         disable=not shown.is_terminal,
         transient=True,

@@ -131,11 +131,15 @@ MinScore = Annotated[
         "else 0.",
     ),
 ]
+DETECTOR_PANEL = "Person detector (--boxes detector:NAME)"
+"""Title of a table of its own in the help: 80 columns of the long one cut off the longest names."""
+
 MaxPeople = Annotated[
     int | None,
     typer.Option(
         min=LIMITS["max_people"][0],
         max=LIMITS["max_people"][1],
+        rich_help_panel=DETECTOR_PANEL,
         help="Use at most this many boxes of the detector per image, the best ones. Default: 20.",
     ),
 ]
@@ -144,6 +148,7 @@ DetectorSize = Annotated[
     typer.Option(
         min=LIMITS["detector_size"][0],
         max=LIMITS["detector_size"][1],
+        rich_help_panel=DETECTOR_PANEL,
         help="Longest side in pixels of the detector's input. Default: the size for which it was "
         "trained.",
     ),
@@ -151,17 +156,23 @@ DetectorSize = Annotated[
 DetectorRuntime = Annotated[
     str | None,
     typer.Option(
-        help="Runtime of the detector, as for --runtime. Default: the runtime of its file's format."
+        rich_help_panel=DETECTOR_PANEL,
+        help="Runtime of the detector, as for --runtime. Default: the runtime of its file's "
+        "format.",
     ),
 ]
 DetectorPrecision = Annotated[
     Precision | None,
-    typer.Option(help="Precision of the detector. Default: the precision of its file."),
+    typer.Option(
+        rich_help_panel=DETECTOR_PANEL,
+        help="Precision of the detector. Default: the precision of its file.",
+    ),
 ]
 SaveBoxes = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
+        rich_help_panel=DETECTOR_PANEL,
         help="Write the boxes of the detector that were used as COCO results, which --boxes "
         "file:FILE reads.",
     ),

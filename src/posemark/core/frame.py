@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from posemark.core.counting import counted
 from posemark.core.skeleton import Skeleton
 
 Floats = NDArray[np.floating[Any]]
@@ -115,6 +116,9 @@ class Boxes:
     def __len__(self) -> int:
         return len(self.boxes_xywh)
 
+    def __repr__(self) -> str:
+        return f"Boxes({counted(len(self), 'box', 'boxes')}, {self.origin}{_scores(self.scores)})"
+
 
 NOBODY = Boxes(np.zeros((0, 4)), np.zeros(0))
 """The boxes of models that see the whole image: there are none."""
@@ -142,3 +146,17 @@ class Poses:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def __repr__(self) -> str:
+        found = counted(len(self), "person", "people")
+        ids = "" if self.ids is None or not len(self) else f", ids {_in_brief(self.ids)}"
+        return f"Poses({found}, {self.skeleton.name}{_scores(self.scores)}{ids})"
+
+
+def _scores(scores: Floats) -> str:
+    return f", scores {_in_brief(scores)}" if len(scores) else ""
+
+
+def _in_brief(values: Floats | Ids) -> str:
+    """Return the values as text of one line, at most six of them."""
+    return np.array2string(values, precision=2, threshold=6, max_line_width=1000)

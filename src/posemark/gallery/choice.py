@@ -8,6 +8,9 @@ from posemark.gallery.judged_frames import JudgedEntry, JudgedFrame
 FEWEST_POINTS = 10
 """Least number of labelled key points in a frame; with fewer its accuracy would mean little."""
 
+LEAST_DIFFERENCE = 0.01
+"""Least difference in accuracy of a frame that is shown; captions have two decimals."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -60,14 +63,20 @@ def worst(entry: JudgedEntry, count: int) -> Choice:
 
 
 def most_different(one: JudgedEntry, other: JudgedEntry, count: int) -> Choice:
-    """Return the frames of both entries whose accuracies differ most, in either direction."""
+    """Return the frames of both entries whose accuracies differ most, in either direction.
+
+    Frames of the same accuracy are left out: settings of one model often give equal poses.
+    """
     common = [image_id for image_id in one.frames if image_id in other.frames]
     pairs = [(one.frames[each], other.frames[each]) for each in common]
     pairs = [pair for pair in pairs if _enough(pair[0])]
-    pairs.sort(
-        key=lambda pair: (-abs(pair[0].accuracy - pair[1].accuracy), pair[0].source.image_id)
-    )
-    return _choice((one, other), pairs[:count], len(pairs))
+    different = [pair for pair in pairs if _difference(pair) >= LEAST_DIFFERENCE]
+    different.sort(key=lambda pair: (-_difference(pair), pair[0].source.image_id))
+    return _choice((one, other), different[:count], len(pairs))
+
+
+def _difference(pair: tuple[JudgedFrame, JudgedFrame]) -> float:
+    return abs(pair[0].accuracy - pair[1].accuracy)
 
 
 def _choice(

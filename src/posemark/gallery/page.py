@@ -135,6 +135,11 @@ def _section(at: int, section: Section) -> str:
 
 def _chosen(choice: Choice) -> str:
     frames = counted(choice.candidates, "frame")
+    if not choice.shown and choice.candidates:
+        return (
+            f"The entries have the same accuracy in all of {frames} with at least {FEWEST_POINTS} "
+            "labelled key points."
+        )
     if not choice.shown:
         return f"No frame has {FEWEST_POINTS} labelled key points or more."
     return f"{len(choice.shown)} of {frames} with at least {FEWEST_POINTS} labelled key points."

@@ -159,7 +159,8 @@ def _file(inputs: Sequence[Input], out: Path) -> Stills | Film:
         wanted = f"a file that ends in {' or '.join(FILM_SUFFIXES)} (H.264), or a folder"
     else:
         wanted = "a folder, because there are several inputs"
-    raise UsageError(f"-o {out}: expected {wanted}. Give such a name.")
+    dotted = f" A folder whose name ends in {out.suffix} must exist already." if suffix else ""
+    raise UsageError(f"-o {out}: expected {wanted}. Give such a name.{dotted}")
 
 
 def _in_folder(each: Input, folder: Path, taken: set[Path]) -> Stills | Film:

@@ -1,7 +1,7 @@
 """One picture with the people who were found in it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class TrackedFrame:
     name: str
     index: int
     time_s: float
-    image_bgr: Image
+    image_bgr: Image = field(repr=False)
     poses: Poses
     boxes: Boxes
     stages_ns: Mapping[str, int]

@@ -11,6 +11,10 @@ from posemark.run.options import Choices, as_option
 DETECTOR = "rtmdet-nano"
 """The detector of top-down models if the user names none."""
 
+MIN_SCORE = 0.3
+"""The least score of a detector's box if the user names none. It is higher than that of a benchmark
+(detectors.MIN_SCORE), because poorer boxes often put a second pose on a person."""
+
 
 @dataclass(frozen=True)
 class Loading:
@@ -21,6 +25,7 @@ class Loading:
         setting: the name or the file of a setting.
         detector: the person detector of top-down models; None for DETECTOR.
         every: the detector runs on every k-th frame; None for every frame.
+        min_score: the least score of a detector's box, 0..1; None for MIN_SCORE.
         smooth: whether the movement of key points is smoothed.
         choices: further options of load().
     """
@@ -29,6 +34,7 @@ class Loading:
     setting: str | None
     detector: str | None
     every: int | None
+    min_score: float | None
     smooth: bool
     choices: Choices
 
@@ -50,6 +56,7 @@ def _load(name: str, loading: Loading, needs_detector: bool) -> Estimator:
     choices = loading.choices.copy()
     if needs_detector:
         choices["detector"] = loading.detector or DETECTOR
+        choices["min_score"] = MIN_SCORE if loading.min_score is None else loading.min_score
         if loading.every is not None:
             choices["every"] = loading.every
     return load(
@@ -58,9 +65,11 @@ def _load(name: str, loading: Loading, needs_detector: bool) -> Estimator:
 
 
 def _require_no_detector(names: Sequence[str], loading: Loading) -> None:
-    for option, value in (("--detector", loading.detector), ("--every", loading.every)):
+    for name in ("detector", "every", "min_score"):
+        value = getattr(loading, name)
         if value is not None:
+            option = as_option(name, value)
             raise UsageError(
-                f"{option} {value} does not apply to {' and '.join(names)}: bottom-up models find "
-                f"the people in the whole picture themselves. Leave {option} out."
+                f"{option} does not apply to {' and '.join(names)}: bottom-up models find "
+                f"the people in the whole picture themselves. Leave {option.split()[0]} out."
             )

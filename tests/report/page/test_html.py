@@ -97,6 +97,20 @@ def test_hostile_names_stay_text():
     assert entry["name"] == f"<b> {HOSTILE}"
 
 
+def test_boxes_break_where_a_part_of_their_name_begins():
+    row = replace(report_rows.row(), boxes="detector:rtmdet-nano@every=5")
+    assert ">detector:<wbr>rtmdet-nano<wbr>@every=5</td>" in html.html([row], "A report")
+
+
+def test_sentences_become_parts_of_the_footnote():
+    reason = "nobody is annotated in the images that were measured"
+    row = report_rows.row(unscored=reason)
+    footnote = html._footnote([row, report_rows.row()])
+    assert f"No AP on this data: {reason}" in footnote
+    assert ".;" not in footnote
+    assert not footnote.endswith(".")
+
+
 def test_views_are_there_only_where_both_approaches_are():
     for rows, hidden in ((report_rows.seed(), False), (report_rows.mixed(), True)):
         elements = parsed(html.html(rows, "A report")).found

@@ -1,6 +1,7 @@
 """The report as one HTML file that loads nothing: charts, table and what the numbers mean."""
 
 import json
+import re
 from html import escape
 from urllib.parse import quote
 
@@ -119,7 +120,7 @@ def _footnote(rows: list[Row]) -> str:
         common_settings.unscored_caption(rows),
         common_settings.extrapolated_caption(rows),
     )
-    return "; ".join(note for note in notes if note)
+    return "; ".join(note.removesuffix(".") for note in notes if note)
 
 
 _FEW_WARNINGS = 2
@@ -244,10 +245,15 @@ def _cell(column: tables.Column, row: Row, main: bool) -> str:
     data = escape("" if value is None else str(value))
     shown = escape(column.text(row))
     if column.names_row:
-        broken = shown.replace("@", "<wbr>@")
-        button = f'<button type="button" aria-pressed="false">{broken}</button>'
+        button = f'<button type="button" aria-pressed="false">{_breakable(shown)}</button>'
         return f'<th scope="row" data-value="{data}">{button}</th>'
+    shown = _breakable(shown) if column.long else shown
     return f'<td{_classes(column, main)} data-value="{data}">{shown}</td>'
+
+
+def _breakable(text: str) -> str:
+    """Let a narrow column break names such as detector:NAME@every=5 where a part begins."""
+    return re.sub(r":(?=\S)|(?=@)", r"\g<0><wbr>", text)
 
 
 def _classes(column: tables.Column, main: bool) -> str:
