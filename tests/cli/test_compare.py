@@ -58,7 +58,7 @@ def test_each_entry_is_told_with_its_call_and_figures(runs):
     figures = lines[lines.index(LONG) + 1].split()
     assert figures[:2] == ["slower", "+8.0%"]
     assert lines[lines.index("same@gt") + 1].split()[:2] == ["no", "change"]
-    assert lines[-1].startswith("time: pose stages of the same frames;")
+    assert lines[-1].startswith("time, FPS: pose stages, same frames;")
 
 
 def test_what_changed_and_what_has_no_partner_is_told(runs):

@@ -369,7 +369,7 @@ COLUMNS: tuple[tuple[str, Callable[[Change], str]], ...] = (
     ("AP", _ap),
 )
 LEGEND = (
-    "time and FPS: pose stages of the same frames; slower, faster: significant and "
+    "time, FPS: pose stages, same frames; slower, faster: significant, "
     f"{100 * SMALLEST:g}% or more"
 )
 

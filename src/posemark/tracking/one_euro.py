@@ -1,6 +1,6 @@
 """The One Euro filter: smooths key points at rest, and follows fast ones with little lag.
 
-Casiez, Roussel, Vogel, "1 € Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
+Casiez, Roussel, Vogel, "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
 Interactive Systems", CHI 2012. Written from the formulas of the paper: a low-pass filter of first
 order, whose cutoff frequency grows with the speed of the signal,
 
