@@ -93,11 +93,18 @@ def chart(rows: list[Row]) -> Spec:
                 },
                 "encoding": {"x": ap, "y": fps, "shape": shape},
             },
-            {
-                "mark": {"type": "text", "align": "left", "dx": 9, "dy": -9, "fontWeight": 600},
-                "encoding": {"x": ap, "y": fps, "text": {"field": "name"}},
-            },
+            names(ap, fps, "!datum.smooth", -9),
+            names(ap, fps, "datum.smooth", 15),  # below, as its speed is that of the one beside it
         ],
+    }
+
+
+def names(ap: Spec, fps: Spec, chosen: str, dy: int) -> Spec:
+    """Return a layer with the names of the chosen marks, so many pixels below them."""
+    return {
+        "transform": [{"filter": chosen}],
+        "mark": {"type": "text", "align": "left", "dx": 9, "dy": dy, "fontWeight": 600},
+        "encoding": {"x": ap, "y": fps, "text": {"field": "name"}},
     }
 
 
