@@ -24,9 +24,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def planned(*names, out=None, weights="best", data="coco:/data"):
-    on_detected = {"q", "o"} & set(names)
-    boxes = "file:b.json" if on_detected else None
-    options = Options(data, 1, boxes=boxes, weights=weights)
+    options = Options(data, 1, boxes="file:b.json", weights=weights)
     return with_best(plan(names, options), out)
 
 

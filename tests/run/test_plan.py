@@ -247,12 +247,3 @@ def test_two_entries_of_one_name_are_refused_before_anything_is_measured(tmp_pat
     with pytest.raises(UsageError, match=r"the model .* and .*b\.toml, and each record needs"):
         require_distinct([one, replace(one, job=other)])
     require_distinct([one])
-
-
-@pytest.mark.parametrize("boxes", ["detector:rtmdet-nano", "file:boxes.json"])
-def test_boxes_that_no_entry_takes_are_refused(boxes):
-    for name in ("hrnet-w32-256x192@gt", "higherhrnet-w32-512"):
-        with pytest.raises(UsageError, match=f"--boxes {boxes}: none of these entries .*: {name}"):
-            plan([name], Options("sample", 1, boxes=boxes))
-    both = plan(["hrnet-w32-256x192", "higherhrnet-w32-512"], Options("sample", 1, boxes=boxes))
-    assert [job.boxes for job in both] == [boxes, "none"]

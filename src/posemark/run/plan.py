@@ -1,6 +1,6 @@
 """Turns names on the command line into jobs with stable keys."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -170,8 +170,7 @@ def plan(names: Iterable[str], options: Options) -> list[Job]:
 
     Raises:
         UsageError: if a name matches nothing (the message suggests similar names), if an entry
-            needs other boxes than --boxes gives, if no entry uses them, or if options contradict
-            each other.
+            needs other boxes than --boxes gives, or if options contradict each other.
         CardError: if a card cannot be read or has a mistake.
     """
     require_consistent(options)
@@ -185,24 +184,7 @@ def plan(names: Iterable[str], options: Options) -> list[Job]:
         for name in names
         for entry, tag in _matches(name, options)
     ]
-    _require_used(options.boxes, jobs)
     return list(dict.fromkeys(jobs))
-
-
-def _require_used(boxes: str | None, jobs: Sequence[Job]) -> None:
-    """Refuse boxes that no job takes: the user expects to see what they give."""
-    if boxes in (None, "gt") or any(job.boxes == boxes for job in jobs):
-        return
-    names = ", ".join([job.entry.name for job in jobs[:_NAMED]] + ["..."] * (len(jobs) > _NAMED))
-    raise UsageError(
-        f"--boxes {boxes}: none of these entries takes such boxes: {names}. Top-down models take "
-        "them under the name MODEL@detected; bottom-up models need no boxes. Name one of the "
-        "former, or leave --boxes out."
-    )
-
-
-_NAMED = 5
-"""Entries that a message names."""
 
 
 def _settled(entry: Entry, tag: str, options: Options) -> Options:
