@@ -50,7 +50,7 @@ NUMBERS = [
     *((("run",), f"--{name}") for name in ("limit", "repeat", "threads", "max-batch")),
     *((("run",), f"--{name}") for name in ("min-score", "budget", "fps")),
     *((("run",), f"--{name}") for name in ("max-people", "detector-size", "streams")),
-    *((("predict",), f"--{name}") for name in ("step", "subject", "every", "threads")),
+    *((("predict",), f"--{name}") for name in ("step", "subject", "every", "min-score", "threads")),
     *((("recommend",), f"--{name}") for name in ("people", "min-fps", "max-ap-loss")),
     *((("tune",), f"--{name}") for name in ("budget", "frames", "max-ap-loss")),
     (("machine",), "--threads"),
