@@ -369,8 +369,7 @@ COLUMNS: tuple[tuple[str, Callable[[Change], str]], ...] = (
     ("AP", _ap),
 )
 LEGEND = (
-    "time, FPS: pose stages, same frames; slower, faster: significant, "
-    f"{100 * SMALLEST:g}% or more"
+    f"time, FPS: pose stages, same frames; slower, faster: significant, {100 * SMALLEST:g}% or more"
 )
 
 
