@@ -4,6 +4,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+import made_cards
+
 CARD = """
 name = "tiny-detector"
 family = "Tiny"
@@ -37,19 +39,10 @@ ROWS = [[8, 4, 40, 60, 0.9], [30, 8, 60, 60, 0.4], [2, 2, 20, 30, 0.05], [0, 0, 
 """x1, y1, x2, y2 in pixels of the input, and score: three boxes and one that fills up."""
 
 
-def text(replace=None, add=""):
-    """Return the text of a card; `replace` maps parts of the text to their replacements."""
-    said = CARD
-    for old, new in (replace or {}).items():
-        assert old in said, old
-        said = said.replace(old, new)
-    return said + add
-
-
 def card(folder, replace=None, add=""):
     """Write such a card and return its path."""
     path = folder / "detector.toml"
-    path.write_text(text(replace, add), encoding="utf-8")
+    path.write_text(made_cards.text(replace, add, CARD), encoding="utf-8")
     return path
 
 

@@ -240,7 +240,7 @@ def test_a_resumed_run_completes_what_is_missing_and_its_detector_must_be_the_sa
     again = files.read(record)
     assert len(again.good) == LIMIT
     assert len(again.on_truth) == LIMIT
-    text = made_detectors.text({"[codec]": "[codec]\nmost = 50"})
+    text = made_cards.text({"[codec]": "[codec]\nmost = 50"}, card=made_detectors.CARD)
     (folder / "detector.toml").write_text(text, encoding="utf-8")
     with pytest.raises(RecordError, match=r"another run: boxes.sha256 was"):
         run_one(prepared(), folder / "out", resume=True)

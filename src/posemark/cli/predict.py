@@ -13,7 +13,7 @@ from posemark.cli.expected_time import in_words
 from posemark.cli.interrupt import EXIT_STATUS, first_stop
 from posemark.core.counting import counted
 from posemark.core.text import escaped
-from posemark.run.options import LIMITS
+from posemark.run.options import LIMITS, MOST_EVERY
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -112,7 +112,7 @@ Every = Annotated[
     int | None,
     typer.Option(
         min=1,
-        max=10_000,
+        max=MOST_EVERY,
         help="Run the detector on every k-th frame only, and follow the people in between. "
         "Default: on every frame.",
     ),

@@ -15,7 +15,7 @@ from posemark.core.frame import Boxes, Floats, Ids, Moment, Origin, Poses
 from posemark.geometry.body import body_areas, counted_keypoints, extents, person_boxes
 from posemark.geometry.boxes import iou
 from posemark.geometry.crop import Image
-from posemark.pipelines.people import People
+from posemark.pipelines.people import People, Remembering
 from posemark.tracking.clip import frames_since
 from posemark.tracking.tracker import START_SCORE, Tracker
 
@@ -29,7 +29,7 @@ the second, a person who is lost has left it, and is not looked for."""
 
 
 @dataclass(frozen=True)
-class Tracked:
+class Tracked(Remembering):
     """Gives ids to the people whom others find; for given boxes and for bottom-up models as well.
 
     Attributes:
@@ -37,22 +37,7 @@ class Tracked:
         tracker: gives the ids.
     """
 
-    people: People
     tracker: Tracker
-
-    @property
-    def looks(self) -> bool:
-        """Whether the people that it wraps look at the image."""
-        return self.people.looks
-
-    @property
-    def remembers(self) -> bool:
-        """Always True: an id depends on the frames before."""
-        return True
-
-    def find(self, image_bgr: Image, given: Boxes, moment: Moment | None) -> Boxes:
-        """Return the boxes of the people that it wraps."""
-        return self.people.find(image_bgr, given, moment)
 
     def saw(self, boxes: Boxes, poses: Poses, moment: Moment | None) -> Poses:
         """Return the poses with the ids of the tracker."""

@@ -78,4 +78,29 @@ class GivenBoxes:
         return poses
 
 
+@dataclass(frozen=True)
+class Remembering:
+    """Part of a provider that wraps another one and takes note of the poses in every frame.
+
+    Attributes:
+        people: provides the person boxes of every frame.
+    """
+
+    people: People
+
+    @property
+    def looks(self) -> bool:
+        """Whether the people that it wraps look at the image."""
+        return self.people.looks
+
+    @property
+    def remembers(self) -> bool:
+        """Always True: what it returns depends on the frames before."""
+        return True
+
+    def find(self, image_bgr: Image, given: Boxes, moment: Moment | None) -> Boxes:
+        """Return the boxes of the people that it wraps."""
+        return self.people.find(image_bgr, given, moment)
+
+
 GIVEN = GivenBoxes()

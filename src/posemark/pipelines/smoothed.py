@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field, replace
 
 from posemark.core.errors import UsageError
-from posemark.core.frame import Boxes, Image, Moment, Poses
-from posemark.pipelines.people import People
+from posemark.core.frame import Boxes, Moment, Poses
+from posemark.pipelines.people import Remembering
 from posemark.tracking.one_euro import OneEuro
 from posemark.tracking.tracker import Tracker
 
 
 @dataclass(frozen=True)
-class Smoothed:
+class Smoothed(Remembering):
     """Smooths the key points of every person by the One Euro filter.
 
     Attributes:
@@ -19,23 +19,8 @@ class Smoothed:
         tracker: gives people their ids.
     """
 
-    people: People
     filter: OneEuro = field(default_factory=OneEuro)
     tracker: Tracker = field(default_factory=Tracker)
-
-    @property
-    def looks(self) -> bool:
-        """Whether the people that it wraps look at the image."""
-        return self.people.looks
-
-    @property
-    def remembers(self) -> bool:
-        """Always True: smoothing depends on the poses before."""
-        return True
-
-    def find(self, image_bgr: Image, given: Boxes, moment: Moment | None) -> Boxes:
-        """Return the boxes of the people that it wraps."""
-        return self.people.find(image_bgr, given, moment)
 
     def saw(self, boxes: Boxes, poses: Poses, moment: Moment | None) -> Poses:
         """Return the smoothed poses with ids, and with the positions before.

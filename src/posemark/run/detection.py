@@ -25,7 +25,7 @@ from posemark.detectors.people import DetectedPeople
 from posemark.pipelines.follow import Follower
 from posemark.pipelines.people import People
 from posemark.records import schema
-from posemark.run.options import DETECTOR, Options
+from posemark.run.options import DETECTOR, MOST_EVERY, Options
 from posemark.runtimes.registry import require
 
 _DIGITS = 16
@@ -39,9 +39,6 @@ def names() -> list[str]:
 
 EVERY = "@every="
 """What follows the name of a detector that looks at every n-th frame only."""
-
-MOST_FRAMES = 10_000
-"""The largest n of a detector that looks at every n-th frame."""
 
 
 class Named(NamedTuple):
@@ -61,7 +58,7 @@ def named(boxes: str | None) -> Named | None:
     """Return the detector that --boxes names; None if it names another source of boxes.
 
     Raises:
-        UsageError: if "@every=" is not followed by a whole number from 1 to MOST_FRAMES.
+        UsageError: if "@every=" is not followed by a whole number from 1 to MOST_EVERY.
     """
     if not (boxes and boxes.startswith(DETECTOR)):
         return None
@@ -70,9 +67,9 @@ def named(boxes: str | None) -> Named | None:
     if not at:
         return Named(text, None)
     every = int(count) if count.isascii() and count.isdigit() and len(count) < _DIGITS else 0
-    if not 1 <= every <= MOST_FRAMES:
+    if not 1 <= every <= MOST_EVERY:
         raise UsageError(
-            f"--boxes {boxes}: expected a whole number from 1 to {MOST_FRAMES} after {EVERY}, got "
+            f"--boxes {boxes}: expected a whole number from 1 to {MOST_EVERY} after {EVERY}, got "
             f"{count!r}. For example: {DETECTOR}{name}{EVERY}5."
         )
     return Named(name, every)

@@ -12,9 +12,10 @@ from posemark.measure.environment import usable_cores
 from posemark.pipelines.smoothed import Smoothed
 from posemark.run.best_weights import with_best
 from posemark.run.build import build_estimator
-from posemark.run.detection import EVERY, MOST_FRAMES
+from posemark.run.detection import EVERY
 from posemark.run.options import (
     DETECTOR,
+    MOST_EVERY,
     Choices,
     Options,
     as_argument,
@@ -129,10 +130,10 @@ def _every(detector: str, every: object, spelled: Callable[[str, object], str]) 
         )
     if every is None:
         return ""
-    if type(every) is int and 1 <= every <= MOST_FRAMES:
+    if type(every) is int and 1 <= every <= MOST_EVERY:
         return f"{EVERY}{every}"
     raise UsageError(
-        f"{spelled('every', every)}: expected a whole number from 1 to {MOST_FRAMES}. With 5, the "
+        f"{spelled('every', every)}: expected a whole number from 1 to {MOST_EVERY}. With 5, the "
         "detector looks at every 5th frame."
     )
 

@@ -18,6 +18,9 @@ Mode = Literal["burst", "sustained", "paced", "overlapped"]
 REPEATING: frozenset[Mode] = frozenset(("sustained", "paced"))
 """The modes in which the frames repeat until the budget is used up."""
 
+MOST_EVERY = 10_000
+"""The largest k of a detector that looks at every k-th frame."""
+
 MAX_BATCH = 8
 """Largest number of crops in one forward pass by default.
 
