@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 
 import psutil
 
+from posemark.board.models import has_device_tree
+from posemark.board.thermal import PLAUSIBLE_CELSIUS, hottest
+from posemark.board.throttling import Throttles
 from posemark.measure import energy
 from posemark.measure.clock import now_ns
 
@@ -23,9 +26,6 @@ _FAILURES = (OSError, RuntimeError, ValueError, LookupError, AttributeError)
 
 _BUSY = ("user", "nice", "system", "irq", "softirq")
 """CPU times in which a core works: neither idle nor waiting for a disk. user includes guests."""
-
-_PLAUSIBLE_CELSIUS = (0.0, 150.0)
-"""Limits of a valid temperature; a sensor that is not connected reports -128, 0 or 255."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +83,20 @@ class Watch:
     ) -> None:
         self._counters = energy.counters(root) if counters is None else counters
         self._quotas = _reading(lambda: list(_quotas(root))) or []
-        self._throttle_files = _throttle_files(root)
+        self._throttles = Throttles(root)
+        self._root = root
         self._now = now
         self.start()
 
     def start(self) -> None:
         """Begin a block; times are read last, so that reading the counters is not part of it."""
         self._counts = self._read_counts()
+        self._throttles.restart()
         self._times = self._read_times()
 
     def sample(self) -> None:
-        """Sample power sensors between frames, which makes their energy more exact."""
+        """Sample power and limits between frames, which makes energy and events more exact."""
+        _reading(self._throttles.sample)
         for counter in self._counters:
             _reading(counter.sample)
 
@@ -112,7 +115,7 @@ class Watch:
             major_faults=times.own.ru_majflt - began.own.ru_majflt,
             preempted=times.own.ru_nivcsw - began.own.ru_nivcsw,
             mhz=_reading(_mhz),
-            celsius=_reading(_celsius),
+            celsius=_reading(lambda: _celsius(self._root)),
             throttles=_rise(before.throttles, counts.throttles),
             energy_j={
                 name: joules - before.joules[name]
@@ -130,7 +133,7 @@ class Watch:
         joules = {counter.name: _reading(counter.joules) for counter in self._counters}
         return _Counts(
             _reading(lambda: _sum(quota() for quota in self._quotas)),
-            _reading(lambda: _sum(int(file.read_text()) for file in self._throttle_files)),
+            _reading(self._throttles.count),
             {name: known for name, known in joules.items() if known is not None},
         )
 
@@ -179,9 +182,12 @@ def _mhz() -> float | None:
     return clock.current or None
 
 
-def _celsius() -> float | None:
+def _celsius(root: Path) -> float | None:
+    """Return the highest temperature: of a board's thermal zones, else of the sensors of a PC."""
+    if has_device_tree(root):
+        return hottest(root)
     sensors: dict[str, list[Any]] = psutil.sensors_temperatures()
-    low, high = _PLAUSIBLE_CELSIUS
+    low, high = PLAUSIBLE_CELSIUS
     found = [s.current for group in sensors.values() for s in group if low < s.current < high]
     return max(found, default=None)
 
@@ -217,17 +223,3 @@ class _Quota:
 
 def _lines(file: Path) -> list[str]:
     return (_reading(file.read_text) or "").splitlines()
-
-
-def _throttle_files(root: Path) -> list[Path]:
-    """Return one file of thermal events per core and one per package (Intel).
-
-    Every logical CPU has both files; those of the same core, or package, have equal counts.
-    """
-    files: dict[tuple[str, ...], Path] = {}
-    for cpu in sorted((root / "sys/devices/system/cpu").glob("cpu[0-9]*")):
-        where = [_lines(cpu / "topology" / name) for name in ("physical_package_id", "core_id")]
-        package, core = (lines[0] if lines else cpu.name for lines in where)
-        files[package, core] = cpu / "thermal_throttle/core_throttle_count"
-        files[(package,)] = cpu / "thermal_throttle/package_throttle_count"
-    return [file for file in files.values() if file.is_file()]
