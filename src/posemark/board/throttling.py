@@ -27,7 +27,6 @@ _OVER_CURRENT = {1: "under voltage", 2: "average over-current", 3: "instantaneou
 _ORIN = "tegra234"
 _VCGENCMD = "usr/bin/vcgencmd"
 _VCGENCMD_SECONDS = 2.0
-_NONE: frozenset[str] = frozenset()
 
 
 class Throttles:
@@ -44,8 +43,9 @@ class Throttles:
         self._begun = 0
 
     def restart(self) -> None:
-        """Begin a block: a limit that stays active counts once in each block."""
-        self._active = _NONE
+        """Begin a block, in which a limit that is already active counts once."""
+        self._active = self._limits.active()
+        self._begun += len(self._active)
 
     def sample(self) -> None:
         """Look which limits are active, and count those that were not so before."""
@@ -87,6 +87,7 @@ class Limits:
         self._highest = _highest_clocks(root) if on_board else {}
         self._firmware = _firmware_files(root)
         self._alarms = _voltage_alarms(root)
+        self._last_bits = 0
         self.known = any((self._cooling, self._highest, self._firmware, self._alarms))
 
     def active(self) -> frozenset[str]:
@@ -109,8 +110,8 @@ class Limits:
         for file in self._firmware:
             bits = firmware_bits(files.words(file))
             if bits is not None:
-                return bits
-        return 0
+                self._last_bits = bits
+        return self._last_bits
 
 
 def over_current_files(root: Path) -> dict[str, Path]:
