@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from posemark.core.frame import Origin
 from posemark.core.stages import STAGES
+from posemark.records.identity import identity_of
 
 SCHEMA = 2
 """The version of this format; a record of another version is refused."""
@@ -304,17 +305,6 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
         fields = msgspec.to_builtins(self)
         return identity_of(fields)
 
-
-def identity_of(header: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a header, as JSON values, that must agree for a run to be resumed."""
-    return {name: value for name, value in header.items() if name not in _CIRCUMSTANCES}
-
-
-_CIRCUMSTANCES = (
-    *("environment", "started", "own_process", "turns", "network", "run", "data_notes"),
-    "photographs",  # the data determine it, and they are part of the identity
-    "given",  # a file may have moved; its hash is part of the identity
-)
 
 _DRAWN = "sample"
 
