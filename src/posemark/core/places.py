@@ -130,7 +130,8 @@ def write_whole(path: Path, content: bytes) -> None:
         draft.write_bytes(content)
         draft.replace(path)
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            draft.unlink()
 
 
 def draft_of(path: Path) -> Path:

@@ -1,6 +1,5 @@
 """Writes and reads record files; a killed run loses at most the line that it was writing."""
 
-import fcntl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import msgspec
 from posemark.core.errors import RecordError, RunError
 from posemark.core.places import exists, is_file, is_folder
 from posemark.core.text import escaped
+from posemark.records.appending import locked, write_all
 from posemark.records.schema import (
     SCHEMA,
     BlockLine,
@@ -230,22 +230,12 @@ def require_unused(path: Path) -> None:
 
 def _lock(path: Path, file: IO[bytes]) -> None:
     """Lock a record for this process; the lock ends with the process, even if it is killed."""
-    if not _locked(file):
+    if not locked(file):
         file.close()
         raise RecordError(
             f"{path}: another run is writing this record at this moment. Wait until it has "
             "finished or stop it, then continue with --resume, or choose another --out folder."
         )
-
-
-def _locked(file: IO[bytes]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # the file system has no locks, so no process can hold one
-        return True
-    return True
 
 
 def _lines(path: Path) -> tuple[list[Line], int]:
@@ -456,7 +446,7 @@ class Writer:
                 "report it."
             ) from error
         try:
-            _write_all(self._file, text)
+            write_all(self._file, text)
         except OSError as error:
             raise _unwritable(self._path, error) from error
 
@@ -469,13 +459,6 @@ class Writer:
     def close(self) -> None:
         """Close the file and release the record for other processes."""
         self._file.close()
-
-
-def _write_all(file: IO[bytes], content: bytes) -> None:
-    # The file is unbuffered, so that close() has nothing to write. A write may take a part only.
-    rest = memoryview(content)
-    while rest:
-        rest = rest[file.write(rest) :]
 
 
 def _unwritable(path: Path, error: OSError) -> RunError:

@@ -302,7 +302,12 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     def identity(self) -> dict[str, Any]:
         """Return the fields that must agree for a run to be resumed."""
         fields = msgspec.to_builtins(self)
-        return {k: v for k, v in fields.items() if k not in _CIRCUMSTANCES}
+        return identity_of(fields)
+
+
+def identity_of(header: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a header, as JSON values, that must agree for a run to be resumed."""
+    return {name: value for name, value in header.items() if name not in _CIRCUMSTANCES}
 
 
 _CIRCUMSTANCES = (

@@ -174,14 +174,19 @@ def require_same_run(record: files.Record, header: schema.Header) -> None:
     Raises:
         RecordError: if the identities of both headers differ; the message names every field.
     """
-    before, now = _flat(record.header.identity()), _flat(header.identity())
-    different = sorted(k for k in now.keys() | before.keys() if now.get(k) != before.get(k))
-    if different:
-        changes = "; ".join(f"{k} was {before.get(k)!r}, is {now.get(k)!r}" for k in different)
+    changes = changes_between(record.header.identity(), header.identity())
+    if changes:
         raise RecordError(
             f"{record.path}: cannot be resumed, because this is another run: {changes}. Use the "
             "same settings, or another --out folder."
         )
+
+
+def changes_between(before: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """Name the fields in which two identities of runs differ, with both values; "" if in none."""
+    old, new = _flat(before), _flat(now)
+    different = sorted(k for k in {**old, **new} if new.get(k) != old.get(k))
+    return "; ".join(f"{k} was {old.get(k)!r}, is {new.get(k)!r}" for k in different)
 
 
 def _flat(fields: Mapping[str, object], prefix: str = "") -> dict[str, object]:
@@ -190,7 +195,7 @@ def _flat(fields: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     for name, value in fields.items():
         full = f"{prefix}{name}"
         if isinstance(value, dict):
-            flat |= _flat(cast("dict[str, object]", value), f"{full}.")
+            flat.update(_flat(cast("dict[str, object]", value), f"{full}."))
         else:
             flat[full] = value
     return flat
