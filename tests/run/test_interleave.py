@@ -216,7 +216,6 @@ import sys, time
 sys.path[:0] = [{str(Path(__file__).parent)!r}]
 import test_interleave
 from posemark.run import worker
-worker._GRACE = 0.1
 context = worker.process_context()
 process = context.Process(target=test_interleave.busy)
 process.start()
@@ -224,7 +223,8 @@ print(process.pid, flush=True)
 time.sleep(60)
 """
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as parent:
         worker_pid = int(parent.stdout.readline())
         time.sleep(0.5)
         parent.kill()
@@ -365,7 +365,7 @@ def test_a_worker_makes_no_frames_of_its_own(tmp_path):
 def test_groups_have_their_part_of_the_time(tmp_path, monkeypatch):
     given = []
     monkeypatch.setattr(
-        interleave, "share_time", lambda lanes, networks, watcher, time: given.append(time.left)
+        interleave, "share_time", lambda lanes, works, watcher, time, died: given.append(time.left)
     )
     jobs = prepared("b", "d", "h", "j")
     run_jobs([jobs[:1], jobs[1:]], tmp_path, False, False, Heard(), None, Budget(400.0))
