@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from posemark.core.errors import RecordError, RunError
 from posemark.core.places import is_file, write_whole
-from posemark.records.files import UNREADABLE, in_short
+from posemark.records.lines import UNREADABLE, in_short
 from posemark.records.schema import KEYPOINTS, Coordinate, Count, Identifier, Keypoints, Positive
 
 LARGEST = 2**30

@@ -16,6 +16,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from posemark.core import durable
+from posemark.core.crash_points import crash_point
 from posemark.core.digests import sha256_of
 from posemark.core.errors import CheckpointError, UsageError
 from posemark.core.names import WEIGHTS_LIST, nearest
@@ -321,10 +323,13 @@ def _write_all(files: dict[Path, _Writer]) -> None:
         for path, write in files.items():
             with partials[path].open("xb") as target:  # "x" does not follow a link
                 write(target)
-                target.flush()
-                os.fsync(target.fileno())
+                durable.sync(target)
+        crash_point("weights.before-rename")
         for path, partial in partials.items():
             partial.replace(path)
+            crash_point("weights.after-rename")
+        for folder in {path.parent for path in files}:
+            durable.sync_folder(folder)
     except OSError as error:
         raise UsageError(
             f"{next(iter(files))}: this file cannot be written ({error.strerror}); an earlier "
