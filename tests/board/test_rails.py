@@ -1,12 +1,13 @@
 """Which rails boards have, and which of them is the whole board."""
 
+import sys
 from dataclasses import replace
 
 import pytest
 
 from made_boards import BOARDS, HWMON, make, write
+from posemark.board.power import idle_watts, power_meter
 from posemark.board.rails import rails, supply
-from posemark.board.watch import idle_watts, power_meter
 from posemark.measure.energy import counters
 
 WHOLE = {
@@ -24,7 +25,7 @@ WHOLE = {
 
 @pytest.fixture(autouse=True)
 def no_nvml(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pynvml", None)
+    monkeypatch.setitem(sys.modules, "pynvml", None)
 
 
 @pytest.mark.parametrize("kind", BOARDS)

@@ -1,12 +1,16 @@
 """What a board does during a block: energy, heat, clock, and what slowed it down."""
 
+import sys
+
 import pytest
 
 from made_boards import BOARDS, CPUS, HWMON, THERMAL, make, write
 from posemark.board import throttling
+from posemark.board.clocks import mean_mhz
 from posemark.board.throttling import asked_firmware, firmware_bits
-from posemark.board.watch import BoardWatch
-from posemark.measure.watch import Watch
+from posemark.bundle.runner.proc_sensors import ProcSensors
+from posemark.measure import energy
+from posemark.measure.watch import BlockWatch, Watch
 
 FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
 POWER = "sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0/in_power0_input"
@@ -33,9 +37,10 @@ def clock():
 @pytest.fixture(params=["bundle", "run"])
 def watch_of(request, clock, monkeypatch):
     """Make the watch of a bundle's runner, and that of `posemark run`: they count alike."""
-    monkeypatch.setitem(__import__("sys").modules, "pynvml", None)
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    monkeypatch.setattr(energy, "now_ns", clock)
     if request.param == "bundle":
-        return lambda root: BoardWatch(clock, root)
+        return lambda root: BlockWatch(root, ProcSensors(root), energy.counters(root), clock)
     return lambda root: Watch(root, now=clock)
 
 
@@ -52,9 +57,9 @@ def setting(root, path, value):
     return lambda: write(root, {path: value})
 
 
-def test_energy_is_the_area_under_the_samples(tmp_path, clock):
+def test_energy_is_the_area_under_the_samples(tmp_path, clock, watch_of):
     make(tmp_path, "jetson-nano")
-    watch = BoardWatch(clock, tmp_path)
+    watch = watch_of(tmp_path)
     watch.start()
     clock.move(2)
     write(tmp_path, {POWER: 5500})
@@ -62,14 +67,14 @@ def test_energy_is_the_area_under_the_samples(tmp_path, clock):
     clock.move(1)
     found = watch.stop()
     assert found.energy_j == {"POM_5V_IN": pytest.approx((3.5 + 5.5) / 2 * 2 + 5.5)}
-    assert (found.celsius, found.mhz, found.throttles) == (41.5, 921.6, 0)
+    assert (found.celsius, found.throttles) == (41.5, 0), "not the 100 degrees of PMIC-Die"
     watch.start()
     assert watch.stop().energy_j == {"POM_5V_IN": pytest.approx(0)}
 
 
-def test_a_sensor_that_fails_is_left_out_until_it_works(tmp_path, clock):
+def test_a_sensor_that_fails_is_left_out_until_it_works(tmp_path, clock, watch_of):
     make(tmp_path, "jetson-nano")
-    watch = BoardWatch(clock, tmp_path)
+    watch = watch_of(tmp_path)
     write(tmp_path, {POWER: ""})
     watch.start()
     watch.sample()
@@ -80,9 +85,18 @@ def test_a_sensor_that_fails_is_left_out_until_it_works(tmp_path, clock):
     assert watch.stop().energy_j == {"POM_5V_IN": pytest.approx(2)}
 
 
-def test_a_board_without_sensors_reports_none(tmp_path, clock):
-    found = BoardWatch(clock, tmp_path).stop()
-    assert (found.celsius, found.mhz, found.throttles, found.energy_j) == (None, None, None, {})
+def test_a_machine_without_limits_reports_no_throttling(tmp_path, watch_of):
+    assert throttles(watch_of(tmp_path)) is None
+
+
+def test_temperatures_of_boards_without_zones_are_those_of_other_sensors(tmp_path, watch_of):
+    make(tmp_path, "jetson-nano")
+    for zone in (tmp_path / THERMAL).glob("thermal_zone*/temp"):
+        zone.unlink()
+    watch = watch_of(tmp_path)
+    assert watch.stop().celsius is None
+    write(tmp_path, {f"{HWMON}/hwmon2/temp1_input": 47500, f"{HWMON}/hwmon2/temp2_input": 255000})
+    assert watch.stop().celsius == 47.5
 
 
 @pytest.mark.parametrize("kind", BOARDS)
@@ -194,14 +208,11 @@ def test_no_program_is_run_on_other_machines(tmp_path):
     assert asked_firmware(tmp_path) is None
 
 
-def test_the_mean_clock_counts_each_core(tmp_path, clock):
+def test_the_mean_clock_counts_each_core(tmp_path):
     make(tmp_path, "jetson-tx2")  # six cores, of which two are moved to another group
     write(tmp_path, {f"{CPUS}/cpufreq/policy0/affected_cpus": "0 3 4 5"})
     write(tmp_path, {f"{CPUS}/cpufreq/policy1/affected_cpus": "1 2"})
     write(tmp_path, {f"{CPUS}/cpufreq/policy0/scaling_cur_freq": 1000000})
     write(tmp_path, {f"{CPUS}/cpufreq/policy1/scaling_cur_freq": 2500000})
-    assert BoardWatch(clock, tmp_path).stop().mhz == pytest.approx(1500)
-
-
-def test_a_run_on_a_nano_is_not_as_hot_as_its_switch(tmp_path, clock):
-    assert Watch(make(tmp_path, "jetson-nano"), now=clock).stop().celsius == 41.5
+    assert mean_mhz(tmp_path) == ProcSensors(tmp_path).mhz() == pytest.approx(1500)
+    assert mean_mhz(tmp_path / "none") is None

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from posemark.board import files
-from posemark.board.power import PowerMeter
-from posemark.board.watch import power_meter
+from posemark.board.power import PowerMeter, power_meter
+from posemark.board.rails import SUM, TOTALS
 from posemark.measure.clock import now_ns
 
-__all__ = ["Counter", "EnergyCounter", "PowerMeter", "counters"]
+__all__ = ["WHOLE_BOARD", "Counter", "EnergyCounter", "PowerMeter", "counters"]
+
+WHOLE_BOARD = (*TOTALS, SUM)
+"""Names of counters that measure all that a board takes."""
 
 
 class Counter(Protocol):
