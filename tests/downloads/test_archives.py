@@ -67,11 +67,16 @@ class Stopping:
         pass
 
 
-def test_archive_and_files_never_need_the_room_of_both(archive, folder):
+@pytest.mark.parametrize("batch", [1, 100_000, 10**9])
+def test_archive_and_files_need_at_most_the_room_of_a_batch_more(
+    archive, folder, batch, monkeypatch
+):
+    monkeypatch.setattr(archives, "BATCH_BYTES", batch)
     size = archive.stat().st_size
     watcher = Stopping(archive, folder, -1)
     take(archive, images, folder, watcher)
-    assert watcher.most <= size + max(map(len, FILES.values()))
+    sizes = list(map(len, FILES.values()))
+    assert watcher.most <= size + max(sizes) + min(batch, sum(sizes))
 
 
 @pytest.mark.parametrize("after", [1, 7, 19, 20])

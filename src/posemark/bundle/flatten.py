@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import posemark
 from posemark.bundle import substitutes
 from posemark.bundle.definitions import (
     PROGRAM,
@@ -24,6 +25,7 @@ from posemark.bundle.definitions import (
     Reference,
 )
 from posemark.bundle.lowering import Lowered, lowered, reference_of, require_library
+from posemark.bundle.wrapping import WIDTH, wrapped
 from posemark.core.errors import FlattenError
 
 Root = tuple[str, str] | Any
@@ -31,7 +33,6 @@ Root = tuple[str, str] | Any
 
 _NAMESPACE = External("types", "SimpleNamespace")
 _UNUSABLE = frozenset((*dir(builtins), *keyword.kwlist, "async", "await"))
-_WIDTH = 98
 
 _EXPLANATION = """
 The definitions below are those of PoseMark's modules, for Python 3.6 and numpy 1.13 or later.
@@ -55,7 +56,7 @@ def flatten(
     roots: Iterable[Root] = (),
     *,
     program: str = "",
-    says: str = "",
+    command: str = "",
     packages: Iterable[str] = ("posemark",),
 ) -> Flattened:
     """Write definitions, with all that they need, as one file for Python 3.6 and numpy 1.13.
@@ -64,7 +65,7 @@ def flatten(
         roots: the definitions.
         program: source text of a module that imports what it needs. It is at the end of the file,
             and all of its statements are kept.
-        says: text for the top of the file, such as what generated it.
+        command: the command that generates the file, which the file names at its top.
         packages: the packages whose modules are flattened. Others are imported.
 
     Raises:
@@ -81,7 +82,7 @@ def flatten(
     order = _order(modules, parts)
     names = _names(parts, order)
     sections = [_section(modules, module, parts, names) for module in order]
-    source = "\n\n\n".join([_head(says, parts, names), *filter(None, sections)]) + "\n"
+    source = "\n\n\n".join([_head(command, parts, names), *filter(None, sections)]) + "\n"
     ast.parse(source, feature_version=(3, 6))
     own = {(ref.module, ref.name): new for ref, new in names.items() if isinstance(ref, Own)}
     return Flattened(source, own)
@@ -274,14 +275,15 @@ def _other_names(reference: Reference) -> Iterator[str]:
 # ------------------------------------------------------------------------------------ text
 
 
-def _head(says: str, parts: _Parts, names: dict[Reference, str]) -> str:
-    lines = [_comment(f"{says}\n{_EXPLANATION}"), ""]
+def _head(command: str, parts: _Parts, names: dict[Reference, str]) -> str:
+    by = f" by `{command}`" if command else ""
+    says = f"Generated{by} with PoseMark {posemark.__version__}. Do not change it.\n{_EXPLANATION}"
     imports = [
         _import_line(reference, name)
         for reference, name in names.items()
         if isinstance(reference, External) and reference.module not in parts.stand_ins
     ]
-    return "\n".join([*lines, *sorted(imports)])
+    return "\n".join(["#!/usr/bin/env python3", _comment(says), "", *sorted(imports)])
 
 
 def _import_line(reference: External, name: str) -> str:
@@ -301,7 +303,7 @@ def _section(modules: Modules, module: str, parts: _Parts, names: dict[Reference
         if substitutes.STAND_INS[library] == module
     ]
     title = "the program" if module == PROGRAM else module
-    rule = f"# {'-' * (_WIDTH - 3 - len(title))} {title}"
+    rule = f"# {'-' * (WIDTH - 3 - len(title))} {title}"
     says = _comment(modules[module].says)
     return "\n\n\n".join([f"{rule}\n{says}".rstrip(), *_grouped(texts)])
 
@@ -327,7 +329,7 @@ def _text(each: Lowered, names: dict[Reference, str]) -> str:
         if reference is not None:
             _rename(node, names[reference])
     says = _comment(each.definition.says)
-    return f"{says}\n{ast.unparse(each.statement)}".strip("\n")
+    return f"{says}\n{wrapped(ast.unparse(each.statement))}".strip("\n")
 
 
 def _rename(node: ast.AST, name: str) -> None:

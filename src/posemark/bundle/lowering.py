@@ -31,6 +31,7 @@ from posemark.bundle.scopes import Scope, Scopes, argument_names, function_scope
 _GONE_BASES = frozenset(("typing.Generic", "typing.Protocol"))
 _GONE_DECORATORS = frozenset(("typing.final", "typing.override"))
 _NO_TYPES = "typing is not available in the flattened file. Use no types in expressions."
+_REFUSED_BUILTINS = frozenset(f"builtins.{n}" for n in ("eval", "exec", "globals", "__import__"))
 _REFUSED: dict[type[ast.AST], str] = {
     ast.NamedExpr: "Python 3.6 has no :=. Assign in a statement of its own.",
     ast.Match: "Python 3.6 has no match. Write it with if.",
@@ -145,6 +146,8 @@ class _Lowering(ast.NodeTransformer):
         if node.id in ("__name__", "__file__", "__path__", "__package__", "__spec__"):
             return self._place(node)
         reference = self._meaning(node.id)
+        if self._dotted(node) in _REFUSED_BUILTINS:
+            raise self._refused(node, f"{node.id}() is not flattened: names may change.")
         return node if reference is None else self._referring(node, reference)
 
     def _place(self, node: ast.Name) -> ast.expr:
@@ -344,8 +347,8 @@ class _Lowering(ast.NodeTransformer):
         """Keep the annotation of a field as text, and drop any other."""
         says = _annotation_text(node.annotation)
         if self._fields and not says.startswith(("ClassVar", "typing.ClassVar")):
-            if "InitVar" in says:
-                raise self._refused(node, "an InitVar is not flattened. Use a field.")
+            if "InitVar" in says or "KW_ONLY" in says:
+                raise self._refused(node, f"{says} is not flattened. Use plain fields.")
             node.annotation = ast.Constant(says)
             node.value = node.value and self.visit(node.value)
             return node
@@ -412,6 +415,27 @@ class _Lowering(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> Any:
         node.slice = _as_tuple(node.slice)
         return self.generic_visit(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        if isinstance(node.op, ast.BitOr):
+            self._refuse_union(node, node.left, node.right)
+        return self.generic_visit(node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> Any:
+        if isinstance(node.op, ast.BitOr):
+            self._refuse_union(node, node.value)
+        return self.generic_visit(node)
+
+    def _refuse_union(self, node: ast.AST, *sides: ast.expr) -> None:
+        """Refuse | of types and of dicts, as far as they can be recognised."""
+        for side in sides:
+            if isinstance(side, ast.Dict | ast.DictComp) or self._makes_dict(side):
+                raise self._refused(node, "Python 3.6 cannot join dicts by |. Write {**a, **b}.")
+            if self._is_class(side):
+                raise self._refused(node, "Python 3.6 has no | of types. Use a tuple of them.")
+
+    def _makes_dict(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Call) and self._dotted(node.func) == "builtins.dict"
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
         """Write an f-string with text inside its braces by str.format.

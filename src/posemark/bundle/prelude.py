@@ -7,6 +7,7 @@ it. It is written in Python 3.6, and only what is used gets into a flattened fil
 # pyright: basic
 
 import subprocess
+import sys
 import time
 from datetime import timezone
 from functools import lru_cache
@@ -58,15 +59,14 @@ def dataclass(
     *,
     frozen=False,
     eq=True,
-    order=False,
     repr=True,
     slots=False,
     kw_only=False,
 ):
-    """Make a data class, as dataclasses.dataclass does. Slots are not made."""
+    """Make a data class, as dataclasses.dataclass does. It has no slots and no order."""
     if cls is None:
         return lambda decorated: dataclass(
-            decorated, frozen=frozen, eq=eq, order=order, repr=repr, kw_only=kw_only
+            decorated, frozen=frozen, eq=eq, repr=repr, kw_only=kw_only
         )
     cls.__dataclass_fields__ = _fields_of(cls)
     added = {}
@@ -75,8 +75,6 @@ def dataclass(
         added["__repr__"] = _repr_of(cls)
     if eq:
         added.update(_comparisons(cls, frozen))
-    if order:
-        added["__lt__"] = lambda one, other: _compared(one) < _compared(other)
     if frozen:
         added.update(__setattr__=_refused_change, __delattr__=_refused_change)
     for name, method in added.items():
@@ -90,7 +88,7 @@ def _fields_of(cls):
     found = {}
     for base in reversed(cls.__mro__[1:]):
         found.update(base.__dict__.get("__dataclass_fields__", {}))
-    for name in cls.__dict__.get("__annotations__", {}):
+    for name in _annotations(cls):
         given = cls.__dict__.get(name, _NONE)
         each = given if isinstance(given, Field) else field(default=given)
         each.name = name
@@ -101,6 +99,13 @@ def _fields_of(cls):
                 setattr(cls, name, each.default)
         found[name] = each
     return found
+
+
+def _annotations(cls):
+    """Return the annotations of a class without those of its bases."""
+    if sys.version_info >= (3, 10):
+        return cls.__annotations__
+    return cls.__dict__.get("__annotations__", {})
 
 
 def _constructor(cls, kw_only):
@@ -158,7 +163,6 @@ def _comparisons(cls, frozen):
     """Return the methods that compare instances by their fields, and hash frozen ones."""
     names = [each.name for each in cls.__dataclass_fields__.values() if each.compare]
     values_of = attrgetter(*names) if names else lambda _: ()
-    cls.__dataclass_values__ = staticmethod(values_of)
 
     def __eq__(self, other):
         if type(self) is not type(other):
@@ -169,10 +173,6 @@ def _comparisons(cls, frozen):
         return hash(values_of(self))
 
     return {"__eq__": __eq__, "__hash__": __hash__ if frozen else None}
-
-
-def _compared(instance):
-    return instance.__dataclass_values__(instance)
 
 
 def _refused_change(self, name, *_):

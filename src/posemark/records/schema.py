@@ -460,6 +460,17 @@ class Resumed(msgspec.Struct, frozen=True, tag="resumed", tag_field="kind"):
     started: str
 
 
+class Damaged(msgspec.Struct, frozen=True, tag="damaged", tag_field="kind"):
+    """The run was resumed from here although some lines above were damaged.
+
+    Attributes:
+        lines: the numbers of the damaged lines, which are passed over. What they held is measured
+            again.
+    """
+
+    lines: list[Positive]
+
+
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
     """The run ended by itself.
 
@@ -474,14 +485,17 @@ class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
 class Stamp(msgspec.Struct, frozen=True):
     """The name of the run that a line belongs to, and its line number, from 1.
 
-    Both are written into every line beside its own fields; lines of older records lack them.
+    Both are written into every line beside its own fields, followed by a checksum
+    (core/line_sums.py); lines of older records lack them.
     """
 
     run: str = ""
     line: Count = 0
 
 
-Line = Header | FrameLine | BlockLine | PerfectLine | OnTruthLine | TrialLine | Resumed | End
+Line = (
+    Header | FrameLine | BlockLine | PerfectLine | OnTruthLine | TrialLine | Resumed | Damaged | End
+)
 
 
 def require_whole(line: Line) -> None:

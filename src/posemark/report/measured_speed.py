@@ -105,6 +105,9 @@ def _notes(record: files.Record) -> Iterable[str]:
     share = _dropped_share(record)
     if share:
         yield f"dropped {formats.percent(share)} of the camera's frames, as newer ones came"
+    if record.passed_over:
+        lines = ", ".join(map(str, record.passed_over))
+        yield f"{record.path}: damaged lines, passed over and measured again: {lines}"
     if not record.complete:
         yield "the run was stopped before its end; continue it with --resume"
 
