@@ -727,7 +727,7 @@ def test_zeros_in_a_header_with_lines_below_are_not_overwritten(path):
 
 def test_a_record_that_another_process_writes_without_locks_is_left_alone(path, monkeypatch):
     """As on a network file system that has no locks."""
-    monkeypatch.setattr(files, "_locked", lambda file: True)
+    monkeypatch.setattr(files, "locked", lambda file: True)
     write(path, FRAMES[0], **STAMPED)
     before = files.read(path)
     with files.Writer.append(before) as first, files.Writer.append(before) as second:

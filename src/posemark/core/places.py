@@ -142,7 +142,8 @@ def write_whole(path: Path, content: bytes, one_of_many: bool = False) -> None:
         else:
             durable.place(draft, path)
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            draft.unlink()
 
 
 def draft_of(path: Path) -> Path:

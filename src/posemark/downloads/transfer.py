@@ -22,7 +22,7 @@ from posemark.core.durable import place
 from posemark.core.errors import DownloadError
 from posemark.core.places import CACHE_REMEDY, make_folder, write_whole
 from posemark.downloads import web
-from posemark.downloads.notes import digest_note, first_digest
+from posemark.downloads.notes import digest_note, first_digest, read_note
 from posemark.downloads.wanted import MOST_BYTES, SILENT, Wanted, Watcher, doubt, host_of
 from posemark.downloads.web import BrokenError, RangeError, RefusedError
 
@@ -350,11 +350,8 @@ class _Transfer:
         From another address, without a version, or after a restart of the machine, it is resumed
         only if the registered digest will reveal a wrong file.
         """
-        try:
-            note = msgspec.json.decode(self.note.read_bytes(), type=_Note)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-            return None
-        if self.part.is_symlink() or not self.size:
+        note = read_note(self.note, _Note)
+        if note is None or self.part.is_symlink() or not self.size:
             return None
         same = note.url == url and note.tag and note.boot == _boot()
         return note if same or (self.wanted.whole_digest and note.total) else None

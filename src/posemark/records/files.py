@@ -4,7 +4,6 @@ A killed run loses at most the line that it was writing, and a power failure the
 that was running.
 """
 
-import fcntl
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from posemark.core.errors import RecordError, RunError
 from posemark.core.line_sums import with_sum
 from posemark.core.places import is_file
 from posemark.core.text import escaped
+from posemark.records.appending import locked, write_all
 from posemark.records.lines import (
     LONGEST_LINE,
     UNREADABLE,
@@ -304,7 +304,7 @@ def require_unused(path: Path) -> None:
 
 def _lock(path: Path, file: IO[bytes]) -> None:
     """Lock a record for this process; the lock ends with the process, even if it is killed."""
-    if not _locked(file):
+    if not locked(file):
         file.close()
         raise RecordError(
             f"{path}: another run is writing this record at this moment. Wait until it has "
@@ -312,14 +312,6 @@ def _lock(path: Path, file: IO[bytes]) -> None:
         )
 
 
-def _locked(file: IO[bytes]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # the file system has no locks, so no process can hold one
-        return True
-    return True
 
 
 def _encoded(fields: dict[str, Any]) -> bytes:
@@ -427,7 +419,7 @@ class Writer:
         try:
             self._require_own_end()
             crash_point("record.before-line")
-            _write_all(self._file, text)
+            write_all(self._file, text)
         except OSError as error:
             raise _unwritable(self._path, error) from error
         self._bytes += len(text)
@@ -482,13 +474,6 @@ class Writer:
     def close(self) -> None:
         """Close the file and release the record for other processes."""
         self._file.close()
-
-
-def _write_all(file: IO[bytes], content: bytes) -> None:
-    # The file is unbuffered, so that close() has nothing to write. A write may take a part only.
-    rest = memoryview(content)
-    while rest:
-        rest = rest[file.write(rest) :]
 
 
 def _written_meanwhile(path: Path) -> str:

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from posemark.core.frame import Origin
 from posemark.core.stages import STAGES
+from posemark.records.identity import identity_of
 
 SCHEMA = 2
 """The version of this format; a record of another version is refused."""
@@ -302,14 +303,8 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     def identity(self) -> dict[str, Any]:
         """Return the fields that must agree for a run to be resumed."""
         fields = msgspec.to_builtins(self)
-        return {k: v for k, v in fields.items() if k not in _CIRCUMSTANCES}
+        return identity_of(fields)
 
-
-_CIRCUMSTANCES = (
-    *("environment", "started", "own_process", "turns", "network", "run", "data_notes"),
-    "photographs",  # the data determine it, and they are part of the identity
-    "given",  # a file may have moved; its hash is part of the identity
-)
 
 _DRAWN = "sample"
 

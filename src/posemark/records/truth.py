@@ -24,6 +24,9 @@ LabelledPoints = Annotated[int, Meta(ge=0, le=KEYPOINTS)]
 Category = Literal[1]
 """The id of the person, the only category of a truth file."""
 
+AnnotationId = Annotated[int, Meta(ge=1, le=2**53)]
+"""The id of an annotation. COCO's evaluation takes 0 for "matched to nobody"."""
+
 
 _ZOOM = 1e6
 """Most by which a camera enlarges or reduces the area of an image."""
@@ -76,7 +79,7 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
     """One annotated person, in image pixels.
 
     Attributes:
-        id: the id of the annotation.
+        id: the id of the annotation, from 1.
         image_id: the id of the image.
         category_id: always that of the person.
         bbox: x, y, width, height.
@@ -87,7 +90,7 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
         track_id: who it is in the frames of its clip; None if the images stand alone.
     """
 
-    id: Identifier
+    id: AnnotationId
     image_id: Identifier
     category_id: Category
     bbox: Annotated[list[Coordinate], Meta(min_length=4, max_length=4)]

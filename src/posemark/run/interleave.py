@@ -15,7 +15,6 @@ from posemark.measure.speed_interval import FEWEST_BLOCKS
 from posemark.records import files
 from posemark.run.header import weights_bytes
 from posemark.run.measurement import (
-    WARM_UP_BOXES,
     Circumstances,
     Measurement,
     Standing,
@@ -33,6 +32,7 @@ from posemark.run.time_budget import (
     short_of_blocks,
     worth_opening,
 )
+from posemark.run.warm_up import WARM_UP_BOXES
 from posemark.run.worker import Isolated
 
 MEMORY_SHARE = 0.6

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from posemark.core.errors import DataError, FrameError
+from posemark.core.errors import DataError
 from posemark.core.frame import Boxes, Frame, Poses
 from posemark.datasets.boxes import open_boxes
 from posemark.estimator import Estimator
@@ -23,7 +23,6 @@ from posemark.measure.loop import (
     Timed,
     run_block,
     time_of,
-    warm_up,
 )
 from posemark.measure.overlapped_blocks import OverlappedBlocks
 from posemark.measure.speed_interval import pose_interval
@@ -41,10 +40,8 @@ from posemark.run.model_accuracy import OnTruth
 from posemark.run.overlap_trial import trial
 from posemark.run.prepare import Prepared
 from posemark.run.record_lines import block_line, frame_line
+from posemark.run.warm_up import warm_up_pipeline
 from posemark.score.coco import truth_json
-
-WARM_UP_BOXES = 2
-"""Largest number of people in the warm-up frame: few, but enough to run all of the code."""
 
 USUAL_FRAMES = 50
 """Number of frames, spread evenly over the data, for the mean number of people per frame."""
@@ -481,32 +478,9 @@ class Measurement:
 
 
 def _warm_up(pipeline: Pipeline[Any], prepared: Prepared, frames: list[Frame]) -> float:
-    """Warm up on the first frame with people that can be used.
-
-    Frames that cannot be used are skipped here; their measurement reports the error.
-
-    Returns:
-        Expected seconds of a frame with the usual number of people; 0.0 if no frame can be used.
-    """
-    for frame in frames:
-        if not expected_people(prepared, frame):
-            continue
-        boxes = prepared.boxes.of(frame)
-        few = replace(
-            boxes,
-            boxes_xywh=boxes.boxes_xywh[:WARM_UP_BOXES],
-            scores=boxes.scores[:WARM_UP_BOXES],
-        )
-        began_ns = now_ns()
-        try:
-            work = pipeline.prepare(frame, few)
-            prepared_ns = now_ns() - began_ns
-            taken_ns = warm_up(work, pipeline.process)
-        except FrameError:
-            continue
-        people = len(few) or expected_people(prepared, frame)
-        return (prepared_ns + taken_ns * usual_people(prepared, frames) / people) / 1e9
-    return 0.0
+    """Warm up on the first frame with people that can be used; return the seconds of a frame."""
+    choices = ((f, prepared.boxes.of(f), expected_people(prepared, f)) for f in frames)
+    return warm_up_pipeline(pipeline, choices, lambda: usual_people(prepared, frames))
 
 
 def usual_people(prepared: Prepared, frames: list[Frame]) -> float:

@@ -24,6 +24,7 @@ from posemark.core.names import WEIGHTS_LIST, nearest
 from posemark.core.places import is_file, make_folder, user_cache, with_home
 from posemark.core.spec import ModelSpec, Weights
 from posemark.core.whole_image import Rescorer
+from posemark.downloads.notes import read_note
 from posemark.weights.fitting import Convert, Tensors, load_fitting
 from posemark.weights.reading import SUFFIXES
 
@@ -98,9 +99,8 @@ def _note_path(path: Path) -> Path:
 
 def _noted(path: Path) -> str | None:
     """Return the SHA-256 in the note of an imported file, or None if the note is not valid."""
-    try:
-        note = msgspec.json.decode(_note_path(path).read_bytes(), type=_Note)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    note = read_note(_note_path(path), _Note)
+    if note is None:
         return None
     sound = len(note.sha256) == 64 and set(note.sha256) <= set("0123456789abcdef")
     return note.sha256 if sound else None
