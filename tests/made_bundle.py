@@ -1,4 +1,4 @@
-"""Writes a small bundle folder, whose run.py uses the package itself instead of a flattened file."""
+"""Writes a small bundle folder, whose run.py uses the package itself, not a flattened file."""
 
 import json
 import pickle

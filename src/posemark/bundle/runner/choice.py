@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from posemark.bundle.runner.bundled import Bundle
 from posemark.core.errors import UsageError
@@ -76,14 +77,15 @@ def parsed(bundle: Bundle, arguments: Sequence[str]) -> Choice:
         UsageError: if options contradict each other, or a value is out of range.
         SystemExit: from argparse, after --help and for options that do not exist.
     """
-    given = _parser(bundle).parse_args(list(arguments))
+    given: Any = _parser(bundle).parse_args(list(arguments))
     if given.sustained is not None and given.seconds is not None:
         raise UsageError(
             "--sustained and --seconds contradict each other. Say --sustained MINUTES alone, or "
             "leave --sustained out."
         )
-    sustained = given.sustained is not None
-    seconds = given.sustained * 60 if sustained else given.seconds
+    minutes: float | None = given.sustained
+    sustained = minutes is not None
+    seconds: float | None = given.seconds if minutes is None else minutes * 60
     option = "--sustained" if sustained else "--seconds"
     if seconds is not None and not _SHORTEST <= seconds <= _LONGEST:
         raise UsageError(f"{option}: expected {_SHORTEST:g} s to 7 days, got {seconds:g} s.")

@@ -122,6 +122,7 @@ class EntryMeasurement:
                 return False
             self._block()
         self._writer.write("end", {"reason": self._over()})
+        self._writer.sync()
         return True
 
     def _block(self) -> None:
@@ -141,6 +142,7 @@ class EntryMeasurement:
         if self._done > before:
             fields = block_fields(self._done - before, began_ns, sentinel_ns, readings)
             self._writer.write("block", fields)
+            self._writer.sync()
         if not self._before and self._done == len(plan.frames) and not self._good:
             raise DataError(
                 f"every one of {self._done} frames failed. The last: {self._last_error}"

@@ -7,7 +7,7 @@ from typing import Any
 from posemark.bundle.runner.record import Existing
 from posemark.core.stages import POSE_STAGES
 from posemark.measure.energy import WHOLE_BOARD
-from posemark.report.latency import percentiles
+from posemark.measure.latency import percentiles
 
 _SHARES = ("decode", "preprocess", "infer", "postprocess")
 

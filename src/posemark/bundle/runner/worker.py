@@ -119,7 +119,8 @@ def work(bundle: Bundle, entry: BundledEntry, choice: Choice, folder: Path) -> i
 
 def _sentinel_side(existing: Existing | None) -> int | None:
     """Return the size of the sentinel in a record, so that all its blocks have the same one."""
-    edge = existing.header["environment"].get("edge", {}) if existing else {}
+    environment: dict[str, Any] = existing.header["environment"] if existing else {}
+    edge: dict[str, Any] = environment.get("edge", {})
     return edge.get("sentinel_side")
 
 

@@ -1,14 +1,15 @@
 """ONNX Runtime 1.3 and later, on its CPU provider unless another one is named."""
 
-from posemark.bundle.runner.engines.engine import Wanted
+from posemark.bundle.runner.engines.engine import Engine, Wanted
 from posemark.runtimes.model_file import RawSession
 from posemark.runtimes.onnx_runtime import OnnxRuntimeSession
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(Engine):
     """Runs ONNX files as PoseMark itself does, on one provider and no other."""
 
     name = "onnxruntime"
+    modules = ("onnxruntime",)
     suffixes = (".onnx",)
     precisions = ("fp32",)
     file_precisions = ("fp32", "fp16", "int8")

@@ -7,6 +7,7 @@ name. Only tests with a stand-in for TensorRT have run this module, and never a 
 
 import json
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark.bundle.runner.engines.cuda_library import CudaLibrary
-from posemark.bundle.runner.engines.engine import Wanted
+from posemark.bundle.runner.engines.engine import Engine, Wanted
 from posemark.core.errors import CheckpointError, UsageError
 from posemark.core.places import write_whole
 from posemark.runtimes import Maps, Tensor
@@ -41,10 +42,11 @@ _HALVES = ("half", "fp16")
 """How the inspector of an engine names 16-bit floats."""
 
 
-class TensorRtEngine:
+class TensorRtEngine(Engine):
     """Runs ONNX files on an NVIDIA GPU."""
 
     name = "tensorrt"
+    modules = ("tensorrt",)
     suffixes = (".onnx",)
     precisions = ("fp32", "fp16")
     file_precisions = ("fp32",)
@@ -64,9 +66,7 @@ class TensorRtEngine:
 
 
 def _tensorrt() -> Any:
-    import tensorrt  # pyright: ignore[reportMissingImports]
-
-    return tensorrt
+    return import_module("tensorrt")
 
 
 def _engine(trt: Any, cuda: CudaLibrary, wanted: Wanted) -> Any:
@@ -364,7 +364,8 @@ def _half_layers(trt: Any, engine: Any) -> str:
     inspector = engine.create_engine_inspector()
     try:
         text = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
-        layers = [_layer_types(layer) for layer in json.loads(text)["Layers"]]
+        told: Any = json.loads(text)
+        layers = [_layer_types(layer) for layer in told["Layers"]]
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""
     known = [types for types in layers if types]
@@ -379,5 +380,6 @@ def _half_layers(trt: Any, engine: Any) -> str:
 
 def _layer_types(layer: Any) -> str:
     """Return the types of a layer's outputs; "" if they are not known."""
-    outputs: list[Any] = layer["Outputs"] if isinstance(layer, dict) else []
+    # Without details a layer is its name only.
+    outputs: list[Any] = [] if isinstance(layer, str) else layer["Outputs"]
     return " ".join(str(output.get("Format/Datatype", "")) for output in outputs).lower().strip()
