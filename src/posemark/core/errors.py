@@ -47,6 +47,10 @@ class RunError(PoseMarkError):
     """A measurement did not finish, because its process died or its memory ran out."""
 
 
+class WorkerDiedError(RunError):
+    """The process of an entry died; the other entries of its run can continue."""
+
+
 class ExportError(PoseMarkError):
     """The outputs of an exported network differ from those of the original."""
 

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from posemark.core.frame import Origin
 from posemark.core.stages import STAGES
+from posemark.records.identity import identity_of
 
 SCHEMA = 2
 """The version of this format; a record of another version is refused."""
@@ -305,17 +306,6 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
         return identity_of(fields)
 
 
-def identity_of(header: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a header, as JSON values, that must agree for a run to be resumed."""
-    return {name: value for name, value in header.items() if name not in _CIRCUMSTANCES}
-
-
-_CIRCUMSTANCES = (
-    *("environment", "started", "own_process", "turns", "network", "run", "data_notes"),
-    "photographs",  # the data determine it, and they are part of the identity
-    "given",  # a file may have moved; its hash is part of the identity
-)
-
 _DRAWN = "sample"
 
 
@@ -413,7 +403,8 @@ class BlockLine(msgspec.Struct, frozen=True, tag="block", tag_field="kind", omit
         preempted: the number of involuntary context switches.
         mhz: the mean clock frequency of the cores.
         celsius: the temperature of the hottest sensor.
-        throttles: the number of thermal throttle events that the processor counted.
+        throttles: the number of times that heat, current or voltage slowed the machine down; see
+            posemark.board.throttling.
         energy_j: joules by energy counter.
         peak_rss: the largest resident memory of the process so far, in bytes.
     """
@@ -470,6 +461,17 @@ class Resumed(msgspec.Struct, frozen=True, tag="resumed", tag_field="kind"):
     started: str
 
 
+class Damaged(msgspec.Struct, frozen=True, tag="damaged", tag_field="kind"):
+    """The run was resumed from here although some lines above were damaged.
+
+    Attributes:
+        lines: the numbers of the damaged lines, which are passed over. What they held is measured
+            again.
+    """
+
+    lines: list[Positive]
+
+
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
     """The run ended by itself.
 
@@ -484,14 +486,17 @@ class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
 class Stamp(msgspec.Struct, frozen=True):
     """The name of the run that a line belongs to, and its line number, from 1.
 
-    Both are written into every line beside its own fields; lines of older records lack them.
+    Both are written into every line beside its own fields, followed by a checksum
+    (core/line_sums.py); lines of older records lack them.
     """
 
     run: str = ""
     line: Count = 0
 
 
-Line = Header | FrameLine | BlockLine | PerfectLine | OnTruthLine | TrialLine | Resumed | End
+Line = (
+    Header | FrameLine | BlockLine | PerfectLine | OnTruthLine | TrialLine | Resumed | Damaged | End
+)
 
 
 def require_whole(line: Line) -> None:

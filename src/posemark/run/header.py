@@ -1,9 +1,7 @@
 """Makes the header of a record: everything that the figures of a run depend on."""
 
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 from msgspec import structs
 
@@ -17,6 +15,7 @@ from posemark.measure.clock import utc_now
 from posemark.measure.environment import environment
 from posemark.nn import formula
 from posemark.records import files, schema
+from posemark.records.identity import changes_between
 from posemark.run.options import DETECTOR
 from posemark.run.prepare import Prepared
 from posemark.runtimes.registry import distributions
@@ -180,22 +179,3 @@ def require_same_run(record: files.Record, header: schema.Header) -> None:
             f"{record.path}: cannot be resumed, because this is another run: {changes}. Use the "
             "same settings, or another --out folder."
         )
-
-
-def changes_between(before: Mapping[str, object], now: Mapping[str, object]) -> str:
-    """Name the fields in which two identities of runs differ, with both values; "" if in none."""
-    old, new = _flat(before), _flat(now)
-    different = sorted(k for k in {**old, **new} if new.get(k) != old.get(k))
-    return "; ".join(f"{k} was {old.get(k)!r}, is {new.get(k)!r}" for k in different)
-
-
-def _flat(fields: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """Return nested dicts as one, with dotted names."""
-    flat: dict[str, object] = {}
-    for name, value in fields.items():
-        full = f"{prefix}{name}"
-        if isinstance(value, dict):
-            flat.update(_flat(cast("dict[str, object]", value), f"{full}."))
-        else:
-            flat[full] = value
-    return flat

@@ -132,7 +132,7 @@ def existing_record(prepared: Prepared, out: Path, resume: bool) -> files.Record
     if not resume:
         raise files.never_overwritten(path)
     files.require_unused(path)
-    record = files.read(path)
+    record = files.read_to_resume(path)
     require_same_run(record, make_header(prepared, ALONE.own_process, ALONE.turns))
     return record
 
@@ -220,6 +220,7 @@ class Measurement:
             self._overlapped = self._open_streams()
             self._overlapped.prepare()
             self._predict(self._writer)
+        self._writer.sync()
 
     def _open_streams(self) -> OverlappedBlocks[Frame, Work[Any], Found]:
         pipeline, streams = self._pipeline, self._options.frames_at_once
@@ -308,6 +309,8 @@ class Measurement:
     def block(self) -> bool:
         """Run frames for about half a second, but at least one.
 
+        Afterwards, outside the time of the block, the record is passed to the disk.
+
         Returns:
             Whether the run continues; False once it is over.
 
@@ -319,12 +322,15 @@ class Measurement:
             self._run_block(writer)
         reason = self._over()
         if reason and (self._left or not (self._record and self._record.complete)):
-            writer.write(schema.End(reason))
+            self.end(reason)
+        else:
+            writer.sync()
         return not reason
 
     def end(self, reason: str) -> None:
-        """End the record before the run is over, for a reason of schema.End."""
+        """End the record for a reason of schema.End, which may be before the run is over."""
         self._opened.write(schema.End(reason))
+        self._opened.sync()
 
     @property
     def standing(self) -> Standing:

@@ -112,16 +112,16 @@ def supported(device: str) -> tuple[str, ...]:
     Raises:
         UsageError: if the installed build does not have the provider.
     """
-    provider = _provider(device)
+    provider = _provider(_onnxruntime(), device)
     if provider.startswith("CPU"):
         return ("fp32", "int8")
     # TensorRT computes fp32 in TF32, and ONNX Runtime has no option to turn that off.
     return ("fp16",) if provider.startswith("Tensorrt") else ("fp32", "fp16")
 
 
-def _provider(device: str) -> str:
+def _provider(onnxruntime: _OnnxRuntime, device: str) -> str:
     """The full name of a provider, such as CPUExecutionProvider for cpu."""
-    available = _onnxruntime().get_available_providers()
+    available = onnxruntime.get_available_providers()
     names = {name.removesuffix(SUFFIX).lower(): name for name in available}
     if device not in names:
         raise unknown_device("onnxruntime", device, sorted(names))
@@ -158,8 +158,11 @@ def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:
     return FileSession(session, artefact)
 
 
-class OnnxRuntimeSession:
-    """Runs an ONNX file.
+class OnnxFileSession:
+    """Runs an ONNX file with a given module onnxruntime.
+
+    It works with every version from 1.3 on, because bundles run it on devices that have no newer
+    one (posemark.bundle).
 
     Raises:
         UsageError: if the provider could not be loaded, or leaves a heavy operator to the CPU.
@@ -167,18 +170,18 @@ class OnnxRuntimeSession:
 
     runtime = "onnxruntime"
 
-    def __init__(self, path: Path, threads: int, target: Target) -> None:
-        onnxruntime = _onnxruntime()
-        provider = _provider(target.device)
+    def __init__(self, onnxruntime: _OnnxRuntime, path: Path, threads: int, target: Target) -> None:
+        provider = _provider(onnxruntime, target.device)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        # Idle threads would otherwise spin during the stages before and after the network.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        if hasattr(options, "add_session_config_entry"):
+            # Idle threads would otherwise spin during the stages before and after the network.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+            options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         options.log_severity_level = 3
         # CUDA computes fp32 in TF32 by default.
         chosen = (provider, {"use_tf32": "0"}) if provider.startswith("CUDA") else provider
-        self._session = onnxruntime.InferenceSession(path, options, providers=[chosen])
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=[chosen])
         self._input = self._session.get_inputs()[0].name
         self._half = self._session.get_inputs()[0].type == "tensor(float16)"
         self._names = [output.name for output in self._session.get_outputs()]
@@ -207,6 +210,13 @@ class OnnxRuntimeSession:
         return inputs, outputs
 
 
+class OnnxRuntimeSession(OnnxFileSession):
+    """Runs an ONNX file with the installed ONNX Runtime; it raises what OnnxFileSession raises."""
+
+    def __init__(self, path: Path, threads: int, target: Target) -> None:
+        super().__init__(_onnxruntime(), path, threads, target)
+
+
 def _tensor(node: _NodeArg) -> Tensor:
     kind = node.type.removeprefix("tensor(").removesuffix(")")
     sides = (side if isinstance(side, int) else None for side in node.shape)
@@ -221,6 +231,8 @@ def _device_in_use(session: _Session, provider: str) -> str:
             f"onnxruntime was asked for {provider} but uses {session.get_providers()[0]}: the "
             "provider's own libraries could not be loaded. Install them, or use --device cpu."
         )
+    if not hasattr(session, "get_provider_graph_assignment_info"):  # before 1.25
+        return device if device == "cpu" else f"{device}, unknown operators on cpu"
     elsewhere = [
         node.op_type
         for part in session.get_provider_graph_assignment_info()

@@ -176,8 +176,8 @@ def _keep_positions_precise(path: Path) -> None:
     tree.write(path)
 
 
-class OpenVinoSession:
-    """Runs a network in OpenVINO's format, or in another format that OpenVINO reads.
+class OpenVinoFileSession:
+    """Runs a network with a given Core, in OpenVINO's format or another one that it reads.
 
     Raises:
         UsageError: if the device compiles it to a precision other than the requested one.
@@ -186,23 +186,27 @@ class OpenVinoSession:
     runtime = "openvino"
 
     def __init__(
-        self, path: Path, threads: int, target: Target, free_shape: tuple[int, ...] = ()
+        self,
+        core: "Core",
+        path: Path,
+        threads: int,
+        target: Target,
+        free_shape: tuple[int, ...] = (),
     ) -> None:
         """Read a network.
 
         Args:
+            core: OpenVINO's Core; bundles use those from version 2022.1 on (posemark.bundle).
             path: the model file.
             threads: number of CPU threads.
             target: the device and the precision.
             free_shape: input shape of the graph that all shapes beyond SHAPES share, with -1 for
                 dimensions that vary; () keeps the shape in the file.
         """
-        import openvino
-
         self._target = target
         self.precision = target.precision
         self.device = target.device
-        self._core = openvino.Core()
+        self._core = core
         self._model = _read(self._core, path)
         self._config: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -252,6 +256,17 @@ class OpenVinoSession:
         return inputs, outputs
 
 
+class OpenVinoSession(OpenVinoFileSession):
+    """Runs a network with the installed OpenVINO; arguments and errors as OpenVinoFileSession."""
+
+    def __init__(
+        self, path: Path, threads: int, target: Target, free_shape: tuple[int, ...] = ()
+    ) -> None:
+        import openvino
+
+        super().__init__(openvino.Core(), path, threads, target, free_shape)
+
+
 def _tensor(port: "Output") -> Tensor:
     sides = (side.get_length() if side.is_static else None for side in port.partial_shape)
     return Tensor(port.get_any_name(), tuple(sides), port.element_type.to_dtype().name)
@@ -265,7 +280,8 @@ def _require_precision(compiled: "CompiledModel", precision: str, device: str) -
     """
     ran = Counter(_ran_in(node) for node in _heavy(compiled))
     right = sum(count for kind, count in ran.items() if kind in RUNS_AS[precision])
-    enough = ran.total() if precision == "fp32" else ran.total() / 2
+    total = sum(ran.values())
+    enough = total if precision == "fp32" else total / 2
     if not ran or right < enough:
         came = ", ".join(f"{count} in {kind}" for kind, count in ran.most_common()) or "unknown"
         raise UsageError(
@@ -273,7 +289,7 @@ def _require_precision(compiled: "CompiledModel", precision: str, device: str) -
             f"convolutions and products in other types: {came}. Use another precision."
         )
     others = ((kind, count) for kind, count in ran.items() if kind not in RUNS_AS[precision])
-    return [f"{count} of {ran.total()} convolutions in {kind}" for kind, count in others]
+    return [f"{count} of {total} convolutions in {kind}" for kind, count in others]
 
 
 def _heavy(compiled: "CompiledModel") -> "list[Node]":
@@ -287,13 +303,18 @@ def _ran_in(node: "Node") -> str:
     OpenVINO reports the type in which the weights are stored (f16), even if the kernel computes
     in f32; the name of the kernel then ends in f32.
     """
-    kernel = _info(node, "primitiveType").lower()
-    return "f32" if kernel.endswith("_f32") else _info(node, "runtimePrecision")
+    kernel, stored = (_info(node, key) for key in ("primitiveType", "runtimePrecision"))
+    # OpenVINO 2022, which bundles may run on a device, writes FP32 for f32.
+    kernel, stored = (text.lower().replace("fp", "f") for text in (kernel, stored))
+    return "f32" if kernel.endswith("_f32") else stored
 
 
 def _info(node: "Node", key: str) -> str:
     info = node.get_rt_info()
-    return str(info[key].value) if key in info else ""
+    if key not in info:
+        return ""
+    value: Any = info[key]
+    return str(getattr(value, "value", value))
 
 
 def quantise(folder: Path, source: Source) -> Path:
