@@ -13,10 +13,10 @@ import pytest
 
 import posemark
 from posemark.bundle import substitutes
+from posemark.bundle.definitions import FlattenError
 from posemark.bundle.flatten import flatten
 from posemark.bundle.wrapping import WIDTH, wrapped
 from posemark.codecs.heatmap import Heatmap
-from posemark.core.errors import FlattenError
 from posemark.geometry import affine
 
 PACKAGE = Path(posemark.__file__).parent

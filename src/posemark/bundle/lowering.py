@@ -599,8 +599,9 @@ def require_library(
 
 
 def _catches_import_errors(handler: ast.ExceptHandler) -> bool:
-    kinds = ast.walk(handler.type) if handler.type else []
-    return any(isinstance(each, ast.Name) and each.id == "ImportError" for each in kinds)
+    return handler.type is not None and any(
+        isinstance(each, ast.Name) and each.id == "ImportError" for each in ast.walk(handler.type)
+    )
 
 
 def _is_runner(module: str) -> bool:
