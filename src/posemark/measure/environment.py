@@ -133,7 +133,7 @@ def cpu_quota(
             continue
         inner = mount / path.strip("/")
         folders = [inner, *inner.parents][: len(inner.parts) - len(mount.parts) + 1]
-        found += [quota for folder in folders if (quota := read(folder)) is not None]
+        found += [quota for quota in map(read, folders) if quota is not None]
     return min(found, default=None)
 
 
