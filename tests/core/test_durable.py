@@ -2,12 +2,14 @@
 
 import errno
 import os
+import random
 from pathlib import Path
 
 import pytest
 
 from posemark.core import durable, places
 from posemark.core.errors import UsageError
+from power_failure import recording, tree_of
 
 
 @pytest.fixture
@@ -74,3 +76,19 @@ def test_a_file_system_that_cannot_synchronise_folders_is_used_and_a_broken_disk
 def test_one_of_many_small_files_is_named_only_when_complete_and_not_synchronised(tmp_path, calls):
     places.write_whole(tmp_path / "1.png", b"picture", one_of_many=True)
     assert calls == [("rename", str(tmp_path / "1.png"))]
+
+
+def test_after_a_power_failure_a_file_is_the_old_one_or_the_new_one(tmp_path, monkeypatch):
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    path = folder / "best.toml"
+    path.write_bytes(b"old")
+    with recording(folder, monkeypatch) as recorder:
+        places.write_whole(path, b"new")
+        recorder.mark("written")
+    assert recorder.disk(len(recorder.ops)).tree() == tree_of(folder) == {"best.toml": b"new"}
+    seen = set()
+    for at, disk in recorder.states(random.Random(0)):
+        seen.add(disk.tree()["best.toml"])
+        assert disk.tree()["best.toml"] in ([b"new"] if recorder.marks(at) else [b"old", b"new"])
+    assert seen == {b"old", b"new"}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from posemark.core.crash_points import crash_point
-from posemark.core.durable import sync_everything
+from posemark.core.durable import sync_everything, sync_folder
 from posemark.core.errors import DownloadError
 from posemark.core.places import write_whole
 from posemark.downloads.transfer import require_room
@@ -102,6 +102,7 @@ def _move(
 
 def _remove(archive: Path) -> None:
     archive.unlink(missing_ok=True)
+    sync_folder(archive.parent)  # without its table, a shortened archive would be downloaded again
     _table_of(archive).unlink(missing_ok=True)
 
 

@@ -16,6 +16,7 @@ import filelock
 import msgspec
 import requests
 
+from posemark.core.crash_points import crash_point
 from posemark.core.digests import md5_of, sha256_of
 from posemark.core.durable import place
 from posemark.core.errors import DownloadError
@@ -31,6 +32,7 @@ SPARE_BYTES = 64 << 20
 _PROGRESS = 1 << 20
 """Bytes after which an attempt counts as progress, so that the count of failures restarts."""
 _LONGEST_PAUSE = 60.0
+_NOTE = ".part.json"
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ def download(
         if target.is_file():
             digest = sha256_of(target)
             if not misfit(wanted, target, digest):
+                # a process that was killed right after it had named the file has left the note
+                _beside(target, _NOTE).unlink(missing_ok=True)
                 return digest
         return _Transfer(wanted, target, watcher, {} if dead is None else dead).run()
 
@@ -215,7 +219,7 @@ class _Transfer:
 
     @property
     def note(self) -> Path:
-        return _beside(self.target, ".part.json")
+        return _beside(self.target, _NOTE)
 
     @property
     def size(self) -> int:
@@ -334,6 +338,7 @@ class _Transfer:
                 self._drop()
             note = _Note(url, reply.tag, reply.total, _boot())
             write_whole(self.note, msgspec.json.encode(note))
+            crash_point("download.noted")
             self.watcher.began(self.wanted.name, url, reply.start, reply.total)
             self._write(reply)
         if self.size < (reply.total or self.wanted.size or 0):
@@ -378,6 +383,7 @@ class _Transfer:
                 if count > most:
                     raise RefusedError(f"it is longer than {most:,} bytes")
                 file.write(chunk)
+                crash_point("download.after-chunk")
                 self.watcher.moved(len(chunk))
                 pace.require(len(chunk))
 
