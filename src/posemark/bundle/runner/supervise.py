@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from posemark.board.facts import describe, read
+from posemark.board.models import has_device_tree
 from posemark.bundle.runner.bundled import Bundle, BundledEntry
 from posemark.bundle.runner.choice import Choice
 from posemark.bundle.runner.console import Console, duration
-from posemark.bundle.runner.device_facts import opencv_version
+from posemark.bundle.runner.device_facts import ROOT, opencv_version
 from posemark.bundle.runner.entry_file import EntryFile, read_entry
 from posemark.bundle.runner.found_engines import EngineChoice, FoundEngine, choose, found_engines
 from posemark.bundle.runner.frames import read_frames
@@ -97,6 +99,9 @@ class Supervisor:
         board = facts["board"] or facts["cpu"]
         cores = f"{counted(facts['cores'], 'core')}, {facts['memory_gib']:g} GiB"
         say(f"Board    {board}, {cores}", _INDENT)
+        if has_device_tree(ROOT):
+            for line in describe(read(ROOT)):
+                self._console.line(line)
         images = f"OpenCV {opencv_version()}" if opencv_version() else "no OpenCV (numpy instead)"
         software = f"{facts['os']}, Python {facts['python']}, numpy {np.__version__}, {images}"
         say(f"System   {software}", _INDENT)

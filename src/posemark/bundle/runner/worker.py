@@ -10,6 +10,8 @@ from posemark.bundle.runner.bundled import Bundle, BundledEntry
 from posemark.bundle.runner.choice import Choice
 from posemark.bundle.runner.console import Console, duration
 from posemark.bundle.runner.device_facts import (
+    ROOT,
+    at_start,
     environment,
     opencv_version,
     set_image_threads,
@@ -88,6 +90,7 @@ def work(bundle: Bundle, entry: BundledEntry, choice: Choice, folder: Path) -> i
         PoseMarkError: if the bundle is damaged, or the engine cannot run the entry.
     """
     stopped, console = StopSignal(), Console()
+    before = at_start()
     file = read_entry(folder, entry.key)
     found = [FoundEngine(choice.engine or "", choice.version)]
     chosen = choose(entry, file, found, choice.precision, "fp32", choice.device)
@@ -105,12 +108,12 @@ def work(bundle: Bundle, entry: BundledEntry, choice: Choice, folder: Path) -> i
         file,
         choice.seconds,
         choice.sustained,
-        BlockWatch(Path("/"), ProcSensors(), energy.counters()),
+        BlockWatch(ROOT, ProcSensors(ROOT), energy.system_counters(ROOT)),
         sentinel,
         stopped,
     )
     key, where = path.name[: -len(SUFFIX)], Target(chosen.engine.name, "", chosen.device)
-    facts = environment(bundle, chosen, sentinel)
+    facts = environment(bundle, chosen, sentinel, before)
     header = completed(file.header, key, session, where, threads, choice.sustained, facts)
     if existing:
         require_same_run(existing, header)
