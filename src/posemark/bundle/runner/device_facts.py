@@ -1,5 +1,6 @@
 """Describes the device and its software, for the environment of a record."""
 
+from collections.abc import Callable
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -32,8 +33,10 @@ def opencv_version() -> str | None:
 
 def set_image_threads(threads: int) -> None:
     """Set the number of threads of OpenCV, if there is OpenCV."""
-    if opencv_version() is not None:
-        cv2.setNumThreads(threads)
+    # The functions in numpy that take the place of OpenCV have no threads.
+    set_number: Callable[[int], None] | None = getattr(cv2, "setNumThreads", None)
+    if set_number:
+        set_number(threads)
 
 
 def at_start() -> dict[str, Any]:

@@ -137,6 +137,7 @@ def _session(
     console: Console,
 ) -> Session:
     path = require_intact(folder, chosen.model)
+    shapes = input_shapes(entry.spec, (frame.size_wh for frame in frames), how)
     raw = chosen.engine.open(
         Wanted(
             path=path,
@@ -144,7 +145,7 @@ def _session(
             precision=chosen.precision,
             threads=threads,
             device=chosen.device,
-            shapes=input_shapes(entry.spec, (frame.size_wh for frame in frames), how),
+            shapes=shapes,
             cache=folder / PLANS,
             say=lambda text: console.say("   " + text, "   "),
         )
@@ -154,9 +155,12 @@ def _session(
             f"{path.name} is in {raw.precision} in {raw.runtime}, expected {chosen.precision}. "
             "Use another engine (--engine)."
         )
+    session: Session = NamedSession(raw, chosen.model.outputs)
     if entry.declared:
-        return FileSession(raw, entry.declared.at(path, chosen.model.sha256))
-    return NamedSession(raw, chosen.model.outputs)
+        session = FileSession(raw, entry.declared.at(path, chosen.model.sha256))
+    # An engine that cannot run the network says so before the record begins.
+    session.prepare(shapes[0])
+    return session
 
 
 def _measured(
