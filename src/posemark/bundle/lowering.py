@@ -415,6 +415,8 @@ class _Lowering(ast.NodeTransformer):
     # ------------------------------------------------------------------------ expressions
 
     def visit_Subscript(self, node: ast.Subscript) -> Any:
+        if self._is_class(node.value):  # such as dict[str, int] as a default factory
+            return self.visit(node.value)
         node.slice = _as_tuple(node.slice)
         return self.generic_visit(node)
 
