@@ -91,6 +91,7 @@ class _Lowering(ast.NodeTransformer):
         self._scopes = Scopes()
         self._later = 0  # the number of functions around the node, which run later
         self._fields = False  # whether the class around the node keeps its annotations
+        self._tried: list[ast.stmt] = []  # statements whose ImportError is caught
 
     def visit(self, node: ast.AST) -> Any:
         why = _REFUSED.get(type(node))
@@ -240,7 +241,8 @@ class _Lowering(ast.NodeTransformer):
     def _keeps_import(self, node: ast.stmt, name: str, target: Reference) -> bool:
         scope = self._scopes.current
         if isinstance(target, External) and not self._is_replaced(target):
-            require_library(self._found.definition, target, node, inside=bool(self._later))
+            if node not in self._tried:
+                require_library(self._found.definition, target, node, inside=bool(self._later))
             if scope is None:
                 self._bind(node, name)
             else:
@@ -392,6 +394,8 @@ class _Lowering(ast.NodeTransformer):
         for inner in node.finalbody:
             if any(isinstance(each, ast.Continue) for each in ast.walk(inner)):
                 raise self._refused(inner, "Python 3.6 has no `continue` in `finally`.")
+        if any(_catches_import_error(handler) for handler in node.handlers):
+            self._tried += node.body
         return self.generic_visit(node)
 
     def visit_For(self, node: ast.For) -> Any:
@@ -413,6 +417,8 @@ class _Lowering(ast.NodeTransformer):
     # ------------------------------------------------------------------------ expressions
 
     def visit_Subscript(self, node: ast.Subscript) -> Any:
+        if self._is_class(node.value):
+            return self.visit(node.value)  # dict[str, float] is dict
         node.slice = _as_tuple(node.slice)
         return self.generic_visit(node)
 
@@ -454,8 +460,6 @@ class _Lowering(ast.NodeTransformer):
         special = self._special_call(node)
         if special is not None:
             return ast.copy_location(special, node)
-        if isinstance(node.func, ast.Subscript) and self._is_class(node.func.value):
-            node.func = node.func.value
         for each in node.keywords:
             self._lower_keyword(node, each)
         return self.generic_visit(node)
@@ -558,7 +562,7 @@ def require_library(
         inside: whether it is imported inside a function.
 
     Raises:
-        FlattenError: if a device may not have it.
+        FlattenError: if a device may not have it, and nobody catches the ImportError.
     """
     top = target.module.partition(".")[0]
     known = {*sys.stdlib_module_names, *substitutes.LIBRARIES, *substitutes.STAND_INS}
@@ -568,6 +572,10 @@ def require_library(
             f"{substitutes.RUNNER} may import it.",
             node,
         )
+
+
+def _catches_import_error(handler: ast.ExceptHandler) -> bool:
+    return isinstance(handler.type, ast.Name) and handler.type.id == "ImportError"
 
 
 def _is_runner(module: str) -> bool:

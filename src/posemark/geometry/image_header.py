@@ -154,7 +154,10 @@ def segments(encoded: bytes) -> Iterator[Segment]:
 def _all_segments(encoded: bytes) -> Iterator[Segment]:
     """Yield the segments of a JPEG up to the end marker behind a scan, or the end of the file."""
     at, scanned = 2, False
-    while (found := _MARKER.search(encoded, at)) and found.end() + 2 <= len(encoded):
+    while True:
+        found = _MARKER.search(encoded, at)
+        if not found or found.end() + 2 > len(encoded):
+            return
         marker, at = encoded[found.end() - 1], found.end()
         if scanned and marker == _END[1]:
             return
