@@ -30,6 +30,7 @@ from posemark.bundle.scopes import Scope, Scopes, argument_names, function_scope
 
 _GONE_BASES = frozenset(("typing.Generic", "typing.Protocol"))
 _GONE_DECORATORS = frozenset(("typing.final", "typing.override"))
+_TYPING = frozenset(("typing", "numpy.typing"))
 _NO_TYPES = "typing is not available in the flattened file. Use no types in expressions."
 _REFUSED_BUILTINS = frozenset(f"builtins.{n}" for n in ("eval", "exec", "globals", "__import__"))
 _REFUSED: dict[type[ast.AST], str] = {
@@ -91,7 +92,6 @@ class _Lowering(ast.NodeTransformer):
         self._scopes = Scopes()
         self._later = 0  # the number of functions around the node, which run later
         self._fields = False  # whether the class around the node keeps its annotations
-        self._tried: list[ast.stmt] = []  # statements whose ImportError is caught
 
     def visit(self, node: ast.AST) -> Any:
         why = _REFUSED.get(type(node))
@@ -162,7 +162,8 @@ class _Lowering(ast.NodeTransformer):
             return self._referring(node, reference)
         if isinstance(reference, External):
             self._note_stand_in(node, reference)
-            if self._substitute(reference.path) or reference.path in substitutes.LATER_NUMPY:
+            replaced = self._substitute(reference.path) or reference.module in _TYPING
+            if replaced or reference.path in substitutes.LATER_NUMPY:
                 return self._referring(node, reference)
         return self.generic_visit(node)  # type: ignore[return-value]
 
@@ -200,7 +201,7 @@ class _Lowering(ast.NodeTransformer):
             raise self._refused(node, "TYPE_CHECKING is only lowered as the test of an `if`.")
         if path in substitutes.LATER_NUMPY:
             raise self._refused(node, f"numpy 1.13 has no {path}. Compute it with older functions.")
-        if reference.module in ("typing", "numpy.typing") and path != "typing.NamedTuple":
+        if reference.module in _TYPING and path != "typing.NamedTuple":
             raise self._refused(node, f"{path}: {_NO_TYPES}")
         return reference
 
@@ -233,18 +234,17 @@ class _Lowering(ast.NodeTransformer):
         kept: list[ast.alias] = []
         for alias in node.names:
             name = alias.asname or alias.name.partition(".")[0]
-            if self._keeps_import(node, name, found.names[name]):
+            if self._keeps_import(node, alias, name, found.names[name]):
                 kept.append(alias)
         node.names = kept
         return node if kept else None
 
-    def _keeps_import(self, node: ast.stmt, name: str, target: Reference) -> bool:
+    def _keeps_import(self, node: ast.stmt, alias: ast.alias, name: str, target: Reference) -> bool:
         scope = self._scopes.current
         if isinstance(target, External) and not self._is_replaced(target):
-            if node not in self._tried:
-                require_library(self._found.definition, target, node, inside=bool(self._later))
+            require_library(self._found.definition, target, node, inside=bool(self._later))
             if scope is None:
-                self._bind(node, name)
+                self._bind(alias, name)
             else:
                 scope.libraries[name] = target
             return True
@@ -394,8 +394,6 @@ class _Lowering(ast.NodeTransformer):
         for inner in node.finalbody:
             if any(isinstance(each, ast.Continue) for each in ast.walk(inner)):
                 raise self._refused(inner, "Python 3.6 has no `continue` in `finally`.")
-        if any(_catches_import_error(handler) for handler in node.handlers):
-            self._tried += node.body
         return self.generic_visit(node)
 
     def visit_For(self, node: ast.For) -> Any:
@@ -417,8 +415,8 @@ class _Lowering(ast.NodeTransformer):
     # ------------------------------------------------------------------------ expressions
 
     def visit_Subscript(self, node: ast.Subscript) -> Any:
-        if self._is_class(node.value):
-            return self.visit(node.value)  # dict[str, float] is dict
+        if self._is_class(node.value):  # such as dict[str, int] as a default factory
+            return self.visit(node.value)
         node.slice = _as_tuple(node.slice)
         return self.generic_visit(node)
 
@@ -460,6 +458,8 @@ class _Lowering(ast.NodeTransformer):
         special = self._special_call(node)
         if special is not None:
             return ast.copy_location(special, node)
+        if isinstance(node.func, ast.Subscript) and self._is_class(node.func.value):
+            node.func = node.func.value
         for each in node.keywords:
             self._lower_keyword(node, each)
         return self.generic_visit(node)
@@ -562,7 +562,7 @@ def require_library(
         inside: whether it is imported inside a function.
 
     Raises:
-        FlattenError: if a device may not have it, and nobody catches the ImportError.
+        FlattenError: if a device may not have it.
     """
     top = target.module.partition(".")[0]
     known = {*sys.stdlib_module_names, *substitutes.LIBRARIES, *substitutes.STAND_INS}
@@ -572,10 +572,6 @@ def require_library(
             f"{substitutes.RUNNER} may import it.",
             node,
         )
-
-
-def _catches_import_error(handler: ast.ExceptHandler) -> bool:
-    return isinstance(handler.type, ast.Name) and handler.type.id == "ImportError"
 
 
 def _is_runner(module: str) -> bool:
