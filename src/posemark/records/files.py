@@ -312,8 +312,6 @@ def _lock(path: Path, file: IO[bytes]) -> None:
         )
 
 
-
-
 def _encoded(fields: dict[str, Any]) -> bytes:
     """Encode a line; names of files that are not valid text are written as a terminal shows them.
 
