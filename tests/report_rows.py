@@ -6,7 +6,7 @@ from zlib import crc32
 import numpy as np
 
 from posemark.core.skeleton import COCO_17
-from posemark.report.latency import histogram, percentiles
+from posemark.measure.latency import histogram, percentiles
 from posemark.report.result_row import Published, Row, Verdict
 from posemark.score.people_groups import FEWEST_PEOPLE, PeopleGroup
 

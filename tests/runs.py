@@ -7,7 +7,7 @@ class Heard:
     """A watcher that keeps everything a run reports."""
 
     def __init__(self):
-        self.opened, self.steps, self.paths = [], [], []
+        self.opened, self.steps, self.paths, self.deaths = [], [], [], {}
         self.standings, self.unable = {}, []
 
     def opening(self, place):
@@ -22,6 +22,9 @@ class Heard:
 
     def over(self, place, path):
         self.paths.append(path)
+
+    def died(self, place, error):
+        self.deaths[place] = str(error)
 
 
 def run_all(jobs, out, resume=False, isolate=False):

@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import random
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 
 from posemark.artefacts import SUMS, Store, fingerprint
 from posemark.core.errors import ExportError, UsageError
+from power_failure import recording, tree_of
 
 
 @pytest.fixture(autouse=True)
@@ -208,3 +210,36 @@ def test_a_full_disk_while_an_artefact_is_made_is_explained_and_leaves_nothing(t
         Store(tmp_path / "kept").get("kind", {}, make)
     assert str(tmp_path / "kept") in str(why.value)
     assert not list((tmp_path / "kept").iterdir())
+
+
+# --- power failures -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damaged", [False, True], ids=["new", "in place of a damaged one"])
+def test_after_a_power_failure_an_artefact_is_whole_or_made_again(tmp_path, monkeypatch, damaged):
+    folder = tmp_path / "store"
+    folder.mkdir()
+    content = {"model.onnx": b"network" * 9, "inner/part.bin": b"weights"}
+
+    def make(into):
+        for name, data in content.items():
+            (into / name).parent.mkdir(exist_ok=True)
+            (into / name).write_bytes(data)
+
+    if damaged:
+        made = Store(folder).get("onnx", {"a": 1}, make)
+        (made / "model.onnx").write_bytes(b"nonsense")
+    with recording(folder, monkeypatch) as recorder:
+        Store(folder).get("onnx", {"a": 1}, make)
+        recorder.mark("made")
+    assert recorder.disk(len(recorder.ops)).tree() == tree_of(folder)
+    states = list(recorder.states(random.Random(0), samples=2))
+    monkeypatch.setenv("POSEMARK_SYNC", "never")
+    for number, (at, disk) in enumerate(random.Random(1).sample(states, 300)):
+        again = tmp_path / str(number)
+        again.mkdir()
+        disk.write_to(again)
+        makes = []
+        found = Store(again).get("onnx", {"a": 1}, lambda into, m=makes: m.append(1) or make(into))
+        assert {name: (found / name).read_bytes() for name in content} == content
+        assert not (makes and recorder.marks(at)), "an artefact was lost that was reported as made"

@@ -5,16 +5,21 @@ one has made. The SHA-256 sums of its files are stored in each artefact and comp
 is opened, because a network with a few flipped bits still runs, and finds other poses.
 """
 
+import fcntl
 import hashlib
 import json
 import logging
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from posemark.core.crash_points import crash_point
 from posemark.core.digests import sha256_of
+from posemark.core.durable import sync_folder, sync_tree
 from posemark.core.errors import ExportError, UsageError
 from posemark.core.places import make_folder
 
@@ -41,7 +46,8 @@ class Store:
 
         A new artefact is made in a temporary folder, which is renamed when `make` has returned.
         Thus a killed process leaves no incomplete artefact, and if two processes make the same
-        artefact, both use the one that is renamed first.
+        artefact, both use the one that is renamed first. The temporary folder of a killed process
+        is removed when the next artefact is made.
 
         A damaged artefact is made anew, with a warning in the log; Python prints it on stderr
         unless a handler is set.
@@ -76,13 +82,18 @@ class Store:
             made = scratch / "made"
             made.mkdir()
             _fill(made, facts, make)
+            sync_tree(made)
+            crash_point("artefact.made")
             if damage:
                 _put_aside(target, scratch / "damaged", damage)
+                crash_point("artefact.put-aside")
             try:
                 made.rename(target)
             except OSError:
                 if not target.is_dir():
                     raise
+            crash_point("artefact.after-rename")
+            sync_folder(self.folder)
 
 
 def _fill(folder: Path, facts: Mapping[str, object], make: Callable[[Path], object]) -> None:
@@ -138,18 +149,49 @@ def _damage(folder: Path) -> str:
 @contextmanager
 def _scratch(folder: Path, target: Path, damage: str) -> Generator[Path, None, None]:
     """Make an empty folder beside the artefacts, and remove it at the end."""
-    try:
-        scratch = tempfile.TemporaryDirectory(prefix=".making-", dir=folder)
-    except OSError as error:
-        if damage:
-            raise _cannot_replace(target, damage, error) from error
-        raise UsageError(
-            f"{folder}: this folder is not writable, so no artefact can be kept "
-            f"({error.strerror}). Make it writable, or name another folder in the variable "
-            "POSEMARK_CACHE."
-        ) from error
-    with scratch as name:
+    with ExitStack() as stack:
+        try:
+            with _locked(folder):  # so that no process removes a folder before it is held
+                _remove_abandoned(folder)
+                scratch = tempfile.TemporaryDirectory(prefix=_MAKING, dir=folder)
+                name = stack.enter_context(scratch)
+                stack.enter_context(_locked(Path(name)))
+        except OSError as error:
+            if damage:
+                raise _cannot_replace(target, damage, error) from error
+            raise UsageError(
+                f"{folder}: this folder is not writable, so no artefact can be kept "
+                f"({error.strerror}). Make it writable, or name another folder in the variable "
+                "POSEMARK_CACHE."
+            ) from error
         yield Path(name)
+
+
+_MAKING = ".making-"
+"""The beginning of the names of temporary folders."""
+
+
+@contextmanager
+def _locked(folder: Path, wait: bool = True) -> Generator[bool, None, None]:
+    """Hold a folder, and yield whether it is held; a killed process no longer holds it."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # another process holds it, or the file system has no locks
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(opened)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the temporary folders that killed processes have left."""
+    for each in folder.glob(f"{_MAKING}*"):
+        with suppress(OSError), _locked(each, wait=False) as abandoned:
+            if abandoned:
+                shutil.rmtree(each, ignore_errors=True)
 
 
 def _put_aside(target: Path, damaged: Path, damage: str) -> None:

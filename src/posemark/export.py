@@ -6,6 +6,7 @@ files of the same speed, needs another package, and takes 125 s for DEKR instead
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +37,30 @@ SMALL_HW = (128, 192)
 """Height and width of the input with which bottom-up networks are traced and checked."""
 
 
+@dataclass(frozen=True)
+class Form:
+    """The form of an exported file, which decides what can read it.
+
+    Attributes:
+        opset: the version of ONNX's operator set.
+        batch: the number of images N of every input; None for any. With a fixed number, sizes
+            are constants of the file, and older engines need no operators that compute them.
+    """
+
+    opset: int = OPSET
+    batch: int | None = None
+
+
+FREE = Form()
+"""The form that the runtimes on this machine read."""
+
 Maps = Mapping[str, NDArray[np.float32]]
 Infer = Callable[[NDArray[np.float32]], Maps]
 
 
-def facts(spec: ModelSpec, weights: str, version: str, precision: str) -> dict[str, str]:
+def facts(
+    spec: ModelSpec, weights: str, version: str, precision: str, form: Form = FREE
+) -> dict[str, str]:
     """Return everything that an exported network depends on, which is also its file's metadata.
 
     Args:
@@ -48,6 +68,7 @@ def facts(spec: ModelSpec, weights: str, version: str, precision: str) -> dict[s
         weights: SHA-256 of the checkpoint, or the version of the formula.
         version: version of PoseMark.
         precision: precision of weights and maps.
+        form: the form of the file.
     """
     import torch
 
@@ -57,11 +78,11 @@ def facts(spec: ModelSpec, weights: str, version: str, precision: str) -> dict[s
         "posemark": version,
         "code": _code(spec),
         "torch": torch.__version__,
-        "opset": str(OPSET),
+        "opset": str(form.opset),
         "precision": precision,
         "weights": weights,
         "input": f"{height}x{width}",
-    }
+    } | ({} if form.batch is None else {"batch": str(form.batch)})
 
 
 def _code(spec: ModelSpec) -> str:
@@ -71,7 +92,13 @@ def _code(spec: ModelSpec) -> str:
     return code_hash(builders, [Path(__file__), *runtimes])
 
 
-def write(network: "nn.Module", spec: ModelSpec, folder: Path, facts: Mapping[str, str]) -> None:
+def write(
+    network: "nn.Module",
+    spec: ModelSpec,
+    folder: Path,
+    facts: Mapping[str, str],
+    form: Form = FREE,
+) -> None:
     """Write a network to MODEL, and its float32 outputs to REFERENCE in the same folder.
 
     REFERENCE has the outputs for the batches of `examples`.
@@ -81,41 +108,51 @@ def write(network: "nn.Module", spec: ModelSpec, folder: Path, facts: Mapping[st
         spec: the model.
         folder: where both files are written.
         facts: metadata of the file; its "precision" is that of MODEL, fp32 or fp16.
+        form: the form of MODEL.
     """
     import torch
 
     reference: dict[str, Any] = {}  # Any, since savez's annotation mixes up options and arrays
     network = network.eval()
-    for index, batch in enumerate(examples(spec)):
+    for index, batch in enumerate(examples(spec, form.batch)):
         with torch.inference_mode():
             outputs = network(torch.as_tensor(batch))
         reference |= {f"{index}/{name}": tensor.numpy() for name, tensor in outputs.items()}
     np.savez(folder / REFERENCE, **reference)
     if facts["precision"] == "fp16":
         network = network.half()
-    to_onnx(network, spec, folder / MODEL, facts)
+    to_onnx(network, spec, folder / MODEL, facts, form)
 
 
-def to_onnx(network: "nn.Module", spec: ModelSpec, path: Path, facts: Mapping[str, str]) -> None:
+def to_onnx(
+    network: "nn.Module",
+    spec: ModelSpec,
+    path: Path,
+    facts: Mapping[str, str],
+    form: Form = FREE,
+) -> None:
     """Write a network with its weights as one ONNX file, in the precision of its weights.
 
-    The file has one input, INPUT (N, 3, H, W) with any N (for bottom-up networks also any H and
-    W), and the outputs of the network's forward by name. The result is not checked here;
-    `require_parity` does that.
+    The file has one input, INPUT (N, 3, H, W) with any N, unless its form fixes N (for bottom-up
+    networks also with any H and W), and the outputs of the network's forward by name. The result
+    is not checked here; `require_parity` does that.
 
     Args:
         network: the network, in evaluation mode.
         spec: the model.
         path: the file.
         facts: metadata of the file.
+        form: the form of the file.
     """
     import onnx
     import torch
 
-    sample = torch.as_tensor(example(spec, batch=2)).to(next(network.parameters()).dtype)
+    sample = torch.as_tensor(example(spec, batch=form.batch or 2)).to(
+        next(network.parameters()).dtype
+    )
     with torch.inference_mode():
         names = list(network(sample[:1]))
-    free = {0: "batch"} if spec.method.fixed_size else {0: "batch", 2: "height", 3: "width"}
+    free_input, free_output = _free_axes(spec, form)
     with warnings.catch_warnings():
         # The exporter warns that it is deprecated in favour of the slower one, and that traced
         # sizes might be fixed; a test shows for every model that they are not.
@@ -126,13 +163,37 @@ def to_onnx(network: "nn.Module", spec: ModelSpec, path: Path, facts: Mapping[st
             str(path),
             input_names=[INPUT],
             output_names=names,
-            dynamic_axes={INPUT: free} | {name: _output_axes(spec) for name in names},
-            opset_version=OPSET,
+            dynamic_axes={INPUT: free_input} | dict.fromkeys(names, free_output),
+            opset_version=form.opset,
             dynamo=False,
         )
+    if form.batch is not None:
+        _fold_sizes(path)
     model = load_onnx(path)
     onnx.helper.set_model_props(model, dict(facts))
     onnx.save(model, path)  # pyright: ignore[reportUnknownMemberType]  # PathLike of an open type
+
+
+def _fold_sizes(path: Path) -> None:
+    """Replace operators whose results are constants, and merge normalisations into convolutions.
+
+    ONNX Runtime does this with standard operators only. Without it, OpenCV 4.6 does not read
+    Lite-HRNet, whose file computes the sizes of its maps.
+    """
+    import onnx
+    import onnxruntime
+
+    library: Any = onnxruntime  # a compiled module without annotations
+    domains = [(each.domain, each.version) for each in load_onnx(path).opset_import]
+    options = library.SessionOptions()
+    options.graph_optimization_level = library.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(path)
+    library.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    model = load_onnx(path)
+    # It names domains of its own, which the file does not use and older engines do not know.
+    del model.opset_import[:]
+    model.opset_import.extend(onnx.helper.make_opsetid(*each) for each in domains)
+    onnx.save(model, path)  # pyright: ignore[reportUnknownMemberType]  # as in load_onnx
 
 
 def load_onnx(path: Path) -> "ModelProto":
@@ -142,8 +203,12 @@ def load_onnx(path: Path) -> "ModelProto":
     return onnx.load(path)  # pyright: ignore[reportUnknownMemberType]  # PathLike of an open type
 
 
-def _output_axes(spec: ModelSpec) -> dict[int, str]:
-    return {0: "batch"} if spec.method.fixed_size else {0: "batch", 2: "map_height", 3: "map_width"}
+def _free_axes(spec: ModelSpec, form: Form) -> tuple[dict[int, str], dict[int, str]]:
+    """Return the names of the axes of the input and of the outputs that may have any length."""
+    batch = {0: "batch"} if form.batch is None else {}
+    if spec.method.fixed_size:
+        return batch, batch
+    return batch | {2: "height", 3: "width"}, batch | {2: "map_height", 3: "map_width"}
 
 
 def as_tuple(network: "nn.Module") -> "nn.Module":
@@ -177,14 +242,21 @@ def example(spec: ModelSpec, batch: int, hw: tuple[int, int] | None = None) -> N
     return rng.standard_normal((batch, 3, height, width), np.float32)
 
 
-def examples(spec: ModelSpec) -> Iterable[NDArray[np.float32]]:
-    """Yield two batches for a check, with different N and, for bottom-up models, different H, W."""
+def examples(spec: ModelSpec, batch: int | None = None) -> Iterable[NDArray[np.float32]]:
+    """Yield two batches for a check, with different N and, for bottom-up models, different H, W.
+
+    Args:
+        spec: the model.
+        batch: the only N that the file accepts; None if it accepts any.
+    """
     height, width = SMALL_HW
-    yield example(spec, 2)
-    yield example(spec, 1, None if spec.method.fixed_size else (width, height))
+    yield example(spec, batch or 2)
+    yield example(spec, batch or 1, None if spec.method.fixed_size else (width, height))
 
 
-def require_parity(name: str, infer: Infer, spec: ModelSpec, folder: Path) -> float:
+def require_parity(
+    name: str, infer: Infer, spec: ModelSpec, folder: Path, form: Form = FREE
+) -> float:
     """Compare a float32 session with the reference outputs of the network it was made from.
 
     Args:
@@ -192,6 +264,7 @@ def require_parity(name: str, infer: Infer, spec: ModelSpec, folder: Path) -> fl
         infer: runs the session on a batch.
         spec: the model.
         folder: the folder that `write` wrote to.
+        form: the form that it wrote.
 
     Returns:
         The largest error of any output, relative to its largest absolute value.
@@ -201,7 +274,7 @@ def require_parity(name: str, infer: Infer, spec: ModelSpec, folder: Path) -> fl
     """
     worst = 0.0
     with np.load(folder / REFERENCE) as kept:
-        for index, batch in enumerate(examples(spec)):
+        for index, batch in enumerate(examples(spec, form.batch)):
             prefix = f"{index}/"
             reference = {k.removeprefix(prefix): kept[k] for k in kept if k.startswith(prefix)}
             worst = max(worst, require_close(name, infer(batch), reference))

@@ -1,6 +1,7 @@
 """Taking members out of a zip file: safely, and without disk space for both."""
 
 import io
+import random
 import stat
 import zipfile
 
@@ -10,6 +11,7 @@ from made_val2017 import zipped
 from posemark.core.errors import DownloadError
 from posemark.downloads import archives
 from posemark.downloads.archives import take
+from power_failure import recording, tree_of
 
 FILES = {f"val2017/{number:012d}.jpg": bytes([number]) * (1000 + number) for number in range(20)}
 OTHERS = {"annotations/captions.json": b"{}" * 5000, "val2017/": b"", "README": b"read me"}
@@ -67,11 +69,16 @@ class Stopping:
         pass
 
 
-def test_archive_and_files_never_need_the_room_of_both(archive, folder):
+@pytest.mark.parametrize("batch", [1, 100_000, 10**9])
+def test_archive_and_files_need_at_most_the_room_of_a_batch_more(
+    archive, folder, batch, monkeypatch
+):
+    monkeypatch.setattr(archives, "BATCH_BYTES", batch)
     size = archive.stat().st_size
     watcher = Stopping(archive, folder, -1)
     take(archive, images, folder, watcher)
-    assert watcher.most <= size + max(map(len, FILES.values()))
+    sizes = list(map(len, FILES.values()))
+    assert watcher.most <= size + max(sizes) + min(batch, sum(sizes))
 
 
 @pytest.mark.parametrize("after", [1, 7, 19, 20])
@@ -185,3 +192,26 @@ def test_archives_with_large_offsets_are_read(tmp_path, folder):
     (tmp_path / "large.zip").write_bytes(content.getvalue())
     assert take(tmp_path / "large.zip", images, folder) == 2
     assert everything(folder) == {"val2017/1.jpg": b"image", "val2017/2.jpg": b"other"}
+
+
+def test_a_power_failure_costs_no_member(tmp_path, monkeypatch):
+    """Members are cut off the archive only when they are on the disk."""
+    monkeypatch.setattr(archives, "BATCH_BYTES", 5000)
+    files = dict(list(FILES.items())[:9])
+    room = tmp_path / "room"
+    room.mkdir()
+    made(room / "val2017.zip", {**files, **OTHERS})
+    with recording(room, monkeypatch) as recorder:
+        take(room / "val2017.zip", images, room / "coco")
+        recorder.mark("taken")
+    assert recorder.disk(len(recorder.ops)).tree() == tree_of(room)
+    states = list(recorder.states(random.Random(0), samples=2))
+    monkeypatch.setenv("POSEMARK_SYNC", "never")
+    for number, (at, disk) in enumerate(random.Random(1).sample(states, 300)):
+        again = tmp_path / str(number)
+        again.mkdir()
+        disk.write_to(again)
+        if (again / "val2017.zip").exists():
+            take(again / "val2017.zip", images, again / "coco")
+        assert everything(again / "coco") == files
+        assert not ((again / "val2017.zip").exists() and recorder.marks(at))

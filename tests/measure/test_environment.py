@@ -187,6 +187,23 @@ def test_a_board_is_named_by_its_device_tree_or_firmware(tmp_path):
     assert board(tmp_path) == "Raspberry Pi 4 Model B Rev 1.4"
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('NAME="Ubuntu"\nVERSION_ID="18.04"\n# a comment = 1\n', "Ubuntu 18.04"),
+        ("NAME='Arch Linux'\n", "Arch Linux"),
+        ('NAME="No end\n', '"No end'),
+    ],
+)
+def test_linux_is_named_by_its_release_file(tmp_path, text, name):
+    kernel = module.operating_system(tmp_path)
+    assert kernel == f"{module.platform.system()} {module.platform.release()}"
+    write_file(tmp_path, "usr/lib/os-release", "NAME=Fallback\n")
+    assert module.operating_system(tmp_path) == "Fallback"
+    write_file(tmp_path, "etc/os-release", text)
+    assert module.operating_system(tmp_path) == name
+
+
 def test_macs_are_distinguished_by_the_model_that_the_system_reports(tmp_path, monkeypatch):
     words = {"hw.model": "Mac15,3", "machdep.cpu.brand_string": "Apple M3"}
     monkeypatch.setattr(module.platform, "system", lambda: "Darwin")

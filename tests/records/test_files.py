@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 import made_records
 from posemark.core.errors import RecordError
-from posemark.records import files
+from posemark.records import files, lines
 from posemark.records.schema import (
     SCHEMA,
     BlockLine,
@@ -445,7 +445,7 @@ def test_what_is_no_regular_file_is_not_read(tmp_path):
 
 
 def test_a_line_without_end_is_not_read_to_its_end(path, monkeypatch):
-    monkeypatch.setattr(files, "LONGEST_LINE", 4000)
+    monkeypatch.setattr(lines, "LONGEST_LINE", 4000)
     content = write(path, FRAMES[1])
     path.write_bytes(content + b"x" * 4000)
     with pytest.raises(RecordError, match="a line of more than 4000 bytes"):
@@ -566,3 +566,181 @@ def test_a_disk_that_is_full_in_mid_record_costs_the_line_and_says_so(path):
     with files.Writer.append(files.read(path)) as writer:
         writer.write(FRAMES[2])
     assert files.read(path).frames == FRAMES[:3]
+
+
+# --- damage -------------------------------------------------------------------------------------
+
+
+def three_blocks(path, **changes):
+    """Write a record of three blocks of two frames, and return the bytes of its 11 lines."""
+    path.unlink(missing_ok=True)
+    content = []
+    for block in range(3):
+        content += [replace(FRAMES[0], image_id=10 * block + each) for each in (1, 2)]
+        content.append(replace(BLOCK, began_ns=10**12 + block))
+    made_records.written(path, header(**STAMPED | changes), [*content, End("limit")])
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def flipped(text, at):
+    return text[:at] + bytes([text[at] ^ 1]) + text[at + 1 :]
+
+
+def resumed_again(path):
+    """Resume a record as a measurement does: measure what is lacking, then end it."""
+    record = files.read_to_resume(path)
+    with files.Writer.append(record) as writer:
+        lacking = [i for i in (1, 2, 11, 12, 21, 22) if i not in {f.image_id for f in record.good}]
+        for image_id in lacking:
+            writer.write(replace(FRAMES[0], image_id=image_id))
+        if lacking:
+            writer.write(replace(BLOCK, frames=len(lacking), began_ns=2 * 10**12))
+        if not record.complete:
+            writer.write(End("limit"))
+    return record
+
+
+def test_every_flipped_bit_of_any_line_is_found_and_costs_that_line_only(path):
+    """Each line, at its beginning, in its middle, in its checksum and at its newline."""
+    lines = three_blocks(path)
+    for number, text in enumerate(lines[1:], 2):
+        for at in (0, 20, len(text) // 2, len(text) - 5, len(text) - 1):
+            path.write_bytes(b"".join([*lines[: number - 1], flipped(text, at), *lines[number:]]))
+            if number == len(lines) and at == len(text) - 1:
+                continue  # the last line without its newline is a torn one
+            with pytest.raises(RecordError, match=rf"lines? {number}\b.*damaged.*--resume"):
+                files.read(path)
+            before = path.read_bytes()
+            damaged = resumed_again(path).damaged
+            joined = at == len(text) - 1 and number + 1 < len(lines)
+            assert damaged == ((number, number + 1) if joined else (number,))
+            assert path.read_bytes().startswith(before)
+            record = files.read(path)
+            assert sorted(f.image_id for f in record.good) == [1, 2, 11, 12, 21, 22]
+            assert record.passed_over == damaged
+            assert record.complete
+
+
+def test_a_newline_that_came_into_being_costs_its_line_only(path):
+    lines = three_blocks(path)
+    lines[4] = lines[4][:50] + b"\n" + lines[4][51:]
+    path.write_bytes(b"".join(lines))
+    assert resumed_again(path).damaged == (5,)
+    assert sorted(f.image_id for f in files.read(path).good) == [1, 2, 11, 12, 21, 22]
+
+
+def test_frames_around_damage_are_blocks_without_readings_and_whole_blocks_keep_theirs(path):
+    lines = three_blocks(path)
+    path.write_bytes(b"".join([*lines[:4], flipped(lines[4], 30), *lines[5:]]))
+    blocks = files.read_to_resume(path).blocks
+    assert [[f.image_id for f in block.frames] for block in blocks] == [[1, 2], [12], [21, 22]]
+    assert [block.readings is None for block in blocks] == [False, True, False]
+
+
+def test_damage_of_a_line_that_says_the_run_was_resumed_does_not_join_two_clocks(path):
+    one, earlier = replace(BLOCK, frames=1), replace(BLOCK, frames=1, began_ns=5)
+    after_restart = Resumed({}, "after a restart")
+    write(path, FRAMES[0], one, after_restart, FRAMES[1], earlier, **STAMPED)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[3] = flipped(lines[3], 10)
+    path.write_bytes(b"".join(lines))
+    assert [block.process for block in files.read_to_resume(path).blocks] == [0, 1]
+
+
+def test_damage_twice_is_passed_over_twice(path):
+    lines = three_blocks(path)
+    path.write_bytes(b"".join([*lines[:2], flipped(lines[2], 9), *lines[3:]]))
+    resumed_again(path)
+    again = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*again[:5], flipped(again[5], 9), *again[6:]]))
+    with pytest.raises(RecordError, match="line 6 is damaged"):
+        files.read(path)
+    resumed_again(path)
+    assert files.read(path).passed_over == (3, 6)
+
+
+def test_a_damaged_header_cannot_be_resumed_and_the_message_says_so(path):
+    lines = three_blocks(path)
+    path.write_bytes(b"".join([flipped(lines[0], 60), *lines[1:]]))
+    for read in (files.read, files.read_to_resume):
+        with pytest.raises(RecordError, match=r"line 1, the header, is damaged.*another --out"):
+            read(path)
+
+
+def test_a_damaged_line_without_a_place_for_it_was_inserted(path):
+    lines = three_blocks(path)
+    path.write_bytes(b"".join([*lines[:3], b"\n", *lines[3:]]))
+    with pytest.raises(RecordError, match=r"line 3: .*not of this run.*was changed"):
+        files.read_to_resume(path)
+
+
+def test_a_line_whose_content_was_edited_does_not_match_its_checksum(path):
+    lines = three_blocks(path)
+    lines[1] = lines[1].replace(b'"infer":3', b'"infer":2')
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(RecordError, match=r"line 2 is damaged \(it does not match its checksum\)"):
+        files.read(path)
+    lines[1] = lines[1][: lines[1].rindex(b',"crc32"')] + b"}\n"
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(RecordError, match=r"line 2 is damaged \(it has no checksum\)"):
+        files.read(path)
+
+
+def test_a_record_from_before_checksums_is_read_and_resumed_with_them(path):
+    lines = [line[: line.rindex(b',"crc32"')] + b"}\n" for line in three_blocks(path)]
+    path.write_bytes(b"".join(lines[:7]))
+    assert len(files.read(path).good) == 4
+    assert resumed_again(path).damaged == ()
+    assert len(files.read(path).good) == 6
+    cut = [*lines[:4], lines[4][:40] + b"\n", *lines[5:]]
+    path.write_bytes(b"".join(cut))
+    with pytest.raises(RecordError, match="line 5 is damaged"):
+        files.read(path)
+
+
+def test_what_is_repaired_is_said(path):
+    lines = three_blocks(path)
+    path.write_bytes(b"".join([*lines[:2], flipped(lines[2], 9), *lines[3:], lines[0][:17]]))
+    torn, damaged = files.repairs(files.read_to_resume(path))
+    assert "last line is incomplete (17 bytes)" in torn
+    assert str(path) in damaged
+    assert damaged.endswith("measured again: 3.")
+    resumed_again(path)
+    assert files.repairs(files.read_to_resume(path)) == []
+
+
+def test_a_header_that_never_reached_the_disk_is_written_anew(path):
+    lines = three_blocks(path)
+    path.write_bytes(bytes(len(lines[0]) - 30) + lines[0][-30:])
+    assert not files.begun(path)
+    files.Writer.create(path, header(**STAMPED)).close()
+    assert files.read(path).header == header(**STAMPED)
+
+
+def test_zeros_in_a_header_with_lines_below_are_not_overwritten(path):
+    lines = three_blocks(path)
+    path.write_bytes(b"".join([bytes(len(lines[0]) - 1) + b"\n", *lines[1:]]))
+    assert files.begun(path)
+    with pytest.raises(RecordError, match="exists already"):
+        files.Writer.create(path, header(**STAMPED))
+
+
+def test_a_record_that_another_process_writes_without_locks_is_left_alone(path, monkeypatch):
+    """As on a network file system that has no locks."""
+    monkeypatch.setattr(files, "locked", lambda file: True)
+    write(path, FRAMES[0], **STAMPED)
+    before = files.read(path)
+    with files.Writer.append(before) as first, files.Writer.append(before) as second:
+        second.write(FRAMES[1])
+        with pytest.raises(RecordError, match="in the meantime"):
+            first.write(FRAMES[2])
+        second.write(FRAMES[3])
+    assert files.read(path).good == [FRAMES[0], FRAMES[1], FRAMES[3]]
+
+
+def test_a_line_that_was_refused_takes_no_number(path):
+    with files.Writer.create(path, header(**STAMPED)) as writer:
+        with pytest.raises(RecordError, match="cannot be kept"):
+            writer.write(FrameLine(5, 1, 0, STAGES, 10, People([float("nan")], [[1.0] * 51])))
+        writer.write(FRAMES[0])
+    assert files.read(path).good == FRAMES[:1]

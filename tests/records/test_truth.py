@@ -64,6 +64,14 @@ def test_existing_files_stay_and_damaged_files_are_replaced(path):
     assert truth.read(path) == made_records.truth([1, 2])
 
 
+@pytest.mark.parametrize("number", [0, -1])
+def test_annotations_are_numbered_from_1_as_the_evaluation_expects(path, number):
+    content = made_records.truth([1])
+    content["annotations"][0]["id"] = number
+    with pytest.raises(RecordError, match=r"Expected `int` >= 1 - at `\$.annotations\[0\].id`"):
+        truth.write(content, path)
+
+
 PLACES = [
     ("images",),
     ("images", 0),

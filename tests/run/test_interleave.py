@@ -1,17 +1,20 @@
 """Taking turns, groups that fit into memory, and a process for every entry."""
 
 import json
+import multiprocessing
 import os
 import pickle
 import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from posemark.core.errors import DataError, RecordError, RunError, UsageError
+from posemark.core.errors import DataError, RecordError, UsageError, WorkerDiedError
 from posemark.datasets.coco import Coco
 from posemark.datasets.sample import Sample
 from posemark.measure.clock import Budget
@@ -19,7 +22,7 @@ from posemark.measure.environment import WAITING
 from posemark.records import files
 from posemark.run import interleave, measurement, worker
 from posemark.run.interleave import groups, memory_need, run_jobs, take_turns
-from posemark.run.measurement import Circumstances, Standing
+from posemark.run.measurement import Circumstances, Standing, record_path
 from posemark.run.options import Options
 from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
@@ -28,6 +31,7 @@ from posemark.score.coco import truth_json
 from runs import Heard, run_all, run_one
 
 MODEL = "naive-litehrnet-18-256x192"
+OTHER = "wider-naive-litehrnet-18-256x192"
 GIB = 2**30
 
 
@@ -171,10 +175,69 @@ def test_a_worker_that_dies_leaves_its_frames_and_a_clear_word(tmp_path):
     lane.open()
     assert lane.block()
     os.kill(lane._process.pid, signal.SIGKILL)
-    with pytest.raises(RunError, match=r"SIGKILL.*out of memory.*--resume"):
+    with pytest.raises(WorkerDiedError, match=r"SIGKILL.*out of memory.*--resume"):
         lane.block()
     lane.close()
     assert len(files.read(lane.path).good) >= 1
+
+
+@pytest.mark.parametrize("within", [None, 20.0])
+def test_a_worker_that_dies_ends_its_entry_alone(tmp_path, within):
+    """One of two processes crashes in the midst of a block, as by a fault in a native library."""
+    jobs = prepared(MODEL, OTHER, limit=8 if within is None else 4)
+
+    class Struck(Heard):
+        def step(self, place, step):
+            super().step(place, step)
+            if len(self.steps) == 1:
+                os.kill(multiprocessing.active_children()[0].pid, signal.SIGSEGV)
+
+    heard = Struck()
+    time = Budget(within) if within else None
+    run_jobs([jobs], tmp_path, False, True, heard, None, time)
+    (place,) = heard.deaths
+    assert "SIGSEGV" in heard.deaths[place]
+    assert jobs[place].key in heard.deaths[place]
+    assert heard.paths == [record_path(jobs[1 - place], tmp_path)]
+    assert files.read(heard.paths[0]).complete
+    run_jobs([jobs], tmp_path, True, True, again := Heard(), None, None)
+    assert not again.deaths
+    for job in jobs:
+        record = files.read(record_path(job, tmp_path))
+        assert record.complete
+        ids = [f.image_id for f in record.good]
+        assert ids == [f.image_id for f in job.frames[: len(ids)]]
+
+
+def test_a_killed_parent_takes_its_busy_worker_along(tmp_path):
+    """The worker sleeps, as if it built a network, and does not look at its pipe."""
+    code = f"""
+import sys, time
+sys.path[:0] = [{str(Path(__file__).parent)!r}]
+import test_interleave
+from posemark.run import worker
+context = worker.process_context()
+process = context.Process(target=test_interleave.busy)
+process.start()
+print(process.pid, flush=True)
+time.sleep(60)
+"""
+    command = [sys.executable, "-c", code]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as parent:
+        worker_pid = int(parent.stdout.readline())
+        time.sleep(0.5)
+        parent.kill()
+    began = time.monotonic()
+    while Path(f"/proc/{worker_pid}").exists() and time.monotonic() - began < 20:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{worker_pid}").exists()
+
+
+def busy():
+    """Watch the parent as a worker does, and look at nothing else for a minute."""
+    threading.Thread(target=worker._end_with_parent, daemon=True).start()
+    time.sleep(60)
 
 
 def test_a_server_that_dies_before_it_starts_a_worker_is_explained(tmp_path):
@@ -302,7 +365,7 @@ def test_a_worker_makes_no_frames_of_its_own(tmp_path):
 def test_groups_have_their_part_of_the_time(tmp_path, monkeypatch):
     given = []
     monkeypatch.setattr(
-        interleave, "share_time", lambda lanes, networks, watcher, time: given.append(time.left)
+        interleave, "share_time", lambda lanes, works, watcher, time, died: given.append(time.left)
     )
     jobs = prepared("b", "d", "h", "j")
     run_jobs([jobs[:1], jobs[1:]], tmp_path, False, False, Heard(), None, Budget(400.0))

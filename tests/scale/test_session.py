@@ -84,6 +84,10 @@ def test_only_what_is_missing_is_left_and_only_for_the_same_run(weights, tmp_pat
     assert left.shard == second.shard
     with pytest.raises(RecordError, match="exists already"):
         layout.unfinished(job, tmp_path, resume=False)
+    path = shards.file_of(layout.folder_of(job, tmp_path), first.shard)
+    path.write_bytes(path.read_bytes().replace(b'"frame_ns":', b'"frame_ns":1', 1))
+    damaged, _ = layout.unfinished(job, tmp_path, resume=True)
+    assert damaged.shard == first.shard
     fewer = replace(job, job=replace(job.job, options=replace(job.job.options, limit=11)))
     with pytest.raises(RecordError, match="the run had other images. Use the same --limit"):
         layout.unfinished(fewer, tmp_path, resume=True)

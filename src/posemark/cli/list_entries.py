@@ -120,12 +120,12 @@ def _rows() -> _Rows:
     import msgspec
 
     from posemark.core.places import user_cache, write_whole
+    from posemark.downloads.notes import read_note
 
     path, sources = user_cache() / _KEPT, _hash_of_sources()
-    with suppress(OSError, msgspec.DecodeError):
-        kept = msgspec.json.decode(path.read_bytes(), type=_Rows)
-        if kept.sources == sources:
-            return kept
+    kept = read_note(path, _Rows)
+    if kept and kept.sources == sources:
+        return kept
     rows = _made(sources)
     with suppress(OSError):  # without a cache folder the list takes its time at every call
         write_whole(path, msgspec.json.encode(rows))

@@ -17,6 +17,7 @@ from posemark.measure.clock import POSE_STAGES, Budget, now_ns
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from posemark.core.errors import WorkerDiedError
     from posemark.records.schema import FrameLine
     from posemark.report.result_row import Row
     from posemark.report.results import Truths
@@ -157,6 +158,16 @@ def run(
     display, rows = _run_all(jobs, execution)
     if not json:
         _print_undecided(display, rows, context, execution.out)
+    _require_all_alive(display)
+
+
+def _require_all_alive(display: "_Display") -> None:
+    from posemark.core.errors import RunError
+
+    deaths = [str(error) for _, error in sorted(display.deaths.items())]
+    if deaths:
+        entries = f"{len(deaths)} of {counted(len(display.jobs), 'entry', 'entries')}"
+        raise RunError(f"{entries} did not finish. " + " ".join(deaths))
 
 
 def _with_setting(jobs: "list[Job]", setting: str | None, context: typer.Context) -> "list[Job]":
@@ -226,15 +237,16 @@ def _run_all(jobs: "list[Job]", execution: _Execution) -> "tuple[_Display, dict[
     """
     from posemark.cli.console import print_rows
     from posemark.measure.environment import free_memory
+    from posemark.records.files import repairs
     from posemark.report.results import in_order
     from posemark.run.interleave import groups, run_jobs
     from posemark.run.measurement import existing_record
 
     out, resume, isolate = execution.out, execution.resume, execution.isolate
     prepared = _all_prepared(jobs, out)
-    for each in prepared:
-        existing_record(each, out, resume)
+    records = [existing_record(each, out, resume) for each in prepared]
     say_notes(note for each in prepared for note in each.data_notes)
+    say_all(note for record in records if record for note in repairs(record))
     say_all(execution.chosen)
     turns = groups(prepared, execution.interleave, isolate, free_memory())
     peaks = _machine_peaks(jobs, execution)
@@ -339,10 +351,12 @@ class _Display:
 
     Attributes:
         jobs: The prepared jobs of the run.
+        deaths: Why the processes of entries died, by place in `jobs`.
     """
 
     def __init__(self, progress: "Progress", jobs: "list[Prepared]", execution: _Execution) -> None:
         self._records: dict[int, Path] = {}
+        self.deaths: dict[int, WorkerDiedError] = {}
         self._opened, self._opening_ns, self._began_ns = 0, 0, 0
         self._progress, self.jobs, self._json = progress, jobs, execution.json
         self._time, self._plan = execution.time, _plan_of(jobs, execution.within)
@@ -427,6 +441,12 @@ class _Display:
     def _say(self, line: str) -> None:
         if not self._json:
             self._progress.console.print(line)
+
+    def died(self, place: int, error: "WorkerDiedError") -> None:
+        self._shares[place], self._left[place] = 1.0, 0.0
+        self.deaths[place] = error
+        if len(self.jobs) > 1:  # at the end all are said once more, below the results
+            self._say(f"{self.jobs[place].key}: its process died; the other entries continue")
 
     def over(self, place: int, path: Path) -> None:
         from posemark.records import files

@@ -241,12 +241,14 @@ def _blurred_maximum(maps: Maps, kernel: int) -> NDArray[np.float64]:
     """Compute the maxima (M,) of the blurred maps (M, H, W), with 1 in place of 0."""
     height, width = maps.shape[1:]
     rows, columns = _blur_matrix(height, kernel), _blur_matrix(width, kernel)
-    highest = (rows @ np.pad(maps, _margin(kernel)).astype(np.float64) @ columns.T).max((1, 2))
+    highest = (rows @ _padded(maps, kernel).astype(np.float64) @ columns.T).max((1, 2))
     return np.where(highest != 0, highest, 1)
 
 
-def _margin(kernel: int) -> tuple[tuple[int, int], ...]:
-    return (0, 0), (kernel // 2, kernel // 2), (kernel // 2, kernel // 2)
+def _padded(maps: Maps, kernel: int) -> Maps:
+    """Surround the maps (M, H, W) with half a kernel of zeros."""
+    margin = kernel // 2, kernel // 2
+    return np.pad(maps, ((0, 0), margin, margin), "constant")
 
 
 # The offsets (x, y) from the peak at which DARK reads the blurred map: the peak, one and two cells

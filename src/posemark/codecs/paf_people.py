@@ -235,7 +235,7 @@ def _join(
 
 
 def _absorb(person: _Person, other: _Person, owners: dict[int, _Person]) -> None:
-    person.peaks |= other.peaks
+    person.peaks.update(other.peaks)
     person.score += other.score
     person.count += other.count
     owners.update(dict.fromkeys(other.peaks.values(), person))
@@ -293,4 +293,4 @@ def _fill_missing(people: list[_Person], ends: dict[int, int]) -> None:
     for person in people:
         owned = [part for part, peak in ends.items() if person.peaks.get(part) == peak]
         if len(owned) == 1:
-            person.peaks = ends | person.peaks
+            person.peaks = {**ends, **person.peaks}

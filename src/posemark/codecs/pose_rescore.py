@@ -38,7 +38,8 @@ def features(people: Floats) -> NDArray[np.float32]:
     lengths = np.linalg.norm(limbs, axis=2)
     torso = np.maximum(lengths[:, list(_TORSO)].mean(1, keepdims=True), 1)
     vectors = (limbs / torso[..., None]).reshape(len(people), 2 * len(LIMBS))
-    return np.concatenate([vectors, lengths / torso, people[:, :, 2]], axis=1, dtype=np.float32)
+    rows = np.concatenate([vectors, lengths / torso, people[:, :, 2]], axis=1)
+    return rows.astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -136,7 +136,7 @@ class TagSearch:
 
     def _improve(self, query: Indices, values: Maps, pixels: Indices) -> None:
         """Compare values (M,) at pixels (M,) with the best ones; the queries are ascending."""
-        starts = np.flatnonzero(np.diff(query, prepend=-1))
+        starts = np.flatnonzero(np.diff(np.concatenate([[-1], query])))
         if len(starts) == 0:
             return
         queries, highest = query[starts], np.maximum.reduceat(values, starts)

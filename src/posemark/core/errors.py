@@ -47,9 +47,17 @@ class RunError(PoseMarkError):
     """A measurement did not finish, because its process died or its memory ran out."""
 
 
+class WorkerDiedError(RunError):
+    """The process of an entry died; the other entries of its run can continue."""
+
+
 class ExportError(PoseMarkError):
     """The outputs of an exported network differ from those of the original."""
 
 
 class CardError(PoseMarkError):
     """The card of an exported model is unreadable or contradicts itself."""
+
+
+class FlattenError(PoseMarkError):
+    """Code of PoseMark cannot be written as one file for an older Python."""

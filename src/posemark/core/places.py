@@ -8,6 +8,7 @@ from pathlib import Path
 
 from platformdirs.unix import Unix
 
+from posemark.core import durable
 from posemark.core.errors import UsageError
 
 CACHE_REMEDY = (
@@ -53,7 +54,7 @@ def make_folder(folder: Path) -> None:
         UsageError: if the system refuses.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        durable.make_folders(folder)
     except OSError as error:
         raise UsageError(
             f"{folder}: cannot create this folder ({error.strerror}). {CACHE_REMEDY}"
@@ -118,19 +119,31 @@ _PROBE = 4096
 """Bytes of the temporary file: one block of most file systems."""
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, one_of_many: bool = False) -> None:
     """Write a file completely or not at all, and create its folder if necessary.
+
+    When this returns, the file survives a power failure (durable).
+
+    Args:
+        path: the file.
+        content: its content.
+        one_of_many: whether it is one of many small results that the same command writes again.
+            Only then it may be lost in a power failure, because each would take milliseconds.
 
     Raises:
         OSError: if the system refuses. A file that was there before is unchanged.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    durable.make_folders(path.parent)
     draft = draft_of(path)
     try:
         draft.write_bytes(content)
-        draft.replace(path)
+        if one_of_many:
+            draft.replace(path)
+        else:
+            durable.place(draft, path)
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            draft.unlink()
 
 
 def draft_of(path: Path) -> Path:

@@ -26,3 +26,15 @@ class Target:
     device: str = "cpu"
     layout: str | None = None
     streams: int = 1
+
+    def key_parts(self, runtime: str, precision: str) -> list[str]:
+        """Return the parts of a record's key for what differs from an entry's defaults.
+
+        Args:
+            runtime: the runtime of the entry.
+            precision: the precision of the entry.
+        """
+        parts = [self.runtime] if self.runtime != runtime else []
+        parts += [self.precision] if self.precision != precision else []
+        parts += [self.device.replace(":", "")] if self.device != "cpu" else []
+        return parts + ([self.layout] if self.layout else [])

@@ -4,8 +4,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-LONGEST = 1 << 20
-"""Bytes of the largest file that is read: cards and settings have a few hundred."""
+LONGEST = 1 << 17
+"""Bytes of the largest file that is read: cards and settings have some thousands at most."""
+
+MOST_DOTS = 100
+"""Most dots in a line that is no comment. tomllib takes memory in proportion to the square of the
+parts of a dotted key: a key of 400 kB took more than 20 GB."""
 
 
 def content_of(path: Path) -> bytes:
@@ -29,11 +33,20 @@ def parsed(content: bytes) -> dict[str, Any]:
     """Parse the content of a TOML file, which may have a byte order mark and Windows line ends.
 
     Raises:
-        ValueError: if it is not TOML; the message says why in one line.
+        ValueError: if it is not TOML, or a line has more than MOST_DOTS; the message says why in
+            one line.
     """
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        _require_short_keys(text)
+        return tomllib.loads(text)
     except RecursionError:
         raise ValueError("its brackets are nested too deeply") from None
     except UnicodeDecodeError:
         raise ValueError("it is not text in UTF-8") from None
+
+
+def _require_short_keys(text: str) -> None:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > MOST_DOTS and not line.lstrip().startswith("#"):
+            raise ValueError(f"line {number} has more than {MOST_DOTS} dots")

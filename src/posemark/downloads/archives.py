@@ -7,10 +7,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
+from posemark.core.crash_points import crash_point
+from posemark.core.durable import sync_everything, sync_folder
 from posemark.core.errors import DownloadError
 from posemark.core.places import write_whole
 from posemark.downloads.transfer import require_room
 from posemark.downloads.wanted import SILENT, Watcher
+
+BATCH_BYTES = 32 << 20
+"""Bytes of members that are extracted before they are cut off the archive."""
 
 _MOST_MEMBERS = 500_000
 _MOST_BYTES = 64 << 30
@@ -29,10 +34,11 @@ def take(
 ) -> int:
     """Move members out of an archive into a folder, under their own names, and remove the archive.
 
-    Members are taken from the last to the first, and the archive is truncated after each one.
-    Thus archive and files together never need more space than the archive and one member. A
-    copy of the table of contents is kept beside the archive meanwhile, so that an interrupted
-    call can be resumed.
+    Members are taken from the last to the first, and the archive is truncated after every
+    BATCH_BYTES of them, when they are on the disk. Thus archive and files together never need more
+    space than the archive, one member and BATCH_BYTES, and a power failure costs no member. A copy
+    of the table of contents is kept beside the archive meanwhile, so that an interrupted call can
+    be resumed.
 
     Args:
         archive: a zip file whose digest has been verified.
@@ -55,11 +61,7 @@ def take(
             _keep_table(archive, opened.start_dir)
             total = sum(info.file_size for info in chosen)
             watcher.began(f"unpacking {archive.name}", "", 0, total)
-            with archive.open("r+b") as cut:
-                for info in sorted(chosen, key=lambda each: each.header_offset, reverse=True):
-                    _extract(opened, info, folder)
-                    cut.truncate(info.header_offset)
-                    watcher.moved(info.file_size)
+            _move(archive, opened, chosen, folder, watcher)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         _remove(archive)
         raise DownloadError(
@@ -75,8 +77,32 @@ def take(
     return len(chosen)
 
 
+def _move(
+    archive: Path,
+    opened: zipfile.ZipFile,
+    chosen: list[zipfile.ZipInfo],
+    folder: Path,
+    watcher: Watcher,
+) -> None:
+    """Extract members, the last of the archive first, and cut off what is on the disk."""
+    extracted = 0
+    with archive.open("r+b") as cut:
+        for info in sorted(chosen, key=lambda each: each.header_offset, reverse=True):
+            _extract(opened, info, folder)
+            watcher.moved(info.file_size)
+            extracted += info.file_size
+            if extracted >= BATCH_BYTES:
+                crash_point("archive.before-sync")
+                sync_everything()
+                cut.truncate(info.header_offset)
+                crash_point("archive.after-cut")
+                extracted = 0
+    sync_everything()
+
+
 def _remove(archive: Path) -> None:
     archive.unlink(missing_ok=True)
+    sync_folder(archive.parent)  # without its table, a shortened archive would be downloaded again
     _table_of(archive).unlink(missing_ok=True)
 
 
@@ -122,10 +148,12 @@ def _problem(info: zipfile.ZipInfo) -> str:
 
 
 def _require_room(folder: Path, chosen: list[zipfile.ZipInfo]) -> None:
-    """Require space for the largest member and for what all members grow by when unpacked."""
+    """Require space for a batch with the largest member, and for what all members grow by."""
     folder.mkdir(parents=True, exist_ok=True)
     grown = sum(info.file_size - info.compress_size for info in chosen)
-    require_room(folder, max(0, grown) + max((info.file_size for info in chosen), default=0))
+    largest = max((info.file_size for info in chosen), default=0)
+    batch = min(BATCH_BYTES, sum(info.file_size for info in chosen))
+    require_room(folder, max(0, grown) + largest + batch)
 
 
 def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path) -> None:

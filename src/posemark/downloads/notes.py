@@ -1,17 +1,54 @@
 """Keeps notes on downloads: first digests of files without a registered one, accepted licences.
 
-They are small files in PoseMark's own folder; each is written completely or not at all.
+They are small files in PoseMark's own folder; each is written completely or not at all. A damaged
+one counts as missing.
 """
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from posemark.core.errors import UsageError
 from posemark.core.licences import NON_COMMERCIAL, classify
-from posemark.core.places import CACHE_REMEDY, user_cache, write_whole
+from posemark.core.places import CACHE_REMEDY, is_file, user_cache, write_whole
 from posemark.core.spec import SHA256_DIGITS
+
+T = TypeVar("T")
+
+LONGEST = 1 << 20
+"""Most bytes of a note; the longest, the rows that `posemark list` keeps, has some thousands."""
+
+
+def read_note(path: Path, form: type[T]) -> T | None:
+    """Read a JSON file that PoseMark has written for itself.
+
+    Args:
+        path: the file.
+        form: the type of its content, as msgspec knows it.
+
+    Returns:
+        The content; None if there is no regular file of at most LONGEST bytes, or if it is damaged
+        or has another form.
+    """
+    content = _content(path)
+    try:
+        return None if content is None else msgspec.json.decode(content, type=form)
+    except (ValueError, RecursionError):  # msgspec's errors and UnicodeDecodeError are ValueErrors
+        return None
+
+
+def _content(path: Path) -> bytes | None:
+    if not is_file(path):  # to open a pipe would wait for its other end
+        return None
+    try:
+        with path.open("rb") as file:
+            content = file.read(LONGEST + 1)
+    except OSError:
+        return None
+    return content if len(content) <= LONGEST else None
+
 
 # --- digests --------------------------------------------------------------------------------------
 
@@ -23,10 +60,8 @@ def digest_note(name: str) -> Path:
 
 def first_digest(name: str) -> str | None:
     """Return the SHA-256 that a file had when it was first fetched, or None before that."""
-    try:
-        digest = digest_note(name).read_text(encoding="utf-8").split(maxsplit=1)[0]
-    except (OSError, UnicodeDecodeError, IndexError):
-        return None
+    words = (_content(digest_note(name)) or b"").split(maxsplit=1)
+    digest = words[0].decode("latin-1") if words else ""
     sound = len(digest) == SHA256_DIGITS and set(digest) <= set("0123456789abcdef")
     return digest if sound else None
 
@@ -98,10 +133,7 @@ def _licence_note() -> Path:
 
 
 def _accepted() -> dict[str, str]:
-    try:
-        return msgspec.json.decode(_licence_note().read_bytes(), type=dict[str, str])
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return {}
+    return read_note(_licence_note(), dict[str, str]) or {}
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -16,11 +16,13 @@ import filelock
 import msgspec
 import requests
 
+from posemark.core.crash_points import crash_point
 from posemark.core.digests import md5_of, sha256_of
+from posemark.core.durable import place
 from posemark.core.errors import DownloadError
 from posemark.core.places import CACHE_REMEDY, make_folder, write_whole
 from posemark.downloads import web
-from posemark.downloads.notes import digest_note, first_digest
+from posemark.downloads.notes import digest_note, first_digest, read_note
 from posemark.downloads.wanted import MOST_BYTES, SILENT, Wanted, Watcher, doubt, host_of
 from posemark.downloads.web import BrokenError, RangeError, RefusedError
 
@@ -30,6 +32,7 @@ SPARE_BYTES = 64 << 20
 _PROGRESS = 1 << 20
 """Bytes after which an attempt counts as progress, so that the count of failures restarts."""
 _LONGEST_PAUSE = 60.0
+_NOTE = ".part.json"
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ def download(
         if target.is_file():
             digest = sha256_of(target)
             if not misfit(wanted, target, digest):
+                # a process that was killed right after it had named the file has left the note
+                _beside(target, _NOTE).unlink(missing_ok=True)
                 return digest
         return _Transfer(wanted, target, watcher, {} if dead is None else dead).run()
 
@@ -178,11 +183,20 @@ def unwritable(path: Path, error: Exception) -> DownloadError:
 
 
 class _Note(msgspec.Struct, frozen=True):
-    """The note beside a partly downloaded file: its address, its version, bytes of the whole."""
+    """The note beside a partly downloaded file.
+
+    Attributes:
+        url: its address.
+        tag: its version.
+        total: bytes of the whole.
+        boot: names the time since the start of this machine. After a power failure, bytes of the
+            part may be wrong; "" if the system has no such name.
+    """
 
     url: str
     tag: str
     total: int | None
+    boot: str = ""
 
 
 @dataclass
@@ -205,7 +219,7 @@ class _Transfer:
 
     @property
     def note(self) -> Path:
-        return _beside(self.target, ".part.json")
+        return _beside(self.target, _NOTE)
 
     @property
     def size(self) -> int:
@@ -228,7 +242,7 @@ class _Transfer:
             for url in self.wanted.urls:
                 try:
                     digest = self._verified(asking, url)
-                    self.part.replace(self.target)
+                    place(self.part, self.target, "download")
                     self.note.unlink(missing_ok=True)
                     return digest
                 except RefusedError as error:
@@ -322,8 +336,9 @@ class _Transfer:
             require_room(self.target.parent, (reply.total or 0) - reply.start)
             if not reply.start:  # before the new note, so that it never describes an old part
                 self._drop()
-            note = _Note(url, reply.tag, reply.total)
+            note = _Note(url, reply.tag, reply.total, _boot())
             write_whole(self.note, msgspec.json.encode(note))
+            crash_point("download.noted")
             self.watcher.began(self.wanted.name, url, reply.start, reply.total)
             self._write(reply)
         if self.size < (reply.total or self.wanted.size or 0):
@@ -332,16 +347,13 @@ class _Transfer:
     def _note_of_part(self, url: str) -> _Note | None:
         """Return the note of the part on the disk, if `url` can resume it.
 
-        From another address, or without a version, it is resumed only if the registered digest
-        will reveal a wrong file.
+        From another address, without a version, or after a restart of the machine, it is resumed
+        only if the registered digest will reveal a wrong file.
         """
-        try:
-            note = msgspec.json.decode(self.note.read_bytes(), type=_Note)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        note = read_note(self.note, _Note)
+        if note is None or self.part.is_symlink() or not self.size:
             return None
-        if self.part.is_symlink() or not self.size:
-            return None
-        same = note.url == url and note.tag
+        same = note.url == url and note.tag and note.boot == _boot()
         return note if same or (self.wanted.whole_digest and note.total) else None
 
     def _require_fitting(self, reply: web.Reply) -> None:
@@ -371,8 +383,20 @@ class _Transfer:
                 if count > most:
                     raise RefusedError(f"it is longer than {most:,} bytes")
                 file.write(chunk)
+                crash_point("download.after-chunk")
                 self.watcher.moved(len(chunk))
                 pace.require(len(chunk))
+
+
+def _boot() -> str:
+    try:
+        return _BOOT.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+"""On Linux, an identifier that each start of the machine draws anew."""
 
 
 class _Pace:

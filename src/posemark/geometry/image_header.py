@@ -1,7 +1,9 @@
 """Reads the size of JPEG and PNG images, and whether they are complete, before decoding."""
 
+import re
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from posemark.core.errors import FrameError
@@ -10,6 +12,13 @@ MOST_PIXELS = 1 << 26
 """The largest accepted image: 8192 x 8192 pixels, or 200 MB decoded. OpenCV's warpAffine aborts
 the process at images of 2^31 bytes, and a file of a few kilobytes can declare that size."""
 
+MOST_SCANS = 100
+"""Most scans of a JPEG; progressive ones have about ten. Each scan passes over all pixels, and one
+of a hundred bytes takes 15 ms if the image has MOST_PIXELS."""
+
+_MOST_PARTS = 1 << 18
+"""Most chunks of a PNG, and most segments of a JPEG before its pixels."""
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 _CHUNK_FRAME = 12
 """Bytes around the content of a PNG chunk: its length, its type and its checksum."""
@@ -17,8 +26,9 @@ _JPEG, _END = b"\xff\xd8", b"\xff\xd9"
 _SCAN = 0xDA
 # The markers C0 to CF are frame headers, except DHT (C4), JPG (C8) and DAC (CC).
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# TEM (01) and the restart markers (D0 to D7) have neither a length nor a payload.
-_ALONE = frozenset((0x01, *range(0xD0, 0xD8)))
+# TEM (01) and the restart markers (D0 to D7) have neither a length nor a payload, and FF00 is a
+# byte of pixels. Bytes between segments are skipped, as decoders do; FF may occur several times.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 
 
 class Segment(NamedTuple):
@@ -51,7 +61,7 @@ def size_wh(encoded: bytes, name: str) -> tuple[int, int]:
 
 
 def require_whole(encoded: bytes, name: str) -> None:
-    """Refuse an image that was cut off, or whose parts are longer than the file.
+    """Refuse an image that was cut off, whose parts are longer than the file, or has many scans.
 
     OpenCV decodes half a JPEG without an error and fills the rest with grey. For a chunk of a PNG
     it allocates as much memory as the chunk declares, up to 4 GB, before it checks whether the
@@ -64,12 +74,14 @@ def require_whole(encoded: bytes, name: str) -> None:
         name: names the image in the error message.
 
     Raises:
-        FrameError: if the end marker (JPEG) or end chunk (PNG) is missing.
+        FrameError: if the end marker (JPEG) or end chunk (PNG) is missing, or if a JPEG has more
+            than MOST_SCANS.
     """
     if encoded.startswith(_PNG):
         kind, end, whole = "PNG", "end chunk", _png_ends(encoded)
     elif encoded.startswith(_JPEG):
         kind, end, whole = "JPEG", "end marker", _jpeg_ends(encoded)
+        _require_few_scans(encoded, name)
     else:
         return
     if not whole:
@@ -82,7 +94,9 @@ def require_whole(encoded: bytes, name: str) -> None:
 def _png_ends(encoded: bytes) -> bool:
     """Return whether the chunks continue without a gap up to the end chunk."""
     at = len(_PNG)
-    while at + _CHUNK_FRAME <= len(encoded):
+    for _ in range(_MOST_PARTS):
+        if at + _CHUNK_FRAME > len(encoded):
+            return False
         length, kind = struct.unpack_from(">I4s", encoded, at)
         at += _CHUNK_FRAME + length
         if kind == b"IEND":
@@ -90,10 +104,26 @@ def _png_ends(encoded: bytes) -> bool:
     return False
 
 
+def _require_few_scans(encoded: bytes, name: str) -> None:
+    parts = scans = 0
+    for segment in islice(_all_segments(encoded), _MOST_PARTS):
+        parts, scans = parts + 1, scans + (segment.marker == _SCAN)
+    if scans > MOST_SCANS or parts == _MOST_PARTS:
+        raise FrameError(
+            f"{name}: expected a JPEG of at most {MOST_SCANS} scans, which all pass over its "
+            f"pixels, and of less than {_MOST_PARTS} segments, got {scans} and {parts}. Save it "
+            "again."
+        )
+
+
 def _jpeg_ends(encoded: bytes) -> bool:
     """Return whether an end marker follows the first scan; an earlier one ends a thumbnail."""
-    scan = next((s.at for s in segments(encoded) if s.marker == _SCAN), len(encoded))
-    return encoded.find(_END, scan) >= 0
+    return encoded.find(_END, _first_scan(encoded)) >= 0
+
+
+def _first_scan(encoded: bytes) -> int:
+    """Return the index behind the marker of the first scan; the length if there is none."""
+    return next((s.at for s in segments(encoded) if s.marker == _SCAN), len(encoded))
 
 
 def _png_size(encoded: bytes) -> tuple[int, int] | None:
@@ -114,19 +144,21 @@ def _jpeg_size(encoded: bytes) -> tuple[int, int] | None:
 
 
 def segments(encoded: bytes) -> Iterator[Segment]:
-    """Yield the segments of a JPEG up to and including its first scan."""
-    at = 2
-    while at + 4 <= len(encoded):
-        marker = encoded[at + 1]
-        if encoded[at] != 0xFF:
-            at += 1  # bytes between segments are skipped, as decoders do
-        elif marker == 0xFF:
-            at += 1
-        elif marker in _ALONE or marker == 0:
-            at += 2
-        else:
-            length = int.from_bytes(encoded[at + 2 : at + 4], "big")
-            yield Segment(marker, at + 2, encoded[at + 4 : at + 2 + length])
-            if marker == _SCAN:
-                return
-            at += 2 + max(length, 2)
+    """Yield the segments of a JPEG up to and including its first scan, at most _MOST_PARTS."""
+    for segment in islice(_all_segments(encoded), _MOST_PARTS):
+        yield segment
+        if segment.marker == _SCAN:
+            return
+
+
+def _all_segments(encoded: bytes) -> Iterator[Segment]:
+    """Yield the segments of a JPEG up to the end marker behind a scan, or the end of the file."""
+    at, scanned = 2, False
+    while (found := _MARKER.search(encoded, at)) and found.end() + 2 <= len(encoded):
+        marker, at = encoded[found.end() - 1], found.end()
+        if scanned and marker == _END[1]:
+            return
+        length = int.from_bytes(encoded[at : at + 2], "big")
+        yield Segment(marker, at, encoded[at + 2 : at + length])
+        scanned = scanned or marker == _SCAN
+        at += max(length, 2)

@@ -280,7 +280,7 @@ def load(threads: int, label: str | None = None) -> MachinePeak | None:
         return msgspec.json.decode(path.read_bytes(), type=MachinePeak)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{path}: expected the peak rates that `posemark machine` stores, but the file cannot "
             f"be read ({error})."

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import subprocess
 from collections.abc import Sequence
 from functools import cache
@@ -58,22 +59,27 @@ def environment(label: str | None = None, libraries: Sequence[str] = ()) -> dict
     Raises:
         UsageError: if the name is not a single line of at most 60 characters.
     """
-    import psutil  # not at the top, as every command imports this module for wait_passively
-
     return {
         "label": _label(label or os.environ.get(LABEL) or None),
+        **machine_facts(),
+        "libraries": {name: _version(name) for name in (*LIBRARIES, *libraries)},
+    }
+
+
+def machine_facts() -> dict[str, Any]:
+    """Describe the machine, its operating system and Python, with the standard library alone."""
+    return {
         "board": board(),
         "gpus": list(gpus()),
         "os": operating_system(),
         "cpu": cpu_model(),
         "cores": usable_cores(),
-        "cpus": psutil.cpu_count() or usable_cores(),
+        "cpus": os.cpu_count() or usable_cores(),
         "memory_gib": _memory_gib(),
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "python": platform.python_version(),
         "waiting": {name: os.environ[name] for name in WAITING if name in os.environ},
-        "libraries": {name: _version(name) for name in (*LIBRARIES, *libraries)},
     }
 
 
@@ -229,23 +235,42 @@ def gpus() -> tuple[str, ...]:
 def _output(command: list[str]) -> str | None:
     """Return what a program of the system prints; None if it is missing, fails or hangs."""
     try:
-        done = subprocess.run(  # noqa: S603 - the commands are fixed, without input of a user
-            command, capture_output=True, check=True, text=True, timeout=_NVIDIA_SECONDS
+        printed = subprocess.check_output(  # noqa: S603 - the commands are fixed
+            command, stderr=subprocess.DEVNULL, timeout=_NVIDIA_SECONDS
         )
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() or None
+    return printed.decode(errors="replace").strip() or None
 
 
-def operating_system() -> str:
-    """Return name and version, such as "Ubuntu 24.04" or "macOS 14.5", or those of the kernel."""
+def operating_system(root: Path = Path("/")) -> str:
+    """Return name and version, such as "Ubuntu 24.04" or "macOS 14.5", or those of the kernel.
+
+    root: the root of the file system.
+    """
     if platform.system() == "Darwin":
         return f"macOS {platform.mac_ver()[0]}"
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:
+    release = _os_release(root / "etc/os-release") or _os_release(root / "usr/lib/os-release")
+    if "NAME" not in release:
         return f"{platform.system()} {platform.release()}"
     return f"{release['NAME']} {release.get('VERSION_ID', '')}".strip()
+
+
+def _os_release(path: Path) -> dict[str, str]:
+    """Return the assignments of a file os-release, as systemd's manual page defines it."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
+    return {name.strip(): _unquoted(value) for name, _, value in pairs}
+
+
+def _unquoted(value: str) -> str:
+    try:
+        return "".join(shlex.split(value))
+    except ValueError:  # a quotation mark without its other half
+        return value.strip()
 
 
 def cpu_model() -> str:

@@ -6,10 +6,10 @@ that nothing happened.
 
 import platform
 import resource
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import psutil
 
@@ -66,22 +66,40 @@ class _Counts:
     joules: dict[str, float]
 
 
-class Watch:
+class Sensors(Protocol):
+    """What a system says of the whole machine. A method may raise, if a sensor fails."""
+
+    def cpu_ns(self) -> tuple[int, int | None] | None:
+        """Return the busy and the stolen time of all cores since boot; None if unknown."""
+        ...
+
+    def mhz(self) -> float | None:
+        """Return the mean clock frequency of the cores; None if unknown."""
+        ...
+
+    def celsius(self) -> float | None:
+        """Return the temperature of the hottest sensor; None if unknown."""
+        ...
+
+
+class BlockWatch:
     """Reads counters before and after a block: start(), the block, stop().
 
     Args:
         root: the root of the file system.
-        counters: the energy counters; None for those of this machine.
+        sensors: the readings of the whole machine.
+        counters: the energy counters.
         now: returns monotonic nanoseconds.
     """
 
     def __init__(
         self,
-        root: Path = Path("/"),
-        counters: Sequence[energy.Counter] | None = None,
+        root: Path,
+        sensors: Sensors,
+        counters: Sequence[energy.Counter],
         now: Callable[[], int] = now_ns,
     ) -> None:
-        self._counters = energy.counters(root) if counters is None else counters
+        self._sensors, self._counters = sensors, counters
         self._quotas = _reading(lambda: list(_quotas(root))) or []
         self._throttle_files = _throttle_files(root)
         self._now = now
@@ -111,8 +129,8 @@ class Watch:
             held_ns=_rise(before.held_ns, counts.held_ns),
             major_faults=times.own.ru_majflt - began.own.ru_majflt,
             preempted=times.own.ru_nivcsw - began.own.ru_nivcsw,
-            mhz=_reading(_mhz),
-            celsius=_reading(_celsius),
+            mhz=_reading(self._sensors.mhz),
+            celsius=_reading(self._sensors.celsius),
             throttles=_rise(before.throttles, counts.throttles),
             energy_j={
                 name: joules - before.joules[name]
@@ -123,7 +141,7 @@ class Watch:
         )
 
     def _read_times(self) -> _Times:
-        busy, stolen = _reading(_machine_cpu_ns) or (None, None)
+        busy, stolen = _reading(self._sensors.cpu_ns) or (None, None)
         return _Times(self._now(), resource.getrusage(resource.RUSAGE_SELF), busy, stolen)
 
     def _read_counts(self) -> _Counts:
@@ -133,6 +151,57 @@ class Watch:
             _reading(lambda: _sum(int(file.read_text()) for file in self._throttle_files)),
             {name: known for name, known in joules.items() if known is not None},
         )
+
+
+class Watch(BlockWatch):
+    """Reads counters of this machine before and after a block: start(), the block, stop().
+
+    Args:
+        root: the root of the file system.
+        counters: the energy counters; None for those of this machine.
+        now: returns monotonic nanoseconds.
+    """
+
+    def __init__(
+        self,
+        root: Path = Path("/"),
+        counters: Sequence[energy.Counter] | None = None,
+        now: Callable[[], int] = now_ns,
+    ) -> None:
+        known = energy.counters(root) if counters is None else counters
+        super().__init__(root, PsutilSensors(), known, now)
+
+
+class PsutilSensors:
+    """The sensors of the whole machine that psutil knows, on every system."""
+
+    def cpu_ns(self) -> tuple[int, int | None] | None:
+        """Return the busy and the stolen time of all cores since boot; None if all are zero.
+
+        Some sandboxes have a /proc/stat that only holds zeros. Time is stolen by a hypervisor.
+        """
+        times: Any = psutil.cpu_times()
+        if not any(times):
+            return None
+        busy = sum(getattr(times, name, 0) for name in _BUSY)
+        stolen = getattr(times, "steal", None)
+        return int(busy * 1e9), None if stolen is None else int(stolen * 1e9)
+
+    def mhz(self) -> float | None:
+        """Return the mean clock frequency of the cores; None if unknown."""
+        clock: Any = psutil.cpu_freq()
+        return clock.current or None
+
+    def celsius(self) -> float | None:
+        """Return the temperature of the hottest sensor; None if unknown."""
+        sensors: dict[str, list[Any]] = psutil.sensors_temperatures()
+        return hottest(s.current for group in sensors.values() for s in group)
+
+
+def hottest(celsius: Iterable[float]) -> float | None:
+    """Return the highest plausible temperature; None if there is none."""
+    low, high = _PLAUSIBLE_CELSIUS
+    return max((value for value in celsius if low < value < high), default=None)
 
 
 def _reading(sensor: Callable[[], T]) -> T | None:
@@ -159,31 +228,6 @@ def _cpu_ns(usage: resource.struct_rusage) -> int:
 
 def _peak_rss(usage: resource.struct_rusage) -> int:
     return usage.ru_maxrss * (1 if platform.system() == "Darwin" else 1024)
-
-
-def _machine_cpu_ns() -> tuple[int, int | None] | None:
-    """Return the busy and the stolen time of all cores since boot; None if all times are zero.
-
-    Some sandboxes have a /proc/stat that only holds zeros. Time is stolen by a hypervisor.
-    """
-    times: Any = psutil.cpu_times()
-    if not any(times):
-        return None
-    busy = sum(getattr(times, name, 0) for name in _BUSY)
-    stolen = getattr(times, "steal", None)
-    return int(busy * 1e9), None if stolen is None else int(stolen * 1e9)
-
-
-def _mhz() -> float | None:
-    clock: Any = psutil.cpu_freq()
-    return clock.current or None
-
-
-def _celsius() -> float | None:
-    sensors: dict[str, list[Any]] = psutil.sensors_temperatures()
-    low, high = _PLAUSIBLE_CELSIUS
-    found = [s.current for group in sensors.values() for s in group if low < s.current < high]
-    return max(found, default=None)
 
 
 def _quotas(root: Path) -> Iterator[Callable[[], int]]:

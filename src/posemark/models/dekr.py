@@ -61,7 +61,7 @@ class AdaptiveBlock(nn.Module):
         identity = torch.eye(2, dtype=x.dtype, device=x.device).flatten()
         bias = torch.cat([_bias(transform) - identity, _bias(translation)])
         matrix, shift = torch.split(conv2d(x, weight, bias, padding=1), [4, 2], dim=1)
-        by_row, by_column = torch.unflatten(matrix, 1, (2, 2)).unbind(2)
+        by_row, by_column = matrix[:, 0::2], matrix[:, 1::2]
         rows, columns = self.regular_matrix.view(2, CELLS, 1, 1, 1)
         moved = torch.addcmul(shift[:, None], by_row[:, None], rows)
         return torch.addcmul(moved, by_column[:, None], columns).flatten(1, 2)

@@ -85,12 +85,27 @@ class SelfAttention(nn.Module):
         query, key = linear(x + positions, weight[:split], bias[:split]).chunk(2, 2)
         value = linear(x, weight[split:], bias[split:])
         query, key, value = (self._split_heads(each) for each in (query, key, value))
-        mixed = scaled_dot_product_attention(query, key, value)
+        mixed = _attention(query, key, value, self.out_proj.in_features // self.heads)
         return self.out_proj(mixed.transpose(1, 2).flatten(2))
 
     def _split_heads(self, tokens: Tensor) -> Tensor:
         """Tokens (N, L, C) -> (N, heads, L, C / heads)."""
-        return torch.unflatten(tokens, 2, (self.heads, -1)).transpose(1, 2)
+        count, places = tokens.shape[:2]
+        width = self.out_proj.in_features // self.heads
+        return tokens.reshape(count, places, self.heads, width).transpose(1, 2)
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor, width: int) -> Tensor:
+    """Attention of each head: (N, heads, L, width) three times -> (N, heads, L, width).
+
+    An exported file has it as separate operators, as torch's exporter writes it, too, but only
+    for operator sets from 14 on. Both factors are scaled, so that no product grows large.
+    """
+    if not torch.onnx.is_in_onnx_export():
+        return scaled_dot_product_attention(query, key, value)
+    scale = width**-0.25
+    products = (query * scale) @ (key * scale).transpose(2, 3)
+    return products.softmax(3) @ value
 
 
 class EncoderLayer(nn.Module):
@@ -122,7 +137,7 @@ class Encoder(nn.Module):
         tokens = maps.flatten(2).transpose(1, 2)
         for layer in self.layers:
             tokens = layer(tokens, positions.transpose(0, 1))
-        return torch.unflatten(tokens.transpose(1, 2), 2, maps.shape[2:])
+        return tokens.transpose(1, 2).reshape(maps.shape)
 
 
 # ----------------------------------------------------------------------------- networks

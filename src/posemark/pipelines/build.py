@@ -1,6 +1,6 @@
 """Builds the pipeline of a model. Only this module asks whether its network sees crops."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,25 @@ def pipeline_of(spec: ModelSpec, session: Session, how: Processing) -> Pipeline[
         rescorer=how.rescorer,
         people=how.people,
     )
+
+
+def input_shapes(
+    spec: ModelSpec, images_wh: Iterable[tuple[int, int]], how: Processing
+) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes (N, 3, H, W) of the network inputs that these images may lead to.
+
+    Args:
+        spec: the model.
+        images_wh: width and height of every image.
+        how: the settings of the pipeline.
+
+    Returns:
+        One shape per number of crops in a batch (top-down), or one per image and scale.
+    """
+    if isinstance(spec.method, TopDown):
+        return tuple((count, 3, *spec.input_hw) for count in range(1, how.most + 1))
+    sized = (spec.method.sizing.inputs(image_wh, how.scales) for image_wh in images_wh)
+    return tuple((1, 3, each.size_wh[1], each.size_wh[0]) for inputs in sized for each in inputs)
 
 
 def network_inputs(

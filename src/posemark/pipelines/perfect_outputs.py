@@ -83,5 +83,16 @@ def _mirrored_cells(cells: Floats, input_w: int, output_w: int, method: TopDown)
 
 
 def _background(shape: tuple[int, ...]) -> Maps:
-    rng = np.random.Generator(np.random.PCG64(0))
-    return rng.random(shape, np.float32) * np.float32(BACKGROUND)
+    """Compute noise from 0 to BACKGROUND, which depends on the place in the maps only.
+
+    It is a hash of the place, so that it is the same with every version of numpy. The constants are
+    those of "lowbias32" by Chris Wellons, which spreads all bits.
+    """
+    bits = np.arange(1, 1 + np.prod(shape), dtype=np.uint32)
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        bits ^= bits >> np.uint32(shift)
+        bits *= np.uint32(factor)
+    bits ^= bits >> np.uint32(16)
+    # A float32 holds the upper 24 bits exactly.
+    shares = (bits >> np.uint32(8)).astype(np.float32) * np.float32(2**-24)
+    return shares.reshape(shape) * np.float32(BACKGROUND)

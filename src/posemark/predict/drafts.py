@@ -4,6 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from posemark.core.durable import place
 from posemark.core.errors import UsageError
 from posemark.core.places import draft_of
 
@@ -50,7 +51,7 @@ class Draft:
         if not self._failed:
             with self._removed_on_failure():
                 self._file.close()
-                self._draft.replace(self._path)
+                place(self._draft, self._path)
 
     @contextmanager
     def _removed_on_failure(self) -> Generator[None]:

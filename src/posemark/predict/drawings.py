@@ -60,7 +60,7 @@ class Stills:
         quality = [] if is_png else [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
         encoded = cv2.imencode(path.suffix, image, quality)[1].tobytes()
         with explained(path):
-            write_whole(path, encoded)
+            write_whole(path, encoded, one_of_many=True)
 
     def close(self) -> None:
         """Do nothing, because every file is complete."""

@@ -1,19 +1,37 @@
-"""Writes and reads record files; a killed run loses at most the line that it was writing."""
+"""Writes and reads record files.
 
-import fcntl
-from collections.abc import Iterator, Sequence
+A killed run loses at most the line that it was writing, and a power failure the lines of the block
+that was running.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
 import msgspec
 
+from posemark.core.crash_points import crash_point
+from posemark.core.durable import make_folders, sync, sync_folder
 from posemark.core.errors import RecordError, RunError
-from posemark.core.places import exists, is_file, is_folder
+from posemark.core.line_sums import with_sum
+from posemark.core.places import is_file
 from posemark.core.text import escaped
+from posemark.records.appending import locked, write_all
+from posemark.records.lines import (
+    LONGEST_LINE,
+    UNREADABLE,
+    Damage,
+    changed,
+    checked,
+    damaged,
+    in_short,
+    read_lines,
+)
 from posemark.records.schema import (
-    SCHEMA,
     BlockLine,
+    Damaged,
     End,
     FrameLine,
     Header,
@@ -21,22 +39,11 @@ from posemark.records.schema import (
     OnTruthLine,
     PerfectLine,
     Resumed,
-    Stamp,
     TrialLine,
-    require_whole,
 )
 
 SUFFIX = ".jsonl"
 """The suffix of record files."""
-
-LONGEST_LINE = 64 * 2**20
-"""Most bytes of a line; a frame with a thousand people has about half a megabyte."""
-
-UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
-"""The exceptions that decoding raises for content that does not fit its schema."""
-
-_LINES = msgspec.json.Decoder(Line)
-_STAMPS = msgspec.json.Decoder(Stamp)
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,10 @@ class Block:
 
     Attributes:
         frames: the frames in order, failed ones included.
-        readings: the block's line; None for the last block of a killed run.
-        process: number of the process that ran it: 0, or more if the run was resumed.
+        readings: the block's line; None for the last block of a killed run, and for frames around
+            damaged lines.
+        process: number of the process that ran it: 0, or more if the run was resumed, or may have
+            been where lines are damaged.
     """
 
     frames: list[FrameLine]
@@ -66,9 +75,12 @@ class Record:
         resumed: the processes that resumed the run.
         complete: whether the run ended by itself.
         whole_bytes: the bytes of all complete lines.
-        whole_lines: the number of complete lines.
+        whole_lines: the number of the last complete line.
         trial: the frames that ran alone before an overlapped run.
         on_truth: the poses on ground-truth boxes, in a run with a person detector.
+        damaged: the numbers of damaged lines, if it was read to be resumed.
+        passed_over: the numbers of the lines that were damaged when the run was resumed.
+        torn_bytes: the bytes of an incomplete last line.
     """
 
     path: Path
@@ -81,6 +93,9 @@ class Record:
     whole_lines: int = 0
     trial: tuple[TrialLine, ...] = ()
     on_truth: list[OnTruthLine] = field(default_factory=list[OnTruthLine])
+    damaged: tuple[int, ...] = ()
+    passed_over: tuple[int, ...] = ()
+    torn_bytes: int = 0
 
     @property
     def folder(self) -> Path:
@@ -107,76 +122,109 @@ class Record:
 def read(path: Path) -> Record:
     """Read a record; an incomplete last line is ignored.
 
-    The content is checked: every line has its schema, there is one header, all lines are of
-    this run, and each block has its frames.
+    The content is checked: every line has its schema and its checksum, there is one header, all
+    lines are of this run, and each block has its frames.
 
     Raises:
         RecordError: if the file is missing, is no record, or has another schema version, or if
-            lines are damaged, lost or of another run.
+            lines are damaged, lost or of another run. Damaged lines are passed over if the run
+            was resumed after the damage.
     """
-    lines, whole_bytes = _lines(path)
-    if not lines or not isinstance(lines[0], Header):
-        raise RecordError(_not_a_record(path, "its first line is no header"))
-    _require_order(path, lines)
-    _require_each_once(path, lines[0], lines)
-    _require_unsmoothed(path, lines[0], lines)
-    return Record(
+    record, unresolved = _read(path)
+    if unresolved:
+        raise RecordError(damaged(path, unresolved))
+    return record
+
+
+def read_to_resume(path: Path) -> Record:
+    """Read a record that is about to be resumed; damaged lines are passed over and listed.
+
+    Raises:
+        RecordError: as read() does, but not for damaged lines.
+    """
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[Record, list[Damage]]:
+    """Return a record without its damaged lines, and the damage that no later line names."""
+    found = read_lines(path)
+    _require_order(path, found.places)
+    _require_each_once(path, found.header, found.sound)
+    _require_unsmoothed(path, found.header, found.sound)
+    lines = [line for _, line in found.sound]
+    unresolved = found.unresolved
+    record = Record(
         path=path,
-        header=lines[0],
-        blocks=_blocks(path, lines),
+        header=found.header,
+        blocks=_blocks(path, found.places),
         perfect=[line for line in lines if isinstance(line, PerfectLine)],
         resumed=[line for line in lines if isinstance(line, Resumed)],
-        complete=isinstance(lines[-1], End),
-        whole_bytes=whole_bytes,
-        whole_lines=len(lines),
+        complete=isinstance(found.places[-1][1], End) and not unresolved,
+        whole_bytes=found.whole_bytes,
+        whole_lines=found.last,
         trial=tuple(line for line in lines if isinstance(line, TrialLine)),
         on_truth=[line for line in lines if isinstance(line, OnTruthLine)],
+        damaged=tuple(number for each in unresolved for number in each.numbers),
+        passed_over=tuple(sorted(found.passed_over)),
+        torn_bytes=found.torn_bytes,
     )
+    return record, unresolved
 
 
-def _blocks(path: Path, lines: list[Line]) -> list[Block]:
+def _blocks(path: Path, places: Sequence[tuple[int, Line | None]]) -> list[Block]:
+    """Divide frames into blocks; frames around damaged lines are blocks without readings."""
     blocks: list[Block] = []
     frames: list[FrameLine] = []
-    process = 0
-    for number, line in enumerate(lines, 1):
+    process, whole = 0, True
+    for number, line in places:
         if isinstance(line, FrameLine):
             frames.append(line)
         elif isinstance(line, BlockLine):
-            _require_frames(path, number, line, len(frames))
-            blocks.append(Block(frames, line, process))
-            frames = []
-        elif isinstance(line, Resumed):
-            blocks += [Block(frames, None, process)] if frames else []
-            frames = []
+            if whole:
+                _require_frames(path, number, line, len(frames))
+            blocks += _block(frames, line, process)
+            frames, whole = [], True
+        elif line is None or isinstance(line, Resumed):
+            blocks += _block(frames, None, process)
+            frames, whole = [], line is not None
             process += 1
-    return [*blocks, Block(frames, None, process)] if frames else blocks
+    return [*blocks, *_block(frames, None, process)]
+
+
+def _block(frames: list[FrameLine], readings: BlockLine | None, process: int) -> list[Block]:
+    """Return a block, without readings that are not those of its frames; nothing without frames."""
+    complete = readings is not None and readings.frames == len(frames)
+    return [Block(frames, readings if complete else None, process)] if frames else []
 
 
 def _require_frames(path: Path, number: int, block: BlockLine, found: int) -> None:
     if block.frames != found:
         what = f"a block of {block.frames} frames has {found} frames before it: lines are lost"
-        raise RecordError(_changed(path, number, what))
+        raise RecordError(changed(path, number, what))
 
 
-def _require_order(path: Path, lines: list[Line]) -> None:
-    """Require one header, blocks in order of time, and only resumed runs after an end line."""
+def _require_order(path: Path, places: Sequence[tuple[int, Line | None]]) -> None:
+    """Require one header, blocks in order of time, and only resumed runs after an end line.
+
+    A damaged line may have been the one that says that the run was resumed.
+    """
     ended, began_ns = False, 0
-    for number, line in enumerate(lines[1:], 2):
+    for number, line in places[1:]:
         if isinstance(line, Header):
-            raise RecordError(_changed(path, number, "a second header, which begins another run"))
-        if isinstance(line, Resumed):
+            raise RecordError(changed(path, number, "a second header, which begins another run"))
+        if line is None or isinstance(line, Resumed | Damaged):
             ended, began_ns = False, 0
         elif ended:
-            raise RecordError(_changed(path, number, "a line after the end of the run"))
+            raise RecordError(changed(path, number, "a line after the end of the run"))
         if isinstance(line, BlockLine):
             if line.began_ns < began_ns:
                 what = "a block that began before the one above it: lines of another run"
-                raise RecordError(_changed(path, number, what))
+                raise RecordError(changed(path, number, what))
             began_ns = line.began_ns
         ended = isinstance(line, End)
 
 
-def _require_each_once(path: Path, header: Header, lines: list[Line]) -> None:
+def _require_each_once(path: Path, header: Header, lines: Iterable[tuple[int, Line]]) -> None:
     """Find lines of another run in a record whose lines do not name their run.
 
     A burst measures each image once, so an image that is measured twice belongs to two runs.
@@ -184,31 +232,57 @@ def _require_each_once(path: Path, header: Header, lines: list[Line]) -> None:
     if header.run or header.settings.mode != "burst":
         return
     measured: set[int] = set()
-    for number, line in enumerate(lines, 1):
+    for number, line in lines:
         if not isinstance(line, FrameLine) or line.error is not None:
             continue
         if line.image_id in measured:
             what = f"image {line.image_id} is measured a second time: lines of another run"
-            raise RecordError(_changed(path, number, what))
+            raise RecordError(changed(path, number, what))
         measured.add(line.image_id)
 
 
-def _require_unsmoothed(path: Path, header: Header, lines: list[Line]) -> None:
+def _require_unsmoothed(path: Path, header: Header, lines: Iterable[tuple[int, Line]]) -> None:
     """Require the positions before smoothing in every frame with people of a smoothed run."""
     if not header.settings.smooth:
         return
-    for number, line in enumerate(lines, 1):
+    for number, line in lines:
         if isinstance(line, FrameLine) and line.poses and line.poses.scores and not line.unsmoothed:
             what = "poses without their positions before smoothing, in a run with smoothing"
-            raise RecordError(_changed(path, number, what))
+            raise RecordError(changed(path, number, what))
+
+
+def repairs(record: Record) -> list[str]:
+    """Return what is cut or passed over when a record is resumed, one sentence each."""
+    found: list[str] = []
+    if record.torn_bytes:
+        found.append(
+            f"{record.path}: the last line is incomplete ({record.torn_bytes} bytes), because the "
+            "run ended while it was written. It is removed."
+        )
+    if record.damaged:
+        lines = ", ".join(map(str, record.damaged))
+        found.append(
+            f"{record.path}: damaged lines are passed over, and what they held is measured again: "
+            f"{lines}."
+        )
+    return found
 
 
 def begun(path: Path) -> bool:
-    """Return whether a record exists and has a complete header."""
+    """Return whether a record exists and has a complete header.
+
+    The header is on the disk before anything else is written. A power failure may come before that:
+    then zeros are in place of the bytes that were not on the disk, and nothing is lost.
+    """
     if not is_file(path):
         return False
     with path.open("rb") as file:
-        return _has_line(file)
+        return _has_header(file)
+
+
+def _has_header(file: IO[bytes]) -> bool:
+    first = file.readline(LONGEST_LINE)
+    return first.endswith(b"\n") and (b"\0" not in first or bool(file.read(1)))
 
 
 def _has_line(file: IO[bytes]) -> bool:
@@ -235,103 +309,11 @@ def require_unused(path: Path) -> None:
 
 def _lock(path: Path, file: IO[bytes]) -> None:
     """Lock a record for this process; the lock ends with the process, even if it is killed."""
-    if not _locked(file):
+    if not locked(file):
         file.close()
         raise RecordError(
             f"{path}: another run is writing this record at this moment. Wait until it has "
             "finished or stop it, then continue with --resume, or choose another --out folder."
-        )
-
-
-def _locked(file: IO[bytes]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # the file system has no locks, so no process can hold one
-        return True
-    return True
-
-
-def _lines(path: Path) -> tuple[list[Line], int]:
-    """Return the complete lines and their bytes."""
-    if not is_file(path):
-        raise RecordError(_unreadable(path, _kind_of(path)))
-    lines: list[Line] = []
-    whole_bytes = 0
-    try:
-        for number, text in enumerate(_texts(path), 1):
-            if number == 1:
-                _require_schema(path, text)
-            lines.append(_decoded(path, number, text))
-            _require_stamp(path, number, lines[0], text)
-            whole_bytes += len(text)
-    except OSError as error:
-        raise RecordError(_unreadable(path, str(error.strerror))) from error
-    return lines, whole_bytes
-
-
-def _texts(path: Path) -> Iterator[bytes]:
-    """Yield the lines that end with a newline; an incomplete last line does not."""
-    with path.open("rb") as file:
-        while (text := file.readline(LONGEST_LINE)).endswith(b"\n"):
-            yield text
-        if len(text) == LONGEST_LINE:
-            raise RecordError(_not_a_record(path, f"it has a line of more than {len(text)} bytes"))
-
-
-def _kind_of(path: Path) -> str:
-    if is_folder(path):
-        return "Is a directory"
-    return "Not a regular file" if exists(path) else "No such file or directory"
-
-
-def _unreadable(path: Path, why: str) -> str:
-    return f"{path}: cannot read this record ({why}). Give a run folder or one of its .jsonl files."
-
-
-def _decoded(path: Path, number: int, text: bytes) -> Line:
-    try:
-        return _checked(text)
-    except UNREADABLE as error:
-        raise RecordError(_not_a_record(path, f"line {number}: {in_short(error)}")) from error
-
-
-def _checked(text: bytes) -> Line:
-    line = _LINES.decode(text)
-    require_whole(line)
-    return line
-
-
-def _require_stamp(path: Path, number: int, header: Line, text: bytes) -> None:
-    """Refuse a line of another run, or one whose number is not its place in the file."""
-    expected = _stamp(header, number)
-    try:
-        stamp = _STAMPS.decode(text)
-    except UNREADABLE as error:
-        raise RecordError(_not_a_record(path, f"line {number}: {in_short(error)}")) from error
-    if stamp.run != expected.run:
-        raise RecordError(_changed(path, number, "a line of another run"))
-    if stamp.line != expected.line:
-        what = f"it was written as line {stamp.line}: lines are lost, repeated or out of order"
-        raise RecordError(_changed(path, number, what))
-
-
-def _stamp(header: Line, number: int) -> Stamp:
-    run = header.run if isinstance(header, Header) else ""
-    return Stamp(run, number) if run else Stamp()
-
-
-def _require_schema(path: Path, first: bytes) -> None:
-    """Refuse a record with another schema version, even if its header could be decoded."""
-    try:
-        found = msgspec.json.decode(first, type=dict[str, object]).get("schema", SCHEMA)
-    except UNREADABLE:
-        return
-    if found != SCHEMA:
-        raise RecordError(
-            f"{path}: this record has schema {found!r:.40}, but this PoseMark reads schema "
-            f"{SCHEMA}. Use the version that wrote it, or run again."
         )
 
 
@@ -357,66 +339,53 @@ def _as_shown(value: Any) -> Any:
     return value
 
 
-def in_short(error: Exception) -> str:
-    """Return the text of an error, cut if it is long because it quotes a long value."""
-    text = str(error)
-    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."
-
-
-_LONGEST_REASON = 300
-
-
-def _not_a_record(path: Path, why: str) -> str:
-    return (
-        f"{path}: expected a PoseMark run record, but {why}. Give a run folder or a .jsonl file "
-        "that `posemark run` wrote."
-    )
-
-
-def _changed(path: Path, number: int, what: str) -> str:
-    return (
-        f"{path}: line {number}: {what}. The record was changed after it was written: restore "
-        "it from a copy, or run the entry again into another --out folder."
-    )
-
-
 class Writer:
     """Appends lines to a record; each line is passed to the system before the next frame.
 
-    While a Writer is open, no other Writer can open the same record.
+    A line that is passed to the system survives the end of the process, and after sync() also a
+    power failure. While a Writer is open, no other Writer can open the same record.
     """
 
-    def __init__(self, path: Path, file: IO[bytes], run: str, lines: int) -> None:
+    def __init__(self, path: Path, file: IO[bytes], run: str, lines: int = 0) -> None:
         self._path, self._file = path, file
         self._run, self._lines = run, lines
+        self._bytes = file.tell()
 
     @classmethod
     def create(cls, path: Path, header: Header) -> "Writer":
-        """Start a new record and write its header.
+        """Start a new record; its header is on the disk when this returns.
 
         Raises:
             RecordError: if the record exists already; nothing is overwritten.
             RunError: if it cannot be written.
         """
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(path.parent)
             path.touch()
             file = path.open("r+b", buffering=0)
         except OSError as error:
             raise _unwritable(path, error) from error
         _lock(path, file)
-        if _has_line(file):
+        if _has_header(file):
             file.close()
             raise never_overwritten(path)
         file.seek(0)
         file.truncate()
-        writer = cls(path, file, header.run, 0)
+        crash_point("record.created")
+        writer = cls(path, file, header.run)
         writer.write(header)
+        writer.sync()
+        try:
+            sync_folder(path.parent)
+        except OSError as error:
+            raise _unwritable(path, error) from error
         return writer
 
     @classmethod
     def append(cls, record: Record) -> "Writer":
         """Continue a record; an incomplete last line is removed, complete lines never are.
+
+        If lines of the record are damaged, a new line says that they are passed over.
 
         Raises:
             RecordError: if another process writes the record, or has written to it since it was
@@ -432,38 +401,72 @@ class Writer:
         file.seek(record.whole_bytes)
         if _has_line(file):
             file.close()
-            raise RecordError(
-                f"{path}: another run has written to this record in the meantime. Use --resume "
-                "again to continue from there."
-            )
+            raise RecordError(_written_meanwhile(path))
         file.truncate(record.whole_bytes)
+        crash_point("record.cut")
         file.seek(record.whole_bytes)
-        return cls(path, file, record.header.run, record.whole_lines)
+        writer = cls(path, file, record.header.run, record.whole_lines)
+        if record.damaged:
+            writer.write(Damaged(list(record.damaged)))
+        return writer
 
     def write(self, line: Line) -> None:
         """Append one line; the system has received it when this returns.
 
         Raises:
-            RecordError: if the line could not be read back; nothing is written then.
+            RecordError: if the line could not be read back, or another process has written to the
+                record; nothing is written then.
             RunError: if it cannot be written, for example because the disk is full.
         """
+        text = self._encoded(line)
+        try:
+            self._require_own_end()
+            crash_point("record.before-line")
+            write_all(self._file, text)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        self._bytes += len(text)
+        crash_point("record.after-line")
+
+    def _encoded(self, line: Line) -> bytes:
         fields: dict[str, Any] = msgspec.to_builtins(line)
         self._lines += 1
         if self._run:
             fields |= {"run": self._run, "line": self._lines}
-        text = _encoded(fields) + b"\n"
+        text = _encoded(fields)
+        text = (with_sum(text) if self._run else text) + b"\n"
         try:
-            _checked(text)
+            checked(text)
         except UNREADABLE as error:
+            self._lines -= 1
             raise RecordError(
                 f"{self._path}: a line of this run cannot be kept, because it could not be read "
                 f"back ({in_short(error)}). This is a fault of PoseMark or of the model: please "
                 "report it."
             ) from error
+        return text
+
+    def _require_own_end(self) -> None:
+        """Refuse to write if another process has written: some file systems have no locks."""
+        if os.fstat(self._file.fileno()).st_size != self._bytes:
+            raise RecordError(_written_meanwhile(self._path))
+
+    def sync(self) -> None:
+        """Pass the lines written so far to the disk; they then survive a power failure.
+
+        Raises:
+            RunError: if the system refuses, for example because the disk is full or fails.
+        """
+        crash_point("record.before-sync")
         try:
-            _write_all(self._file, text)
+            sync(self._file)
         except OSError as error:
-            raise _unwritable(self._path, error) from error
+            raise RunError(
+                f"{self._path}: the record cannot be passed to the disk ({error.strerror}), and "
+                "the frames of the last block may be lost. Make room or check the disk, then "
+                "continue with --resume, or choose another --out folder."
+            ) from error
+        crash_point("record.after-sync")
 
     def __enter__(self) -> "Writer":
         return self
@@ -476,11 +479,11 @@ class Writer:
         self._file.close()
 
 
-def _write_all(file: IO[bytes], content: bytes) -> None:
-    # The file is unbuffered, so that close() has nothing to write. A write may take a part only.
-    rest = memoryview(content)
-    while rest:
-        rest = rest[file.write(rest) :]
+def _written_meanwhile(path: Path) -> str:
+    return (
+        f"{path}: another run has written to this record in the meantime. Use --resume again to "
+        "continue from there."
+    )
 
 
 def _unwritable(path: Path, error: OSError) -> RunError:

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from posemark.core.frame import Origin
 from posemark.core.stages import STAGES
+from posemark.records.identity import identity_of
 
 SCHEMA = 2
 """The version of this format; a record of another version is refused."""
@@ -336,14 +337,8 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     def identity(self) -> dict[str, Any]:
         """Return the fields that must agree for a run to be resumed."""
         fields = msgspec.to_builtins(self)
-        return {k: v for k, v in fields.items() if k not in _CIRCUMSTANCES}
+        return identity_of(fields)
 
-
-_CIRCUMSTANCES = (
-    *("environment", "started", "own_process", "turns", "network", "run", "data_notes"),
-    "photographs",  # the data determine it, and they are part of the identity
-    "given",  # a file may have moved; its hash is part of the identity
-)
 
 _DRAWN = "sample"
 
@@ -500,6 +495,17 @@ class Resumed(msgspec.Struct, frozen=True, tag="resumed", tag_field="kind"):
     started: str
 
 
+class Damaged(msgspec.Struct, frozen=True, tag="damaged", tag_field="kind"):
+    """The run was resumed from here although some lines above were damaged.
+
+    Attributes:
+        lines: the numbers of the damaged lines, which are passed over. What they held is measured
+            again.
+    """
+
+    lines: list[Positive]
+
+
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
     """The run ended by itself.
 
@@ -514,14 +520,17 @@ class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
 class Stamp(msgspec.Struct, frozen=True):
     """The name of the run that a line belongs to, and its line number, from 1.
 
-    Both are written into every line beside its own fields; lines of older records lack them.
+    Both are written into every line beside its own fields, followed by a checksum
+    (core/line_sums.py); lines of older records lack them.
     """
 
     run: str = ""
     line: Count = 0
 
 
-Line = Header | FrameLine | BlockLine | PerfectLine | OnTruthLine | TrialLine | Resumed | End
+Line = (
+    Header | FrameLine | BlockLine | PerfectLine | OnTruthLine | TrialLine | Resumed | Damaged | End
+)
 
 
 def require_whole(line: Line) -> None:

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from posemark.core.errors import RecordError, RunError
 from posemark.core.places import is_file, write_whole
-from posemark.records.files import UNREADABLE, in_short
+from posemark.records.lines import UNREADABLE, in_short
 from posemark.records.schema import KEYPOINTS, Coordinate, Count, Identifier, Keypoints, Positive
 
 LARGEST = 2**30
@@ -23,6 +23,9 @@ Area = Annotated[float, Meta(ge=0, le=1e18)]
 LabelledPoints = Annotated[int, Meta(ge=0, le=KEYPOINTS)]
 Category = Literal[1]
 """The id of the person, the only category of a truth file."""
+
+AnnotationId = Annotated[int, Meta(ge=1, le=2**53)]
+"""The id of an annotation. COCO's evaluation takes 0 for "matched to nobody"."""
 
 
 _ZOOM = 1e6
@@ -76,7 +79,7 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
     """One annotated person, in image pixels.
 
     Attributes:
-        id: the id of the annotation.
+        id: the id of the annotation, from 1.
         image_id: the id of the image.
         category_id: always that of the person.
         bbox: x, y, width, height.
@@ -87,7 +90,7 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
         track_id: who it is in the frames of its clip; None if the images stand alone.
     """
 
-    id: Identifier
+    id: AnnotationId
     image_id: Identifier
     category_id: Category
     bbox: Annotated[list[Coordinate], Meta(min_length=4, max_length=4)]

@@ -6,13 +6,13 @@ from itertools import accumulate, pairwise
 from statistics import fmean
 
 from posemark.measure.camera import sustainable_fps
+from posemark.measure.latency import histogram, percentiles
 from posemark.measure.people_cost import Line, fit
 from posemark.measure.speed_interval import Interval, pose_interval
 from posemark.measure.wall_time import pose_ns, speed_ns, timed_blocks
 from posemark.records import files, schema
 from posemark.report import formats, utilisation
 from posemark.report.header_row import row_of_header
-from posemark.report.latency import histogram, percentiles
 from posemark.report.result_row import POSE_STAGES, STAGES, Row
 from posemark.report.shared_evidence import milliseconds
 from posemark.report.throughput import per_second, with_throughput
@@ -117,6 +117,9 @@ def _notes(record: files.Record) -> Iterable[str]:
     share = _dropped_share(record)
     if share:
         yield f"dropped {formats.percent(share)} of the camera's frames, as newer ones came"
+    if record.passed_over:
+        lines = ", ".join(map(str, record.passed_over))
+        yield f"{record.path}: damaged lines, passed over and measured again: {lines}"
     if not record.complete:
         yield "the run was stopped before its end; continue it with --resume"
 

@@ -131,7 +131,7 @@ class Row:
         overlap_gain: throughput over the speed of one frame after the other, all stages, on the
             same frames; None where that was not measured in the same run.
         predicted_gain: the same, predicted from frames that ran one after the other.
-        histogram: (bin, frames) of the time of a frame (report/latency.py).
+        histogram: (bin, frames) of the time of a frame (measure/latency.py).
         timeline: (seconds since the first block, pose FPS, sentinel ms), at most 60 points.
         mode: burst, sustained, paced, overlapped or accuracy (without any speed).
         camera_fps: rate of the camera in paced mode.

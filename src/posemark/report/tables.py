@@ -11,11 +11,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from posemark.measure.latency import PERCENTILES
 from posemark.report import common_settings, formats, label_placement, reproduced, steady
 from posemark.report.clip_figures import Happened, Steadiness
 from posemark.report.json_descriptions import cells
 from posemark.report.json_result import Result, result_of
-from posemark.report.latency import PERCENTILES
 from posemark.report.result_row import STAGES, Row
 
 Value = str | float | None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import posemark
 from posemark import export
+from posemark.core.durable import place
 from posemark.core.errors import UsageError
 from posemark.core.places import exists, is_folder, require_place
 from posemark.core.spec import ModelSpec
@@ -69,7 +70,7 @@ def export_model(name: str, weights: str, path: Path, threads: int) -> Exported:
         session = OnnxRuntimeSession(folder / export.MODEL, threads, target)
         error = export.require_parity(spec.name, session.infer, spec, folder)
         outputs = tuple(session.infer(next(iter(export.examples(spec)))))
-        (folder / export.MODEL).replace(path)
+        place(folder / export.MODEL, path)
     label = checkpoint.label if checkpoint else "by formula"
     return Exported(path, spec, label, outputs, error)
 

@@ -1,9 +1,7 @@
 """Makes the header of a record: everything that the figures of a run depend on."""
 
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 from msgspec import structs
 
@@ -17,6 +15,7 @@ from posemark.measure.clock import utc_now
 from posemark.measure.environment import environment
 from posemark.nn import formula
 from posemark.records import files, schema
+from posemark.records.identity import changes_between
 from posemark.run.options import DETECTOR
 from posemark.run.prepare import Prepared
 from posemark.runtimes.registry import distributions
@@ -174,23 +173,9 @@ def require_same_run(record: files.Record, header: schema.Header) -> None:
     Raises:
         RecordError: if the identities of both headers differ; the message names every field.
     """
-    before, now = _flat(record.header.identity()), _flat(header.identity())
-    different = sorted(k for k in now.keys() | before.keys() if now.get(k) != before.get(k))
-    if different:
-        changes = "; ".join(f"{k} was {before.get(k)!r}, is {now.get(k)!r}" for k in different)
+    changes = changes_between(record.header.identity(), header.identity())
+    if changes:
         raise RecordError(
             f"{record.path}: cannot be resumed, because this is another run: {changes}. Use the "
             "same settings, or another --out folder."
         )
-
-
-def _flat(fields: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """Return nested dicts as one, with dotted names."""
-    flat: dict[str, object] = {}
-    for name, value in fields.items():
-        full = f"{prefix}{name}"
-        if isinstance(value, dict):
-            flat |= _flat(cast("dict[str, object]", value), f"{full}.")
-        else:
-            flat[full] = value
-    return flat

@@ -3,19 +3,18 @@
 A drift of the machine, such as rising temperature, then affects all entries alike.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from posemark.core.errors import UsageError
+from posemark.core.errors import UsageError, WorkerDiedError
 from posemark.measure.clock import Budget
 from posemark.measure.speed_interval import FEWEST_BLOCKS
 from posemark.records import files
 from posemark.run.header import weights_bytes
 from posemark.run.measurement import (
-    WARM_UP_BOXES,
     Circumstances,
     Measurement,
     Standing,
@@ -27,11 +26,13 @@ from posemark.run.prepare import Prepared
 from posemark.run.time_budget import (
     PERFECT_SECONDS,
     Account,
+    Turn,
     Work,
     next_turns,
     short_of_blocks,
     worth_opening,
 )
+from posemark.run.warm_up import WARM_UP_BOXES
 from posemark.run.worker import Isolated
 
 MEMORY_SHARE = 0.6
@@ -46,6 +47,8 @@ BYTES_PER_PIXEL = 1500
 ASPECT_RATIO = 1.5
 """Assumed ratio of the sides of an image. The input size of a bottom-up model names the shorter
 side."""
+
+T = TypeVar("T")
 
 
 class Watcher(Protocol):
@@ -76,6 +79,14 @@ class Watcher(Protocol):
             place: the place of the job.
             path: its record.
         """
+        ...
+
+
+class RunWatcher(Watcher, Protocol):
+    """A watcher that also receives the entries whose processes died."""
+
+    def died(self, place: int, error: WorkerDiedError) -> None:
+        """Called when the process of a job died; the other jobs continue."""
         ...
 
 
@@ -129,11 +140,13 @@ def run_jobs(
     out: Path,
     resume: bool,
     isolate: bool,
-    watcher: Watcher,
+    watcher: RunWatcher,
     ceilings: Mapping[int, dict[str, float]] | None = None,
     time: Budget | None = None,
 ) -> None:
     """Measure every job into its record in a folder.
+
+    If the process of a job dies, the watcher receives the reason and the other jobs continue.
 
     Args:
         turns: the groups of jobs, from groups(); the jobs of a group take turns.
@@ -174,13 +187,21 @@ def run_jobs(
             ordered = {number: lanes[number] for number in _opening_order(jobs, out)}
             works = {number: _work(job) for number, job in jobs.items()}
             share = Budget(time.left * len(group) / (entries - place))
-            share_time(ordered, works, watcher, share)
+            share_time(ordered, works, watcher, share, watcher.died)
         else:
-            take_turns(list(lanes.values()), place, watcher)
+            take_turns(list(lanes.values()), place, watcher, watcher.died)
         place += len(group)
 
 
-def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher) -> None:
+Died = Callable[[int, WorkerDiedError], None]
+"""Receives the place of a lane whose process died, and the reason."""
+
+
+def _raised(_: int, error: WorkerDiedError) -> None:
+    raise error
+
+
+def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher, died: Died = _raised) -> None:
     """Run all lanes to their ends, one block of each per round.
 
     All lanes are closed, even after an error.
@@ -189,23 +210,37 @@ def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher) -> None:
         lanes: the lanes.
         first: the place of the first lane in the whole run.
         watcher: receives the progress.
+        died: is called if the process of a lane died, and the other lanes continue. Without it,
+            the error is raised.
     """
     running: dict[int, Lane] = dict(enumerate(lanes, first))
     try:
-        for place, lane in running.items():
+        for place, lane in list(running.items()):
             watcher.opening(place)
-            lane.open()
+            with _left_out(running, place, died):
+                lane.open()
         watcher.ready({place: lane.standing for place, lane in running.items()}, [])
         while running:
             for place, lane in list(running.items()):
-                if not lane.block():
-                    running.pop(place).close()
-                    watcher.over(place, lane.path)
+                with _left_out(running, place, died):
+                    if not lane.block():
+                        running.pop(place).close()
+                        watcher.over(place, lane.path)
             # Every second round runs backwards. Otherwise each lane would always follow the same
             # neighbour.
             running = dict(reversed(running.items()))
     finally:
         _close_all(lanes)
+
+
+@contextmanager
+def _left_out(running: dict[int, T], place: int, died: Died) -> Generator[None]:
+    """Remove a lane from those that run if its process dies in the block."""
+    try:
+        yield
+    except WorkerDiedError as error:
+        running.pop(place, None)
+        died(place, error)
 
 
 def _close_all(lanes: Iterable[Lane]) -> None:
@@ -225,7 +260,11 @@ class Left(Protocol):
 
 
 def share_time(
-    lanes: Mapping[int, Shareable], works: Mapping[int, Work], watcher: Watcher, time: Left
+    lanes: Mapping[int, Shareable],
+    works: Mapping[int, Work],
+    watcher: Watcher,
+    time: Left,
+    died: Died = _raised,
 ) -> None:
     """Run lanes in turns within one common time; time_budget.next_turns() chooses the turns.
 
@@ -238,25 +277,32 @@ def share_time(
         works: the work of each lane, by place.
         watcher: receives the progress.
         time: the common time.
+        died: as for take_turns.
     """
     try:
-        accounts = _opened(lanes, works, watcher, time)
+        accounts = _opened(lanes, works, watcher, time, died)
         unable = [place for place in lanes if place not in accounts]
         unable += short_of_blocks(accounts, time.left)
         watcher.ready({place: each.standing for place, each in accounts.items()}, unable)
         for place in [place for place, each in accounts.items() if each.standing.over]:
-            lanes[place].block()  # writes the end that the record lacks
-            _end(place, lanes[place], watcher)
-        _share(lanes, accounts, watcher, time)
+            with _left_out(accounts, place, died):
+                lanes[place].block()  # writes the end that the record lacks
+                _end(place, lanes[place], watcher)
+        _share(lanes, accounts, watcher, time, died)
         for place in [place for place, each in accounts.items() if not each.standing.over]:
-            lanes[place].end("within")
-            _end(place, lanes[place], watcher)
+            with _left_out(accounts, place, died):
+                lanes[place].end("within")
+                _end(place, lanes[place], watcher)
     finally:
         _close_all(lanes.values())
 
 
 def _opened(
-    lanes: Mapping[int, Shareable], works: Mapping[int, Work], watcher: Watcher, time: Left
+    lanes: Mapping[int, Shareable],
+    works: Mapping[int, Work],
+    watcher: Watcher,
+    time: Left,
+    died: Died,
 ) -> dict[int, Account]:
     """Open the entries for which there is time; return their accounts, by place."""
     accounts: dict[int, Account] = {}
@@ -265,13 +311,18 @@ def _opened(
         if not worth_opening(accounts, works[place], before):
             break
         watcher.opening(place)
-        lane.open()
-        accounts[place] = Account(works[place], lane.standing, before - time.left)
+        with _left_out(accounts, place, died):
+            lane.open()
+            accounts[place] = Account(works[place], lane.standing, before - time.left)
     return accounts
 
 
 def _share(
-    lanes: Mapping[int, Shareable], accounts: dict[int, Account], watcher: Watcher, time: Left
+    lanes: Mapping[int, Shareable],
+    accounts: dict[int, Account],
+    watcher: Watcher,
+    time: Left,
+    died: Died,
 ) -> None:
     """Run rounds until no turn fits into the remaining time, and update the accounts."""
     back = False
@@ -279,17 +330,24 @@ def _share(
         for number, turn in enumerate(reversed(turns) if back else turns):
             if number and turn.seconds > time.left:  # others took longer than expected
                 continue
-            lane, before = lanes[turn.place], time.left
-            if turn.action == "block":
-                lane.block()
-            else:
-                lane.perfect(turn.seconds)
-            seconds, standing = before - time.left, lane.standing
-            width = lane.half_width() if standing.blocks >= FEWEST_BLOCKS else None
-            accounts[turn.place] = accounts[turn.place].charged(turn, seconds, standing, width)
-            if standing.over:
-                _end(turn.place, lane, watcher)
+            if turn.place not in accounts:  # its process died in this round
+                continue
+            with _left_out(accounts, turn.place, died):
+                _run_turn(turn, lanes[turn.place], accounts, time)
+                if accounts[turn.place].standing.over:
+                    _end(turn.place, lanes[turn.place], watcher)
         back = not back
+
+
+def _run_turn(turn: Turn, lane: Shareable, accounts: dict[int, Account], time: Left) -> None:
+    before = time.left
+    if turn.action == "block":
+        lane.block()
+    else:
+        lane.perfect(turn.seconds)
+    seconds, standing = before - time.left, lane.standing
+    width = lane.half_width() if standing.blocks >= FEWEST_BLOCKS else None
+    accounts[turn.place] = accounts[turn.place].charged(turn, seconds, standing, width)
 
 
 def _end(place: int, lane: Lane, watcher: Watcher) -> None:

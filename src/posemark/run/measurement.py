@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from posemark.core.errors import DataError, FrameError
+from posemark.core.errors import DataError
 from posemark.core.frame import Boxes, Frame, Poses
 from posemark.estimator import Estimator
 from posemark.geometry.crop import image_of
@@ -21,7 +21,6 @@ from posemark.measure.loop import (
     Timed,
     run_block,
     time_of,
-    warm_up,
 )
 from posemark.measure.overlapped_blocks import OverlappedBlocks
 from posemark.measure.speed_interval import pose_interval
@@ -39,10 +38,8 @@ from posemark.run.model_accuracy import OnTruth, needs_poses_on_truth, truth_box
 from posemark.run.overlap_trial import trial
 from posemark.run.prepare import Prepared
 from posemark.run.record_lines import block_line, frame_line
+from posemark.run.warm_up import warm_up_pipeline
 from posemark.score.coco import truth_json
-
-WARM_UP_BOXES = 2
-"""Largest number of people in the warm-up frame: few, but enough to run all of the code."""
 
 USUAL_FRAMES = 50
 """Number of frames, spread evenly over the data, for the mean number of people per frame."""
@@ -133,7 +130,7 @@ def existing_record(prepared: Prepared, out: Path, resume: bool) -> files.Record
     if not resume:
         raise files.never_overwritten(path)
     files.require_unused(path)
-    record = files.read(path)
+    record = files.read_to_resume(path)
     require_same_run(record, make_header(prepared, ALONE.own_process, ALONE.turns))
     return record
 
@@ -221,6 +218,7 @@ class Measurement:
             self._overlapped = self._open_streams()
             self._overlapped.prepare()
             self._predict(self._writer)
+        self._writer.sync()
 
     def _open_streams(self) -> OverlappedBlocks[Frame, Work[Any], Found]:
         pipeline, streams = self._pipeline, self._options.frames_at_once
@@ -308,6 +306,8 @@ class Measurement:
     def block(self) -> bool:
         """Run frames for about half a second, but at least one.
 
+        Afterwards, outside the time of the block, the record is passed to the disk.
+
         Returns:
             Whether the run continues; False once it is over.
 
@@ -319,12 +319,15 @@ class Measurement:
             self._run_block(writer)
         reason = self._over()
         if reason and (self._left or not (self._record and self._record.complete)):
-            writer.write(schema.End(reason))
+            self.end(reason)
+        else:
+            writer.sync()
         return not reason
 
     def end(self, reason: str) -> None:
-        """End the record before the run is over, for a reason of schema.End."""
+        """End the record for a reason of schema.End, which may be before the run is over."""
         self._opened.write(schema.End(reason))
+        self._opened.sync()
 
     @property
     def standing(self) -> Standing:
@@ -472,32 +475,9 @@ class Measurement:
 
 
 def _warm_up(pipeline: Pipeline[Any], prepared: Prepared, frames: list[Frame]) -> float:
-    """Warm up on the first frame with people that can be used.
-
-    Frames that cannot be used are skipped here; their measurement reports the error.
-
-    Returns:
-        Expected seconds of a frame with the usual number of people; 0.0 if no frame can be used.
-    """
-    for frame in frames:
-        if not expected_people(prepared, frame):
-            continue
-        boxes = prepared.boxes.of(frame)
-        few = replace(
-            boxes,
-            boxes_xywh=boxes.boxes_xywh[:WARM_UP_BOXES],
-            scores=boxes.scores[:WARM_UP_BOXES],
-        )
-        began_ns = now_ns()
-        try:
-            work = pipeline.prepare(frame, few)
-            prepared_ns = now_ns() - began_ns
-            taken_ns = warm_up(work, pipeline.process)
-        except FrameError:
-            continue
-        people = len(few) or expected_people(prepared, frame)
-        return (prepared_ns + taken_ns * usual_people(prepared, frames) / people) / 1e9
-    return 0.0
+    """Warm up on the first frame with people that can be used; return the seconds of a frame."""
+    choices = ((f, prepared.boxes.of(f), expected_people(prepared, f)) for f in frames)
+    return warm_up_pipeline(pipeline, choices, lambda: usual_people(prepared, frames))
 
 
 def usual_people(prepared: Prepared, frames: list[Frame]) -> float:

@@ -91,7 +91,8 @@ class Job:
         parts += [f"paced{options.camera_fps:g}"] if options.camera_fps else []
         parts += [options.mode] if options.mode in ("sustained", "accuracy") else []
         parts += [f"overlapped{options.frames_at_once}"] if options.mode == "overlapped" else []
-        return "+".join(parts + _running(self.entry, options))
+        running = options.target.key_parts(self.entry.runtime, self.entry.precision)
+        return "+".join(parts + running)
 
     def _detecting(self) -> list[str]:
         """Return the parts of a key for the person detector, and for the boxes that are used."""
@@ -116,15 +117,6 @@ def _batching(options: Options) -> list[str]:
         return []
     most = options.crops_per_pass
     return ["batched" + (str(most) if most != MAX_BATCH else "")]
-
-
-def _running(entry: Entry, options: Options) -> list[str]:
-    """Return the parts of a key for the target, if it differs from the defaults."""
-    target = options.target
-    parts = [target.runtime] if target.runtime != entry.runtime else []
-    parts += [target.precision] if target.precision != entry.precision else []
-    parts += [target.device.replace(":", "")] if target.device != "cpu" else []
-    return parts + ([target.layout] if target.layout else [])
 
 
 def suites() -> dict[str, tuple[Entry, ...]]:

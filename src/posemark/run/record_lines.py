@@ -1,7 +1,6 @@
 """Turns measurements of the run loop into lines of a record."""
 
-from dataclasses import asdict
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -40,29 +39,49 @@ def frame_line(
         pipeline: the pipeline that processed it. Without trained weights no poses are stored.
         shot: the camera's shot of the frame in paced mode; else None.
     """
+    fields = frame_fields(frame, work, timed, pipeline, shot)
+    if fields.get("poses") is not None:
+        fields["poses"] = schema.People(*fields["poses"])
+    return schema.FrameLine(**fields)
+
+
+def frame_fields(
+    frame: Frame,
+    work: Work[OutputsT] | None,
+    timed: Timed[Found],
+    pipeline: Pipeline[OutputsT],
+    shot: Shot | None,
+) -> dict[str, Any]:
+    """Return the fields of the line of one finished frame, as JSON values.
+
+    The arguments are those of frame_line; poses are scores and key points, as People has them.
+    """
     skipped, wait_ns = (shot.skipped, shot.wait_ns) if shot else (0, 0)
     error, found = timed.error, timed.found
     if found is not None and pipeline.trained and not usable(found.poses):
         error = NOT_FINITE
     if work is None or found is None or error:
-        return schema.FrameLine(frame.image_id, error=error, skipped=skipped)
-    return schema.FrameLine(
-        image_id=frame.image_id,
-        boxes=found.load,
-        dropped=found.boxes.dropped,
-        stages=timed.stages,
-        frame_ns=timed.frame_ns,
-        poses=people(found.poses) if pipeline.trained else None,
-        wait_ns=wait_ns,
-        pixels=pipeline.pixels(work),
-        skipped=skipped,
-        origin=found.boxes.origin,
-        found=_rows(found.boxes),
-        ids=[] if found.poses.ids is None or not pipeline.trained else found.poses.ids.tolist(),
-        unsmoothed=_positions(found.poses.unsmoothed_xy) if pipeline.trained else [],
-        stream=timed.stream,
-        began_ns=timed.began_ns,
-    )
+        return {"image_id": frame.image_id, "error": error, "skipped": skipped}
+    fields: dict[str, Any] = {
+        "image_id": frame.image_id,
+        "boxes": found.load,
+        "dropped": found.boxes.dropped,
+        "stages": timed.stages,
+        "frame_ns": timed.frame_ns,
+        "wait_ns": wait_ns,
+        "pixels": pipeline.pixels(work),
+        "skipped": skipped,
+        "origin": found.boxes.origin,
+        "found": _rows(found.boxes),
+        "stream": timed.stream,
+        "began_ns": timed.began_ns,
+    }
+    if pipeline.trained:
+        poses = found.poses
+        fields["poses"] = _scores_and_keypoints(poses)
+        fields["ids"] = [] if poses.ids is None else poses.ids.tolist()
+        fields["unsmoothed"] = _positions(poses.unsmoothed_xy)
+    return fields
 
 
 def _rows(boxes: Boxes) -> list[schema.BoxRow]:
@@ -101,16 +120,26 @@ def block_line(
         sentinel_ns: the duration of the sentinel right before the block.
         readings: the activity of the machine during the block.
     """
-    return schema.BlockLine(
-        frames=frames, began_ns=began_ns, sentinel_ns=sentinel_ns, **asdict(readings)
-    )
+    return schema.BlockLine(**block_fields(frames, began_ns, sentinel_ns, readings))
+
+
+def block_fields(
+    frames: int, began_ns: int, sentinel_ns: int, readings: Readings
+) -> dict[str, Any]:
+    """Return the fields of the line of a finished block; the arguments are those of block_line."""
+    counts = {"frames": frames, "began_ns": began_ns, "sentinel_ns": sentinel_ns}
+    return {**counts, **vars(readings)}
 
 
 def people(poses: Poses) -> schema.People:
     """Return poses in the form of a record, with rounded coordinates (pixels) and scores."""
+    return schema.People(*_scores_and_keypoints(poses))
+
+
+def _scores_and_keypoints(poses: Poses) -> tuple[list[float], list[list[float]]]:
     # Steps of 0.001 pixels and 1e-6 of a score are far too small to change an AP, and halve the
     # size of a record.
     points = np.round(poses.keypoints_xy, 3)
     joined: Floats = np.concatenate([points, np.round(poses.keypoint_scores, 6)[..., None]], -1)
     flat = joined.reshape(len(poses), joined.shape[1] * joined.shape[2]).tolist()
-    return schema.People(np.round(poses.scores, 6).tolist(), flat)
+    return np.round(poses.scores, 6).tolist(), flat

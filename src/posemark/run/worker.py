@@ -4,16 +4,21 @@ A server process that has loaded the libraries forks one worker per entry. A wor
 block when the parent requests one, and sleeps while the others run theirs.
 """
 
+import multiprocessing
+import os
 import signal
+import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import cast
 
-from posemark.core.errors import PoseMarkError, RunError
+from posemark.core.errors import PoseMarkError, RunError, WorkerDiedError
+from posemark.core.places import is_file
 from posemark.machine.processes import process_context
 from posemark.run.measurement import Circumstances, Measurement, Standing, Step, record_path
 from posemark.run.prepare import Prepared
@@ -36,7 +41,8 @@ class Isolated:
     """A measurement in a worker process, with the arguments and methods of Measurement.
 
     Each method sends its name and arguments to the worker and waits for the result. Every method
-    but close() raises what the method of Measurement raises, and RunError if the worker died.
+    but close() raises what the method of Measurement raises, and WorkerDiedError if the worker
+    died.
 
     Attributes:
         path: the record.
@@ -61,7 +67,8 @@ class Isolated:
         """Start the worker and call Measurement.open() in it.
 
         Raises:
-            RunError: if the worker cannot be started, or died.
+            RunError: if the worker cannot be started.
+            WorkerDiedError: if it died.
         """
         context = process_context()
         own, worker_end = context.Pipe()
@@ -115,7 +122,7 @@ class Isolated:
             while isinstance(answer := self._pipe.recv(), Step | Standing):
                 self._receive_progress(answer)
         except (EOFError, OSError) as error:
-            raise RunError(self._died(self._process)) from error
+            raise WorkerDiedError(self._died(self._process)) from error
         if isinstance(answer, BaseException):
             raise answer
         return answer
@@ -135,19 +142,37 @@ class Isolated:
 
     def _died(self, process: BaseProcess) -> str:
         process.join(timeout=10)
-        code = process.exitcode
-        died = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else "ended"
+        kept = "Every finished frame is kept in" if is_file(self.path) else "There is no record"
         return (
-            f"{self._key}: its process {died} unexpectedly. The usual reason is that the "
-            "machine ran out of memory. Close other programs, or run fewer entries at a time "
-            f"(--no-interleave). Every finished frame is kept in {self.path}. Run again with "
-            "--resume to continue."
+            f"{self._key}: its process {_end_of(process.exitcode)} {kept} {self.path}. Run again "
+            "with --resume to continue."
         )
+
+
+def _end_of(code: int | None) -> str:
+    """Return why a process ended, in words.
+
+    Args:
+        code: its exit code; the negative number of a signal if one ended it, None if unknown.
+    """
+    if code is None or code >= 0:
+        return f"ended unexpectedly (exit code {code})."
+    name = signal.Signals(-code).name
+    if name == "SIGKILL":
+        return (
+            "was killed by SIGKILL, as the system does when it runs out of memory. Close other "
+            "programs, or run fewer entries at a time (--no-interleave)."
+        )
+    return (
+        f"was ended by {name}, in most cases a fault in the native code of a runtime. Try another "
+        "--runtime or version of it."
+    )
 
 
 def _work(pipe: "Connection[object, _Request]", task: _Task) -> None:
     """Run the worker: answer the calls of the parent until it closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C does
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     measurement: Measurement | None = None
     try:
         while True:
@@ -167,6 +192,24 @@ def _work(pipe: "Connection[object, _Request]", task: _Task) -> None:
     finally:
         if measurement:
             measurement.close()
+
+
+def _end_with_parent() -> None:
+    """End this process soon after its parent.
+
+    A worker ends in order when it next uses the pipe, which may be minutes later while it builds a
+    network. The thread of this function waits without using the processor.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    wait([parent.sentinel])
+    time.sleep(_GRACE)
+    os._exit(1)
+
+
+_GRACE = 5.0
+"""Seconds that a worker has to end in order after the end of its parent."""
 
 
 def _measurement(pipe: "Connection[object, _Request]", task: _Task) -> Measurement:

@@ -161,6 +161,9 @@ def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:
 class OnnxRuntimeSession:
     """Runs an ONNX file.
 
+    It works with every version from 1.3 on, because bundles run it on devices that have no newer
+    one (posemark.bundle).
+
     Raises:
         UsageError: if the provider could not be loaded, or leaves a heavy operator to the CPU.
     """
@@ -172,13 +175,14 @@ class OnnxRuntimeSession:
         provider = _provider(target.device)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        # Idle threads would otherwise spin during the stages before and after the network.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        if hasattr(options, "add_session_config_entry"):
+            # Idle threads would otherwise spin during the stages before and after the network.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+            options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         options.log_severity_level = 3
         # CUDA computes fp32 in TF32 by default.
         chosen = (provider, {"use_tf32": "0"}) if provider.startswith("CUDA") else provider
-        self._session = onnxruntime.InferenceSession(path, options, providers=[chosen])
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=[chosen])
         self._input = self._session.get_inputs()[0].name
         self._half = self._session.get_inputs()[0].type == "tensor(float16)"
         self._names = [output.name for output in self._session.get_outputs()]
@@ -221,6 +225,8 @@ def _device_in_use(session: _Session, provider: str) -> str:
             f"onnxruntime was asked for {provider} but uses {session.get_providers()[0]}: the "
             "provider's own libraries could not be loaded. Install them, or use --device cpu."
         )
+    if not hasattr(session, "get_provider_graph_assignment_info"):  # before 1.25
+        return device if device == "cpu" else f"{device}, unknown operators on cpu"
     elsewhere = [
         node.op_type
         for part in session.get_provider_graph_assignment_info()

@@ -197,12 +197,10 @@ class OpenVinoSession:
             free_shape: input shape of the graph that all shapes beyond SHAPES share, with -1 for
                 dimensions that vary; () keeps the shape in the file.
         """
-        import openvino
-
         self._target = target
         self.precision = target.precision
         self.device = target.device
-        self._core = openvino.Core()
+        self._core = self._new_core()
         self._model = _read(self._core, path)
         self._config: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -216,6 +214,11 @@ class OpenVinoSession:
         self._requests: dict[tuple[int, ...] | None, InferRequest] = {}
         self._ready: set[tuple[int, ...]] = set()
         self._free_shape = free_shape
+
+    def _new_core(self) -> "Core":
+        import openvino
+
+        return openvino.Core()
 
     def prepare(self, shape: tuple[int, ...]) -> None:
         """Compile for this shape and run once, which creates the kernels."""
@@ -265,7 +268,8 @@ def _require_precision(compiled: "CompiledModel", precision: str, device: str) -
     """
     ran = Counter(_ran_in(node) for node in _heavy(compiled))
     right = sum(count for kind, count in ran.items() if kind in RUNS_AS[precision])
-    enough = ran.total() if precision == "fp32" else ran.total() / 2
+    total = sum(ran.values())
+    enough = total if precision == "fp32" else total / 2
     if not ran or right < enough:
         came = ", ".join(f"{count} in {kind}" for kind, count in ran.most_common()) or "unknown"
         raise UsageError(
@@ -273,7 +277,7 @@ def _require_precision(compiled: "CompiledModel", precision: str, device: str) -
             f"convolutions and products in other types: {came}. Use another precision."
         )
     others = ((kind, count) for kind, count in ran.items() if kind not in RUNS_AS[precision])
-    return [f"{count} of {ran.total()} convolutions in {kind}" for kind, count in others]
+    return [f"{count} of {total} convolutions in {kind}" for kind, count in others]
 
 
 def _heavy(compiled: "CompiledModel") -> "list[Node]":
@@ -287,13 +291,18 @@ def _ran_in(node: "Node") -> str:
     OpenVINO reports the type in which the weights are stored (f16), even if the kernel computes
     in f32; the name of the kernel then ends in f32.
     """
-    kernel = _info(node, "primitiveType").lower()
-    return "f32" if kernel.endswith("_f32") else _info(node, "runtimePrecision")
+    kernel, stored = (_info(node, key) for key in ("primitiveType", "runtimePrecision"))
+    # OpenVINO 2022, which bundles may run on a device, writes FP32 for f32.
+    kernel, stored = (text.lower().replace("fp", "f") for text in (kernel, stored))
+    return "f32" if kernel.endswith("_f32") else stored
 
 
 def _info(node: "Node", key: str) -> str:
     info = node.get_rt_info()
-    return str(info[key].value) if key in info else ""
+    if key not in info:
+        return ""
+    value: Any = info[key]
+    return str(getattr(value, "value", value))
 
 
 def quantise(folder: Path, source: Source) -> Path:

@@ -105,10 +105,10 @@ class _Converter(Protocol):
 
 
 def _interpreter(path: Path, threads: int) -> _Interpreter:
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert import interpreter
 
-    interpreter = Interpreter(model_path=str(path), num_threads=threads)
-    return cast("_Interpreter", interpreter)
+    opened = interpreter.Interpreter(model_path=str(path), num_threads=threads)
+    return cast("_Interpreter", opened)
 
 
 def _converter() -> _Converter:
@@ -162,8 +162,17 @@ class TfliteFile:
     runtime = "tflite"
     device = "cpu"
 
-    def __init__(self, path: Path, threads: int) -> None:
-        self._open = partial(_interpreter, path, threads)
+    def __init__(
+        self, path: Path, threads: int, opener: Callable[[Path, int], _Interpreter] = _interpreter
+    ) -> None:
+        """Read a file.
+
+        Args:
+            path: the file.
+            threads: number of CPU threads.
+            opener: makes an interpreter of a file with this number of threads.
+        """
+        self._open = partial(opener, path, threads)
         with quiet():
             unused = self._open()
         self.precision = _precision_of_products(unused)

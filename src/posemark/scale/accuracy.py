@@ -9,14 +9,14 @@ from posemark.core.counting import counted
 from posemark.core.errors import DataError, RunError, UsageError
 from posemark.core.places import write_whole
 from posemark.datasets import kind_of
-from posemark.records import shards, truth
+from posemark.records import files, shards, truth
 from posemark.run.codec_ceiling import of_ceiling
 from posemark.run.header import make_header
 from posemark.run.model_accuracy import truth_boxes
 from posemark.run.prepare import Prepared
 from posemark.scale.cluster import Cluster, Resources, fetched
 from posemark.scale.dispatch import Dispatch
-from posemark.scale.layout import Part, folder_of, unfinished
+from posemark.scale.layout import Part, folder_of, is_sound, unfinished
 from posemark.scale.node_inputs import Expected, expected_of
 from posemark.scale.pool import Pool, Start
 from posemark.scale.session import Measured
@@ -142,10 +142,15 @@ def _contents(expected: Expected, cluster: Cluster) -> dict[str, object]:
 
 
 def _store(path: Path, content: bytes) -> None:
-    """Write the record of a shard, unless another run has written it in the meantime."""
-    if path.exists():
-        return
+    """Write the record of a shard, unless another run has written it in the meantime.
+
+    A damaged record is kept beside it.
+    """
     try:
+        if path.exists():
+            if is_sound(files.read_to_resume(path)):
+                return
+            path.replace(path.with_name(f"{path.name}.damaged"))
         write_whole(path, content)
     except OSError as error:
         raise RunError(

@@ -1,9 +1,11 @@
 """Divides the images of a run into shards; the division depends on nothing but the images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
+
+from msgspec import structs
 
 from posemark.core.errors import RecordError, UsageError
 from posemark.core.frame import Frame
@@ -49,7 +51,7 @@ def folder_of(prepared: Prepared, out: Path) -> Path:
 
 
 def unfinished(prepared: Prepared, out: Path, resume: bool) -> list[Part]:
-    """Return the shards of a job that have no record yet.
+    """Return the shards of a job that have no record yet, or a damaged one.
 
     Args:
         prepared: the job.
@@ -67,13 +69,23 @@ def unfinished(prepared: Prepared, out: Path, resume: bool) -> list[Part]:
     there = sorted(folder.glob(f"*{files.SUFFIX}"))
     if there and not resume:
         raise files.never_overwritten(folder)
-    if there:
-        _require_same(prepared, shards.read(folder), files.read(there[0]).header.shard, parts[0])
-    return [part for part in parts if not shards.file_of(folder, part.shard).exists()]
+    records = [files.read_to_resume(path) for path in there]
+    for record in records:
+        _require_same(prepared, record, parts[0])
+    done = {record.header.shard for record in records if is_sound(record)}
+    return [part for part in parts if part.shard not in done]
 
 
-def _require_same(prepared: Prepared, record: files.Record, own: Shard | None, part: Part) -> None:
-    require_same_run(record, make_header(prepared, own_process=True, turns=1))
+def is_sound(record: files.Record) -> bool:
+    """Return whether the record of a shard has all its lines."""
+    return record.complete and not record.damaged
+
+
+def _require_same(prepared: Prepared, record: files.Record, part: Part) -> None:
+    own, header = record.header.shard, structs.replace(record.header, shard=None)
+    require_same_run(
+        replace(record, header=header), make_header(prepared, own_process=True, turns=1)
+    )
     if own is None or (own.of, own.images) != (part.shard.of, part.shard.images):
         raise RecordError(
             f"{record.path}: cannot be resumed, because the run had other images. Use the same "

@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 
+from posemark.core.durable import place
 from posemark.core.errors import RunError, UsageError
 from posemark.core.frame import Image
 from posemark.core.places import draft_of
@@ -102,7 +103,7 @@ class VideoWriter:
                 self._container.mux(self._stream.encode(None))
             self._container.close()
             if self.written:
-                self._draft.replace(self.path)
+                place(self._draft, self.path)
         except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from error
         finally:

@@ -16,12 +16,15 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from posemark.core import durable
+from posemark.core.crash_points import crash_point
 from posemark.core.digests import sha256_of
 from posemark.core.errors import CheckpointError, UsageError
 from posemark.core.names import WEIGHTS_LIST, nearest
 from posemark.core.places import is_file, make_folder, user_cache, with_home
 from posemark.core.spec import ModelSpec, Weights
 from posemark.core.whole_image import Rescorer
+from posemark.downloads.notes import read_note
 from posemark.weights.fitting import Convert, Tensors, load_fitting
 from posemark.weights.reading import SUFFIXES
 
@@ -96,9 +99,8 @@ def _note_path(path: Path) -> Path:
 
 def _noted(path: Path) -> str | None:
     """Return the SHA-256 in the note of an imported file, or None if the note is not valid."""
-    try:
-        note = msgspec.json.decode(_note_path(path).read_bytes(), type=_Note)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    note = read_note(_note_path(path), _Note)
+    if note is None:
         return None
     sound = len(note.sha256) == 64 and set(note.sha256) <= set("0123456789abcdef")
     return note.sha256 if sound else None
@@ -321,10 +323,13 @@ def _write_all(files: dict[Path, _Writer]) -> None:
         for path, write in files.items():
             with partials[path].open("xb") as target:  # "x" does not follow a link
                 write(target)
-                target.flush()
-                os.fsync(target.fileno())
+                durable.sync(target)
+        crash_point("weights.before-rename")
         for path, partial in partials.items():
             partial.replace(path)
+            crash_point("weights.after-rename")
+        for folder in {path.parent for path in files}:
+            durable.sync_folder(folder)
     except OSError as error:
         raise UsageError(
             f"{next(iter(files))}: this file cannot be written ({error.strerror}); an earlier "

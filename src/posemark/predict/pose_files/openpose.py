@@ -40,7 +40,8 @@ class OpenPoseFolder:
         people = [_person(int(i), each) for i, each in zip(ids, points, strict=True)]
         path = self._folder / name
         with explained(path):
-            write_whole(path, json.dumps({"version": 1.3, "people": people}).encode())
+            content = json.dumps({"version": 1.3, "people": people}).encode()
+            write_whole(path, content, one_of_many=True)
 
     def close(self) -> None:
         """Do nothing, because every file is complete."""

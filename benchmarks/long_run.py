@@ -1,0 +1,193 @@
+"""Measures the memory and the rate of a run of very many frames, and draws both.
+
+A run measures the built-in scenes again and again. Every few seconds, the resident memory of its
+processes and the number of measured frames are noted. A leak shows as a line that rises; work that
+grows with the length of the record shows as a rate that falls.
+
+    python benchmarks/long_run.py measure tinypose-128x96 --frames 100000 --out long
+    python benchmarks/long_run.py draw long -o long-run.svg
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import fmean, median
+
+import psutil
+
+from posemark.datasets.sample import Sample
+from posemark.report import chart_theme, rendering
+from posemark.report.chart_theme import Spec
+
+EVERY_SECONDS = 5.0
+SAMPLES = "samples.json"
+PARTS = 10
+"""Parts of a run, of which the first one and the others are compared."""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What was seen at one moment.
+
+    Attributes:
+        seconds: since the start.
+        frames: measured frames so far.
+        worker_mb: resident memory of the process that measures, in MB.
+        parent_mb: resident memory of the process that shows the progress, in MB.
+    """
+
+    seconds: float
+    frames: int
+    worker_mb: float
+    parent_mb: float
+
+
+def frames_in(path: Path, seen: list[int]) -> int:
+    """Count the frames of a growing record; `seen` holds how far it was read, and the count."""
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        file.seek(seen[0])
+        text = file.read()
+    whole = text[: text.rfind(b"\n") + 1]
+    seen[0] += len(whole)
+    seen[1] += whole.count(b'"kind":"frame"')
+    return seen[1]
+
+
+def watched(process: subprocess.Popen[bytes], folder: Path) -> Iterator[Noted]:
+    """Yield what is seen every few seconds until the process ends."""
+    began, seen, parent = time.monotonic(), [0, 0], psutil.Process(process.pid)
+    while process.poll() is None:
+        time.sleep(EVERY_SECONDS)
+        record = next(folder.glob("*.jsonl"), folder / "none")
+        try:
+            children = [child.memory_info().rss for child in parent.children(recursive=True)]
+            own = parent.memory_info().rss
+        except psutil.NoSuchProcess:
+            return
+        before, frames, worker = seen[1], frames_in(record, seen), max(children, default=0)
+        if frames > before and worker:  # it measures, and does not warm up or score
+            yield Noted(time.monotonic() - began, frames, worker / 1e6, own / 1e6)
+
+
+def measure(entry: str, frames: int, out: Path, threads: str) -> None:
+    repeat = -(-frames // len(Sample().frames()))
+    words = ["run", entry, "--repeat", str(repeat), "--out", str(out)]
+    words += ["--threads", threads]
+    process = subprocess.Popen([sys.executable, "-m", "posemark", *words])
+    noted = [asdict(each) for each in watched(process, out)]
+    if process.wait():
+        raise SystemExit(f"error: the run ended with {process.returncode}.")
+    (out / SAMPLES).write_text(json.dumps({"entry": entry, "noted": noted}), encoding="utf-8")
+    print(in_words([Noted(**each) for each in noted]))
+
+
+def rates(noted: list[Noted]) -> list[float]:
+    """Return the frames per second of each part of the run."""
+    ends = [noted[round(i * (len(noted) - 1) / PARTS)] for i in range(PARTS + 1)]
+    return [(b.frames - a.frames) / (b.seconds - a.seconds) for a, b in pairwise(ends)]
+
+
+def in_words(noted: list[Noted]) -> str:
+    part = max(1, len(noted) // PARTS)
+    early, late = noted[part : 2 * part], noted[-part:]
+    lines = [f"{noted[-1].frames:,} frames in {noted[-1].seconds:.0f} s"]
+    for name in ("worker_mb", "parent_mb"):
+        before, after = (fmean(getattr(each, name) for each in some) for some in (early, late))
+        lines.append(f"{name}: {before:.0f} in the second tenth, {after:.0f} in the last")
+    found = rates(noted)
+    low, high = min(found) / median(found), max(found) / median(found)
+    lines.append(f"rate of a tenth of the run over their median: {low:.2f} to {high:.2f}")
+    return "\n".join(lines)
+
+
+def layer(values: list[dict[str, object]], field: str, title: str, most: float) -> Spec:
+    """Return one panel with a line per series."""
+    colours = {"range": chart_theme.FAMILIES[:2]}
+    return {
+        "width": 460,
+        "height": 150,
+        "data": {"values": values},
+        "mark": {"type": "line", "strokeWidth": 2},
+        "encoding": {
+            "x": {"field": "frames", "type": "quantitative", "title": "measured frames"},
+            "y": {
+                "field": field,
+                "type": "quantitative",
+                "title": title,
+                "scale": {"domain": [0, most]},
+            },
+            "color": {
+                "field": "series",
+                "type": "nominal",
+                "scale": colours,
+                "legend": {"title": None, "orient": "top-left"},
+            },
+        },
+    }
+
+
+def chart(entry: str, noted: list[Noted]) -> Spec:
+    memory: list[dict[str, object]] = [
+        {"frames": each.frames, "mb": mb, "series": series}
+        for each in noted
+        for series, mb in (("measures", each.worker_mb), ("shows progress", each.parent_mb))
+    ]
+    found = rates(noted)
+    middle = median(found)
+    speed: list[dict[str, object]] = [
+        {"frames": round((i + 0.5) * noted[-1].frames / PARTS), "rate": rate / middle, "series": ""}
+        for i, rate in enumerate(found)
+    ]
+    rate = layer(speed, "rate", "frames per second / median", 1.3)
+    del rate["encoding"]["color"]
+    highest = 1.2 * max(max(each.worker_mb, each.parent_mb) for each in noted)
+    return {
+        "$schema": chart_theme.SCHEMA,
+        "config": chart_theme.LIGHT,
+        "padding": 10,
+        "title": {
+            "text": f"{entry}: {noted[-1].frames:,} frames in one run",
+            "subtitle": "Resident memory of both processes; the rate of each tenth of the run.",
+            "anchor": "start",
+        },
+        "vconcat": [layer(memory, "mb", "resident memory, MB", highest), rate],
+    }
+
+
+def draw(out: Path, path: Path) -> None:
+    kept = json.loads((out / SAMPLES).read_text(encoding="utf-8"))
+    spec = chart(kept["entry"], [Noted(**each) for each in kept["noted"]])
+    if path.suffix == ".png":
+        path.write_bytes(rendering.png(spec))
+    else:
+        path.write_text(rendering.svg(spec), encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    commands = parser.add_subparsers(required=True, dest="command")
+    run = commands.add_parser("measure", help="run, and note what is seen")
+    run.add_argument("entry")
+    run.add_argument("--frames", type=int, default=100_000)
+    run.add_argument("--out", type=Path, required=True)
+    run.add_argument("--threads", default="1", help="as in `posemark run`")
+    picture = commands.add_parser("draw", help="draw what was noted")
+    picture.add_argument("folder", type=Path)
+    picture.add_argument("-o", type=Path, required=True, help="an .svg or .png file")
+    given = parser.parse_args()
+    if given.command == "measure":
+        measure(given.entry, given.frames, given.out, given.threads)
+    else:
+        draw(given.folder, given.o)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""The command line of run.py."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from posemark.bundle.runner.bundled import Bundle
+from posemark.core.errors import UsageError
+
+_DESCRIPTION = """\
+Measure pose models on this device, and write records that PoseMark reads at home.
+It needs Python 3.6 or later, numpy and one engine, and asks nothing of the network.
+"""
+
+_EXAMPLES = """\
+examples:
+  python3 run.py                      every entry, on the first engine found
+  python3 run.py --list               what is in the bundle, and what was found
+  python3 run.py NAME --engine opencv --threads 2
+  python3 run.py NAME --sustained     ten minutes, for devices that heat up
+
+Ctrl-C stops cleanly. Run again to continue; finished entries are left alone.
+Afterwards copy the folder results home and type: posemark report results
+
+exit codes: 0 done, 1 some entry failed, 2 wrong usage or a damaged bundle,
+130 stopped by Ctrl-C
+"""
+
+SUSTAINED_MINUTES = 10.0
+"""Minutes of a sustained run: long enough for a board to reach its final temperature."""
+
+_SHORTEST, _LONGEST = 0.1, 7 * 24 * 3600.0
+"""Seconds of a run of one entry."""
+
+_MOST_THREADS = 1024
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user chose; None leaves the choice to the bundle and to what is installed.
+
+    Attributes:
+        entries: names of entries; () for all of them.
+        engine: the name of the engine.
+        precision: fp32 or fp16.
+        threads: number of CPU threads.
+        device: the engine's name of the device.
+        seconds: the time of the blocks of each entry.
+        sustained: whether frames repeat until the time is over.
+        out: the folder of the records.
+        only_list: whether nothing is to be measured.
+        worker: the entry that this process measures; None in the process that the user started.
+        probe: the engine whose version this process prints; None in all other processes.
+        version: the version of the engine, which the first process has found out.
+    """
+
+    entries: tuple[str, ...]
+    engine: str | None
+    precision: str | None
+    threads: int | None
+    device: str | None
+    seconds: float | None
+    sustained: bool
+    out: Path
+    only_list: bool
+    worker: str | None
+    probe: str | None
+    version: str
+
+
+def parsed(bundle: Bundle, arguments: Sequence[str]) -> Choice:
+    """Parse the arguments of run.py.
+
+    Raises:
+        UsageError: if options contradict each other, or a value is out of range.
+        SystemExit: from argparse, after --help and for options that do not exist.
+    """
+    given: Any = _parser(bundle).parse_args(list(arguments))
+    if given.sustained is not None and given.seconds is not None:
+        raise UsageError(
+            "--sustained and --seconds contradict each other. Say --sustained MINUTES alone, or "
+            "leave --sustained out."
+        )
+    minutes: float | None = given.sustained
+    sustained = minutes is not None
+    seconds: float | None = given.seconds if minutes is None else minutes * 60
+    option = "--sustained" if sustained else "--seconds"
+    if seconds is not None and not _SHORTEST <= seconds <= _LONGEST:
+        raise UsageError(f"{option}: expected {_SHORTEST:g} s to 7 days, got {seconds:g} s.")
+    if given.threads is not None and not 1 <= given.threads <= _MOST_THREADS:
+        raise UsageError(f"--threads: expected 1 to {_MOST_THREADS}, got {given.threads}.")
+    return Choice(
+        entries=tuple(given.entries),
+        engine=given.engine,
+        precision=given.precision,
+        threads=given.threads,
+        device=given.device,
+        seconds=seconds,
+        sustained=sustained,
+        out=Path(given.out),
+        only_list=given.list,
+        worker=given.worker,
+        probe=given.probe,
+        version=given.engine_version,
+    )
+
+
+def _parser(bundle: Bundle) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python3 run.py",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("entries", nargs="*", metavar="ENTRY", help="entries to run; default: all")
+    add("--engine", choices=bundle.engines, help="default: the first that is installed")
+    add("--precision", choices=("fp32", "fp16"), help="default: that of the target")
+    add("--threads", type=int, metavar="N", help="CPU threads; default: all cores")
+    add("--device", metavar="NAME", help="as the engine calls it; default: cpu, cuda (tensorrt)")
+    add("--seconds", type=float, metavar="S", help="time for each entry; default: all frames once")
+    add(
+        "--sustained",
+        type=float,
+        nargs="?",
+        const=SUSTAINED_MINUTES,
+        metavar="MINUTES",
+        help=f"repeat the frames for some minutes; without a number {SUSTAINED_MINUTES:g}",
+    )
+    add("--out", default="results", metavar="DIR", help="folder of the records; default: results")
+    add("--list", action="store_true", help="list entries and engines, and measure nothing")
+    add("--worker", help=argparse.SUPPRESS)
+    add("--probe", help=argparse.SUPPRESS)
+    add("--engine-version", default="", help=argparse.SUPPRESS)
+    return parser

@@ -1,0 +1,1 @@
+"""The engines that may run the networks of a bundle, one file for each."""

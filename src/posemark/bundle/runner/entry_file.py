@@ -1,0 +1,135 @@
+"""Reads and writes entries/KEY.json: the record header, boxes and model files of an entry."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posemark.bundle.runner.json_file import REMEDY, read_json, wrong_content
+from posemark.core.digests import sha256_of
+from posemark.core.errors import DataError
+from posemark.core.frame import NOBODY, Boxes
+
+ENTRIES = "entries"
+"""The folder of the files, in the folder of the bundle."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A network as a file of the bundle.
+
+    Attributes:
+        file: its path in the folder of the bundle.
+        sha256: its digest in hexadecimal digits.
+        outputs: names of the network's outputs in the order of the file, for formats and engines
+            that do not keep names; () for an exported model with a card, which names them itself.
+    """
+
+    file: str
+    sha256: str
+    outputs: tuple[str, ...] = ()
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of the file, which identifies its format: .onnx or .tflite."""
+        return Path(self.file).suffix.lower()
+
+
+@dataclass(frozen=True)
+class EntryFile:
+    """The content of entries/KEY.json.
+
+    Attributes:
+        header: the header of the record, as it would be at home; the device completes it.
+        models: the network, once per format.
+        boxes: the person boxes by image id; empty for a bottom-up model.
+    """
+
+    header: dict[str, Any]
+    models: tuple[ModelFile, ...]
+    boxes: dict[int, Boxes]
+
+    def boxes_of(self, image_id: int) -> Boxes:
+        """Return the person boxes of an image; nobody if there are none."""
+        return self.boxes.get(image_id, NOBODY)
+
+
+def entry_document(
+    header: Mapping[str, Any], models: Iterable[ModelFile], boxes: Mapping[int, Boxes]
+) -> Any:
+    """Return the content of entries/KEY.json.
+
+    Args:
+        header: the header of the record as JSON values (msgspec.to_builtins of run/header).
+        models: the network, once per format.
+        boxes: the person boxes by image id.
+    """
+    return {
+        "header": dict(header),
+        "models": [
+            {"file": each.file, "sha256": each.sha256, "outputs": list(each.outputs)}
+            for each in models
+        ],
+        "boxes": {
+            str(image_id): {
+                "boxes_xywh": each.boxes_xywh.tolist(),
+                "scores": each.scores.tolist(),
+                "dropped": each.dropped,
+            }
+            for image_id, each in boxes.items()
+        },
+    }
+
+
+def read_entry(folder: Path, key: str) -> EntryFile:
+    """Read the file of an entry.
+
+    Args:
+        folder: the folder of the bundle.
+        key: the key of the entry.
+
+    Raises:
+        DataError: if the file is missing or damaged.
+    """
+    path = folder / ENTRIES / (key + ".json")
+    content = read_json(path)
+    try:
+        models = [
+            ModelFile(str(each["file"]), str(each["sha256"]), tuple(each["outputs"]))
+            for each in content["models"]
+        ]
+        boxes = {int(image_id): _boxes(each) for image_id, each in content["boxes"].items()}
+        return EntryFile(dict(content["header"]), tuple(models), boxes)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise wrong_content(path, error) from error
+
+
+def _boxes(row: Any) -> Boxes:
+    return Boxes(
+        np.array(row["boxes_xywh"], np.float64).reshape((-1, 4)),
+        np.array(row["scores"], np.float64),
+        int(row["dropped"]),
+    )
+
+
+def require_intact(folder: Path, model: ModelFile) -> Path:
+    """Return the path of a model file, after a comparison with its digest.
+
+    Raises:
+        DataError: if it is missing or damaged.
+    """
+    path = folder / model.file
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot read this model of the bundle ({error.strerror}). {REMEDY}"
+        ) from error
+    if found != model.sha256:
+        raise DataError(
+            f"{path}: this model is damaged. Its SHA-256 is {found[:16]}..., expected "
+            f"{model.sha256[:16]}.... {REMEDY}"
+        )
+    return path

@@ -1,0 +1,204 @@
+"""Measures one entry into its record on the device, by the rules of `posemark run`."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from posemark.bundle.runner.entry_file import EntryFile
+from posemark.bundle.runner.numpy_sentinel import NumpySentinel
+from posemark.bundle.runner.record import Existing, RecordWriter
+from posemark.core.errors import DataError
+from posemark.core.frame import Frame
+from posemark.measure.clock import now_ns
+from posemark.measure.loop import BLOCK_SECONDS, FEWEST_FRAMES, run_block, time_of
+from posemark.measure.watch import BlockWatch
+from posemark.pipelines import Pipeline, Work
+from posemark.run.calibration import spread
+from posemark.run.frame_order import Feed
+from posemark.run.record_lines import block_fields, frame_fields
+from posemark.run.warm_up import warm_up_pipeline
+
+_USUAL_FRAMES = 50
+"""Number of frames, spread evenly, for the mean number of people per frame."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured, and for how long.
+
+    Attributes:
+        pipeline: the pipeline of the entry.
+        frames: all frames of the bundle.
+        entry: the boxes of the entry, and its header at home.
+        seconds: the time of the blocks; None for all frames once.
+        sustained: whether frames repeat until the time is over.
+        watch: reads the activity of the device during a block.
+        sentinel: the fixed workload before each block.
+        stopped: returns whether the run is to stop after the present frame.
+    """
+
+    pipeline: Pipeline[Any]
+    frames: list[Frame]
+    entry: EntryFile
+    seconds: float | None
+    sustained: bool
+    watch: BlockWatch
+    sentinel: NumpySentinel
+    stopped: Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Step:
+    """The progress after a frame.
+
+    Attributes:
+        done: frames so far, those of an earlier process included.
+        total: frames in total; None if they repeat.
+        fps: frames per second of this process, over all stages.
+        seconds_left: the expected time until the end.
+    """
+
+    done: int
+    total: int | None
+    fps: float
+    seconds_left: float
+
+
+class EntryMeasurement:
+    """Measures the frames of an entry that its record does not have yet.
+
+    Args:
+        plan: what is measured.
+        writer: the record, whose header is written.
+        existing: the record as it was before; None for a new one.
+        on_step: called after each frame.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        writer: RecordWriter,
+        existing: Existing | None,
+        on_step: Callable[[Step], None],
+    ) -> None:
+        self._plan, self._writer, self._on_step = plan, writer, on_step
+        have = {line["image_id"] for line in existing.measured} if existing else ()
+        frames = plan.frames
+        self._left = frames if plan.sustained else [f for f in frames if f.image_id not in have]
+        self._before = len(frames) - len(self._left)
+        self._feed = Feed(self._left, plan.sustained, None)
+        self._done, self._good, self._spent_ns, self._frames_ns = 0, 0, 0, 0
+        self._last_error = ""
+
+    def warm_up(self) -> float:
+        """Warm up as `posemark run` does; return the expected seconds of a frame."""
+        choices = ((frame, self._boxes(frame), self._people(frame)) for frame in self._left)
+        return warm_up_pipeline(self._plan.pipeline, choices, lambda: self._usual_people)
+
+    def expected_seconds(self, frame_seconds: float) -> float:
+        """Return the expected time of the run.
+
+        Args:
+            frame_seconds: the expected seconds of a frame.
+        """
+        everything = frame_seconds * len(self._left)
+        if self._plan.seconds is None:
+            return everything
+        return self._plan.seconds if self._plan.sustained else min(everything, self._plan.seconds)
+
+    def run(self) -> bool:
+        """Measure block after block, until the run is over or is to stop.
+
+        Returns:
+            Whether the run is over; then the record has its end.
+
+        Raises:
+            DataError: if every single frame failed.
+            RunError: if the record cannot be written.
+        """
+        while not self._over():
+            if self._plan.stopped():
+                return False
+            self._block()
+        self._writer.write("end", {"reason": self._over()})
+        self._writer.sync()
+        return True
+
+    def _block(self) -> None:
+        plan = self._plan
+        sentinel_ns, before = time_of(plan.sentinel), self._done
+        began_ns = now_ns()
+        plan.watch.start()
+        for frame, work, timed in run_block(
+            self._until_stopped(), self._prepare, plan.pipeline.process, self._block_seconds
+        ):
+            fields = frame_fields(frame, work, timed, plan.pipeline, None)
+            plan.watch.sample()
+            self._writer.write("frame", fields)
+            self._count(fields, began_ns)
+        readings = plan.watch.stop()
+        self._spent_ns += readings.wall_ns
+        if self._done > before:
+            fields = block_fields(self._done - before, began_ns, sentinel_ns, readings)
+            self._writer.write("block", fields)
+            self._writer.sync()
+        if not self._before and self._done == len(plan.frames) and not self._good:
+            raise DataError(
+                f"every one of {self._done} frames failed. The last: {self._last_error}"
+            )
+
+    def _until_stopped(self) -> Iterator[Frame]:
+        """Yield frames, but none any more once the run is to stop: the block then ends in order."""
+        for frame in self._feed:
+            yield frame
+            if self._plan.stopped():
+                return
+
+    def _prepare(self, frame: Frame) -> Work[Any]:
+        return self._plan.pipeline.prepare(frame, self._boxes(frame))
+
+    def _boxes(self, frame: Frame) -> Any:
+        return self._plan.entry.boxes_of(frame.image_id)
+
+    def _people(self, frame: Frame) -> int:
+        """Return the number of boxes; 1 for a model that takes whole images."""
+        if self._plan.entry.header["box_kind"] == "none":
+            return 1
+        return len(self._boxes(frame))
+
+    @cached_property
+    def _usual_people(self) -> float:
+        counts = [self._people(frame) for frame in spread(self._left, _USUAL_FRAMES)]
+        return sum(counts) / len(counts)
+
+    @property
+    def _block_seconds(self) -> float:
+        return min(BLOCK_SECONDS, self._plan.seconds or BLOCK_SECONDS)
+
+    def _count(self, fields: dict[str, Any], began_ns: int) -> None:
+        self._done += 1
+        if fields.get("error"):
+            self._last_error = fields["error"]
+        else:
+            self._good += 1
+            self._frames_ns += fields["frame_ns"]
+        used = (self._spent_ns + now_ns() - began_ns) / 1e9
+        total = None if self._plan.sustained else len(self._plan.frames)
+        fps = self._good * 1e9 / self._frames_ns if self._frames_ns else 0.0
+        left = self._left_after(used)
+        self._on_step(Step(self._before + self._done, total, fps, left))
+
+    def _left_after(self, used: float) -> float:
+        budget = self._plan.seconds
+        by_budget = [] if budget is None else [max(0.0, budget - used)]
+        remaining = len(self._left) - self._done
+        by_frames = [] if self._plan.sustained else [remaining * used / self._done]
+        return min(by_budget + by_frames)
+
+    def _over(self) -> str:
+        """Return why the run is over, as in schema.End; "" while it is not."""
+        if not self._left or self._feed.over:
+            return "all frames"
+        seconds, enough = self._plan.seconds, self._done >= FEWEST_FRAMES
+        return "budget" if seconds and enough and self._spent_ns >= seconds * 1e9 else ""

@@ -1,0 +1,195 @@
+"""Writes and reads a record on the device: the lines of records/schema as plain JSON.
+
+The home machine checks every line when it reads the record (records/files).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from posemark.core.durable import sync
+from posemark.core.errors import RecordError, RunError
+from posemark.core.line_sums import sum_holds, with_sum
+from posemark.records.appending import locked, write_all
+from posemark.records.identity import changes_between, identity_of
+
+SUFFIX = ".jsonl"
+"""The suffix of record files."""
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A record that is on the disk.
+
+    Attributes:
+        path: the file.
+        header: its first line.
+        lines: all complete lines, the header included.
+        whole_bytes: the bytes of all complete lines.
+    """
+
+    path: Path
+    header: Line
+    lines: list[Line]
+    whole_bytes: int
+
+    @property
+    def complete(self) -> bool:
+        """Return whether the run ended by itself."""
+        return self.lines[-1].get("kind") == "end"
+
+    @property
+    def measured(self) -> list[Line]:
+        """Return the lines of all measured frames."""
+        return [
+            line for line in self.lines if line.get("kind") == "frame" and not line.get("error")
+        ]
+
+    @property
+    def blocks(self) -> list[Line]:
+        """Return the lines of all finished blocks."""
+        return [line for line in self.lines if line.get("kind") == "block"]
+
+
+def read_record(path: Path) -> Existing | None:
+    """Read a record; an incomplete last line is ignored.
+
+    Returns:
+        The record; None if there is none, or it has no complete line.
+
+    Raises:
+        RecordError: if the file cannot be read, or is no record.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RecordError(f"{path}: cannot read this record ({error.strerror}).") from error
+    whole = content[: content.rfind(b"\n") + 1]
+    if not whole:
+        return None
+    lines = list(_decoded(path, whole))
+    if lines[0].get("kind") != "header":
+        raise _damaged(path, "its first line is no header")
+    return Existing(path, lines[0], lines, len(whole))
+
+
+def _decoded(path: Path, whole: bytes) -> Iterator[Line]:
+    for number, text in enumerate(whole.splitlines(), 1):
+        if sum_holds(text) is not True:
+            raise _damaged(path, f"line {number} does not match its checksum")
+        try:
+            line = json.loads(text.decode("utf-8"))
+        except ValueError as error:
+            raise _damaged(path, f"line {number}: {error}") from error
+        if not isinstance(line, dict):
+            raise _damaged(path, f"line {number} is no object")
+        yield line
+
+
+def _damaged(path: Path, why: str) -> RecordError:
+    return RecordError(
+        f"{path}: this record is damaged ({why}). Move it away, or choose another folder (--out), "
+        "and run again."
+    )
+
+
+def require_same_run(existing: Existing, header: Mapping[str, Any]) -> None:
+    """Check that a record can be continued with these settings.
+
+    Raises:
+        RecordError: if it belongs to another run; the message names what differs.
+    """
+    before = identity_of(existing.header)
+    # Tuples and other numbers of this process become what a file holds.
+    now = identity_of(json.loads(json.dumps(dict(header))))
+    changes = changes_between(before, now)
+    if changes:
+        raise RecordError(
+            f"{existing.path}: cannot be continued, because this is another run: {changes}. Use "
+            "the same options, or another folder (--out)."
+        )
+
+
+class RecordWriter:
+    """Appends lines to a record; the system has received each line when write() returns.
+
+    While a writer is open, no other process can write to the same record.
+
+    Args:
+        path: the record, in a folder that exists.
+        existing: the record that is continued; None begins a new one.
+
+    Raises:
+        RecordError: if another process writes the record.
+        RunError: if it cannot be written.
+    """
+
+    def __init__(self, path: Path, existing: Existing | None) -> None:
+        self._path = path
+        self._run = str(existing.header.get("run", "")) if existing else ""
+        self._lines = len(existing.lines) if existing else 0
+        try:
+            path.touch()
+            self._file: IO[bytes] = path.open("r+b", buffering=0)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        if not locked(self._file):
+            self._file.close()
+            raise RecordError(
+                f"{path}: another process is writing this record at this moment. Wait until it has "
+                "finished, or stop it."
+            )
+        whole_bytes = existing.whole_bytes if existing else 0
+        self._file.truncate(whole_bytes)
+        self._file.seek(whole_bytes)
+
+    def write(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Append a line.
+
+        Args:
+            kind: header, frame, block, resumed or end.
+            fields: its other fields; None is left out.
+
+        Raises:
+            RunError: if it cannot be written, for example because the disk is full.
+        """
+        self._lines += 1
+        if kind == "header":
+            self._run = str(fields["run"])
+        line = {name: value for name, value in fields.items() if value is not None}
+        if kind == "header":  # whose fields have no defaults
+            line = dict(fields)
+        line.update({"kind": kind, "run": self._run, "line": self._lines})
+        text = json.dumps(line, allow_nan=False, separators=(",", ":"))
+        try:
+            write_all(self._file, with_sum(text.encode("ascii")) + b"\n")
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def sync(self) -> None:
+        """Pass the lines written so far to the disk; they then survive a power failure.
+
+        Raises:
+            RunError: if the system refuses.
+        """
+        try:
+            sync(self._file)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def close(self) -> None:
+        """Close the file and release the record for other processes."""
+        self._file.close()
+
+
+def _unwritable(path: Path, error: OSError) -> RunError:
+    return RunError(
+        f"{path}: the record cannot be written ({error.strerror}). Every finished frame is kept. "
+        "Make room or correct the permissions, and run again to continue."
+    )

@@ -1,0 +1,187 @@
+"""The process of one entry: opens its network, and measures it into its record."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from posemark.bundle.runner.bundled import Bundle, BundledEntry
+from posemark.bundle.runner.choice import Choice
+from posemark.bundle.runner.console import Console, duration
+from posemark.bundle.runner.device_facts import (
+    environment,
+    opencv_version,
+    set_image_threads,
+)
+from posemark.bundle.runner.engines.engine import Wanted
+from posemark.bundle.runner.entry_file import read_entry, require_intact
+from posemark.bundle.runner.found_engines import EngineChoice, FoundEngine, choose
+from posemark.bundle.runner.frames import read_frames
+from posemark.bundle.runner.header import completed
+from posemark.bundle.runner.measurement import EntryMeasurement, Plan, Step
+from posemark.bundle.runner.named_session import NamedSession
+from posemark.bundle.runner.numpy_sentinel import NumpySentinel
+from posemark.bundle.runner.proc_sensors import ProcSensors
+from posemark.bundle.runner.record import (
+    SUFFIX,
+    Existing,
+    RecordWriter,
+    read_record,
+    require_same_run,
+)
+from posemark.core.errors import UsageError
+from posemark.core.frame import Frame
+from posemark.core.target import Target
+from posemark.measure import energy
+from posemark.measure.watch import BlockWatch
+from posemark.pipelines.build import Processing, input_shapes, pipeline_of
+from posemark.runtimes import Session
+from posemark.runtimes.model_file import FileSession
+
+PLANS = "engines"
+"""The folder in the bundle for what engines build from models."""
+
+STOPPED = 130
+"""Exit code of a process that was stopped: 128 plus the number of SIGINT, as shells define it."""
+
+
+def record_key(entry: BundledEntry, chosen: EngineChoice, sustained: bool) -> str:
+    """Return the key of a record, as `posemark run` forms it."""
+    target = Target(chosen.engine.name, chosen.precision, chosen.device)
+    parts = [entry.key] + ["sustained"] * sustained
+    return "+".join(parts + target.key_parts(entry.runtime, entry.precision))
+
+
+class StopSignal:
+    """Notes that this process is to stop: on SIGTERM, or if the process that started it is gone.
+
+    Ctrl-C reaches both processes of a terminal; the other one decides what it does.
+    """
+
+    def __init__(self) -> None:
+        self._parent, self._asked = os.getppid(), False
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, number: int, frame: Any) -> None:  # noqa: ARG002 - as signal calls it
+        self._asked = True
+
+    def __call__(self) -> bool:
+        """Return whether to stop."""
+        return self._asked or os.getppid() != self._parent
+
+
+def work(bundle: Bundle, entry: BundledEntry, choice: Choice, folder: Path) -> int:
+    """Measure an entry into its record.
+
+    Args:
+        bundle: the bundle.
+        entry: the entry.
+        choice: the options, with engine, version, precision, threads and device filled in.
+        folder: the folder of the bundle.
+
+    Returns:
+        0 if the entry is finished, STOPPED if it was stopped.
+
+    Raises:
+        PoseMarkError: if the bundle is damaged, or the engine cannot run the entry.
+    """
+    stopped, console = StopSignal(), Console()
+    file = read_entry(folder, entry.key)
+    found = [FoundEngine(choice.engine or "", choice.version)]
+    chosen = choose(entry, file, found, choice.precision, "fp32", choice.device)
+    threads = choice.threads or 1
+    frames = read_frames(folder, entry.spec.skeleton, plain=opencv_version() is None)
+    set_image_threads(threads)
+    how = Processing(entry.scales, entry.flip, entry.most, entry.trained, entry.rescorer)
+    session = _session(entry, chosen, threads, folder, frames, how, console)
+    path = choice.out / (record_key(entry, chosen, choice.sustained) + SUFFIX)
+    existing = read_record(path)
+    sentinel = NumpySentinel(_sentinel_side(existing))
+    plan = Plan(
+        pipeline_of(entry.spec, session, how),
+        frames,
+        file,
+        choice.seconds,
+        choice.sustained,
+        BlockWatch(Path("/"), ProcSensors(), energy.counters()),
+        sentinel,
+        stopped,
+    )
+    key, where = path.name[: -len(SUFFIX)], Target(chosen.engine.name, "", chosen.device)
+    facts = environment(bundle, chosen, sentinel)
+    header = completed(file.header, key, session, where, threads, choice.sustained, facts)
+    if existing:
+        require_same_run(existing, header)
+    return _measured(plan, path, existing, header, console)
+
+
+def _sentinel_side(existing: Existing | None) -> int | None:
+    """Return the size of the sentinel in a record, so that all its blocks have the same one."""
+    environment: dict[str, Any] = existing.header["environment"] if existing else {}
+    edge: dict[str, Any] = environment.get("edge", {})
+    return edge.get("sentinel_side")
+
+
+def _session(
+    entry: BundledEntry,
+    chosen: EngineChoice,
+    threads: int,
+    folder: Path,
+    frames: list[Frame],
+    how: Processing,
+    console: Console,
+) -> Session:
+    path = require_intact(folder, chosen.model)
+    raw = chosen.engine.open(
+        Wanted(
+            path=path,
+            sha256=chosen.model.sha256,
+            precision=chosen.precision,
+            threads=threads,
+            device=chosen.device,
+            shapes=input_shapes(entry.spec, (frame.size_wh for frame in frames), how),
+            cache=folder / PLANS,
+            say=lambda text: console.say("   " + text, "   "),
+        )
+    )
+    if raw.precision != chosen.precision:
+        raise UsageError(
+            f"{path.name} is in {raw.precision} in {raw.runtime}, expected {chosen.precision}. "
+            "Use another engine (--engine)."
+        )
+    if entry.declared:
+        return FileSession(raw, entry.declared.at(path, chosen.model.sha256))
+    return NamedSession(raw, chosen.model.outputs)
+
+
+def _measured(
+    plan: Plan, path: Path, existing: Existing | None, header: dict[str, Any], console: Console
+) -> int:
+    writer = RecordWriter(path, existing)
+    try:
+        if existing:
+            fields = {name: header[name] for name in ("environment", "started")}
+            writer.write("resumed", fields)
+        else:
+            writer.write("header", header)
+        run = EntryMeasurement(plan, writer, existing, lambda step: _show(console, step))
+        frame_seconds = run.warm_up()
+        if frame_seconds:
+            expected = duration(run.expected_seconds(frame_seconds))
+            console.say(
+                f"   about {expected}: {frame_seconds * 1e3:.1f} ms a frame, by the warm-up"
+            )
+        over = run.run()
+        console.clear()
+        return 0 if over else STOPPED
+    finally:
+        writer.close()
+
+
+def _show(console: Console, step: Step) -> None:
+    of = "" if step.total is None else f" of {step.total}"
+    left = duration(step.seconds_left)
+    console.progress(f"   {step.done}{of} frames, {step.fps:.2f} per second, {left} left")
+    sys.stdout.flush()

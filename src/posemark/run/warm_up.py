@@ -1,0 +1,50 @@
+"""Warms up a pipeline before the first measured frame."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from posemark.core.errors import FrameError
+from posemark.core.frame import Boxes, Frame
+from posemark.measure.clock import now_ns
+from posemark.measure.loop import warm_up
+from posemark.pipelines import Pipeline
+
+WARM_UP_BOXES = 2
+"""Largest number of people in the warm-up frame: few, but enough to run all of the code."""
+
+
+def warm_up_pipeline(
+    pipeline: Pipeline[Any],
+    choices: Iterable[tuple[Frame, Boxes, int]],
+    usual_people: Callable[[], float],
+) -> float:
+    """Warm up on the first frame with people that can be used.
+
+    Frames that cannot be used are skipped here; their measurement reports the error.
+
+    Args:
+        pipeline: the pipeline.
+        choices: the frames with their boxes and the expected number of people in each.
+        usual_people: returns the mean number of people per frame.
+
+    Returns:
+        Expected seconds of a frame with the usual number of people; 0.0 if no frame can be used.
+    """
+    for frame, boxes, people in choices:
+        if not people:
+            continue
+        few = replace(
+            boxes,
+            boxes_xywh=boxes.boxes_xywh[:WARM_UP_BOXES],
+            scores=boxes.scores[:WARM_UP_BOXES],
+        )
+        began_ns = now_ns()
+        try:
+            work = pipeline.prepare(frame, few)
+            prepared_ns = now_ns() - began_ns
+            taken_ns = warm_up(work, pipeline.process)
+        except FrameError:
+            continue
+        return (prepared_ns + taken_ns * usual_people() / (len(few) or people)) / 1e9
+    return 0.0

@@ -1,0 +1,188 @@
+"""One flattened file with every model of the zoo and every card, and the poses that it finds."""
+
+import json
+import subprocess
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from posemark.bundle.expression import expression
+from posemark.bundle.flatten import flatten
+from posemark.cards import built_in
+from posemark.cards.model import with_artefact
+from posemark.cards.reading import read
+from posemark.core.frame import Boxes, Frame
+from posemark.core.model_file import Artefact
+from posemark.datasets.sample import Sample
+from posemark.geometry.crop import decoded
+from posemark.models import all_models
+from posemark.pipelines.build import Processing, pipeline_of
+
+SCENES = (2, 5)
+"""The indices of the scenes: with one person and with several."""
+
+PROGRAM = '''
+import json
+import sys
+
+import numpy as np
+
+from posemark.core.frame import Boxes, Frame
+from posemark.core.spec import TopDown
+from posemark.measure.clock import StageClock
+from posemark.pipelines.topdown import TopDownPipeline
+from posemark.pipelines.whole_image import WholeImagePipeline
+
+
+class NoNetwork:
+    """A session whose outputs are never read, because the pipeline decodes perfect ones."""
+
+    runtime, precision, device = "none", "fp32", "cpu"
+
+    def __init__(self):
+        self.sums = []
+
+    def prepare(self, shape):
+        self.shape = shape
+
+    def infer(self, batch):
+        self.sums.append(float(batch.astype(np.float64).sum()))
+        return {}
+
+
+def pipeline(spec, scales, flip, session):
+    if isinstance(spec.method, TopDown):
+        return TopDownPipeline(spec, spec.method, session, flip, 2, False)
+    return WholeImagePipeline(spec, spec.method, session, scales, flip, False)
+
+
+def main(cases, frames, images, out):
+    found = []
+    for spec, scales, flip in cases:
+        for image_id, size_wh, truth in frames:
+            image = images[str(image_id)]
+            frame = Frame(image_id, "scene", size_wh, lambda: (lambda: image), truth)
+            boxes = Boxes(truth.boxes_xywh, np.ones(len(truth)))
+            session = NoNetwork()
+            ready = pipeline(spec, scales, flip, session)
+            poses = ready.process(ready.prepare(frame, boxes), StageClock().lap).poses
+            arrays = poses.keypoints_xy, poses.keypoint_scores, poses.scores
+            found.append([spec.name, session.sums, [each.tolist() for each in arrays]])
+    with open(out, "w") as file:
+        json.dump(found, file)
+
+
+main(CASES, FRAMES, np.load(sys.argv[1]), sys.argv[2])
+'''
+
+
+@cache
+def cases():
+    """Every model and card with every variant of its codec, scale set and flip test."""
+    return [
+        (each, scales, flip)
+        for spec in specs()
+        for each in variants(spec)
+        for scales in getattr(spec.method, "scale_sets", ((1.0,),))
+        for flip in ((False,) if spec.codec.no_flip else (False, True))
+    ]
+
+
+def specs():
+    described = [_of_card(path) for path in built_in().values()]
+    bare = {"build": dict, "convert": None, "weights": (), "artefact": None}
+    return [replace(spec, **bare) for spec in (*all_models().values(), *filter(None, described))]
+
+
+def _of_card(path):
+    card = read(path)
+    if not hasattr(card, "method"):
+        return None
+    size = card.fixed_hw
+    file = Artefact(
+        *(Path(card.file.name), "0" * 64, card.file.precision, card.input.layout),
+        *(card.input.dtype, size, card.file_output),
+    )
+    return with_artefact(card, file)
+
+
+def variants(spec):
+    others = [text for text in spec.codec.cheaper if text != spec.codec.name]
+    dark = ["dark:3"] if "dark:K" in spec.codec.variants else []
+    return [spec, *(spec.read_as(text) for text in (*others, *dark))]
+
+
+@cache
+def frames():
+    every = Sample(max(SCENES)).frames()
+    return [every[index - 1] for index in SCENES]
+
+
+@cache
+def source():
+    """The text of the flattened file."""
+    shown = [(frame.image_id, frame.size_wh, frame.truth) for frame in frames()]
+    made = expression((cases(), shown))
+    return flatten(program=made.assigned("CASES, FRAMES") + PROGRAM).source
+
+
+def expected():
+    """The poses of the package's own pipelines, in the form of `found`."""
+    rows = []
+    for spec, scales, flip in cases():
+        for frame in frames():
+            session = _Sums()
+            how = Processing(scales=scales, flip=flip, most=2, trained=False)
+            ready = pipeline_of(spec, session, how)
+            shown = Frame(frame.image_id, "scene", frame.size_wh, _image(frame), frame.truth)
+            boxes = Boxes(frame.truth.boxes_xywh, np.ones(len(frame.truth)))
+            poses = ready.process(ready.prepare(shown, boxes), lambda _: None).poses
+            arrays = poses.keypoints_xy, poses.keypoint_scores, poses.scores
+            rows.append([spec.name, session.sums, [each.tolist() for each in arrays]])
+    return rows
+
+
+def _image(frame):
+    pixels = images()[str(frame.image_id)]
+    return lambda: lambda: pixels
+
+
+@cache
+def images():
+    return {str(frame.image_id): decoded(frame.read(), frame) for frame in frames()}
+
+
+class _Sums:
+    runtime, precision, device = "none", "fp32", "cpu"
+
+    def __init__(self):
+        self.sums = []
+
+    def prepare(self, shape):
+        pass
+
+    def infer(self, batch):
+        self.sums.append(float(batch.astype(np.float64).sum()))
+        return {}
+
+
+def found(python, folder):
+    """Run the flattened file by a Python and return the poses of every case and scene."""
+    file, out = folder / "flattened.py", folder / "poses.json"
+    file.write_text(source(), encoding="utf-8")
+    np.savez(folder / "images.npz", **images())
+    arguments = [python, "-B", str(file), str(folder / "images.npz"), str(out)]
+    ended = subprocess.run(arguments, capture_output=True, text=True, env={"OMP_NUM_THREADS": "1"})
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(out.read_text())
+
+
+def require_same(found, expected):
+    """Compare poses that another version of numpy found: they differ in the last bits at most."""
+    assert len(found) == len(expected)
+    for (name, _, ours), (other, _, theirs) in zip(found, expected, strict=True):
+        assert name == other
+        for one, two in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-9, err_msg=name)
