@@ -438,7 +438,8 @@ class BlockLine(msgspec.Struct, frozen=True, tag="block", tag_field="kind", omit
         preempted: the number of involuntary context switches.
         mhz: the mean clock frequency of the cores.
         celsius: the temperature of the hottest sensor.
-        throttles: the number of thermal throttle events that the processor counted.
+        throttles: the number of times that heat, current or voltage slowed the machine down; see
+            posemark.board.throttling.
         energy_j: joules by energy counter.
         peak_rss: the largest resident memory of the process so far, in bytes.
     """

@@ -151,7 +151,7 @@ def _differences(before: dict[str, object], after: dict[str, object]) -> str:
 def _heat(run: _Run) -> Iterable[_Finding]:
     events, clock = run.values("throttles"), _change(run.values("mhz"))
     if events:
-        text = f"the processor counted {counted(sum(events), 'thermal throttle event')}"
+        text = f"the machine counted {counted(sum(events), 'throttle event')}"
         yield _Finding("throttled", text, bad=sum(events) > 0)
     if clock:
         slower = run.frames.share if run.frames else 0.0

@@ -1,7 +1,7 @@
 """OpenVINO 2022.1 and later; the precision is set, and read back from the compiled network."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 from posemark.bundle.runner.engines.engine import Engine, Wanted
 from posemark.runtimes import Maps
 from posemark.runtimes.model_file import RawSession
-from posemark.runtimes.open_vino import OpenVinoSession
-
-if TYPE_CHECKING:
-    from openvino import Core
+from posemark.runtimes.open_vino import OpenVinoFileSession
 
 
 class OpenVinoEngine(Engine):
@@ -32,8 +29,8 @@ class OpenVinoEngine(Engine):
 
     def open(self, wanted: Wanted) -> RawSession:
         """Open a network; see Engine."""
-        kind = OpenVinoSession if hasattr(_package(), "Core") else OldOpenVinoSession
-        return kind(wanted.path, wanted.threads, wanted.target(self.name))
+        kind = OpenVinoFileSession if hasattr(_package(), "Core") else OldOpenVinoSession
+        return kind(_module().Core(), wanted.path, wanted.threads, wanted.target(self.name))
 
 
 def _package() -> Any:
@@ -45,11 +42,8 @@ def _module() -> Any:
     return _package() if hasattr(_package(), "Core") else import_module("openvino.runtime")
 
 
-class OldOpenVinoSession(OpenVinoSession):
+class OldOpenVinoSession(OpenVinoFileSession):
     """The same with the Python interface of the versions before 2023.1."""
-
-    def _new_core(self) -> "Core":
-        return _module().Core()
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
         """Return the outputs by name for a batch (N, 3, H, W)."""
