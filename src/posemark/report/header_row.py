@@ -2,7 +2,7 @@
 
 from posemark.records import schema
 from posemark.report import formats
-from posemark.report.result_row import Published, Row
+from posemark.report.result_row import Published, Row, Verdict
 
 
 def row_of_header(header: schema.Header) -> Row:
@@ -52,7 +52,12 @@ def row_of_header(header: schema.Header) -> Row:
         typed=_typed(header),
         card=header.given.card,
         detector=header.detector,
+        verdict=Verdict() if header.timed else UNMEASURED,
     )
+
+
+UNMEASURED = Verdict("unmeasured", ("workers shared the images (--mode accuracy)",))
+"""The verdict on the speed of a run that measured none."""
 
 
 def _typed(header: schema.Header) -> dict[str, str]:
