@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fake_tensorrt import FakeTensorRt
-from posemark.bundle.runner.engines import cuda_library, tensorrt_engine
+from posemark.bundle.runner.engines import cuda_library
 from posemark.bundle.runner.engines.engine import Wanted
 from posemark.bundle.runner.engines.tensorrt_engine import TensorRtEngine, available_memory
 from posemark.bundle.runner.named_session import NamedSession
@@ -253,8 +253,3 @@ def test_memory_is_what_the_kernel_says(tmp_path):
     assert available_memory(meminfo) == 1 << 32
     meminfo.write_text("MemTotal: 4059712 kB\nMemAvailable:    2000000 kB\n")
     assert available_memory(meminfo) == 2_048_000_000
-
-
-def test_the_stand_in_is_only_for_tests():
-    with pytest.raises(ImportError):
-        tensorrt_engine.TensorRtEngine().version()
