@@ -62,7 +62,10 @@ def session_of(engine, path):
     return OnnxRuntimeSession(path, 1, Target("onnxruntime"))
 
 
-def poses_at_home(made, engine, how=Processing()):
+SERIAL = Processing()
+
+
+def poses_at_home(made, engine, how=SERIAL):
     """Return the poses of every frame by the package's own pipeline."""
     session = session_of(engine, made.folder / MODEL)
     pipeline = pipeline_of(made.prepared.spec, session, how)
