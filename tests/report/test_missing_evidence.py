@@ -181,7 +181,7 @@ def test_the_command_names_an_exported_model_by_its_card():
 
 BUNDLED = replace(
     row(),
-    entry="small@gt+flip+sustained+tensorrt+fp16",
+    entry="small@gt+flip+tensorrt+fp16",
     runtime="tensorrt",
     precision="fp16",
     device="cuda",
@@ -193,10 +193,12 @@ BUNDLED = replace(
 
 
 def test_a_row_of_a_bundle_is_measured_again_on_its_device():
-    assert command(BUNDLED) == (
-        "python3 run.py small@gt+flip --engine tensorrt --precision fp16 --threads 4 "
-        "--sustained 1 --out results-again"
-    )
+    engine = "python3 run.py small@gt+flip --engine tensorrt --precision fp16 --threads 4"
+    assert command(BUNDLED) == f"{engine} --repeat 2 --out results-again"
+    twice = replace(BUNDLED, typed={"--repeat": "2"})
+    assert command(twice) == f"{engine} --repeat 3 --out results-again"
+    heated = replace(BUNDLED, mode="sustained")
+    assert command(heated) == f"{engine} --sustained 1 --out results-again"
     assert "--device dml" in command(replace(BUNDLED, device="dml"))
 
 

@@ -4,7 +4,7 @@ All estimates of missing blocks, frames, images and time are made here, and so a
 that measure them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from shlex import quote
 
@@ -159,6 +159,8 @@ def command(row: Row) -> str:
     this case it processes the data several times. A budget applies to one process, so that of a
     resumed run covers only the additional time. A row of a bundle is measured on its device.
     """
+    if not row.timed:
+        return f"{run(replace(row, mode='burst'))}{_beside(row)}"
     used, wanted = row.frames * _frame_seconds(row), need(row)
     more = (wanted.seconds or 0.0) if wanted else (_MORE - 1) * used
     if row.bundled:
@@ -193,17 +195,19 @@ AGAIN = "-again"
 def on_device(row: Row, seconds: float) -> str:
     """Return the command that measures a row of a bundle again, on its device.
 
-    The frames repeat, because a bundle has few of them.
-
     Args:
         row: the row.
         seconds: the time of its blocks.
     """
-    minutes = max(1, ceil(_SPARE * seconds / 60))
     options = f"--engine {row.runtime} --precision {row.precision} --threads {row.threads}"
-    device = "" if row.device in ("cpu", "cuda") else f" --device {quote(row.device)}"
-    entry = quote(_key_in_bundle(row))
-    return f"python3 run.py {entry} {options}{device} --sustained {minutes} --out results{AGAIN}"
+    options += "" if row.device in ("cpu", "cuda") else f" --device {quote(row.device)}"
+    used = row.frames * _frame_seconds(row)
+    if row.mode == "sustained":
+        options += f" --sustained {max(1, ceil(_SPARE * seconds / 60))}"
+    elif used:
+        passes = int(row.typed.get("--repeat", "1"))
+        options += f" --repeat {ceil(_SPARE * passes * seconds / used)}"
+    return f"python3 run.py {quote(_key_in_bundle(row))} {options} --out results{AGAIN}"
 
 
 def _key_in_bundle(row: Row) -> str:
@@ -216,8 +220,11 @@ def _key_in_bundle(row: Row) -> str:
 def going_on(row: Row) -> str:
     """Return the command that resumes its record, without the option that says when to stop.
 
+    A record of shards is of a certain number of images, so that more of them need another record.
     For a row of a bundle it is the command that writes the bundle again, for other images.
     """
+    if not row.timed:
+        return run(row) + _beside(row)
     if row.bundled:
         options = _options(row)
         given = {name: options[name] for name in _OF_A_BUNDLE}
@@ -249,7 +256,10 @@ def run(row: Row, repeat: int | None = None) -> str:
     return f"posemark run {quote(_entry(row))}{_typed(row, _options(row, repeat))}"
 
 
-_OF_A_BUNDLE = ["--data", "--weights", "--boxes", "--codec", "--persons", "--max-batch", "--min-score"]
+_OF_A_BUNDLE = (
+    *("--data", "--weights", "--boxes", "--codec"),
+    *("--persons", "--max-batch", "--min-score"),
+)
 """Options that say what a bundle has, and how it is processed."""
 
 
@@ -271,6 +281,7 @@ def _options(row: Row, repeat: int | None = None) -> dict[str, str]:
         "--min-score": f"{row.min_score:g}" if row.min_score else "",
         "--threads": f"{row.threads or ''}",
         "--mode": "" if row.mode == "burst" else row.mode,
+        "--engine": "ray" if row.mode == "accuracy" else "",
         "--streams": str(row.streams) if row.overlapped else "",
         "--fps": f"{row.camera_fps:g}" if row.camera_fps else "",
         "--repeat": str(repeat) if repeat else row.typed.get("--repeat", ""),

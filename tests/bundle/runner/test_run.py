@@ -33,12 +33,17 @@ def made(tmp_path_factory):
     return made_bundle(tmp_path_factory.mktemp("bundle") / "b", frames=4)
 
 
-def run(made, *arguments, cwd=None):
-    """Run it without a terminal and without PYTHONPATH; return exit code, output and errors."""
+def run(made, *arguments, once=True):
+    """Run it without a terminal and without PYTHONPATH; return exit code, output and errors.
+
+    once: whether the frames run once, if they do not repeat for a time.
+    """
+    if once and "--sustained" not in arguments:
+        arguments += ("--repeat", 1)
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
         command(made, *arguments),
-        cwd=cwd or made.folder,
+        cwd=made.folder,
         env=environment,
         capture_output=True,
         text=True,
@@ -217,6 +222,36 @@ def test_without_opencv_the_poses_are_the_same(made, finished, tmp_path):
     assert [f.poses for f in record.good] == [f.poses for f in with_opencv.good]
 
 
+def test_frames_repeat_until_their_speed_is_known_and_a_resumed_run_has_the_same_passes(
+    made, tmp_path
+):
+    path = tmp_path / f"{ORT}.jsonl"
+    arguments = ("--engine", "onnxruntime", "--threads", 1, "--out", tmp_path)
+    code, _, errors = run(made, *arguments, once=False)
+    assert (code, errors) == (ORDINARY, "")
+    record = files.read(path)
+    repeat = record.header.settings.repeat
+    assert repeat > 1
+    assert len(record.good) == 4 * repeat
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[: len(lines) // 2]))
+    code, _, errors = run(made, *arguments, once=False)
+    assert (code, errors) == (ORDINARY, "")
+    again = files.read(path)
+    assert again.complete
+    assert len(again.good) == 4 * repeat
+    assert again.header.settings.repeat == repeat
+
+
+def test_seconds_end_a_run(made, tmp_path):
+    arguments = ("--engine", "onnxruntime", "--seconds", 1, "--repeat", 9999, "--out", tmp_path)
+    code, printed, errors = run(made, *arguments, once=False)
+    assert (code, errors) == (ORDINARY, "")
+    record = files.read(tmp_path / f"{ORT}.jsonl")
+    assert 1e9 <= sum(block.readings.wall_ns for block in record.blocks) < 10e9
+    assert "at most 1 s for each entry" in printed
+
+
 def test_frames_that_cannot_be_read_fail_and_the_others_are_measured(made, tmp_path):
     copy = shutil.copytree(made.folder, tmp_path / "b")
     (copy / "frames" / "2.jpg").unlink()
@@ -341,6 +376,8 @@ def test_a_worker_does_not_outlive_a_killed_parent(made, tmp_path):
         (["--threads", "0"], "--threads: expected 1 to 1024, got 0"),
         (["--seconds", "0"], "--seconds: expected 0.1 s to 7 days, got 0 s"),
         (["--seconds", "5", "--sustained"], "contradict each other"),
+        (["--repeat", "2", "--sustained"], "in a sustained run the frames repeat anyway"),
+        (["--repeat", "0"], "--repeat: expected 1 to 10000, got 0"),
         (["--engine", "caffe"], "invalid choice: 'caffe'"),
         (["--engine", "tensorrt"], "tensorrt: not installed (sudo apt-get install"),
         (["--engine", "opencv", "--precision", "fp16"], "opencv: does not run it in fp16"),
@@ -348,7 +385,7 @@ def test_a_worker_does_not_outlive_a_killed_parent(made, tmp_path):
     ],
 )
 def test_a_mistake_gets_one_paragraph_and_exit_code_2(made, arguments, message, tmp_path):
-    code, printed, errors = run(made, *arguments, "--out", tmp_path / "r")
+    code, printed, errors = run(made, *arguments, "--out", tmp_path / "r", once=False)
     assert code == WRONG
     assert message in " ".join((printed + errors).split())
     assert "Traceback" not in errors
