@@ -34,6 +34,12 @@ def said(*arguments):
         (["--engine", "ray", "--repeat", 2], "--repeat 2 does not apply"),
         (["--engine", "ray", "--smooth"], "--smooth does not apply"),
         (["--engine", "ray", "--streams", 2], "--streams 2 only applies with --mode overlapped"),
+        (["--engine", "ray", "--mode", "burst", "--machine", "x"], "--machine x does not apply"),
+        (["--engine", "ray", "--mode", "burst", "--no-isolate"], "--no-isolate does not apply"),
+        (
+            ["--engine", "ray", "--mode", "burst", "--out", "x", "--resume"],
+            "--resume does not apply",
+        ),
         (["--engine", "ray", "--weights", "none"], "has no trained weights"),
     ],
 )

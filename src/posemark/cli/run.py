@@ -113,6 +113,8 @@ def run(
     shared_run.require_engine(engine, address, mode)
     if mode == "accuracy":
         shared_run.require_no_turns(within, interleave, isolate)
+    elif engine == "ray":
+        shared_run.require_fresh(resume, isolate, machine, save_boxes)
     _require_turns(mode, within)
     options = Options(
         data=data,
@@ -154,6 +156,9 @@ def run(
     )
     if mode == "accuracy":
         _share_all(jobs, execution, address)
+        return
+    if engine == "ray":
+        _measure_machines(jobs, execution, address, threads)
         return
     display, rows = _run_all(jobs, execution)
     if not json:
@@ -285,6 +290,20 @@ def _share_all(jobs: "list[Job]", execution: _Execution, address: str | None) ->
     records = shared_run.share(prepared, out, execution.resume, address, json)
     _save_boxes(execution.save_boxes, records)
     shared_run.print_shared(records, out, json)
+
+
+def _measure_machines(
+    jobs: "list[Job]", execution: _Execution, address: str | None, threads: int | None
+) -> None:
+    """Check all inputs, let every machine of a cluster measure all jobs, print the results."""
+    out, json, within = execution.out, execution.json, execution.within
+    prepared = _all_prepared(jobs, out)
+    say_notes(note for each in prepared for note in each.data_notes)
+    say_all(execution.chosen)
+    folders = shared_run.measure_machines(
+        prepared, out, address, json, threads, execution.interleave, within
+    )
+    shared_run.print_machines(folders, json)
 
 
 def _save_boxes(path: Path | None, records: list[Path]) -> None:

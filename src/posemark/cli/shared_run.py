@@ -1,5 +1,6 @@
 """`posemark run --engine ray`: the part of the command that lets workers of Ray do the work."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from posemark.run.prepare import Prepared
     from posemark.scale.session import Measured
+    from posemark.scale.timing_worker import Progress as MachineProgress
 
 
 def require_engine(engine: Engine, address: str | None, mode: Mode) -> None:
@@ -32,11 +34,6 @@ def require_engine(engine: Engine, address: str | None, mode: Mode) -> None:
     if engine != "ray" and given:
         raise UsageError(
             f"{given[0]} only applies with --engine ray. Add --engine ray, or leave it out."
-        )
-    if engine == "ray" and mode != "accuracy":
-        raise UsageError(
-            f"--engine ray measures accuracy, which contradicts --mode {mode}. Leave one of them "
-            "out."
         )
     if engine == "ray":
         require_installed()
@@ -56,6 +53,64 @@ def require_no_turns(within: float | None, interleave: bool | None, isolate: boo
             "one entry after the other and no speed is measured. Leave it out, or use another "
             "--mode."
         )
+
+
+def require_fresh(
+    resume: bool, isolate: bool, machine: str | None, save_boxes: Path | None
+) -> None:
+    """Check that nothing is asked for that has no meaning if each machine measures its speed.
+
+    Raises:
+        UsageError: If it is.
+    """
+    given = ["--resume"] * resume + ["--no-isolate"] * (not isolate)
+    given += [f"--machine {machine}"] * (machine is not None)
+    given += [f"--save-boxes {save_boxes}"] * (save_boxes is not None)
+    if given:
+        raise UsageError(
+            f"{given[0]} does not apply if every machine of a cluster measures its speed "
+            "(--engine ray with a --mode other than accuracy). Leave it out; the name of a machine "
+            "is in its variable POSEMARK_MACHINE."
+        )
+
+
+def measure_machines(
+    prepared: "list[Prepared]",
+    out: Path,
+    address: str | None,
+    json: bool,
+    threads: int | None,
+    interleave: bool | None,
+    within: float | None,
+) -> list[Path]:
+    """Measure the speed of all jobs on every machine of a cluster; return a folder for each.
+
+    Raises:
+        PoseMarkError: As scale.timing.run_on_machines does.
+    """
+    from posemark.scale.cluster import connected
+    from posemark.scale.timing import run_on_machines
+
+    hint = "stopped. Nothing is kept of machines that had not finished."
+    with message_on_interrupt(hint), progress_bar(quiet=json) as progress:
+        display = _MachineDisplay(progress, len(prepared), json)
+        display.say("starting Ray")
+        with connected(address) as cluster:
+            return run_on_machines(prepared, threads, interleave, within, cluster, out, display)
+
+
+def print_machines(folders: list[Path], json: bool) -> None:
+    """Print the results of all machines, one row per entry and machine."""
+    from posemark.report import tables
+    from posemark.report.results import load_rows
+
+    rows = load_rows(folders, iter if json else scoring_bar)
+    if json:
+        terminal.say(tables.json_lines(rows).rstrip())
+        return
+    print_rows(rows)
+    words = shlex.join(map(str, folders))
+    terminal.say(f"\nrecords in {words}\nthe chart: posemark report {words} -o report.html")
 
 
 def share(
@@ -99,6 +154,33 @@ def print_shared(records: list[Path], out: Path, json: bool) -> None:
         return
     print_rows(rows)
     terminal.say(f"\nrecords in {out}\nthe report: posemark report {out} -o {out}/report.html")
+
+
+class _MachineDisplay:
+    """Shows the progress of machines: one bar over all entries of all of them."""
+
+    def __init__(self, progress: "Progress", entries: int, json: bool) -> None:
+        self._progress, self._entries, self._json = progress, entries, json
+        self._lines = PlainProgress(progress)
+        self._task = progress.add_task("", total=1.0, text="starting")
+        self._shares: dict[str, float] = {}
+
+    def progress(self, machine: str, progress: "MachineProgress") -> None:
+        self._shares[machine] = progress.share
+        share = sum(self._shares.values()) / len(self._shares)
+        text = (
+            f"{progress.finished} of {counted(self._entries, 'entry', 'entries')} finished, "
+            f"{100 * share:.0f}%"
+        )
+        self._progress.update(
+            self._task, completed=share, description=f"{machine}: {progress.entry}", text=text
+        )
+        if not self._json:
+            self._lines.show(f"{machine}: {progress.entry}: {text}")
+
+    def say(self, sentence: str) -> None:
+        if not self._json:
+            self._progress.console.print(sentence, markup=False, soft_wrap=True)
 
 
 class _Display:
