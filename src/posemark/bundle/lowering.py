@@ -30,6 +30,7 @@ from posemark.bundle.scopes import Scope, Scopes, argument_names, function_scope
 
 _GONE_BASES = frozenset(("typing.Generic", "typing.Protocol"))
 _GONE_DECORATORS = frozenset(("typing.final", "typing.override"))
+_TYPING = frozenset(("typing", "numpy.typing"))
 _NO_TYPES = "typing is not available in the flattened file. Use no types in expressions."
 _REFUSED_BUILTINS = frozenset(f"builtins.{n}" for n in ("eval", "exec", "globals", "__import__"))
 _REFUSED: dict[type[ast.AST], str] = {
@@ -161,7 +162,8 @@ class _Lowering(ast.NodeTransformer):
             return self._referring(node, reference)
         if isinstance(reference, External):
             self._note_stand_in(node, reference)
-            if self._substitute(reference.path) or reference.path in substitutes.LATER_NUMPY:
+            replaced = self._substitute(reference.path) or reference.module in _TYPING
+            if replaced or reference.path in substitutes.LATER_NUMPY:
                 return self._referring(node, reference)
         return self.generic_visit(node)  # type: ignore[return-value]
 
@@ -199,7 +201,7 @@ class _Lowering(ast.NodeTransformer):
             raise self._refused(node, "TYPE_CHECKING is only lowered as the test of an `if`.")
         if path in substitutes.LATER_NUMPY:
             raise self._refused(node, f"numpy 1.13 has no {path}. Compute it with older functions.")
-        if reference.module in ("typing", "numpy.typing") and path != "typing.NamedTuple":
+        if reference.module in _TYPING and path != "typing.NamedTuple":
             raise self._refused(node, f"{path}: {_NO_TYPES}")
         return reference
 
@@ -232,17 +234,17 @@ class _Lowering(ast.NodeTransformer):
         kept: list[ast.alias] = []
         for alias in node.names:
             name = alias.asname or alias.name.partition(".")[0]
-            if self._keeps_import(node, name, found.names[name]):
+            if self._keeps_import(node, alias, name, found.names[name]):
                 kept.append(alias)
         node.names = kept
         return node if kept else None
 
-    def _keeps_import(self, node: ast.stmt, name: str, target: Reference) -> bool:
+    def _keeps_import(self, node: ast.stmt, alias: ast.alias, name: str, target: Reference) -> bool:
         scope = self._scopes.current
         if isinstance(target, External) and not self._is_replaced(target):
             require_library(self._found.definition, target, node, inside=bool(self._later))
             if scope is None:
-                self._bind(node, name)
+                self._bind(alias, name)
             else:
                 scope.libraries[name] = target
             return True
@@ -413,6 +415,8 @@ class _Lowering(ast.NodeTransformer):
     # ------------------------------------------------------------------------ expressions
 
     def visit_Subscript(self, node: ast.Subscript) -> Any:
+        if self._is_class(node.value):  # such as dict[str, int] as a default factory
+            return self.visit(node.value)
         node.slice = _as_tuple(node.slice)
         return self.generic_visit(node)
 

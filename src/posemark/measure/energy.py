@@ -69,7 +69,12 @@ class EnergyCounter:
 
 def counters(root: Path = Path("/")) -> list[Counter]:
     """Return every energy counter that this user can read; root: the root of the file system."""
-    return [*_rapl(root), *_nvml(), *_board(root)]
+    return [*system_counters(root), *_nvml()]
+
+
+def system_counters(root: Path = Path("/")) -> list[Counter]:
+    """Return the energy counters that Linux itself has; root: the root of the file system."""
+    return [*_rapl(root), *_board(root)]
 
 
 def _rapl(root: Path) -> list[Counter]:
@@ -80,7 +85,7 @@ def _rapl(root: Path) -> list[Counter]:
     zones (psys, the whole platform) include the packages and are left out, too.
     """
     zones = sorted((root / "sys/class/powercap").glob("intel-rapl:*"))
-    return [found for zone in zones if (found := _rapl_zone(zone)) is not None]
+    return [found for found in map(_rapl_zone, zones) if found is not None]
 
 
 def _rapl_zone(zone: Path) -> Counter | None:

@@ -221,6 +221,8 @@ class Environment(msgspec.Struct, frozen=True):
         board: the name of the computer according to its firmware.
         gpus: the names of the GPUs.
         os: name and version of the operating system.
+        power_mode: the power mode of a board that has some, and whether its clocks are fixed.
+        contradiction: a sentence if the processor is not that of the board named.
     """
 
     cpu: str
@@ -235,6 +237,8 @@ class Environment(msgspec.Struct, frozen=True):
     board: str | None = None
     gpus: tuple[str, ...] = ()
     os: str | None = None
+    power_mode: str | None = None
+    contradiction: str | None = None
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):

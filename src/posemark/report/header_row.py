@@ -82,7 +82,8 @@ def _machine(facts: schema.Environment) -> str:
     """Everything that distinguishes one machine from another, as far as the record has it."""
     cores = formats.counted(facts.cores, "core")
     memory = f"{facts.memory_gib:.0f} GiB" if facts.memory_gib and facts.os else ""
-    parts = (facts.label, facts.board, facts.cpu, cores, memory, *facts.gpus, facts.os)
+    mode = facts.power_mode and f"power mode {facts.power_mode}"
+    parts = (facts.label, facts.board, mode, facts.cpu, cores, memory, *facts.gpus, facts.os)
     return ", ".join(dict.fromkeys(part for part in parts if part))
 
 

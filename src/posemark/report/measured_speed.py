@@ -105,6 +105,8 @@ def _dropped_share(record: files.Record) -> float | None:
 
 
 def _notes(record: files.Record) -> Iterable[str]:
+    if record.header.facts.contradiction:
+        yield record.header.facts.contradiction
     yield from record.header.data_notes
     failed = [f.error for f in record.failed if f.error is not None]
     if failed:

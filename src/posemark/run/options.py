@@ -209,10 +209,11 @@ def with_choices(options: Options, choices: Mapping[str, object]) -> Options:
 def _out_of_range(options: Options) -> str:
     """Return the message about the first option outside its limits; "" if all are within."""
     for name, (low, high) in LIMITS.items():
-        value: float | None = getattr(options, name)
+        value: float | int | None = getattr(options, name)
         if value is not None and not low <= value <= (inf if high is None else high):
             wanted = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
-            return f"{name}: expected {wanted}, got {value:g}"
+            got = f"{value:g}" if isinstance(value, float) else value  # an int may exceed floats
+            return f"{name}: expected {wanted}, got {got}"
     return ""
 
 

@@ -240,14 +240,19 @@ class OpenVinoFileSession:
         return self._requests[key]
 
     def _compiled(self, shape: tuple[int, ...] | None) -> "CompiledModel":
-        model = self._model
-        if shape or self._free_shape:
-            model = model.clone()
-            model.reshape(list(shape or self._free_shape))
+        model = self._shaped(shape or self._free_shape)
         compiled = self._core.compile_model(model, self._target.device.upper(), self._config)
         others = _require_precision(compiled, self.precision, self._target.device)
         self.device = ", ".join((self._target.device, *others))
         return compiled
+
+    def _shaped(self, shape: tuple[int, ...]) -> "Model":
+        """Return the network for inputs of this shape; () keeps the shape in the file."""
+        if not shape:
+            return self._model
+        model = self._model.clone()
+        model.reshape(list(shape))
+        return model
 
     def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
         """Return the inputs and outputs that the file declares."""

@@ -10,8 +10,8 @@ from posemark.bundle.runner.bundled import Bundle
 from posemark.core.errors import UsageError
 
 _DESCRIPTION = """\
-Measure pose models on this device, and write records that PoseMark reads at home.
-It needs Python 3.6 or later, numpy and one engine, and asks nothing of the network.
+Measure pose models on this device, and write records for PoseMark at home.
+Needs Python 3.6 or later, numpy and one engine, and nothing of the network.
 """
 
 _EXAMPLES = """\
@@ -109,14 +109,15 @@ def parsed(bundle: Bundle, arguments: Sequence[str]) -> Choice:
 
 def _parser(bundle: Bundle) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python3 run.py",
+        usage="python3 run.py [options] [ENTRY ...]",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("entries", nargs="*", metavar="ENTRY", help="entries to run; default: all")
-    add("--engine", choices=bundle.engines, help="default: the first that is installed")
+    engines = ", ".join(bundle.engines)
+    add("--engine", choices=bundle.engines, metavar="NAME", help=f"the first found of {engines}")
     add("--precision", choices=("fp32", "fp16"), help="default: that of the target")
     add("--threads", type=int, metavar="N", help="CPU threads; default: all cores")
     add("--device", metavar="NAME", help="as the engine calls it; default: cpu, cuda (tensorrt)")

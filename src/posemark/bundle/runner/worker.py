@@ -10,6 +10,8 @@ from posemark.bundle.runner.bundled import Bundle, BundledEntry
 from posemark.bundle.runner.choice import Choice
 from posemark.bundle.runner.console import Console, duration
 from posemark.bundle.runner.device_facts import (
+    ROOT,
+    at_start,
     environment,
     opencv_version,
     set_image_threads,
@@ -88,6 +90,7 @@ def work(bundle: Bundle, entry: BundledEntry, choice: Choice, folder: Path) -> i
         PoseMarkError: if the bundle is damaged, or the engine cannot run the entry.
     """
     stopped, console = StopSignal(), Console()
+    before = at_start()
     file = read_entry(folder, entry.key)
     found = [FoundEngine(choice.engine or "", choice.version)]
     chosen = choose(entry, file, found, choice.precision, "fp32", choice.device)
@@ -105,12 +108,12 @@ def work(bundle: Bundle, entry: BundledEntry, choice: Choice, folder: Path) -> i
         file,
         choice.seconds,
         choice.sustained,
-        BlockWatch(Path("/"), ProcSensors(), energy.counters()),
+        BlockWatch(ROOT, ProcSensors(ROOT), energy.system_counters(ROOT)),
         sentinel,
         stopped,
     )
     key, where = path.name[: -len(SUFFIX)], Target(chosen.engine.name, "", chosen.device)
-    facts = environment(bundle, chosen, sentinel)
+    facts = environment(bundle, chosen, sentinel, before)
     header = completed(file.header, key, session, where, threads, choice.sustained, facts)
     if existing:
         require_same_run(existing, header)
@@ -134,6 +137,7 @@ def _session(
     console: Console,
 ) -> Session:
     path = require_intact(folder, chosen.model)
+    shapes = input_shapes(entry.spec, (frame.size_wh for frame in frames), how)
     raw = chosen.engine.open(
         Wanted(
             path=path,
@@ -141,7 +145,7 @@ def _session(
             precision=chosen.precision,
             threads=threads,
             device=chosen.device,
-            shapes=input_shapes(entry.spec, (frame.size_wh for frame in frames), how),
+            shapes=shapes,
             cache=folder / PLANS,
             say=lambda text: console.say("   " + text, "   "),
         )
@@ -151,9 +155,12 @@ def _session(
             f"{path.name} is in {raw.precision} in {raw.runtime}, expected {chosen.precision}. "
             "Use another engine (--engine)."
         )
+    session: Session = NamedSession(raw, chosen.model.outputs)
     if entry.declared:
-        return FileSession(raw, entry.declared.at(path, chosen.model.sha256))
-    return NamedSession(raw, chosen.model.outputs)
+        session = FileSession(raw, entry.declared.at(path, chosen.model.sha256))
+    # An engine that cannot run the network says so before the record begins.
+    session.prepare(shapes[0])
+    return session
 
 
 def _measured(

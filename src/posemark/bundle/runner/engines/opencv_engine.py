@@ -67,8 +67,8 @@ class OpenCvSession:
                 f"OpenCV {cv2.__version__} cannot read {wanted.path.name} ({error.err}). Use "
                 "another engine (--engine), or a newer OpenCV."
             ) from error
+        # Some builds prefer another backend. The target is the CPU unless another one is set.
         net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
-        net.setPreferableTarget(cv2.dnn.DNN_TARGET_CPU)
         self._net = net
         self._names = [str(name) for name in net.getUnconnectedOutLayersNames()]
 

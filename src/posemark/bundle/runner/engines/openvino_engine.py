@@ -1,12 +1,14 @@
 """OpenVINO 2022.1 and later; the precision is set, and read back from the compiled network."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posemark.bundle.runner.engines.engine import Engine, Wanted
+from posemark.core.target import Target
 from posemark.runtimes import Maps
 from posemark.runtimes.model_file import RawSession
 from posemark.runtimes.open_vino import OpenVinoFileSession
@@ -44,6 +46,16 @@ def _module() -> Any:
 
 class OldOpenVinoSession(OpenVinoFileSession):
     """The same with the Python interface of the versions before 2023.1."""
+
+    def __init__(self, core: Any, path: Path, threads: int, target: Target) -> None:
+        super().__init__(core, path, threads, target)
+        self._config = {name: str(value) for name, value in self._config.items()}
+
+    def _shaped(self, shape: tuple[int, ...]) -> Any:
+        # It cannot be cloned; a compiled network does not change with it.
+        if shape:
+            self._model.reshape(list(shape))
+        return self._model
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
         """Return the outputs by name for a batch (N, 3, H, W)."""
