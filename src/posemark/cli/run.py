@@ -110,11 +110,7 @@ def run(
 
     time = Budget(within) if within else None
     mode = "accuracy" if engine == "ray" and not typed(context, "mode") else mode
-    shared_run.require_engine(engine, address, mode)
-    if mode == "accuracy":
-        shared_run.require_no_turns(within, interleave, isolate)
-    elif engine == "ray":
-        shared_run.require_fresh(resume, isolate, machine, save_boxes)
+    shared_run.require_engine(mode, context)
     _require_turns(mode, within)
     options = Options(
         data=data,
@@ -154,11 +150,8 @@ def run(
     execution = _Execution(
         *(folder, resume, json, interleave, isolate, within, time, tuple(chosen)), save_boxes
     )
-    if mode == "accuracy":
-        _share_all(jobs, execution, address)
-        return
     if engine == "ray":
-        _measure_machines(jobs, execution, address, threads)
+        _run_on_ray(jobs, execution, address, threads)
         return
     display, rows = _run_all(jobs, execution)
     if not json:
@@ -281,27 +274,21 @@ def _all_prepared(jobs: "list[Job]", out: Path) -> "list[Prepared]":
     return prepared
 
 
-def _share_all(jobs: "list[Job]", execution: _Execution, address: str | None) -> None:
-    """Check all inputs, let the workers of Ray share the images of all jobs, print the results."""
-    prepared = _all_prepared(jobs, execution.out)
-    say_notes(note for each in prepared for note in each.data_notes)
-    say_all(execution.chosen)
-    out, json = execution.out, execution.json
-    records = shared_run.share(prepared, out, execution.resume, address, json)
-    _save_boxes(execution.save_boxes, records)
-    shared_run.print_shared(records, out, json)
-
-
-def _measure_machines(
+def _run_on_ray(
     jobs: "list[Job]", execution: _Execution, address: str | None, threads: int | None
 ) -> None:
-    """Check all inputs, let every machine of a cluster measure all jobs, print the results."""
-    out, json, within = execution.out, execution.json, execution.within
+    """Check all inputs, let the machines of a cluster do the work, and print the results."""
+    out, json = execution.out, execution.json
     prepared = _all_prepared(jobs, out)
     say_notes(note for each in prepared for note in each.data_notes)
     say_all(execution.chosen)
+    if jobs[0].options.mode == "accuracy":
+        records = shared_run.share(prepared, out, execution.resume, address, json)
+        _save_boxes(execution.save_boxes, records)
+        shared_run.print_shared(records, out, json)
+        return
     folders = shared_run.measure_machines(
-        prepared, out, address, json, threads, execution.interleave, within
+        prepared, out, address, json, threads, execution.interleave, execution.within
     )
     shared_run.print_machines(folders, json)
 

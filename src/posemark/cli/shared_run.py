@@ -4,10 +4,17 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from posemark.cli import expected_time, terminal
-from posemark.cli.console import PlainProgress, print_rows, progress_bar, scoring_bar
+from posemark.cli.console import (
+    PlainProgress,
+    print_rows,
+    progress_bar,
+    scoring_bar,
+    typed,
+)
 from posemark.cli.interrupt import message_on_interrupt
-from posemark.cli.run_options import Engine
 from posemark.core.counting import counted
 from posemark.core.errors import UsageError
 from posemark.measure.clock import now_ns
@@ -21,57 +28,46 @@ if TYPE_CHECKING:
     from posemark.scale.timing_worker import Progress as MachineProgress
 
 
-def require_engine(engine: Engine, address: str | None, mode: Mode) -> None:
-    """Check that options of Ray are only used with Ray, and that it is installed.
+def require_engine(mode: Mode, context: typer.Context) -> None:
+    """Check that options fit the engine, and that Ray is installed if it is the engine.
+
+    Args:
+        mode: The mode of the run.
+        context: The context of the running command, with all its options.
 
     Raises:
-        UsageError: If they are used without it, or it is not.
+        UsageError: If an option does not fit, or Ray is missing.
     """
     from posemark.scale.cluster import require_installed
 
-    given = [f"--address {address}"] * (address is not None)
-    given += ["--mode accuracy"] * (mode == "accuracy")
-    if engine != "ray" and given:
-        raise UsageError(
-            f"{given[0]} only applies with --engine ray. Add --engine ray, or leave it out."
-        )
-    if engine == "ray":
-        require_installed()
+    address = context.params["address"]
+    if context.params["engine"] != "ray":
+        given = [f"--address {address}"] * (address is not None)
+        given += ["--mode accuracy"] * (mode == "accuracy")
+        if given:
+            raise UsageError(
+                f"{given[0]} only applies with --engine ray. Add --engine ray, or leave it out."
+            )
+        return
+    names, why = (
+        (("within", "interleave", "isolate"), _SHARED)
+        if mode == "accuracy"
+        else (("resume", "isolate", "machine", "save_boxes"), _EVERY_MACHINE)
+    )
+    unfit = next((name for name in names if typed(context, name)), None)
+    if unfit:
+        raise UsageError(f"--{unfit.replace('_', '-')} does not apply {why}")
+    require_installed()
 
 
-def require_no_turns(within: float | None, interleave: bool | None, isolate: bool) -> None:
-    """Check that nothing is asked for that has no meaning if workers share the images.
-
-    Raises:
-        UsageError: If it is.
-    """
-    given = ["--within"] * (within is not None)
-    given += ["--interleave"] * (interleave is not None) + ["--no-isolate"] * (not isolate)
-    if given:
-        raise UsageError(
-            f"{given[0]} does not apply with --mode accuracy, in which workers share the images of "
-            "one entry after the other and no speed is measured. Leave it out, or use another "
-            "--mode."
-        )
-
-
-def require_fresh(
-    resume: bool, isolate: bool, machine: str | None, save_boxes: Path | None
-) -> None:
-    """Check that nothing is asked for that has no meaning if each machine measures its speed.
-
-    Raises:
-        UsageError: If it is.
-    """
-    given = ["--resume"] * resume + ["--no-isolate"] * (not isolate)
-    given += [f"--machine {machine}"] * (machine is not None)
-    given += [f"--save-boxes {save_boxes}"] * (save_boxes is not None)
-    if given:
-        raise UsageError(
-            f"{given[0]} does not apply if every machine of a cluster measures its speed "
-            "(--engine ray with a --mode other than accuracy). Leave it out; the name of a machine "
-            "is in its variable POSEMARK_MACHINE."
-        )
+_SHARED = (
+    "with --mode accuracy, in which workers share the images of one entry after the other and no "
+    "speed is measured. Leave it out, or use another --mode."
+)
+_EVERY_MACHINE = (
+    "if every machine of a cluster measures its speed (--engine ray with a --mode other than "
+    "accuracy). Leave it out; the name of a machine is in its variable POSEMARK_MACHINE."
+)
 
 
 def measure_machines(
