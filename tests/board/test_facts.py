@@ -7,7 +7,8 @@ import pytest
 
 from made_boards import A72, BOARDS, CPUS, HWMON, JETPACK_4, JETPACK_5, THERMAL, make, write
 from posemark.board import facts, models
-from posemark.board.facts import describe, read
+from posemark.board.facts import describe, read, settings
+from posemark.measure.environment import machine_facts
 
 SAID = {
     # kind: processor, supply, power mode, hottest zone
@@ -122,6 +123,42 @@ def test_a_label_is_held_to_the_same_table():
     assert models.claimed("desk") is None
 
 
+@pytest.mark.parametrize(
+    ("label", "says"),
+    [
+        ("Raspberry Pi 5", "The name of this machine says Raspberry Pi 5, but the processor has "),
+        ("raspberry pi 4 (kitchen)", None),
+        ("kitchen", None),
+        (None, None),
+    ],
+)
+def test_the_name_that_a_user_gives_is_held_to_the_cores(tmp_path, label, says):
+    found = models.contradiction(make(tmp_path, "raspberry-pi-4"), label)
+    assert (found or "").startswith(says or "")
+    assert (found is None) == (says is None)
+
+
+def test_settings_are_what_runs_must_share(tmp_path):
+    assert settings(tmp_path) == {}
+    assert settings(make(tmp_path / "pi", "raspberry-pi-4")) == {}
+    assert list(settings(tmp_path / "pi", "Raspberry Pi 3")) == ["contradiction"]
+    nano = make(tmp_path / "nano", "jetson-nano")
+    assert settings(nano) == {"power_mode": "MAXN"}
+    write(nano, {f"{CPUS}/cpufreq/policy0/scaling_min_freq": 1479000})
+    write(nano, {"sys/class/devfreq/57000000.gpu/min_freq": 921600000})
+    write(nano, {"var/lib/nvpmodel/status": "pmode:0007"})
+    assert settings(nano) == {"power_mode": "mode 7, clocks fixed"}
+
+
+def test_a_record_has_the_settings_of_a_board(tmp_path):
+    make(tmp_path, "raspberry-pi-4")
+    found = machine_facts("Raspberry Pi 5", tmp_path)
+    assert (found["board"], found["cpu"]) == ("Raspberry Pi 4 Model B Rev 1.4", "4x Cortex-A72")
+    assert "such a board has Cortex-A76" in found["contradiction"]
+    assert "power_mode" not in found
+    assert machine_facts(root=make(tmp_path / "nano", "jetson-nano"))["power_mode"] == "MAXN"
+
+
 def test_a_core_without_a_name_is_shown_by_its_number(tmp_path):
     make(tmp_path, replace(BOARDS["raspberry-pi-4"], cores=((0x41, 0xABC),)))
     assert read(tmp_path)["processor"] == "1x core 0x41/0xabc"
@@ -185,7 +222,7 @@ def test_the_description_says_what_matters(tmp_path):
     assert describe(read(make(tmp_path, made))) == [
         "Board: Raspberry Pi 5 Model B (bcm2711, 4x Cortex-A72).",
         "Warning: The device tree says Raspberry Pi 5 Model B, but the processor has",
-        "  Cortex-A72, and such a board has Cortex-A76: it is another board than it says.",
+        "  Cortex-A72, and such a board has Cortex-A76: it is another board than that.",
         "Clock of policy0: 922 MHz now, 102 to 1479 allowed, 1479 at most; governor",
         "  schedutil.",
         "Power: this board has no sensor that can be read.",

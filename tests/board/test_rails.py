@@ -87,6 +87,16 @@ def test_a_sensor_without_its_class_is_found_by_its_driver(tmp_path):
     assert (rail.name, rail.watts()) == ("VDD_IN", pytest.approx(0.4))
 
 
+def test_a_rail_without_its_power_has_voltage_and_current(tmp_path):
+    make(tmp_path, "jetson-nano")
+    folder = tmp_path / "sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0"
+    write(folder, {"in_power0_input": "", "in_voltage0_input": 4800, "in_current0_input": 500})
+    assert supply(rails(tmp_path)).watts() == pytest.approx(2.4)
+    (folder / "in_current0_input").unlink()
+    assert [rail.name for rail in rails(tmp_path)] == ["POM_5V_GPU", "POM_5V_CPU"]
+    assert supply(rails(tmp_path)) is None, "parts are not the whole"
+
+
 @pytest.mark.parametrize("broken", ["in1_input", "curr1_input", "in1_label"])
 def test_a_rail_without_one_of_its_files_is_no_rail(tmp_path, broken):
     make(tmp_path, "jetson-orin-nano")

@@ -218,6 +218,14 @@ def test_machine_says_which_machine_it_is(monkeypatch):
     ]
 
 
+def test_machine_says_the_power_mode_of_a_board_and_doubts_a_wrong_name(monkeypatch):
+    here = environment() | {"power_mode": "MAXN", "contradiction": "It is another board than that."}
+    monkeypatch.setattr("posemark.measure.environment.environment", lambda *_: here)
+    out, _ = invoke("machine", "--threads", 2)
+    lines = [line.rstrip() for line in out.splitlines()]
+    assert lines[6:8] == ["power mode MAXN", "warning    It is another board than that."]
+
+
 def test_a_machine_with_a_name_that_is_refused_is_not_measured(monkeypatch):
     monkeypatch.setenv("POSEMARK_MACHINE", "x" * 100)
     monkeypatch.setattr(peak, "measure", None)

@@ -58,7 +58,8 @@ NUMBERS = [
     (("report",), "--gallery"),
 ]
 CHOICES = [
-    (("run",), "--mode", "burst, sustained, paced or overlapped"),
+    (("run",), "--mode", "burst, sustained, paced, overlapped or accuracy"),
+    (("run",), "--engine", "local or ray"),
     (("run",), "--persons", "serial or batched"),
     (("bundle",), "--persons", "serial or batched"),
     (("run",), "--detector-precision", "fp32, bf16, fp16 or int8"),
@@ -71,7 +72,8 @@ WORDS = {
     *("--save", "--as", "--part", "--accept-licence"),
     *("--within", "--until", "--gate", "--max-memory"),
     *("--save-boxes", "--detector-runtime"),
-    *("--target", "--from", "--to", "--poses", "--format", "--compare", "--detector"),
+    *("--address", "--target"),
+    *("--from", "--to", "--poses", "--format", "--compare", "--detector"),
 }
 """Options that take any text, as far as typer knows: their own checks say what is wrong."""
 

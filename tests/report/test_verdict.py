@@ -341,7 +341,7 @@ def test_the_gravest_fault_decides_and_the_others_follow_it():
 
 
 def test_every_verdict_has_its_words():
-    assert set(VERDICTS) == {*FAULTS, "valid"}
+    assert set(VERDICTS) == {*FAULTS, "valid", "unmeasured"}
 
 
 def test_pages_read_from_disk_are_reported_as_memory_pressure():

@@ -54,6 +54,32 @@ def read(root: Path = Path("/")) -> dict[str, Any]:
     }
 
 
+def settings(root: Path = Path("/"), label: str | None = None) -> dict[str, str]:
+    """Return what stays as it is during a run and what other runs must share to be compared.
+
+    Args:
+        root: the root of the file system.
+        label: the user's name for the machine, if any.
+
+    Returns:
+        power_mode, such as "MAXN, clocks fixed", and contradiction (see models.contradiction);
+        each only if there is one, so that the records of other machines stay as they are.
+    """
+    mode = clocks.power_mode(root)
+    doubt = models.contradiction(root, label)
+    fixed = clocks.locked(clocks.cpu_clocks(root) + clocks.gpu_clocks(root))
+    found: dict[str, str] = {}
+    if mode:
+        found["power_mode"] = f"{_mode_name(mode)}{', clocks fixed' if fixed else ''}"
+    if doubt:
+        found["contradiction"] = doubt
+    return found
+
+
+def _mode_name(mode: dict[str, Any]) -> str:
+    return mode["name"] or f"mode {mode['id']}"
+
+
 def _watts(found: Iterable[rails.Rail]) -> dict[str, float]:
     watts: dict[str, float] = {}
     for rail in found:
@@ -96,8 +122,7 @@ def _modes(facts: dict[str, Any]) -> list[str]:
     mode, fixed = facts["power_mode"], facts["jetson_clocks"]
     parts: list[str] = []
     if mode:
-        name = mode["name"] or "without a name"
-        parts.append(f"Power mode: {name} (nvpmodel {mode['id']}).")
+        parts.append(f"Power mode: {_mode_name(mode)} (nvpmodel {mode['id']}).")
     if fixed is not None:
         parts.append(
             "Clocks are fixed, as by jetson_clocks."

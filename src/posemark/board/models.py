@@ -160,22 +160,30 @@ def processor(root: Path) -> str | None:
     return ", ".join(f"{count}x {name}" for name, count in cores(root).items()) or None
 
 
-def contradiction(root: Path) -> str | None:
-    """Compare what the device tree says with the processor.
+def contradiction(root: Path, label: str | None = None) -> str | None:
+    """Compare what the device tree, and a user's name for the machine, say with the processor.
+
+    Args:
+        root: the root of the file system.
+        label: the user's name for the machine, if any.
 
     Returns:
         A sentence if they do not agree, else None. Cores that are not listed prove nothing.
     """
     named = model(root)
-    claims = (kind(root), claimed(named))
     found = [name for name in cores(root) if name in CORES.values()]
-    for board in claims:
+    claims = (
+        ("The device tree", named, kind(root)),
+        ("The device tree", named, claimed(named)),
+        ("The name of this machine", label, claimed(label or "")),
+    )
+    for source, words, board in claims:
         strange = [name for name in found if board and name not in board.cores]
         if board and strange:
             return (
-                f"The device tree says {named or board.name}, but the processor has "
+                f"{source} says {words or board.name}, but the processor has "
                 f"{_listed(strange)}, and such a board has {_listed(board.cores)}: it is another "
-                "board than it says."
+                "board than that."
             )
     return None
 

@@ -112,12 +112,18 @@ def _works(watts: Callable[[], float]) -> bool:
 
 
 def _iio(root: Path) -> list[tuple[str, Callable[[], float]]]:
-    """Return names and readers of rails as the driver of JetPack 4 provides them, in mW."""
-    found = files.folders(root, "sys/bus/i2c/drivers/ina3221*/*/iio:device*/in_power*_input")
+    """Return names and readers of rails as the driver of JetPack 4 provides them.
+
+    A rail has its power in mW, and voltage and current for the case that this fails.
+    """
     named: list[tuple[str, Callable[[], float]]] = []
-    for file in found:
-        channel = file.name[len("in_power") : -len("_input")]
-        named.append((files.words(file.with_name(f"rail_name_{channel}")), _Milliwatts(file)))
+    for label in files.folders(root, "sys/bus/i2c/drivers/ina3221*/*/iio:device*/rail_name_*"):
+        name, channel = files.words(label), label.name[len("rail_name_") :]
+        volts, amperes = (
+            label.with_name(f"in_{what}{channel}_input") for what in ("voltage", "current")
+        )
+        named.append((name, _Milliwatts(label.with_name(f"in_power{channel}_input"))))
+        named.append((name, _VoltsByAmperes(volts, amperes)))
     return named
 
 
@@ -130,7 +136,10 @@ def _hwmon(root: Path) -> list[tuple[str, Callable[[], float]]]:
     ]
     chips = chips or files.folders(root, "sys/bus/i2c/drivers/ina3221*/*/hwmon/hwmon*")
     return [
-        (files.words(folder / f"in{n}_label"), _VoltsByAmperes(folder, n))
+        (
+            files.words(folder / f"in{n}_label"),
+            _VoltsByAmperes(folder / f"in{n}_input", folder / f"curr{n}_input"),
+        )
         for folder in chips
         for n in _CHANNELS
     ]
@@ -146,10 +155,8 @@ class _Milliwatts:
 
 @dataclass(frozen=True)
 class _VoltsByAmperes:
-    folder: Path
-    channel: int
+    millivolts: Path
+    milliamperes: Path
 
     def __call__(self) -> float:
-        millivolts = files.number(self.folder / f"in{self.channel}_input")
-        milliamperes = files.number(self.folder / f"curr{self.channel}_input")
-        return millivolts * milliamperes / 1e6
+        return files.number(self.millivolts) * files.number(self.milliamperes) / 1e6

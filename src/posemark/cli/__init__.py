@@ -26,6 +26,7 @@ from posemark.cli import (
 )
 from posemark.cli.option_types import Command
 from posemark.cli.usage import Group
+from posemark.core import memory
 from posemark.core.errors import PoseMarkError
 from posemark.measure.environment import wait_passively
 
@@ -90,7 +91,10 @@ for _registered in (*app.registered_commands, *weights.app.registered_commands):
 
 
 def main() -> None:
-    """Run the `posemark` command. A user's mistake gives one paragraph and exit code 2."""
+    """Run the `posemark` command.
+
+    A user's mistake gives one paragraph and exit code 2, and so does a lack of memory.
+    """
     terminal.prepare()
     wait_passively()
     try:
@@ -102,10 +106,21 @@ def main() -> None:
     except KeyboardInterrupt:  # a second one, while the command was ending after the first
         sys.exit(interrupt.EXIT_STATUS)
     except PoseMarkError as error:
-        from rich.text import Text
+        _exit_with(str(error))
+    except (MemoryError, RuntimeError, ImportError, OSError) as error:
+        if not memory.ran_out(error):
+            raise
+        _exit_with(
+            f"the memory that this process may use has run out ({error or 'MemoryError'}). "
+            f"{memory.REMEDY} A run keeps every finished frame, and continues with --resume."
+        )
 
-        paragraph = Text.assemble(("error: ", "bold red"), str(error))
-        # The terminal wraps the line. If we did, a path in it could not be copied whole.
-        terminal.console(stderr=True, soft_wrap=True).print(paragraph)
-        terminal.give_up_output()
-        sys.exit(2)
+
+def _exit_with(message: str) -> None:
+    from rich.text import Text
+
+    paragraph = Text.assemble(("error: ", "bold red"), message)
+    # The terminal wraps the line. If we did, a path in it could not be copied whole.
+    terminal.console(stderr=True, soft_wrap=True).print(paragraph)
+    terminal.give_up_output()
+    sys.exit(2)

@@ -48,7 +48,7 @@ class RunError(PoseMarkError):
 
 
 class WorkerDiedError(RunError):
-    """The process of an entry died; the other entries of its run can continue."""
+    """The process of an entry died or had too little memory; the other entries can continue."""
 
 
 class ExportError(PoseMarkError):

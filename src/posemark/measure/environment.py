@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from posemark.board import files, models
+from posemark.board.facts import settings
 from posemark.core.errors import UsageError
 
 LABEL = "POSEMARK_MACHINE"
@@ -57,20 +58,26 @@ def environment(label: str | None = None, libraries: Sequence[str] = ()) -> dict
     Raises:
         UsageError: if the name is not a single line of at most 60 characters.
     """
+    name = _label(label or os.environ.get(LABEL) or None)
     return {
-        "label": _label(label or os.environ.get(LABEL) or None),
-        **machine_facts(),
+        "label": name,
+        **machine_facts(name),
         "libraries": {name: _version(name) for name in (*LIBRARIES, *libraries)},
     }
 
 
-def machine_facts() -> dict[str, Any]:
-    """Describe the machine, its operating system and Python, with the standard library alone."""
+def machine_facts(label: str | None = None, root: Path = Path("/")) -> dict[str, Any]:
+    """Describe the machine, its operating system and Python, with the standard library alone.
+
+    Args:
+        label: the user's name for the machine, which is held to the cores of a board.
+        root: the root of the file system.
+    """
     return {
-        "board": board(),
+        "board": board(root),
         "gpus": list(gpus()),
         "os": operating_system(),
-        "cpu": cpu_model(),
+        "cpu": cpu_model(root),
         "cores": usable_cores(),
         "cpus": os.cpu_count() or usable_cores(),
         "memory_gib": _memory_gib(),
@@ -78,6 +85,7 @@ def machine_facts() -> dict[str, Any]:
         "machine": platform.machine(),
         "python": platform.python_version(),
         "waiting": {name: os.environ[name] for name in WAITING if name in os.environ},
+        **settings(root, label),
     }
 
 

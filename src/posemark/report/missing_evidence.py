@@ -4,7 +4,7 @@ All estimates of missing blocks, frames, images and time are made here, and so a
 that measure them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from shlex import quote
 
@@ -159,6 +159,8 @@ def command(row: Row) -> str:
     this case it processes the data several times. A budget applies to one process, so that of a
     resumed run covers only the additional time.
     """
+    if not row.timed:
+        return f"{run(replace(row, mode='burst'))}{_beside(row)}"
     used, wanted = row.frames * _frame_seconds(row), need(row)
     more = (wanted.seconds or 0.0) if wanted else (_MORE - 1) * used
     if _exhausted(row):
@@ -189,7 +191,12 @@ AGAIN = "-again"
 
 
 def going_on(row: Row) -> str:
-    """Return the command that resumes its record, without the option that says when to stop."""
+    """Return the command that resumes its record, without the option that says when to stop.
+
+    A record of shards is of a certain number of images, so that more of them need another record.
+    """
+    if not row.timed:
+        return run(row) + _beside(row)
     return run(row) + (f" --out {quote(row.folder)} --resume" if row.folder else "")
 
 
@@ -230,6 +237,7 @@ def run(row: Row, repeat: int | None = None) -> str:
         "--min-score": f"{row.min_score:g}" if row.min_score else "",
         "--threads": f"{row.threads or ''}",
         "--mode": "" if row.mode == "burst" else row.mode,
+        "--engine": "ray" if row.mode == "accuracy" else "",
         "--streams": str(row.streams) if row.overlapped else "",
         "--fps": f"{row.camera_fps:g}" if row.camera_fps else "",
         "--repeat": str(repeat) if repeat else row.typed.get("--repeat", ""),

@@ -49,7 +49,8 @@ class Verdict:
     """What a result is worth, and why.
 
     Attributes:
-        kind: valid, noisy, throttled, drifting, contended or incomparable (docs/protocol.md).
+        kind: valid, noisy, throttled, drifting, contended, incomparable or unmeasured
+            (docs/protocol.md).
         evidence: sentences with figures, the decisive one first; also those of passed checks.
     """
 
@@ -132,7 +133,7 @@ class Row:
         predicted_gain: the same, predicted from frames that ran one after the other.
         histogram: (bin, frames) of the time of a frame (measure/latency.py).
         timeline: (seconds since the first block, pose FPS, sentinel ms), at most 60 points.
-        mode: burst, sustained, paced or overlapped.
+        mode: burst, sustained, paced, overlapped or accuracy (without any speed).
         camera_fps: rate of the camera in paced mode.
         dropped_share: share of the camera's frames that were dropped, in paced mode.
         sustainable_fps: the fastest camera of which at most 1% of the frames would be dropped,
@@ -274,6 +275,11 @@ class Row:
     age_ms: dict[str, float] = field(default_factory=dict[str, float])
     overlap_gain: float | None = None
     predicted_gain: float | None = None
+
+    @property
+    def timed(self) -> bool:
+        """Whether the run measured speed."""
+        return self.verdict.kind != "unmeasured"
 
     @property
     def overlapped(self) -> bool:

@@ -110,7 +110,7 @@ def _detector_looks(row: Row) -> Value:
 
 def _detect_infer(row: Row) -> Value:
     """The mean milliseconds of the detector and of the pose network."""
-    if row.detector is None or not row.frames:
+    if row.detector is None or not row.frames or not row.timed:
         return None
     return " + ".join(formats.three_digits(row.stage_ms[name]) for name in ("detect", "infer"))
 

@@ -10,9 +10,7 @@ from typing import Any
 
 from posemark.core.errors import DataError
 from posemark.core.frame import Boxes, Frame, Poses
-from posemark.datasets.boxes import open_boxes
 from posemark.estimator import Estimator
-from posemark.geometry.conventions import HRNET
 from posemark.geometry.crop import image_of
 from posemark.machine.sentinel import Sentinel
 from posemark.measure.camera import Camera
@@ -36,7 +34,7 @@ from posemark.run.calibration import spread
 from posemark.run.codec_ceiling import Perfect
 from posemark.run.frame_order import Feed
 from posemark.run.header import make_header, require_same_run, with_device
-from posemark.run.model_accuracy import OnTruth
+from posemark.run.model_accuracy import OnTruth, needs_poses_on_truth, truth_boxes
 from posemark.run.overlap_trial import trial
 from posemark.run.prepare import Prepared
 from posemark.run.record_lines import block_line, frame_line
@@ -273,8 +271,7 @@ class Measurement:
     @cached_property
     def _truth_boxes(self) -> Callable[[Frame], Boxes]:
         """Return the function that gives the ground-truth boxes of a frame."""
-        convention = self._prepared.spec.convention or HRNET
-        return open_boxes("gt", convention, 0, self._prepared.dataset.name, self._frames).of
+        return truth_boxes(self._prepared)
 
     @cached_property
     def _on_truth(self) -> OnTruth:
@@ -286,7 +283,7 @@ class Measurement:
 
     def _write_on_truth(self, images: Set[int]) -> None:
         """Write the poses on ground-truth boxes, if a detector finds the boxes of the run."""
-        if self._prepared.detector and self._prepared.checkpoint and self._header.scores_ap:
+        if needs_poses_on_truth(self._prepared):
             for line in self._on_truth.lines(f for f in self._frames if f.image_id in images):
                 self._opened.write(line)
 

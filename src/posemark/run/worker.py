@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import cast
 
+from posemark.core import memory
 from posemark.core.errors import PoseMarkError, RunError, WorkerDiedError
 from posemark.core.places import is_file
 from posemark.machine.processes import process_context
@@ -184,14 +185,25 @@ def _work(pipe: "Connection[object, _Request]", task: _Task) -> None:
                 pipe.send(measurement.standing)
             except PoseMarkError as error:
                 answer = error
-            except Exception:  # a bug; the parent shows where it is
-                answer = RuntimeError(f"in the worker process:\n{traceback.format_exc()}")
+            except Exception as error:
+                answer = _answer(error, task)
             pipe.send(answer)
     except (EOFError, OSError):
         pass
     finally:
         if measurement:
             measurement.close()
+
+
+def _answer(error: Exception, task: _Task) -> Exception:
+    """Return what the parent raises for an error that is not the user's."""
+    if memory.ran_out(error):
+        return WorkerDiedError(
+            f"{task.prepared.key}: the memory of its process ran out ({error}). {memory.REMEDY} "
+            "Every finished frame is kept. Run again with --resume to continue."
+        )
+    # a bug; the parent shows where it is
+    return RuntimeError(f"in the worker process:\n{traceback.format_exc()}")
 
 
 def _end_with_parent() -> None:
