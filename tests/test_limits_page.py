@@ -9,6 +9,7 @@ from posemark.core import toml
 from posemark.datasets import _json_lists
 from posemark.downloads import archives, notes, wanted, web
 from posemark.geometry import image_file, image_header
+from posemark.pipelines.whole_image import MOST_INPUT_PIXELS
 from posemark.records import lines, truth
 from posemark.runtimes import onnx_file
 from posemark.weights import pickles, reading, torch_file
@@ -47,6 +48,7 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
         ("zip archive of a download", "64 GiB", archives._MOST_BYTES / GIB),
         ("download", "4 GiB", wanted.MOST_BYTES / GIB),
         ("download", "10 redirects", web._MOST_REDIRECTS),
+        ("image for a whole-image model", "8,388,608 pixels", MOST_INPUT_PIXELS),
         ("video", "67,108,864 pixels", image_header.MOST_PIXELS),
     ],
 )
