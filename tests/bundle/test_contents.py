@@ -42,10 +42,10 @@ def unpacked(path, folder):
 
 
 def run(folder, *words, python=sys.executable):
-    """Run run.py without any part of PoseMark, and return what it prints."""
+    """Run run.py once over its frames without any part of PoseMark, and return what it prints."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
-        [python, "run.py", *words],
+        [python, "run.py", "--repeat", "1", *words],
         cwd=folder,
         env=clean,
         capture_output=True,
