@@ -62,7 +62,10 @@ def pipeline(spec, scales, flip, session):
 
 def main(cases, frames, images, out):
     found = []
+    names = sys.argv[3:]
     for spec, scales, flip in cases:
+        if names and spec.name not in names:
+            continue
         for image_id, size_wh, truth in frames:
             image = images[str(image_id)]
             frame = Frame(image_id, "scene", size_wh, lambda: (lambda: image), truth)
@@ -178,19 +181,20 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def found(python, folder, opencv=True):
+def found(python, folder, opencv=True, names=()):
     """Run the flattened file by a Python and return the poses of every case and scene.
 
     Args:
         python: path of the interpreter.
         folder: an empty folder.
         opencv: whether the program may import OpenCV.
+        names: the models; empty for all.
     """
     file, out = folder / "flattened.py", folder / "poses.json"
     file.write_text(source(), encoding="utf-8")
     np.savez(folder / "images.npz", **images())
     way = [] if opencv else ["-c", WITHOUT_OPENCV]
-    arguments = [python, "-B", *way, str(file), str(folder / "images.npz"), str(out)]
+    arguments = [python, "-B", *way, str(file), str(folder / "images.npz"), str(out), *names]
     ended = subprocess.run(arguments, capture_output=True, text=True, env={"OMP_NUM_THREADS": "1"})
     assert ended.returncode == 0, ended.stderr
     return json.loads(out.read_text())

@@ -16,8 +16,8 @@ from posemark.core.places import is_file, write_whole
 from posemark.records.lines import UNREADABLE, in_short
 from posemark.records.schema import KEYPOINTS, Coordinate, Count, Identifier, Keypoints, Positive
 
-LARGEST = 2**30
-"""Most bytes of a truth file; COCO's 118,000 training images have a fifth of it."""
+LARGEST = 2**29
+"""Most bytes of a truth file; COCO's 118,000 training images have two fifths of it."""
 
 Area = Annotated[float, Meta(ge=0, le=1e18)]
 LabelledPoints = Annotated[int, Meta(ge=0, le=KEYPOINTS)]
