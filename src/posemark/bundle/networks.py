@@ -1,7 +1,12 @@
 """The model files of a bundle: networks that are exported for its target, and files of cards."""
 
+import io
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 import posemark
 from posemark import export
@@ -65,6 +70,19 @@ def network_file(prepared: Prepared, target: BundleTarget) -> Network:
     digest = sha256_of(path)
     name = f"{MODELS}/{prepared.spec.name}-{digest[:_DIGITS]}{path.suffix.lower()}"
     return Network(path, ModelFile(name, digest, outputs))
+
+
+def rescorer_file(prepared: Prepared) -> tuple[ModelFile, bytes] | None:
+    """Return the weights of the network that rescores an entry's poses; None if it has none."""
+    if prepared.rescorer is None:
+        return None
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = dict(prepared.rescorer.state())  # savez mixes up options and arrays
+    np.savez(buffer, **arrays)
+    content = buffer.getvalue()
+    digest = sha256(content).hexdigest()
+    name = f"{MODELS}/{prepared.spec.name}-rescore-{digest[:_DIGITS]}.npz"
+    return ModelFile(name, digest), content
 
 
 def _require_engine(artefact: Artefact, target: BundleTarget) -> None:
