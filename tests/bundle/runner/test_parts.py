@@ -247,8 +247,10 @@ def test_an_entry_is_named_by_its_key_or_the_beginning_of_keys():
 
 @pytest.mark.parametrize(
     ("repeat", "before", "seconds", "expected"),
-    [(None, None, 2.0, 3), (None, None, 60, 1), (None, None, 0.0, 1), (4, None, 2.0, 4)]
-    + [(None, 7, 2.0, 7), (None, None, 1e-6, worker._MOST_PASSES)],
+    [
+        *((None, None, 2.0, 3), (None, None, 60, 1), (None, None, 0.0, 1)),
+        *((4, None, 2.0, 4), (None, 7, 2.0, 7), (None, None, 1e-6, worker._MOST_PASSES)),
+    ],
 )
 def test_frames_repeat_for_a_few_seconds(repeat, before, seconds, expected):
     choice = SimpleNamespace(sustained=False, repeat=repeat)
