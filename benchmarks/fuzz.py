@@ -2,12 +2,14 @@
 
 Every kind of input (tests/hostile/kinds.py) runs in a child process of limited memory, until it has
 read --inputs mutants or used --cpu-minutes. A reader may refuse a mutant with an error of
-posemark.core.errors. Findings are all other exceptions, mutants that take more than SECONDS of CPU
-time or MEMORY bytes, and the death of the process. The first mutant of each finding is kept in
---findings. A row is printed for each kind; the exit status is 1 if there was a finding.
+posemark.core.errors. Findings are all other exceptions, warnings of Python, mutants that take more
+than SECONDS of CPU time or MEMORY bytes, and the death of the process. The first mutant of each
+finding is kept in --findings. A row is printed for each kind; the exit status is 1 if there was a
+finding.
 
-The corpus grows in --corpus, and a later call continues with it. It begins with sound inputs, which
-a program makes, and with the findings that were kept in tests/golden/hostile.
+The corpus grows in --corpus, beside a tally of each kind, and a later call continues with both: the
+limits and the rows are about all calls. The corpus begins with sound inputs, which a program makes,
+and with the findings that were kept in tests/golden/hostile.
 
     pip install --group fuzz
     python benchmarks/fuzz.py [KIND ...] [--inputs 1000000] [--cpu-minutes 30]
@@ -25,6 +27,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -63,6 +66,7 @@ class Tally:
         cpu_s: CPU seconds that they took, with their making.
         slowest_s: the most CPU seconds of one mutant.
         peak: the most bytes that one mutant took, beyond those that the process had before.
+        edges: the most edges of the instrumented code that one process covered.
         findings: the number of mutants of each finding.
         done: whether the child has reached its number of inputs or its CPU time.
     """
@@ -73,6 +77,7 @@ class Tally:
     cpu_s: float = 0.0
     slowest_s: float = 0.0
     peak: int = 0
+    edges: int = 0
     findings: dict[str, int] = field(default_factory=dict)
     done: bool = False
 
@@ -81,6 +86,7 @@ class Tally:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.slowest_s = max(self.slowest_s, other.slowest_s)
         self.peak = max(self.peak, other.peak)
+        self.edges = max(self.edges, other.edges)
         self.findings = dict(Counter(self.findings) + Counter(other.findings))
         self.done = other.done
 
@@ -145,9 +151,18 @@ class Child:
         count[what] = count.get(what, 0) + 1
 
     def _report(self) -> None:
-        draft = self._options.report.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(self._tally)), encoding="utf-8")
-        draft.replace(self._options.report)
+        keep(self._tally, self._options.report)
+
+
+def keep(tally: Tally, path: Path) -> None:
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(asdict(tally)), encoding="utf-8")
+    draft.replace(path)
+
+
+def kept(path: Path) -> Tally:
+    """Return a tally that was kept; an empty one if there is none."""
+    return Tally(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else Tally()
 
 
 def child(options: argparse.Namespace) -> None:
@@ -164,18 +179,23 @@ def child(options: argparse.Namespace) -> None:
 
         name = options.kinds[0]
         kind = kind_of(name)
-        folder = Path(tempfile.mkdtemp(dir=options.scratch))
+        folder = Path(tempfile.mkdtemp(dir=options.child))
         corpus = options.corpus / name
         corpus.mkdir(parents=True, exist_ok=True)
-        for number, seed in enumerate(kind.seeds()):
+        seeds = kind.seeds()
+        for number, seed in enumerate(seeds):
             kind.read(folder, seed)  # sound inputs must be read; and this imports all modules
             (corpus / f"seed-{number}").write_bytes(seed)
-        for kept in sorted((KEPT / name).glob("*")):
-            (corpus / f"kept-{kept.name}").write_bytes(kept.read_bytes())
+        for old in sorted((KEPT / name).glob("*")):
+            (corpus / f"kept-{old.name}").write_bytes(old.read_bytes())
 
     def mutate(content: bytes, most: int, seed: int) -> bytes:
-        """Change an input as libFuzzer does, or as our own mutants do."""
+        """Change an input as libFuzzer does, or as our own mutants do.
+
+        In one of four cases a sound input is changed, because most of the corpus is refused.
+        """
         rng = random.Random(seed)
+        content = rng.choice(seeds) if rng.random() < 0.25 else content
         if rng.random() < (0.2 if kind.lines_of_json else 0.5):
             made = atheris.Mutate(content, most)
             made = kind.repair(made) if rng.random() < 0.75 else made
@@ -186,8 +206,10 @@ def child(options: argparse.Namespace) -> None:
     before = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (before + REFUSED_MEMORY,) * 2)
     flags = [f"-seed={options.seed}", f"-max_len={LONGEST}", f"-timeout={HANGS_AFTER}"]
-    flags += ["-rss_limit_mb=0", "-len_control=0", f"-artifact_prefix={options.findings}/{name}-"]
+    flags += ["-rss_limit_mb=0", "-len_control=0", "-mutate_depth=1"]
+    flags += [f"-artifact_prefix={options.findings}/{name}-"]
     reader = Child(options, kind, folder)
+    warnings.simplefilter("error")
     atheris.Setup([sys.argv[0], *flags, str(corpus)], reader.read, custom_mutator=mutate)
     atheris.Fuzz()
 
@@ -200,38 +222,48 @@ def peak_rss() -> int:
 # -------------------------------------------------------------------------------- the parent
 
 
-def fuzzed(name: str, options: argparse.Namespace) -> tuple[Tally, int]:
-    """Fuzz one kind in one child after the other; return the sums, and the edges covered."""
-    total, edges, seed = Tally(), 0, options.seed
-    while not total.done:
-        with tempfile.TemporaryDirectory() as scratch:
-            report, log = Path(scratch) / "report.json", Path(scratch) / "log"
-            command = [sys.executable, __file__, name, "--child", scratch, "--seed", str(seed)]
-            command += ["--inputs", str(options.inputs - total.inputs)]
-            command += ["--cpu-minutes", str(options.cpu_minutes - total.cpu_s / 60)]
-            command += ["--corpus", str(options.corpus), "--findings", str(options.findings)]
-            with log.open("wb") as file:
-                status = subprocess.run(command, stderr=file, stdout=file, check=False).returncode
-            said = log.read_text(errors="replace")
-            if not report.exists():
-                sys.exit(f"{name}: the child ended with {status} before it read anything:\n{said}")
-            tally = Tally(**json.loads(report.read_text(encoding="utf-8")))
+def fuzzed(name: str, options: argparse.Namespace) -> Tally:
+    """Fuzz one kind in one child after the other, and return the sums of all calls."""
+    total_path, report = (options.corpus / f"{name}.{what}.json" for what in ("tally", "report"))
+    total = kept(total_path)
+    while True:
+        total.add(kept(report))  # of the last child, or of a call that was killed
+        report.unlink(missing_ok=True)
+        total.done = total.inputs >= options.inputs or total.cpu_s >= 60 * options.cpu_minutes
+        keep(total, total_path)
+        if total.done:
+            return total
+        status, said = ended_child(name, options, total)
+        if not report.exists():
+            sys.exit(f"{name}: the child ended with {status} before it read anything:\n{said}")
         found = re.findall(r"cov: (\d+)", said)
-        edges, seed = max(edges, int(found[-1]) if found else 0), seed + 1
+        total.edges = max(total.edges, int(found[-1]) if found else 0)
         if status:
-            tally.findings[f"ended with status {status}"] = 1
+            total.findings[f"ended with status {status}"] = 1
             print(said[-3000:], file=sys.stderr)
-        total.add(tally)
-    return total, edges
+
+
+def ended_child(name: str, options: argparse.Namespace, total: Tally) -> tuple[int, str]:
+    """Run a child for what is left to do; return its exit status, and what it printed."""
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [sys.executable, __file__, name, "--child", scratch]
+        command += ["--seed", str(options.seed + total.inputs)]
+        command += ["--inputs", str(options.inputs - total.inputs)]
+        command += ["--cpu-minutes", str(options.cpu_minutes - total.cpu_s / 60)]
+        command += ["--corpus", str(options.corpus), "--findings", str(options.findings)]
+        log = Path(scratch) / "log"
+        with log.open("wb") as file:
+            status = subprocess.run(command, stderr=file, stdout=file, check=False).returncode
+        return status, log.read_text(errors="replace")
 
 
 def row(name: str, options: argparse.Namespace) -> int:
     """Print the row of a kind and its findings; return the number of findings."""
-    total, edges = fuzzed(name, options)
+    total = fuzzed(name, options)
     counts = f"{total.inputs:,} | {total.cpu_s / 60:.1f} | {total.read:,} | {total.refused:,}"
     bad = sum(total.findings.values())
     most = f"{total.slowest_s:.2f} | {total.peak / 1e6:.0f}"
-    print(f"| {name} | {counts} | {edges} | {bad} | {most} |", flush=True)
+    print(f"| {name} | {counts} | {total.edges} | {bad} | {most} |", flush=True)
     for what, count in total.findings.items():
         print(f"    {name}: {count} x {what}", file=sys.stderr)
     return bad
@@ -248,13 +280,14 @@ def main() -> None:
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        options.scratch, options.report = options.child, options.child / "report.json"
+        options.report = options.corpus / f"{options.kinds[0]}.report.json"
         options.cpu = 60 * options.cpu_minutes
         child(options)
     sys.path.insert(0, str(TESTS))
     from hostile.kinds import NAMES
 
-    options.findings.mkdir(parents=True, exist_ok=True)
+    for folder in (options.corpus, options.findings):
+        folder.mkdir(parents=True, exist_ok=True)
     print("| kind | inputs | CPU min | read | refused | edges | findings | slowest, s | peak, MB |")
     print("| :--- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     sys.exit(sum(row(name, options) for name in options.kinds or NAMES) > 0)

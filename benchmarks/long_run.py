@@ -1,8 +1,9 @@
-"""Measures the memory and the rate of a run of very many frames, and draws both.
+"""Measures the memory and the CPU time of a run of very many frames, and draws both.
 
-A run measures the built-in scenes again and again. Every few seconds, the resident memory of its
+A run measures the built-in scenes again and again. Every few seconds, the private memory of its
 processes and the number of measured frames are noted. A leak shows as a line that rises; work that
-grows with the length of the record shows as a rate that falls.
+grows with the length of the record shows as CPU time per frame that rises. CPU time is taken from
+the record, because other programs change it less than they change the rate.
 
     python benchmarks/long_run.py measure tinypose-128x96 --frames 100000 --out long
     python benchmarks/long_run.py draw long -o long-run.svg
@@ -22,6 +23,7 @@ from statistics import fmean, median
 import psutil
 
 from posemark.datasets.sample import Sample
+from posemark.records import files
 from posemark.report import chart_theme, rendering
 from posemark.report.chart_theme import Spec
 
@@ -38,8 +40,8 @@ class Noted:
     Attributes:
         seconds: since the start.
         frames: measured frames so far.
-        worker_mb: resident memory of the process that measures, in MB.
-        parent_mb: resident memory of the process that shows the progress, in MB.
+        worker_mb: private memory of the process that measures, in MB.
+        parent_mb: private memory of the process that shows the progress, in MB.
     """
 
     seconds: float
@@ -68,8 +70,8 @@ def watched(process: subprocess.Popen[bytes], folder: Path) -> Iterator[Noted]:
         time.sleep(EVERY_SECONDS)
         record = next(folder.glob("*.jsonl"), folder / "none")
         try:
-            children = [child.memory_info().rss for child in parent.children(recursive=True)]
-            own = parent.memory_info().rss
+            children = [child.memory_full_info().uss for child in parent.children(recursive=True)]
+            own = parent.memory_full_info().uss
         except psutil.NoSuchProcess:
             return
         before, frames, worker = seen[1], frames_in(record, seen), max(children, default=0)
@@ -86,29 +88,36 @@ def measure(entry: str, frames: int, out: Path, threads: str) -> None:
     if process.wait():
         raise SystemExit(f"error: the run ended with {process.returncode}.")
     (out / SAMPLES).write_text(json.dumps({"entry": entry, "noted": noted}), encoding="utf-8")
-    print(in_words([Noted(**each) for each in noted]))
+    print(in_words([Noted(**each) for each in noted], cpu_ms(out)))
 
 
-def rates(noted: list[Noted]) -> list[float]:
-    """Return the frames per second of each part of the run."""
-    ends = [noted[round(i * (len(noted) - 1) / PARTS)] for i in range(PARTS + 1)]
-    return [(b.frames - a.frames) / (b.seconds - a.seconds) for a, b in pairwise(ends)]
+def cpu_ms(out: Path) -> list[float]:
+    """Return the milliseconds of CPU time per frame of each part of the record, in its order."""
+    (path,) = out.glob("*.jsonl")
+    blocks = [block.readings for block in files.read(path).blocks if block.readings]
+    ends = [round(i * len(blocks) / PARTS) for i in range(PARTS + 1)]
+    parts = [blocks[begin:end] for begin, end in pairwise(ends)]
+    return [
+        sum(each.own_cpu_ns or 0 for each in part) / sum(each.frames for each in part) / 1e6
+        for part in parts
+    ]
 
 
-def in_words(noted: list[Noted]) -> str:
+def in_words(noted: list[Noted], found: list[float]) -> str:
     part = max(1, len(noted) // PARTS)
     early, late = noted[part : 2 * part], noted[-part:]
     lines = [f"{noted[-1].frames:,} frames in {noted[-1].seconds:.0f} s"]
     for name in ("worker_mb", "parent_mb"):
         before, after = (fmean(getattr(each, name) for each in some) for some in (early, late))
-        lines.append(f"{name}: {before:.0f} in the second tenth, {after:.0f} in the last")
-    found = rates(noted)
+        lines.append(f"{name}: {before:.1f} in the second tenth, {after:.1f} in the last")
     low, high = min(found) / median(found), max(found) / median(found)
-    lines.append(f"rate of a tenth of the run over their median: {low:.2f} to {high:.2f}")
+    lines.append(f"CPU time per frame of a tenth over their median: {low:.2f} to {high:.2f}")
     return "\n".join(lines)
 
 
-def layer(values: list[dict[str, object]], field: str, title: str, most: float) -> Spec:
+def layer(
+    values: list[dict[str, object]], along: str, below: str, field: str, title: str, most: float
+) -> Spec:
     """Return one panel with a line per series."""
     colours = {"range": chart_theme.FAMILIES[:2]}
     return {
@@ -117,7 +126,7 @@ def layer(values: list[dict[str, object]], field: str, title: str, most: float) 
         "data": {"values": values},
         "mark": {"type": "line", "strokeWidth": 2},
         "encoding": {
-            "x": {"field": "frames", "type": "quantitative", "title": "measured frames"},
+            "x": {"field": along, "type": "quantitative", "title": below},
             "y": {
                 "field": field,
                 "type": "quantitative",
@@ -134,37 +143,38 @@ def layer(values: list[dict[str, object]], field: str, title: str, most: float) 
     }
 
 
-def chart(entry: str, noted: list[Noted]) -> Spec:
+def chart(entry: str, noted: list[Noted], found: list[float]) -> Spec:
     memory: list[dict[str, object]] = [
         {"frames": each.frames, "mb": mb, "series": series}
         for each in noted
         for series, mb in (("measures", each.worker_mb), ("shows progress", each.parent_mb))
     ]
-    found = rates(noted)
-    middle = median(found)
-    speed: list[dict[str, object]] = [
-        {"frames": round((i + 0.5) * noted[-1].frames / PARTS), "rate": rate / middle, "series": ""}
-        for i, rate in enumerate(found)
+    # Parts have equally many blocks, so a part lasts equally long and has its own number of frames.
+    times: list[dict[str, object]] = [
+        {"part": i, "ms": ms, "series": ""} for i, ms in enumerate(found, 1)
     ]
-    rate = layer(speed, "rate", "frames per second / median", 1.3)
-    del rate["encoding"]["color"]
-    highest = 1.2 * max(max(each.worker_mb, each.parent_mb) for each in noted)
+    cost = layer(times, "part", "tenth of the blocks", "ms", "CPU ms per frame", 1.3 * max(found))
+    del cost["encoding"]["color"]
+    highest = 1.4 * max(max(each.worker_mb, each.parent_mb) for each in noted)
     return {
         "$schema": chart_theme.SCHEMA,
         "config": chart_theme.LIGHT,
         "padding": 10,
         "title": {
             "text": f"{entry}: {noted[-1].frames:,} frames in one run",
-            "subtitle": "Resident memory of both processes; the rate of each tenth of the run.",
+            "subtitle": "Private memory of both processes; CPU time per frame while they ran.",
             "anchor": "start",
         },
-        "vconcat": [layer(memory, "mb", "resident memory, MB", highest), rate],
+        "vconcat": [
+            layer(memory, "frames", "measured frames", "mb", "private memory, MB", highest),
+            cost,
+        ],
     }
 
 
 def draw(out: Path, path: Path) -> None:
     kept = json.loads((out / SAMPLES).read_text(encoding="utf-8"))
-    spec = chart(kept["entry"], [Noted(**each) for each in kept["noted"]])
+    spec = chart(kept["entry"], [Noted(**each) for each in kept["noted"]], cpu_ms(out))
     if path.suffix == ".png":
         path.write_bytes(rendering.png(spec))
     else:

@@ -6,7 +6,7 @@ from zlib import crc32
 import numpy as np
 
 from posemark.core.skeleton import COCO_17
-from posemark.report.latency import histogram, percentiles
+from posemark.measure.latency import histogram, percentiles
 from posemark.report.result_row import Published, Row, Verdict
 from posemark.score.people_groups import FEWEST_PEOPLE, PeopleGroup
 
@@ -80,7 +80,7 @@ KINDS = {
         "frames took 6.2% longer in the last third of the blocks than in the first",
     ),
     "contended": (0.047, "other processes took 23% of the machine (limit 5%)"),
-    "throttled": (0.039, "the processor counted 14 thermal throttle events"),
+    "throttled": (0.039, "the machine counted 14 throttle events"),
     "incomparable": (0.021, "resumed in another environment: cores was 2, is 4"),
 }
 FINE = (

@@ -139,6 +139,14 @@ def test_damage_is_named(content, reason, tmp_path):
     assert str(path) in str(error.value)
 
 
+def test_a_file_longer_than_protobuf_allows_is_not_read(tmp_path):
+    path = tmp_path / "x.caffemodel"
+    with path.open("wb") as file:
+        file.truncate(caffemodel.LARGEST + 1)
+    with pytest.raises(CheckpointError, match="it has more than 2,147,483,647 bytes"):
+        caffemodel.read(path)
+
+
 def test_a_shape_that_does_not_fit_allocates_nothing():
     huge = field(7, field(1, varint(1 << 40) + varint(1 << 20))) + field(5, bytes(8))
     with pytest.raises(ValueError, match="holds 2 numbers"):

@@ -19,7 +19,7 @@ from torch import nn
 import goldens
 from made_weights import as_file, tar
 from posemark.core.errors import CheckpointError
-from posemark.weights import load_fitting
+from posemark.weights import load_fitting, torch_file
 
 
 class Net(nn.Module):
@@ -231,6 +231,24 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(net, load):
     with pytest.raises(CheckpointError, match="would take 160,0.* bytes of memory"):
         load(content)
     require_equal(load(repacked(as_file(net.state_dict()))), net)
+
+
+def test_a_long_table_of_contents_is_refused_before_it_is_read(net, load, monkeypatch):
+    content = as_file(net.state_dict())
+    table = len(content) - content.index(b"PK\1\2")
+    monkeypatch.setattr(torch_file, "LARGEST_TABLE", table)
+    require_equal(load(content), net)
+    monkeypatch.setattr(torch_file, "LARGEST_TABLE", 500)
+    with pytest.raises(CheckpointError, match="its table of contents has more than 500 bytes"):
+        load(content)
+
+
+def test_a_long_header_of_safetensors_is_refused_before_it_is_read(net, tmp_path):
+    path = tmp_path / "x.safetensors"
+    for length, reason in ((1 << 22, "damaged"), ((1 << 22) + 1, "header has 4,194,305 bytes")):
+        path.write_bytes(struct.pack("<Q", length) + b"{}")
+        with pytest.raises(CheckpointError, match=reason):
+            load_fitting(path, net.state_dict(), "Net")
 
 
 def nested(levels):

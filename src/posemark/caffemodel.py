@@ -24,6 +24,9 @@ from numpy.typing import NDArray
 
 from posemark.core.errors import CheckpointError
 
+LARGEST = (1 << 31) - 1
+"""Most bytes of a file, as of every protobuf message. OpenPose's largest has 210 MB."""
+
 Arrays = dict[str, NDArray[np.float32]]
 """Arrays by name: `<layer>.weight` and `<layer>.bias`."""
 
@@ -37,9 +40,12 @@ def read(path: Path) -> Arrays:
         only a weight, its slopes (channels,).
 
     Raises:
-        CheckpointError: if the file cannot be read, is truncated or damaged, or holds no weights.
+        CheckpointError: if the file cannot be read, has more than LARGEST bytes, is truncated or
+            damaged, or holds no weights.
     """
     try:
+        if path.stat().st_size > LARGEST:
+            raise _DamagedError(f"it has more than {LARGEST:,} bytes")
         return parse(path.read_bytes())
     except (_DamagedError, OSError) as error:
         raise CheckpointError(

@@ -14,8 +14,15 @@ def expected():
     return zoo.expected()
 
 
-def test_the_flattened_file_finds_the_same_poses_to_the_last_bit(expected, tmp_path):
+def test_inputs_and_poses_are_those_of_the_package_to_the_last_bit(expected, tmp_path):
     assert zoo.found(sys.executable, tmp_path) == expected
+
+
+def test_they_are_without_opencv(expected, tmp_path):
+    names = ("hrnet-w32-256x192", "dekr-w32-512", "openpose-body25", "movenet-multipose-256")
+    found = zoo.found(sys.executable, tmp_path, opencv=False, names=names)
+    assert found == [row for row in expected if row[0] in names]
+    assert {row[0] for row in found} == set(names)
 
 
 def test_the_cases_cover_every_codec_and_way_of_resizing():
@@ -47,8 +54,8 @@ def test_the_flattened_file_needs_python_3_6(tmp_path):
     assert "Minimum required versions: 3.6" in ended.stdout
 
 
-def test_an_old_python_finds_the_same_poses(expected, tmp_path):
+def test_an_old_python_computes_the_same_inputs_and_poses(expected, tmp_path):
     python = os.environ.get("POSEMARK_OLD_PYTHON")
     if not python:
         pytest.skip("POSEMARK_OLD_PYTHON names no interpreter of Python 3.6 with numpy")
-    zoo.require_same(zoo.found(python, tmp_path), expected)
+    zoo.require_same(zoo.found(python, tmp_path, opencv=False), expected)

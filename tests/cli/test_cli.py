@@ -123,7 +123,7 @@ COMMANDS = list(commands(typer.main.get_command(cli.app)))
 def test_the_commands_are_the_documented_ones():
     assert {" ".join(words) for words in COMMANDS} == {
         *("", "list", "get", "run", "check", "machine", "tune", "report", "recommend", "compare"),
-        *("export", "predict"),
+        *("export", "bundle", "predict"),
         *("weights", "weights list", "weights import", "weights fetch", "weights doctor"),
     }
 
@@ -216,6 +216,14 @@ def test_machine_says_which_machine_it_is(monkeypatch):
         f"memory     {here['memory_gib']:.1f} GiB",
         f"system     {here['os']}",
     ]
+
+
+def test_machine_says_the_power_mode_of_a_board_and_doubts_a_wrong_name(monkeypatch):
+    here = environment() | {"power_mode": "MAXN", "contradiction": "It is another board than that."}
+    monkeypatch.setattr("posemark.measure.environment.environment", lambda *_: here)
+    out, _ = invoke("machine", "--threads", 2)
+    lines = [line.rstrip() for line in out.splitlines()]
+    assert lines[6:8] == ["power mode MAXN", "warning    It is another board than that."]
 
 
 def test_a_machine_with_a_name_that_is_refused_is_not_measured(monkeypatch):

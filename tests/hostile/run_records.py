@@ -8,6 +8,7 @@ import msgspec
 
 import made_records
 from hostile.kind import Kind, written
+from posemark.core.line_sums import with_sum
 from posemark.records import files, truth
 from posemark.records.schema import (
     BlockLine,
@@ -164,12 +165,12 @@ def _everything(rows: list[Row]) -> object:
 
 
 def numbered(content: bytes) -> bytes:
-    """Return a record whose lines are stamped with the name of its run and their numbers."""
+    """Return a record whose lines have the name of its run, their numbers and their checksums."""
     try:
         lines = [json.loads(line) for line in content.splitlines()]
         run = lines[0].get("run", "")
         stamped = [line | {"run": run, "line": at} for at, line in enumerate(lines, 1)]
-        return b"".join(json.dumps(line).encode() + b"\n" for line in stamped)
+        return b"".join(with_sum(json.dumps(line).encode()) + b"\n" for line in stamped)
     except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
         return content
 

@@ -140,6 +140,16 @@ def test_another_way_of_waiting_or_name_of_the_machine_has_a_file_of_its_own(mon
     assert peak.path_of(1) == named
 
 
+def test_each_power_mode_of_a_board_has_a_file_of_its_own(monkeypatch):
+    before, here = peak.path_of(1), peak.environment()
+    paths = {before}
+    for mode in ("MAXN", "5W", "MAXN, clocks fixed"):
+        found = here | {"power_mode": mode}
+        monkeypatch.setattr(peak, "environment", lambda _, found=found: found)
+        paths.add(peak.path_of(1))
+    assert len(paths) == 4
+
+
 def test_what_was_measured_under_a_name_is_kept_under_it():
     named = peak.measure_here(1, 0.0, lambda _: None, 2**16, "15 W")
     rates = {name: replace(rate, spread=0.0) for name, rate in named.rates.items()}

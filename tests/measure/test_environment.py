@@ -209,8 +209,7 @@ def test_macs_are_distinguished_by_the_model_that_the_system_reports(tmp_path, m
     monkeypatch.setattr(module.platform, "system", lambda: "Darwin")
     monkeypatch.setattr(module.platform, "mac_ver", lambda: ("14.5", ("", "", ""), "arm64"))
     monkeypatch.setattr(module, "_output", lambda command: words[command[-1]])
-    monkeypatch.setattr(module, "CPU_INFO", tmp_path / "none")
-    assert (board(tmp_path), cpu_model()) == ("Mac15,3", "Apple M3")
+    assert (board(tmp_path), cpu_model(tmp_path)) == ("Mac15,3", "Apple M3")
     assert module.operating_system() == "macOS 14.5"
 
 

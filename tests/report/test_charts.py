@@ -263,7 +263,7 @@ def test_only_speeds_that_are_not_valid_have_a_ring_and_the_caption_says_why():
     rows = [report_rows.row(), report_rows.judged(report_rows.row(letter="z"), "throttled")]
     valid, throttled = drawn(charts.ap_fps_spec(rows))
     assert (valid["doubted"], throttled["doubted"]) == (0, 1)
-    assert throttled["worth"] == "throttled: the processor counted 14 thermal throttle events"
+    assert throttled["worth"] == "throttled: the machine counted 14 throttle events"
     assert rendering.svg(charts.ap_fps_spec(rows)).count('stroke-dasharray="2,2.5"') == 1
     assert "Dashed ring: the speed is not valid (throttled)." in texts(charts.ap_fps_spec(rows))
     assert chart_captions.doubts([rows[0]]) == ""

@@ -8,9 +8,9 @@ import pytest
 import json_page
 import report_rows
 from posemark.measure.clock import STAGES
+from posemark.measure.latency import PERCENTILES
 from posemark.report import json_descriptions, tables
 from posemark.report.json_result import Accuracy, Latency, Result, Stages, result_of
-from posemark.report.latency import PERCENTILES
 from posemark.report.result_row import Row
 
 RENAMED = {

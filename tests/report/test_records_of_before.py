@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 import goldens
 from posemark import cli
 from posemark.datasets.sample import Sample
+from posemark.measure.latency import PERCENTILES, fewest_frames
 from posemark.records import files
 from posemark.records.schema import End, Resumed
-from posemark.report.latency import PERCENTILES, fewest_frames
 from posemark.run.header import make_header, require_same_run
 from posemark.run.options import Options
 from posemark.run.plan import plan

@@ -416,7 +416,7 @@ def test_without_trained_weights_there_is_nothing_to_score_and_nothing_to_say(tm
 
 
 def test_machines_with_the_same_processor_are_distinguished(tmp_path):
-    names = iter("abcdefgh")
+    names = iter("abcdefghij")
 
     def machine(**facts):
         environment = made_records.ENVIRONMENT | {"memory_gib": 15.6, "os": "Debian 12"} | facts
@@ -429,10 +429,18 @@ def test_machines_with_the_same_processor_are_distinguished(tmp_path):
         machine(gpus=["NVIDIA T4"]),
         machine(os="Debian 13"),
         machine(memory_gib=31.2),
+        *(machine(board="Board A", power_mode=mode) for mode in ("5W", "MAXN, clocks fixed")),
     ]
     assert len({each.machine for each in found}) == len(found)
     assert found[1].machine == "desk, AMD EPYC 9V74, 2 cores, 16 GiB, Debian 12"
+    assert "Board A, power mode MAXN, clocks fixed, AMD EPYC" in found[-1].machine
     assert [each.host for each in found[:4]] == ["AMD EPYC 9V74", "desk", "shelf", "Board A"]
+
+
+def test_a_board_that_is_not_what_it_says_is_noted(tmp_path):
+    environment = made_records.ENVIRONMENT | {"contradiction": "It is another board than that."}
+    made = row(tmp_path, [frame(1, 1, 100)], environment=environment)
+    assert made.notes[0] == "It is another board than that."
 
 
 def test_a_record_of_before_names_its_machine_as_it_did(tmp_path):

@@ -101,7 +101,7 @@ def test_the_evidence_of_a_valid_speed_names_what_was_checked():
     assert "sentinel 9.0" in text
     assert "hottest sensor 61 °C" in text
     assert "preempted 10.0 times per frame" in text
-    assert "0 thermal throttle events" in text
+    assert "0 throttle events" in text
     assert "limit" not in text
     assert "does not report" not in text
 
@@ -187,7 +187,7 @@ def test_one_stumble_of_the_sentinel_shows_nothing(blocks):
 def test_thermal_events_decide():
     found = judged(run(throttles=lambda share: int(share > 0.9)))
     assert found.kind == "throttled"
-    assert found.evidence[0] == "the processor counted 2 thermal throttle events"
+    assert found.evidence[0] == "the machine counted 2 throttle events"
 
 
 def test_a_clock_that_fell_while_frames_became_slower_decides():
@@ -334,14 +334,14 @@ def test_the_gravest_fault_decides_and_the_others_follow_it():
         assert found.kind == expected
         del left[expected]
     everything = judged(run(**{k: v for change in FAULTS.values() for k, v in change.items()}))
-    starts = ["resumed", "the processor counted 30", "other processes", "the sentinel", "interval"]
+    starts = ["resumed", "the machine counted 30", "other processes", "the sentinel", "interval"]
     assert [text.startswith(s) for text, s in zip(everything.evidence, starts, strict=False)] == (
         [True] * 5
     )
 
 
 def test_every_verdict_has_its_words():
-    assert set(VERDICTS) == {*FAULTS, "valid"}
+    assert set(VERDICTS) == {*FAULTS, "valid", "unmeasured"}
 
 
 def test_pages_read_from_disk_are_reported_as_memory_pressure():

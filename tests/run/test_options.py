@@ -34,6 +34,11 @@ def test_the_choices_of_the_command_line_are_those_of_the_type(field):
     assert kind == get_type_hints(Options)[field]
 
 
+def test_a_number_beyond_all_floats_is_beyond_its_limit():
+    with pytest.raises(ValueError, match=r"^threads: expected 1 to 1024, got -1000"):
+        with_choices(USUAL, {"threads": -(10**400)})
+
+
 @pytest.mark.parametrize("name", LIMITS)
 def test_a_value_beyond_its_limit_is_one_for_files_as_well(name):
     low, high = LIMITS[name]

@@ -167,6 +167,26 @@ def test_a_tensor_of_absurdly_many_dimensions_takes_no_time(tmp_path):
     assert onnx_file.precision(path) == "fp32"
 
 
+def test_the_nodes_of_all_graphs_are_limited(tmp_path, monkeypatch):
+    path = tmp_path / "made.onnx"
+    branch = helper.make_graph([helper.make_node("Add", ["a", "b"], ["c"])] * 2, "inner", [], [])
+    node = helper.make_node("If", ["a"], ["b"], then_branch=branch, else_branch=branch)
+    path.write_bytes(with_nodes(node).SerializeToString())
+    monkeypatch.setattr(onnx_file, "_MOST_NODES", 5)
+    assert onnx_file.precision(path) == "fp32"
+    monkeypatch.setattr(onnx_file, "_MOST_NODES", 4)
+    with pytest.raises(CheckpointError, match="it has more than 4 nodes"):
+        onnx_file.precision(path)
+
+
+def test_a_file_longer_than_protobuf_allows_is_not_read(tmp_path):
+    path = tmp_path / "made.onnx"
+    with path.open("wb") as file:
+        file.truncate(onnx_file.LARGEST + 1)
+    with pytest.raises(CheckpointError, match="it has more than 2,147,483,647 bytes"):
+        onnx_file.precision(path)
+
+
 def test_without_the_package_the_error_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setattr(onnx_file, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"needs onnx, .*pip install 'posemark\[onnx\]'"):

@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
-from posemark.core.errors import FlattenError
+from posemark.core.errors import PoseMarkError
 
 BUILTINS = frozenset(dir(builtins))
 
 PROGRAM = "__main__"
 """The name of the module that stands at the end of a flattened file."""
+
+
+class FlattenError(PoseMarkError):
+    """A part of PoseMark cannot be written as one file for an older Python."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,11 @@ class Modules:
         """Return what the names of an import statement mean, and the modules that it imports."""
         if isinstance(statement, ast.Import):
             return self._plain(statement)
+        if any(alias.name == "*" for alias in statement.names):
+            raise FlattenError(
+                f"line {statement.lineno} of a module in {package or PROGRAM} has "
+                f"`from {statement.module} import *`. Write the names that it imports."
+            )
         start = _absolute(statement, package)
         if not self.is_own(start):
             names = {a.asname or a.name: External(start, a.name) for a in statement.names}
@@ -209,7 +218,7 @@ class Modules:
 
     def _parsed(self, name: str, package: str, text: str) -> Module:
         tree = ast.parse(text)
-        module = Module(name, package, ast.get_docstring(tree) or "")
+        module = Module(name, package, ast.get_docstring(tree, clean=False) or "")
         for statement in tree.body[1:] if module.says else tree.body:
             self._sort_in(module, statement)
         return module

@@ -19,6 +19,7 @@ from posemark.bundle.definitions import (
     PROGRAM,
     Definition,
     External,
+    FlattenError,
     Modules,
     Own,
     OwnModule,
@@ -26,7 +27,6 @@ from posemark.bundle.definitions import (
 )
 from posemark.bundle.lowering import Lowered, lowered, reference_of, require_library
 from posemark.bundle.wrapping import WIDTH, wrapped
-from posemark.core.errors import FlattenError
 
 Root = tuple[str, str] | Any
 """A function or class, or the module and the name of any definition."""
@@ -345,12 +345,12 @@ def _rename(node: ast.AST, name: str) -> None:
 
 
 def _stand_in(library: str, members: list[str], names: dict[Reference, str]) -> str:
-    stand_in = substitutes.STAND_INS[library]
+    """Write the import of a library, or of its stand-in where it is not installed."""
+    stand_in, name = substitutes.STAND_INS[library], names[External(library)]
     pairs = ", ".join(f"{member}={names[Own(stand_in, member)]}" for member in members)
-    namespace = names[_NAMESPACE]
-    return (
-        f"try:\n    import {library} as {names[External(library)]}\nexcept ImportError:\n"
-        f"    {names[External(library)]} = {namespace}({pairs})"
+    attempt = _import_line(External(library), name)
+    return wrapped(
+        f"try:\n    {attempt}\nexcept ImportError:\n    {name} = {names[_NAMESPACE]}({pairs})"
     )
 
 

@@ -30,6 +30,7 @@ from posemark.bundle.scopes import Scope, Scopes, argument_names, function_scope
 
 _GONE_BASES = frozenset(("typing.Generic", "typing.Protocol"))
 _GONE_DECORATORS = frozenset(("typing.final", "typing.override"))
+_TYPING = frozenset(("typing", "numpy.typing"))
 _NO_TYPES = "typing is not available in the flattened file. Use no types in expressions."
 _REFUSED_BUILTINS = frozenset(f"builtins.{n}" for n in ("eval", "exec", "globals", "__import__"))
 _REFUSED: dict[type[ast.AST], str] = {
@@ -90,6 +91,7 @@ class _Lowering(ast.NodeTransformer):
         self._module: Module = modules[found.definition.module]
         self._scopes = Scopes()
         self._later = 0  # the number of functions around the node, which run later
+        self._optional = 0  # the number of `try` statements around it that catch ImportError
         self._fields = False  # whether the class around the node keeps its annotations
 
     def visit(self, node: ast.AST) -> Any:
@@ -161,7 +163,8 @@ class _Lowering(ast.NodeTransformer):
             return self._referring(node, reference)
         if isinstance(reference, External):
             self._note_stand_in(node, reference)
-            if self._substitute(reference.path) or reference.path in substitutes.LATER_NUMPY:
+            replaced = self._substitute(reference.path) or reference.module in _TYPING
+            if replaced or reference.path in substitutes.LATER_NUMPY:
                 return self._referring(node, reference)
         return self.generic_visit(node)  # type: ignore[return-value]
 
@@ -199,7 +202,7 @@ class _Lowering(ast.NodeTransformer):
             raise self._refused(node, "TYPE_CHECKING is only lowered as the test of an `if`.")
         if path in substitutes.LATER_NUMPY:
             raise self._refused(node, f"numpy 1.13 has no {path}. Compute it with older functions.")
-        if reference.module in ("typing", "numpy.typing") and path != "typing.NamedTuple":
+        if reference.module in _TYPING and path != "typing.NamedTuple":
             raise self._refused(node, f"{path}: {_NO_TYPES}")
         return reference
 
@@ -232,17 +235,18 @@ class _Lowering(ast.NodeTransformer):
         kept: list[ast.alias] = []
         for alias in node.names:
             name = alias.asname or alias.name.partition(".")[0]
-            if self._keeps_import(node, name, found.names[name]):
+            if self._keeps_import(node, alias, name, found.names[name]):
                 kept.append(alias)
         node.names = kept
         return node if kept else None
 
-    def _keeps_import(self, node: ast.stmt, name: str, target: Reference) -> bool:
+    def _keeps_import(self, node: ast.stmt, alias: ast.alias, name: str, target: Reference) -> bool:
         scope = self._scopes.current
         if isinstance(target, External) and not self._is_replaced(target):
-            require_library(self._found.definition, target, node, inside=bool(self._later))
+            if not self._optional:
+                require_library(self._found.definition, target, node, inside=bool(self._later))
             if scope is None:
-                self._bind(node, name)
+                self._bind(alias, name)
             else:
                 scope.libraries[name] = target
             return True
@@ -311,11 +315,14 @@ class _Lowering(ast.NodeTransformer):
 
     def _body(self, statements: Iterable[ast.stmt]) -> list[ast.stmt]:
         """Visit statements; a `pass` remains if nothing else does."""
+        return self._statements(statements) or [ast.Pass()]
+
+    def _statements(self, statements: Iterable[ast.stmt]) -> list[ast.stmt]:
         found: list[ast.stmt] = []
         for statement in statements:
             result = self.visit(statement)
             found += result if isinstance(result, list) else [result] if result else []
-        return found or [ast.Pass()]
+        return found
 
     # ---------------------------------------------------------------------------- classes
 
@@ -392,7 +399,14 @@ class _Lowering(ast.NodeTransformer):
         for inner in node.finalbody:
             if any(isinstance(each, ast.Continue) for each in ast.walk(inner)):
                 raise self._refused(inner, "Python 3.6 has no `continue` in `finally`.")
-        return self.generic_visit(node)
+        optional = any(map(_catches_import_errors, node.handlers))
+        self._optional += optional
+        node.body = self._body(node.body)
+        self._optional -= optional
+        node.handlers = [self.visit(each) for each in node.handlers]
+        node.orelse = self._statements(node.orelse)
+        node.finalbody = self._statements(node.finalbody)
+        return node
 
     def visit_For(self, node: ast.For) -> Any:
         node.iter = _as_tuple(node.iter)
@@ -413,6 +427,8 @@ class _Lowering(ast.NodeTransformer):
     # ------------------------------------------------------------------------ expressions
 
     def visit_Subscript(self, node: ast.Subscript) -> Any:
+        if self._is_generic(node.value):  # such as dict[str, int] as a default factory
+            return self.visit(node.value)
         node.slice = _as_tuple(node.slice)
         return self.generic_visit(node)
 
@@ -454,8 +470,6 @@ class _Lowering(ast.NodeTransformer):
         special = self._special_call(node)
         if special is not None:
             return ast.copy_location(special, node)
-        if isinstance(node.func, ast.Subscript) and self._is_class(node.func.value):
-            node.func = node.func.value
         for each in node.keywords:
             self._lower_keyword(node, each)
         return self.generic_visit(node)
@@ -523,14 +537,28 @@ class _Lowering(ast.NodeTransformer):
 
     def _is_class(self, node: ast.expr) -> bool:
         """Return whether an expression names a class."""
+        return bool(self._own_classes(node)) or isinstance(self._imported(node), type)
+
+    def _is_generic(self, node: ast.expr) -> bool:
+        """Return whether an expression names a class that [] gives types, and not an Enum."""
+        bases = [base for each in self._own_classes(node) for base in each.bases]
+        known = self._imported(node)
+        return any(isinstance(base, ast.Subscript) for base in bases) or (
+            isinstance(known, type) and hasattr(known, "__class_getitem__")
+        )
+
+    def _own_classes(self, node: ast.expr) -> list[ast.ClassDef]:
         reference = self._path(node)
-        if isinstance(reference, Own):
-            found = self._modules[reference.module].of(reference.name)
-            return any(isinstance(each.statement, ast.ClassDef) for each in found)
+        found = (
+            self._modules[reference.module].of(reference.name) if isinstance(reference, Own) else []
+        )
+        return [each.statement for each in found if isinstance(each.statement, ast.ClassDef)]
+
+    def _imported(self, node: ast.expr) -> object:
+        """Return the member of the standard library or of numpy that an expression names."""
         module, _, member = self._dotted(node).rpartition(".")
-        if not module:
-            return False
-        return isinstance(getattr(importlib.import_module(module), member, None), type)
+        known = module.partition(".")[0] in {*sys.stdlib_module_names, *substitutes.LIBRARIES}
+        return getattr(importlib.import_module(module), member, None) if known else None
 
 
 class _Restored:
@@ -568,6 +596,12 @@ def require_library(
             f"{substitutes.RUNNER} may import it.",
             node,
         )
+
+
+def _catches_import_errors(handler: ast.ExceptHandler) -> bool:
+    return handler.type is not None and any(
+        isinstance(each, ast.Name) and each.id == "ImportError" for each in ast.walk(handler.type)
+    )
 
 
 def _is_runner(module: str) -> bool:

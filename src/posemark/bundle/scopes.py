@@ -74,7 +74,7 @@ class Scopes:
 def function_scope(arguments: ast.arguments, body: Iterable[ast.stmt]) -> Scope:
     """Return the scope of a function with these arguments."""
     statements = list(body)
-    outer = {name for each in _declarations(statements) for name in each.names}
+    outer = {name for each in statements for name in _names_of_outer_scopes(each)}
     return Scope("function", {*argument_names(arguments), *bound_names(statements)} - outer)
 
 
@@ -87,8 +87,10 @@ def argument_names(arguments: ast.arguments) -> Iterator[str]:
             yield star.arg
 
 
-def _declarations(statements: list[ast.stmt]) -> Iterator[ast.Global | ast.Nonlocal]:
-    for statement in statements:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Global | ast.Nonlocal):
-                yield node
+def _names_of_outer_scopes(node: ast.AST) -> Iterator[str]:
+    """Yield the names that a function declares as nonlocal or global."""
+    if isinstance(node, ast.Global | ast.Nonlocal):
+        yield from node.names
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        for child in ast.iter_child_nodes(node):
+            yield from _names_of_outer_scopes(child)

@@ -50,10 +50,10 @@ LATER_ARGUMENTS: dict[str, frozenset[str]] = {
 }
 """Arguments of numpy's functions that 1.13 lacks: code that gives them is refused."""
 
-STAND_INS: dict[str, str] = {}
+STAND_INS = {"cv2": "posemark.geometry.plain_opencv"}
 """Modules that replace a library where it is not installed, by the name of the library."""
 
-LIBRARIES = frozenset(("numpy", "cv2"))
+LIBRARIES = frozenset(("numpy",))
 """Libraries that every device has, besides the standard library."""
 
 RUNNER = "posemark.bundle.runner"

@@ -219,8 +219,10 @@ def _identity_lines(identity: dict[str, Any]) -> list[str]:
         ("GPU", ", ".join(identity["gpus"]) or "none found (NVIDIA only)"),
         ("memory", f"{identity['memory_gib']:.1f} GiB"),
         ("system", identity["os"]),
+        ("power mode", identity.get("power_mode")),
+        ("warning", identity.get("contradiction")),
     )
-    return [f"{what:<11}{text}" for what, text in lines]
+    return [f"{what:<11}{text}" for what, text in lines if text is not None]
 
 
 def _print(identity: dict[str, Any], peak: "MachinePeak") -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from posemark.cli import best_weights, expected_time, run_options, terminal
+from posemark.cli import best_weights, expected_time, run_options, shared_run, terminal
 from posemark.cli.console import PlainProgress, fresh_folder, progress_bar, scoring_bar, typed
 from posemark.cli.interrupt import message_on_interrupt
 from posemark.cli.run_options import DEFAULT_SECONDS
@@ -61,6 +61,8 @@ def run(
     smooth: run_options.Smooth = False,
     interleave: run_options.Interleave = None,
     isolate: run_options.Isolate = True,
+    engine: run_options.EngineOption = "local",
+    address: run_options.Address = None,
     machine: run_options.MachineOption = None,
     out: run_options.Out = None,
     resume: run_options.Resume = False,
@@ -99,6 +101,8 @@ def run(
 
         posemark run litehrnet-18-256x192 --runtime openvino --mode overlapped
 
+        posemark run tinypose-256x192 --data coco:~/coco --engine ray --address 10.0.0.1:6379
+
         posemark run tinypose-256x192 --data motion --boxes detector:rtmdet-nano@every=5 --smooth
     """
     from posemark.measure.environment import usable_cores
@@ -108,6 +112,8 @@ def run(
     from posemark.run.save_boxes import require_possible
 
     time = Budget(within) if within else None
+    mode = "accuracy" if engine == "ray" and not typed(context, "mode") else mode
+    shared_run.require_engine(mode, context)
     _require_turns(mode, within)
     options = Options(
         data=data,
@@ -127,7 +133,7 @@ def run(
         detector_size=detector_size,
         detector_runtime=detector_runtime,
         detector_precision=detector_precision,
-        threads=threads or usable_cores(),
+        threads=threads or (1 if mode == "accuracy" else usable_cores()),
         limit=limit,
         budget=budget or DEFAULT_SECONDS.get(mode),
         mode=mode,
@@ -147,6 +153,9 @@ def run(
     execution = _Execution(
         *(folder, resume, json, interleave, isolate, within, time, tuple(chosen)), save_boxes
     )
+    if engine == "ray":
+        _run_on_ray(jobs, execution, address, threads)
+        return
     display, rows = _run_all(jobs, execution)
     if not json:
         _print_undecided(display, rows, context, execution.out)
@@ -169,6 +178,7 @@ def _with_setting(jobs: "list[Job]", setting: str | None, context: typer.Context
     if setting is None:
         return jobs
     given = {name for name in KEYS if typed(context, name)}
+    given |= {"mode"} if jobs and jobs[0].options.mode == "accuracy" else set()
     return [with_setting(job, setting, given) for job in jobs]
 
 
@@ -227,21 +237,14 @@ def _run_all(jobs: "list[Job]", execution: _Execution) -> "tuple[_Display, dict[
         There are no rows if they were printed as JSON when each entry finished.
     """
     from posemark.cli.console import print_rows
-    from posemark.core.places import require_writable
-    from posemark.datasets import open_dataset
     from posemark.measure.environment import free_memory
     from posemark.records.files import repairs
     from posemark.report.results import in_order
     from posemark.run.interleave import groups, run_jobs
     from posemark.run.measurement import existing_record
-    from posemark.run.prepare import prepare_job, require_distinct
 
     out, resume, isolate = execution.out, execution.resume, execution.isolate
-    require_writable(out, "Choose another --out folder, or free some space.")
-    dataset = open_dataset(jobs[0].options.data)
-    frames = dataset.frames()
-    prepared = [prepare_job(job, dataset, frames) for job in jobs]
-    require_distinct(prepared)
+    prepared = _all_prepared(jobs, out)
     records = [existing_record(each, out, resume) for each in prepared]
     say_notes(note for each in prepared for note in each.data_notes)
     say_all(note for record in records if record for note in repairs(record))
@@ -252,7 +255,7 @@ def _run_all(jobs: "list[Job]", execution: _Execution) -> "tuple[_Display, dict[
         with progress_bar(quiet=execution.json) as progress:
             display = _Display(progress, prepared, execution)
             run_jobs(turns, out, resume, isolate, display, peaks, execution.time)
-        _save_boxes(execution.save_boxes, display)
+        _save_boxes(execution.save_boxes, display.records)
         rows = {} if execution.json else display.scored()
     if not execution.json:
         print_rows(in_order(rows.values()))
@@ -260,11 +263,44 @@ def _run_all(jobs: "list[Job]", execution: _Execution) -> "tuple[_Display, dict[
     return display, rows
 
 
-def _save_boxes(path: Path | None, display: "_Display") -> None:
+def _all_prepared(jobs: "list[Job]", out: Path) -> "list[Prepared]":
+    """Find and check the inputs of all jobs, and the folder for their records."""
+    from posemark.core.places import require_writable
+    from posemark.datasets import open_dataset
+    from posemark.run.prepare import prepare_job, require_distinct
+
+    require_writable(out, "Choose another --out folder, or free some space.")
+    dataset = open_dataset(jobs[0].options.data)
+    frames = dataset.frames()
+    prepared = [prepare_job(job, dataset, frames) for job in jobs]
+    require_distinct(prepared)
+    return prepared
+
+
+def _run_on_ray(
+    jobs: "list[Job]", execution: _Execution, address: str | None, threads: int | None
+) -> None:
+    """Check all inputs, let the machines of a cluster do the work, and print the results."""
+    out, json = execution.out, execution.json
+    prepared = _all_prepared(jobs, out)
+    say_notes(note for each in prepared for note in each.data_notes)
+    say_all(execution.chosen)
+    if jobs[0].options.mode == "accuracy":
+        records = shared_run.share(prepared, out, execution.resume, address, json)
+        _save_boxes(execution.save_boxes, records)
+        shared_run.print_shared(records, out, json)
+        return
+    folders = shared_run.measure_machines(
+        prepared, out, address, json, threads, execution.interleave, execution.within
+    )
+    shared_run.print_machines(folders, json)
+
+
+def _save_boxes(path: Path | None, records: list[Path]) -> None:
     from posemark.run.save_boxes import save
 
     if path:
-        boxes = save(path, display.records)
+        boxes = save(path, records)
         say_all([f"{counted(boxes, 'box', 'boxes')} in {path}"])
 
 

@@ -1,7 +1,7 @@
 """The options of `posemark run`: their names, types and help texts."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -182,7 +182,8 @@ Threads = Annotated[
     typer.Option(
         min=LIMITS["threads"][0],
         max=LIMITS["threads"][1],
-        help="Number of CPU threads. Default: one for each usable core.",
+        help="Number of CPU threads. Default: one for each usable core; with --mode accuracy, one "
+        "for each worker.",
     ),
 ]
 Limit = Annotated[
@@ -230,7 +231,25 @@ ModeOption = Annotated[
         help="burst: each frame once, one directly after the other. sustained: the frames "
         "repeat for minutes, which shows throttling. paced: frames arrive as from a camera at "
         "--fps, and late ones are dropped. overlapped: each frame once, several at the same time "
-        "(--streams)."
+        "(--streams). accuracy: no speed; the workers of --engine ray share the images. Default: "
+        "burst; accuracy with --engine ray."
+    ),
+]
+Engine = Literal["local", "ray"]
+EngineOption = Annotated[
+    Engine,
+    typer.Option(
+        help="What does the work: local (this process and its children), or ray: the workers of a "
+        "Ray cluster share the images (--mode accuracy); in any other mode, each machine of the "
+        "cluster measures its speed."
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="The head node of a running Ray cluster, or auto for the one that this machine is "
+        "part of, with --engine ray. Default: this machine alone.",
     ),
 ]
 Fps = Annotated[

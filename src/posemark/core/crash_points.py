@@ -7,17 +7,28 @@ NAME:N for the N-th time at this place. Without POSEMARK_TESTING the places do n
 import os
 import signal
 
-_NAME, _, _TIMES = (
+
+class _Place:
+    """The place that a test has asked for.
+
+    Args:
+        text: NAME or NAME:N; "" for no place.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.name, _, times = text.partition(":")
+        self.left = int(times or 1) if self.name else 0
+
+
+_ASKED = _Place(
     os.environ.get("POSEMARK_CRASH_AT", "") if os.environ.get("POSEMARK_TESTING") else ""
-).partition(":")
-_left = int(_TIMES or 1) if _NAME else 0
+)
 
 
 def crash_point(name: str) -> None:
     """Kill this process if a test asked for it at the place of this name."""
-    global _left
-    if name != _NAME or not _left:
+    if name != _ASKED.name or not _ASKED.left:
         return
-    _left -= 1
-    if not _left:
+    _ASKED.left -= 1
+    if not _ASKED.left:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -2,10 +2,13 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 LONGEST = 1 << 17
 """Bytes of the largest file that is read: cards and settings have some thousands at most."""
+
+_INTEGERS = range(-(2**63), 2**63)
+"""The integers of TOML. tomllib reads longer ones, of which Python cannot print every one."""
 
 MOST_DOTS = 100
 """Most dots in a line that is no comment. tomllib takes memory in proportion to the square of the
@@ -33,20 +36,34 @@ def parsed(content: bytes) -> dict[str, Any]:
     """Parse the content of a TOML file, which may have a byte order mark and Windows line ends.
 
     Raises:
-        ValueError: if it is not TOML, or a line has more than MOST_DOTS; the message says why in
-            one line.
+        ValueError: if it is not TOML, a line has more than MOST_DOTS, or an integer has more than
+            64 bits; the message says why in one line.
     """
     try:
         text = content.decode("utf-8-sig")
         _require_short_keys(text)
-        return tomllib.loads(text)
+        found = tomllib.loads(text)
     except RecursionError:
         raise ValueError("its brackets are nested too deeply") from None
     except UnicodeDecodeError:
         raise ValueError("it is not text in UTF-8") from None
+    _require_integers(found)
+    return found
 
 
 def _require_short_keys(text: str) -> None:
     for number, line in enumerate(text.split("\n"), 1):
         if line.count(".") > MOST_DOTS and not line.lstrip().startswith("#"):
             raise ValueError(f"line {number} has more than {MOST_DOTS} dots")
+
+
+def _require_integers(found: dict[str, Any]) -> None:
+    waiting: list[Any] = [found]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += cast("dict[str, Any]", value).values()
+        elif isinstance(value, list):
+            waiting += cast("list[Any]", value)
+        elif isinstance(value, int) and value not in _INTEGERS:
+            raise ValueError("an integer in it has more than 64 bits")

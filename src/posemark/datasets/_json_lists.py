@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,6 +14,17 @@ T = TypeVar("T")
 
 MOST_BYTES = 1 << 29
 """Most bytes of a JSON file. COCO's largest, the key points of train2017, has 240 MB."""
+
+MOST_OBJECTS = 6_000_000
+"""Most objects in a JSON file: as many as a file of MOST_BYTES has if each takes 90 bytes, which
+is little for a detection. COCO's key points of train2017 have 0.4 million."""
+
+MOST_ENTRY_BYTES = 1 << 22
+"""Most bytes of an entry. An annotation with a long outline has some 100,000."""
+
+_LARGE = 1 << 22
+"""Bytes from which on a file is checked for entries that are no objects: an undecoded number takes
+80 times the memory of its text."""
 
 _BOM = b"\xef\xbb\xbf"
 _NOT_FINITE = (b"NaN", b"Infinity", b"-Infinity")
@@ -54,10 +66,15 @@ def decoded(content: bytes, form: type[T]) -> T:
 
     Raises:
         NotJsonError: if the content cannot be parsed.
-        MisfitError: if the content has another form.
+        MisfitError: if the content has another form, or has more than MOST_OBJECTS.
     """
     content = content.removeprefix(_BOM)
+    objects = content.count(b"{")
+    if objects > MOST_OBJECTS:
+        raise MisfitError(f"it has {objects:,} objects, above the limit of {MOST_OBJECTS:,}")
     try:
+        if len(content) > _LARGE:
+            msgspec.json.decode(content, type=_outline(form))
         return msgspec.json.decode(content, type=form)
     except msgspec.ValidationError as error:
         raise MisfitError(str(error)) from error
@@ -65,6 +82,21 @@ def decoded(content: bytes, form: type[T]) -> T:
         raise NotJsonError("its brackets are nested too deeply") from error
     except ValueError as error:  # msgspec.DecodeError and UnicodeDecodeError are ValueErrors
         raise NotJsonError(_where(content, str(error))) from error
+
+
+class _Object(msgspec.Struct, gc=False):
+    """An entry of which nothing is kept."""
+
+
+@lru_cache
+def _outline(form: Any) -> Any:
+    """Return a type with `_Object` for each undecoded entry of a list or of a struct's lists."""
+    if form == list[msgspec.Raw]:
+        return list[_Object]
+    fields = msgspec.structs.fields(form)
+    return msgspec.defstruct(
+        "Outline", [(field.name, _outline(field.type), None) for field in fields if field.required]
+    )
 
 
 Entries = Mapping[int, msgspec.Raw]
@@ -92,6 +124,10 @@ def decoded_entries(entries: Entries, place: str, form: type[T]) -> dict[int, T]
     """
     decoder, found = msgspec.json.Decoder(form), dict[int, T]()
     for index, entry in entries.items():
+        size = memoryview(entry).nbytes
+        if size > MOST_ENTRY_BYTES:
+            problem = f"it has {size:,} bytes, above the limit of {MOST_ENTRY_BYTES:,}"
+            raise misfit(place, index, entry, problem)
         try:
             found[index] = decoder.decode(entry)
         except (ValueError, RecursionError) as error:

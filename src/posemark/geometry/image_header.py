@@ -154,7 +154,8 @@ def segments(encoded: bytes) -> Iterator[Segment]:
 def _all_segments(encoded: bytes) -> Iterator[Segment]:
     """Yield the segments of a JPEG up to the end marker behind a scan, or the end of the file."""
     at, scanned = 2, False
-    while (found := _MARKER.search(encoded, at)) and found.end() + 2 <= len(encoded):
+    found = _MARKER.search(encoded, at)
+    while found and found.end() + 2 <= len(encoded):
         marker, at = encoded[found.end() - 1], found.end()
         if scanned and marker == _END[1]:
             return
@@ -162,3 +163,4 @@ def _all_segments(encoded: bytes) -> Iterator[Segment]:
         yield Segment(marker, at, encoded[at + 2 : at + length])
         scanned = scanned or marker == _SCAN
         at += max(length, 2)
+        found = _MARKER.search(encoded, at)

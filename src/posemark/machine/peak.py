@@ -240,12 +240,13 @@ def array_bytes() -> int:
 def facts(threads: int, label: str | None = None) -> dict[str, str | int]:
     """The facts that peak rates depend on; rates measured under other facts are not used.
 
-    The user's name for the machine is among them: nothing else distinguishes two power modes of
-    one board, or two equal machines that share a home folder. The way in which threads wait is
-    among them, because it affects their speed.
+    The user's name for the machine is among them: nothing else distinguishes two equal machines
+    that share a home folder. So are the power mode of a board, if it has any, and the way in
+    which threads wait, because they affect the speed.
     """
     here: dict[str, Any] = environment(label)
-    kept = {name: here[name] for name in ("cpu", "cores", "cpus", "machine")}
+    names = ("cpu", "cores", "cpus", "machine", "power_mode")
+    kept = {name: here[name] for name in names if name in here}
     return kept | {
         "board": here["board"] or "",
         "label": here["label"] or "",

@@ -9,13 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from posemark.board import files, models
+from posemark.board.facts import settings
 from posemark.core.errors import UsageError
 
 LABEL = "POSEMARK_MACHINE"
 """The environment variable with the user's name for this machine."""
-
-CPU_INFO = Path("/proc/cpuinfo")
-"""The file in which Linux describes the processor."""
 
 _LONGEST_LABEL = 60
 _NVIDIA_SECONDS = 10.0  # a driver that hangs must not block a run
@@ -59,20 +58,26 @@ def environment(label: str | None = None, libraries: Sequence[str] = ()) -> dict
     Raises:
         UsageError: if the name is not a single line of at most 60 characters.
     """
+    name = _label(label or os.environ.get(LABEL) or None)
     return {
-        "label": _label(label or os.environ.get(LABEL) or None),
-        **machine_facts(),
+        "label": name,
+        **machine_facts(name),
         "libraries": {name: _version(name) for name in (*LIBRARIES, *libraries)},
     }
 
 
-def machine_facts() -> dict[str, Any]:
-    """Describe the machine, its operating system and Python, with the standard library alone."""
+def machine_facts(label: str | None = None, root: Path = Path("/")) -> dict[str, Any]:
+    """Describe the machine, its operating system and Python, with the standard library alone.
+
+    Args:
+        label: the user's name for the machine, which is held to the cores of a board.
+        root: the root of the file system.
+    """
     return {
-        "board": board(),
+        "board": board(root),
         "gpus": list(gpus()),
         "os": operating_system(),
-        "cpu": cpu_model(),
+        "cpu": cpu_model(root),
         "cores": usable_cores(),
         "cpus": os.cpu_count() or usable_cores(),
         "memory_gib": _memory_gib(),
@@ -80,6 +85,7 @@ def machine_facts() -> dict[str, Any]:
         "machine": platform.machine(),
         "python": platform.python_version(),
         "waiting": {name: os.environ[name] for name in WAITING if name in os.environ},
+        **settings(root, label),
     }
 
 
@@ -135,7 +141,7 @@ def cpu_quota(
             continue
         inner = mount / path.strip("/")
         folders = [inner, *inner.parents][: len(inner.parts) - len(mount.parts) + 1]
-        found += [quota for folder in folders if (quota := read(folder)) is not None]
+        found += [quota for quota in map(read, folders) if quota is not None]
     return min(found, default=None)
 
 
@@ -193,27 +199,22 @@ def board(root: Path = Path("/")) -> str | None:
     Single-board computers have it in the device tree, PCs in their firmware, Macs as hw.model.
     root: the root of the file system.
     """
-    name = _read(root / "proc/device-tree/model") or _firmware(root / "sys/class/dmi/id")
+    name = _named(models.model(root)) or _firmware(root / "sys/class/dmi/id")
     return name or _sysctl("hw.model")
 
 
 def _firmware(folder: Path) -> str | None:
     """Return maker and product, or maker and board if the product has no name."""
-    maker = _read(folder / "sys_vendor") or ""
+    maker = _named(files.words(folder / "sys_vendor")) or ""
     for name in ("product_name", "board_name"):
-        product = _read(folder / name)
+        product = _named(files.words(folder / name))
         if product:
             return product if product.lower().startswith(maker.lower()) else f"{maker} {product}"
     return None
 
 
-def _read(path: Path) -> str | None:
-    """Return the words of a system file in one line; None if it is missing or says nothing."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    words = " ".join(text.replace("\0", " ").split())
+def _named(words: str) -> str | None:
+    """Return the words of a maker; None if they are no name."""
     empty = words.lower() in _NO_NAME or words.lower().startswith("to be filled")
     return None if empty else words
 
@@ -273,10 +274,18 @@ def _unquoted(value: str) -> str:
         return value.strip()
 
 
-def cpu_model() -> str:
-    """Return the name of the processor, or its architecture if the system reports no name."""
-    if CPU_INFO.is_file():
-        for line in CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
+def cpu_model(root: Path = Path("/")) -> str:
+    """Return the name of the processor, or its architecture if the system reports no name.
+
+    ARM processors have no name there: Linux says "ARMv8 Processor", or repeats the board. Their
+    cores are named instead, by their part numbers. root: the root of the file system.
+    """
+    cores = models.processor(root)
+    if cores:
+        return cores
+    facts = root / "proc/cpuinfo"
+    if facts.is_file():
+        for line in facts.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith(("model name", "Model")):
                 return line.partition(":")[2].strip()
     return _sysctl("machdep.cpu.brand_string") or platform.processor() or platform.machine()

@@ -79,7 +79,7 @@ def run_block(
     frames: Iterator[FrameT],
     prepare: Callable[[FrameT], WorkT],
     process: Process[WorkT, ResultT],
-    seconds: float,
+    seconds: float | None,
 ) -> Iterator[tuple[FrameT, WorkT | None, Timed[ResultT]]]:
     """Time frames one after the other, until the seconds are used up.
 
@@ -90,7 +90,8 @@ def run_block(
         frames: the frames.
         prepare: makes the work of a frame; it runs outside the clock.
         process: the timed callable.
-        seconds: the block ends after the frame in which this time passes.
+        seconds: the block ends after the frame in which this time passes; None if it ends with
+            the last frame.
 
     Yields:
         The frame, its work (None if it could not be prepared) and its measurement.

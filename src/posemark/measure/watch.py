@@ -6,13 +6,16 @@ that nothing happened.
 
 import platform
 import resource
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 
 import psutil
 
+from posemark.board.models import has_device_tree
+from posemark.board.thermal import highest_plausible, hottest
+from posemark.board.throttling import Throttles
 from posemark.measure import energy
 from posemark.measure.clock import now_ns
 
@@ -23,9 +26,6 @@ _FAILURES = (OSError, RuntimeError, ValueError, LookupError, AttributeError)
 
 _BUSY = ("user", "nice", "system", "irq", "softirq")
 """CPU times in which a core works: neither idle nor waiting for a disk. user includes guests."""
-
-_PLAUSIBLE_CELSIUS = (0.0, 150.0)
-"""Limits of a valid temperature; a sensor that is not connected reports -128, 0 or 255."""
 
 
 @dataclass(frozen=True)
@@ -101,17 +101,19 @@ class BlockWatch:
     ) -> None:
         self._sensors, self._counters = sensors, counters
         self._quotas = _reading(lambda: list(_quotas(root))) or []
-        self._throttle_files = _throttle_files(root)
+        self._throttles = Throttles(root)
         self._now = now
         self.start()
 
     def start(self) -> None:
         """Begin a block; times are read last, so that reading the counters is not part of it."""
         self._counts = self._read_counts()
+        self._throttles.restart()
         self._times = self._read_times()
 
     def sample(self) -> None:
-        """Sample power sensors between frames, which makes their energy more exact."""
+        """Sample power and limits between frames, which makes energy and events more exact."""
+        _reading(self._throttles.sample)
         for counter in self._counters:
             _reading(counter.sample)
 
@@ -148,7 +150,7 @@ class BlockWatch:
         joules = {counter.name: _reading(counter.joules) for counter in self._counters}
         return _Counts(
             _reading(lambda: _sum(quota() for quota in self._quotas)),
-            _reading(lambda: _sum(int(file.read_text()) for file in self._throttle_files)),
+            _reading(self._throttles.count),
             {name: known for name, known in joules.items() if known is not None},
         )
 
@@ -169,11 +171,18 @@ class Watch(BlockWatch):
         now: Callable[[], int] = now_ns,
     ) -> None:
         known = energy.counters(root) if counters is None else counters
-        super().__init__(root, PsutilSensors(), known, now)
+        super().__init__(root, PsutilSensors(root), known, now)
 
 
 class PsutilSensors:
-    """The sensors of the whole machine that psutil knows, on every system."""
+    """The sensors of the whole machine that psutil knows, on every system.
+
+    Args:
+        root: the root of the file system, from which the temperatures of a board are read.
+    """
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._root = root
 
     def cpu_ns(self) -> tuple[int, int | None] | None:
         """Return the busy and the stolen time of all cores since boot; None if all are zero.
@@ -194,14 +203,10 @@ class PsutilSensors:
 
     def celsius(self) -> float | None:
         """Return the temperature of the hottest sensor; None if unknown."""
+        if has_device_tree(self._root):
+            return hottest(self._root)
         sensors: dict[str, list[Any]] = psutil.sensors_temperatures()
-        return hottest(s.current for group in sensors.values() for s in group)
-
-
-def hottest(celsius: Iterable[float]) -> float | None:
-    """Return the highest plausible temperature; None if there is none."""
-    low, high = _PLAUSIBLE_CELSIUS
-    return max((value for value in celsius if low < value < high), default=None)
+        return highest_plausible(s.current for group in sensors.values() for s in group)
 
 
 def _reading(sensor: Callable[[], T]) -> T | None:
@@ -261,17 +266,3 @@ class _Quota:
 
 def _lines(file: Path) -> list[str]:
     return (_reading(file.read_text) or "").splitlines()
-
-
-def _throttle_files(root: Path) -> list[Path]:
-    """Return one file of thermal events per core and one per package (Intel).
-
-    Every logical CPU has both files; those of the same core, or package, have equal counts.
-    """
-    files: dict[tuple[str, ...], Path] = {}
-    for cpu in sorted((root / "sys/devices/system/cpu").glob("cpu[0-9]*")):
-        where = [_lines(cpu / "topology" / name) for name in ("physical_package_id", "core_id")]
-        package, core = (lines[0] if lines else cpu.name for lines in where)
-        files[package, core] = cpu / "thermal_throttle/core_throttle_count"
-        files[(package,)] = cpu / "thermal_throttle/package_throttle_count"
-    return [file for file in files.values() if file.is_file()]

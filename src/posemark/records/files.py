@@ -98,6 +98,11 @@ class Record:
     torn_bytes: int = 0
 
     @property
+    def folder(self) -> Path:
+        """Return the folder of the run, in which the annotations are stored."""
+        return self.path.parent.parent if self.header.shard else self.path.parent
+
+    @property
     def good(self) -> list[FrameLine]:
         """Return every measured frame, in order; an image may occur several times."""
         return [f for block in self.blocks for f in block.frames if f.error is None]

@@ -9,7 +9,7 @@ _CIRCUMSTANCES = (
     "given",  # a file may have moved; its hash is part of the identity
 )
 
-_STAMP = ("kind", "line")
+_STAMP = ("kind", "line", "crc32")
 """Fields of a header's line that are no fields of the header."""
 
 

@@ -17,8 +17,9 @@ from posemark.core.line_sums import sum_holds
 from posemark.core.places import exists, is_file, is_folder
 from posemark.records.schema import SCHEMA, Damaged, Header, Line, Stamp, require_whole
 
-LONGEST_LINE = 64 * 2**20
-"""Most bytes of a line; a frame with a thousand people has about half a megabyte."""
+LONGEST_LINE = 8 * 2**20
+"""Most bytes of a line; a frame with a thousand people has about half a megabyte. While it is read,
+a hostile line takes 44 times its size in memory."""
 
 UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 """The exceptions that decoding raises for content that does not fit its schema."""

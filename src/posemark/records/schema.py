@@ -37,6 +37,9 @@ Identifier = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Coordinate = Annotated[float, Meta(ge=-FARTHEST, le=FARTHEST)]
 FileName = Annotated[str, Meta(pattern=r"^(?!\.{1,2}$)[^/\\\x00-\x1f]{1,255}$")]
 
+ACCURACY = "accuracy"
+"""The mode of a run whose images were shared by workers; it has no speed."""
+
 KEYPOINTS = 17
 """Key points of a person (COCO's)."""
 
@@ -86,7 +89,8 @@ class Settings(msgspec.Struct, frozen=True):
             never opened.
         precision: the precision of the network.
         scales: the scales of a bottom-up model's input.
-        mode: burst, sustained, paced or overlapped.
+        mode: burst, sustained, paced or overlapped; or accuracy, if workers shared the images, so
+            that no speed was measured.
         camera_fps: the frames per second of the camera in paced mode; else None.
         device: the device of the network. The runtime's own name for it is stored in the
             environment as ran_on.
@@ -155,6 +159,29 @@ class Detector(msgspec.Struct, frozen=True):
     every: Positive | None = None
 
 
+class Shard(msgspec.Struct, frozen=True):
+    """The part of a run's images that a record has, if several workers shared the images.
+
+    Attributes:
+        number: the number of the part, from 1.
+        of: the number of parts.
+        images: a digest of the ids of all images of the run, in their order.
+    """
+
+    number: Positive
+    of: Positive
+    images: str
+
+    def __post_init__(self) -> None:
+        """Require a number that is at most the number of parts.
+
+        Raises:
+            ValueError: if it is larger.
+        """
+        if self.number > self.of:
+            raise ValueError(f"shard {self.number} of {self.of}")
+
+
 class Given(msgspec.Struct, frozen=True):
     """The options as the user typed them, for inputs that other fields identify by hash only.
 
@@ -194,6 +221,8 @@ class Environment(msgspec.Struct, frozen=True):
         board: the name of the computer according to its firmware.
         gpus: the names of the GPUs.
         os: name and version of the operating system.
+        power_mode: the power mode of a board that has some, and whether its clocks are fixed.
+        contradiction: a sentence if the processor is not that of the board named.
     """
 
     cpu: str
@@ -208,6 +237,8 @@ class Environment(msgspec.Struct, frozen=True):
     board: str | None = None
     gpus: tuple[str, ...] = ()
     os: str | None = None
+    power_mode: str | None = None
+    contradiction: str | None = None
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
@@ -239,7 +270,8 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
         started: date and time of the start (UTC, ISO 8601).
         weights_bytes: the size of the checkpoint, or of the parameters as float32 if there is
             no checkpoint.
-        sigmas: the OKS sigmas, in the order of the key points.
+        sigmas: the OKS sigmas, in the order of the key points; the square of a much smaller one
+            would be 0.
         decoder: the version of the decoder's rules.
         own_process: whether no other entry ran in this process, so that the peak memory is that
             of this entry.
@@ -253,6 +285,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
         photographs: whether the frames are photographs; None if unknown.
         given: the options to type for the same run.
         detector: the person detector inside the clock; None if the boxes were given.
+        shard: the part of the run's images that the record has; None if it has all of them.
     """
 
     entry: str
@@ -276,7 +309,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     truth: FileName
     started: str
     weights_bytes: Size
-    sigmas: tuple[Annotated[float, Meta(gt=0, le=100)], ...]
+    sigmas: tuple[Annotated[float, Meta(ge=1e-4, le=100)], ...]
     decoder: int
     own_process: bool
     turns: Positive
@@ -287,6 +320,12 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     photographs: bool | None = None
     given: Given = Given()
     detector: Detector | None = None
+    shard: Shard | None = None
+
+    @property
+    def timed(self) -> bool:
+        """Return whether the run measured speed."""
+        return self.settings.mode != ACCURACY
 
     @property
     def scores_ap(self) -> bool:
@@ -394,7 +433,8 @@ class BlockLine(msgspec.Struct, frozen=True, tag="block", tag_field="kind", omit
         began_ns: the monotonic start time, in nanoseconds since the machine's boot, so that the
             blocks of several entries can be ordered.
         wall_ns: the duration of the block, with the work outside the clock.
-        sentinel_ns: the time of the fixed workload that runs right before the block.
+        sentinel_ns: the time of the fixed workload that runs right before the block; 0 in a run
+            that measures no speed.
         own_cpu_ns: the CPU time of this process.
         other_cpu_ns: the CPU time of all other processes on the machine.
         stolen_ns: the CPU time that the hypervisor took.
@@ -403,7 +443,8 @@ class BlockLine(msgspec.Struct, frozen=True, tag="block", tag_field="kind", omit
         preempted: the number of involuntary context switches.
         mhz: the mean clock frequency of the cores.
         celsius: the temperature of the hottest sensor.
-        throttles: the number of thermal throttle events that the processor counted.
+        throttles: the number of times that heat, current or voltage slowed the machine down; see
+            posemark.board.throttling.
         energy_j: joules by energy counter.
         peak_rss: the largest resident memory of the process so far, in bytes.
     """
@@ -475,8 +516,8 @@ class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
     """The run ended by itself.
 
     Attributes:
-        reason: all frames, limit, budget or precision; or within, if the time that all entries
-            of the run shared was used up.
+        reason: all frames, limit, budget or precision; within, if the time that all entries
+            of the run shared was used up; or shard, if the record has a part of the images.
     """
 
     reason: str

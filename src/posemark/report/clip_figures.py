@@ -99,7 +99,7 @@ class Looks:
         scheduled: frames at which it looked because it was due.
         early: frames at which it looked because somebody was lost.
         followed: frames at which it did not look.
-        looked_ms: percentiles (report/latency.py) of the time of a frame with a look.
+        looked_ms: percentiles (measure/latency.py) of the time of a frame with a look.
         followed_ms: those of a frame without.
     """
 

@@ -34,6 +34,8 @@ def coverage(rows: list[Row]) -> Coverage:
 def headline(rows: list[Row]) -> str:
     """Return a chart title that says "the same run" only where that is true."""
     have = coverage(rows)
+    if rows and not any(row.timed for row in rows):
+        return "Accuracy of 2D human pose models"
     if have.measured and not have.published:
         return "Accuracy and speed of the same run"
     if have.published and not have.measured:
@@ -51,7 +53,12 @@ def sentence(rows: list[Row]) -> str:
     ]
     sources = ", ".join(text.format(number) for number, text in parts if number)
     shown = counted(len(rows), "entry", "entries")
-    return f"Speed (FPS) and accuracy (AP) of {shown}: the speed is measured; the AP is {sources}."
+    timed = sum(row.timed for row in rows)
+    some = "" if timed == len(rows) else f" for {timed}"
+    return (
+        f"Speed (FPS) and accuracy (AP) of {shown}: the speed is measured{some}; the AP is "
+        f"{sources}."
+    )
 
 
 def settings(rows: list[Row]) -> list[str]:
@@ -83,7 +90,7 @@ def _doubtful(rows: list[Row]) -> Iterable[str]:
     """One sentence per verdict other than "valid", with the rows that have it."""
     for kind, meaning in formats.VERDICTS.items():
         names = distinct(row.letter or row.entry for row in rows if row.verdict.kind == kind)
-        if names and kind not in ("valid", "incomparable"):
+        if names and kind not in ("valid", "incomparable", "unmeasured"):
             yield f"Speed {kind}, {meaning}: {few(names)}."
 
 
@@ -143,11 +150,14 @@ def unplotted(rows: list[Row]) -> dict[str, list[Row]]:
 def _absence(row: Row, on_other_images: bool) -> str:
     if row.overlapped:
         return OVERLAPPED
+    if not row.timed:
+        return UNTIMED
     if not row.fps_pose:
         return "no time measured"
     return "AP over other images or sigmas than most" if on_other_images else ""
 
 
+UNTIMED = "its speed was not measured (--mode accuracy)"
 OVERLAPPED = "its frames overlapped, and a throughput is not compared with pose FPS"
 
 

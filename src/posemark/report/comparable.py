@@ -87,10 +87,11 @@ def groups(rows: list[Row]) -> list[Group]:
     """Group the rows by everything but the entry that their speed depends on.
 
     Each group may have one axis. The largest group comes first; among groups of equal size, the
-    one whose first row comes first. Rows with the verdict "incomparable" are in no group.
+    one whose first row comes first. Rows with the verdict "incomparable" or "unmeasured" are in
+    no group.
     """
     found: dict[_Values, list[Row]] = {}
-    for row in _sound(rows):
+    for row in _timed(rows):
         found.setdefault(_values(_SPEED, row), []).append(row)
     by_size = sorted(found.items(), key=lambda item: -len(item[1]))
     columns = list(zip(*found, strict=True))
@@ -109,9 +110,9 @@ def other_images(rows: list[Row]) -> list[Row]:
 
 def reasons(rows: list[Row]) -> list[str]:
     """Say why these rows cannot all be compared: one sentence per reason, with their names."""
-    speeds = (_sentence(each, _sound(rows)) for each in _SPEED)
+    speeds = (_sentence(each, _timed(rows)) for each in _SPEED)
     accuracies = (_sentence(each, _measured(rows)) for each in _AP)
-    return [text for text in (*speeds, *accuracies, *_unsound(rows)) if text]
+    return [text for text in (*speeds, *accuracies, *_unsound(rows), _untimed(rows)) if text]
 
 
 _Values = tuple[tuple[str, str], ...]
@@ -123,6 +124,18 @@ def _values(conditions: Iterable[_Condition], row: Row) -> _Values:
 
 def _sound(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row.verdict.kind != "incomparable"]
+
+
+def _timed(rows: list[Row]) -> list[Row]:
+    return [row for row in _sound(rows) if row.timed]
+
+
+def _untimed(rows: list[Row]) -> str:
+    """Say which rows have no speed; "" where all have one."""
+    untimed = [row for row in rows if not row.timed]
+    if not untimed:
+        return ""
+    return f"Speed was not measured, {formats.VERDICTS['unmeasured']}: {_names(untimed)}."
 
 
 def _measured(rows: list[Row]) -> list[Row]:

@@ -15,7 +15,7 @@ import msgspec
 from posemark.core.errors import RecordError
 from posemark.measure.paired_frames import SMALLEST, paired
 from posemark.measure.speed_interval import FEWEST_BLOCKS, Interval, ratio_interval
-from posemark.records import files
+from posemark.records import shards
 from posemark.records.files import Record
 from posemark.records.schema import Header, Source
 from posemark.report import comparable, formats, results, tables
@@ -101,7 +101,7 @@ def load(path: Path, left_out: Callable[[RecordError], None] | None = None) -> l
     truths: results.Truths = {}
 
     def read(each: Path) -> Record:
-        record = files.read(each)
+        record = shards.read(each)
         results.truth_of(record, truths)
         return record
 

@@ -105,7 +105,7 @@ def _changed(header: Header) -> list[str]:
         (bool(header.given.codec), f"the codec {header.given.codec}"),
         (used.min_score > 0, f"boxes scored {used.min_score:g} or more"),
         (used.precision != "fp32", used.precision),
-        (used.mode not in ("burst", "overlapped"), f"the mode {used.mode}"),
+        (used.mode not in ("burst", "overlapped", "accuracy"), f"the mode {used.mode}"),
     )
     return [text for applies, text in settings if applies]
 

@@ -20,6 +20,7 @@ VERDICTS = {
     "contended": "other programs used the machine's time",
     "throttled": "the processor reduced its clock because of heat",
     "incomparable": "measured by another protocol, or resumed in another environment",
+    "unmeasured": "workers shared the images, which tells the accuracy only",
 }
 """Meanings of the verdicts. Thresholds: report/verdict.py and docs/protocol.md."""
 

@@ -2,7 +2,7 @@
 
 from posemark.records import schema
 from posemark.report import formats
-from posemark.report.result_row import Published, Row
+from posemark.report.result_row import Published, Row, Verdict
 
 
 def row_of_header(header: schema.Header) -> Row:
@@ -52,7 +52,13 @@ def row_of_header(header: schema.Header) -> Row:
         typed=_typed(header),
         card=header.given.card,
         detector=header.detector,
+        bundled="edge" in header.environment,
+        verdict=Verdict() if header.timed else UNMEASURED,
     )
+
+
+UNMEASURED = Verdict("unmeasured", ("workers shared the images (--mode accuracy)",))
+"""The verdict on the speed of a run that measured none."""
 
 
 def _typed(header: schema.Header) -> dict[str, str]:
@@ -77,7 +83,8 @@ def _machine(facts: schema.Environment) -> str:
     """Everything that distinguishes one machine from another, as far as the record has it."""
     cores = formats.counted(facts.cores, "core")
     memory = f"{facts.memory_gib:.0f} GiB" if facts.memory_gib and facts.os else ""
-    parts = (facts.label, facts.board, facts.cpu, cores, memory, *facts.gpus, facts.os)
+    mode = facts.power_mode and f"power mode {facts.power_mode}"
+    parts = (facts.label, facts.board, mode, facts.cpu, cores, memory, *facts.gpus, facts.os)
     return ", ".join(dict.fromkeys(part for part in parts if part))
 
 

@@ -20,7 +20,7 @@ class Bounds(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Stages(msgspec.Struct, frozen=True):
-    """Mean milliseconds per frame by stage; all zero where no frame was measured."""
+    """Mean milliseconds per frame by stage; all zero where no frame was timed."""
 
     decode: Annotated[float, about("Decoding the image.", "ms")] = 0.0
     detect: Annotated[float, about("Detecting people; 0 with given boxes.", "ms")] = 0.0
@@ -95,7 +95,10 @@ class Worth(msgspec.Struct, frozen=True):
 
     kind: Annotated[
         str,
-        about("`valid`, `noisy`, `throttled`, `drifting`, `contended` or `incomparable`."),
+        about(
+            "`valid`, `noisy`, `throttled`, `drifting`, `contended`, `incomparable` or "
+            "`unmeasured`."
+        ),
     ]
     evidence: Annotated[tuple[str, ...], about("Sentences with figures, the decisive one first.")]
 
@@ -365,7 +368,13 @@ class Result(msgspec.Struct, frozen=True):
             csv=False,
         ),
     ]
-    mode: Annotated[str, about("`burst`, `sustained`, `paced` or `overlapped`.")]
+    mode: Annotated[
+        str,
+        about(
+            "`burst`, `sustained`, `paced` or `overlapped`; or `accuracy`: workers shared the "
+            "images, so that all figures of speed are null, zero or empty."
+        ),
+    ]
     paced_fps: Annotated[float | None, about("Requested rate of the camera in paced mode.", "1/s")]
     dropped_share: Annotated[
         float | None, about("Share of the camera's frames dropped in paced mode, 0 to 1.")

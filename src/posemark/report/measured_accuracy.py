@@ -38,7 +38,7 @@ def truth_of(record: files.Record, truths: Truths) -> dict[str, Any]:
         RecordError: if they cannot be read, lack an image that was measured, or have another
             number of key points than the record has sigmas.
     """
-    path = record.path.parent / record.header.truth
+    path = record.folder / record.header.truth
     if path not in truths:
         truths[path] = truth.read(path)
     points, sigmas = len(truths[path]["categories"][0]["keypoints"]), len(record.header.sigmas)

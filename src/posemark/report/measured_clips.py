@@ -9,6 +9,7 @@ import numpy as np
 
 from posemark.core.frame import Moment, Poses, Truth
 from posemark.core.skeleton import COCO_17, Skeleton
+from posemark.measure.latency import percentiles
 from posemark.records import files, schema
 from posemark.report.clip_figures import (
     FEWEST_CHANCES,
@@ -19,7 +20,6 @@ from posemark.report.clip_figures import (
     Smoothing,
     Steadiness,
 )
-from posemark.report.latency import percentiles
 from posemark.report.result_row import Row
 from posemark.score.lag import smoothing_lag
 from posemark.score.plain_stability import plain_stability

@@ -6,13 +6,13 @@ from itertools import accumulate, pairwise
 from statistics import fmean
 
 from posemark.measure.camera import sustainable_fps
+from posemark.measure.latency import histogram, percentiles
 from posemark.measure.people_cost import Line, fit
 from posemark.measure.speed_interval import Interval, pose_interval
 from posemark.measure.wall_time import pose_ns, speed_ns, timed_blocks
 from posemark.records import files, schema
 from posemark.report import formats, utilisation
 from posemark.report.header_row import row_of_header
-from posemark.report.latency import histogram, percentiles
 from posemark.report.result_row import POSE_STAGES, STAGES, Row
 from posemark.report.shared_evidence import milliseconds
 from posemark.report.throughput import per_second, with_throughput
@@ -25,31 +25,43 @@ _MOST_POINTS = 60
 def speed_of(record: files.Record) -> Row:
     """Return the figures of one record that need no scoring of its poses.
 
-    Speed rests on every measured frame. The accuracy fields of the row keep their defaults.
+    Speed rests on every measured frame. The accuracy fields of the row keep their defaults. A run
+    whose images were shared by workers has no speed.
     """
     row = _with_frames(row_of_header(record.header), record)
+    if not record.header.timed:
+        return row
+    row = _with_times(row, record)
     row = with_throughput(row, record) if row.overlapped else _with_speed(row, record)
     return _with_blocks(row, record)
 
 
 def _with_frames(row: Row, record: files.Record) -> Row:
-    """Fill in what follows from the measured frames in every mode."""
+    """Fill in what follows from the measured frames in every mode, without their times."""
     good = record.good
-    totals = {stage: sum(f.stages[stage] for f in good) for stage in STAGES}
-    latencies_ns = [f.frame_ns + f.wait_ns for f in good]
     return replace(
         row,
         frames=len(good),
         persons=sum(f.boxes for f in good),
         most_people=max((f.boxes for f in good), default=0),
-        stage_ms={stage: total / 1e6 / max(1, len(good)) for stage, total in totals.items()},
-        latency_ms=percentiles(latencies_ns),
-        histogram=histogram(latencies_ns),
         dropped_share=_dropped_share(record),
         failed_frames=len(record.failed),
         dropped_boxes=sum(f.dropped for f in record.frames),
         complete=record.complete,
         notes=tuple(_notes(record)),
+    )
+
+
+def _with_times(row: Row, record: files.Record) -> Row:
+    """Fill in what follows from the times of frames in every mode with speed."""
+    good = record.good
+    totals = {stage: sum(f.stages[stage] for f in good) for stage in STAGES}
+    latencies_ns = [f.frame_ns + f.wait_ns for f in good]
+    return replace(
+        row,
+        stage_ms={stage: total / 1e6 / max(1, len(good)) for stage, total in totals.items()},
+        latency_ms=percentiles(latencies_ns),
+        histogram=histogram(latencies_ns),
     )
 
 
@@ -93,6 +105,8 @@ def _dropped_share(record: files.Record) -> float | None:
 
 
 def _notes(record: files.Record) -> Iterable[str]:
+    if record.header.facts.contradiction:
+        yield record.header.facts.contradiction
     yield from record.header.data_notes
     failed = [f.error for f in record.failed if f.error is not None]
     if failed:

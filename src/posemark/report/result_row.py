@@ -49,7 +49,8 @@ class Verdict:
     """What a result is worth, and why.
 
     Attributes:
-        kind: valid, noisy, throttled, drifting, contended or incomparable (docs/protocol.md).
+        kind: valid, noisy, throttled, drifting, contended, incomparable or unmeasured
+            (docs/protocol.md).
         evidence: sentences with figures, the decisive one first; also those of passed checks.
     """
 
@@ -130,9 +131,9 @@ class Row:
         overlap_gain: throughput over the speed of one frame after the other, all stages, on the
             same frames; None where that was not measured in the same run.
         predicted_gain: the same, predicted from frames that ran one after the other.
-        histogram: (bin, frames) of the time of a frame (report/latency.py).
+        histogram: (bin, frames) of the time of a frame (measure/latency.py).
         timeline: (seconds since the first block, pose FPS, sentinel ms), at most 60 points.
-        mode: burst, sustained, paced or overlapped.
+        mode: burst, sustained, paced, overlapped or accuracy (without any speed).
         camera_fps: rate of the camera in paced mode.
         dropped_share: share of the camera's frames that were dropped, in paced mode.
         sustainable_fps: the fastest camera of which at most 1% of the frames would be dropped,
@@ -185,6 +186,7 @@ class Row:
             the recall of those that were used (score/boxes.py); None without a detector.
         people_groups: accuracy by size, crowding and occlusion of people; empty without a measured
             AP.
+        bundled: whether it was measured on a device, with run.py of a bundle.
     """
 
     entry: str
@@ -274,6 +276,12 @@ class Row:
     age_ms: dict[str, float] = field(default_factory=dict[str, float])
     overlap_gain: float | None = None
     predicted_gain: float | None = None
+    bundled: bool = False
+
+    @property
+    def timed(self) -> bool:
+        """Whether the run measured speed."""
+        return self.verdict.kind != "unmeasured"
 
     @property
     def overlapped(self) -> bool:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from posemark.core.errors import RecordError
 from posemark.core.places import exists, is_folder
-from posemark.records import files
+from posemark.records import files, shards
 from posemark.report.common_images import with_common_images
 from posemark.report.measured_accuracy import Truths, common_ap, truth_of, with_accuracy
 from posemark.report.measured_clips import with_clips
@@ -66,7 +66,7 @@ def rows_of(
         RecordError: if none of the records can be used.
     """
     truths: Truths = {}
-    found = usable(watched(records), lambda path: derived(files.read(path), truths), left_out)
+    found = usable(watched(records), lambda path: derived(shards.read(path), truths), left_out)
     return together(found, truths)
 
 
@@ -82,7 +82,7 @@ def together(found: Sequence[Derived], truths: Truths) -> list[Row]:
     return with_common_images(
         found,
         with_shared_evidence(found),
-        lambda path, images: common_ap(files.read(path), truths, images),
+        lambda path, images: common_ap(shards.read(path), truths, images),
     )
 
 
@@ -147,19 +147,21 @@ def in_order(rows: Iterable[Row]) -> list[Row]:
 
 
 def records_in(path: Path) -> list[Path]:
-    """Return the record files of a run folder, or the one file.
+    """Return the records of a run folder, or the one record that the path names.
+
+    A record whose images were shared by workers is a folder itself (records/shards.py).
 
     Raises:
         RecordError: if nothing exists at the path, or the folder contains no record file.
     """
-    if not is_folder(path):
+    if not is_folder(path) or shards.is_sharded(path):
         if not exists(path):
             raise RecordError(
                 f"{path}: no such file or folder. Give the --out folder of a `posemark run`, or "
                 "one of its .jsonl files."
             )
         return [path]
-    found = sorted(path.glob(f"*{files.SUFFIX}"))
+    found = shards.records_of(path)
     if not found:
         raise RecordError(
             f"{path}: no run records (*{files.SUFFIX}) in this folder. Give the --out folder of "
@@ -181,6 +183,6 @@ def row_of(record: files.Record, truths: Truths) -> Row:
         RecordError: as for truth_of.
     """
     annotations = truth_of(record, truths)
-    folder, data_images = str(record.path.parent), len(annotations["images"])
+    folder, data_images = str(record.folder), len(annotations["images"])
     row = replace(speed_of(record), folder=folder, data_images=data_images)
     return with_clips(with_accuracy(row, record, annotations), record, annotations)

@@ -58,6 +58,8 @@ def with_shared_evidence(found: Sequence[Derived]) -> list[Row]:
 
 def _with_evidence_of(own: Derived, found: Sequence[Derived]) -> Row:
     row, (infer, *rest) = own.row, own.parts
+    if not row.timed:
+        return row
     if row.overlapped:  # its frames slow each other down, so they say nothing of one frame alone
         return replace(row, network_frames=row.frames)
     others = [

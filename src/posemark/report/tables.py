@@ -11,11 +11,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from posemark.measure.latency import PERCENTILES
 from posemark.report import common_settings, formats, label_placement, reproduced, steady
 from posemark.report.clip_figures import Happened, Steadiness
 from posemark.report.json_descriptions import cells
 from posemark.report.json_result import Result, result_of
-from posemark.report.latency import PERCENTILES
 from posemark.report.result_row import STAGES, Row
 
 Value = str | float | None
@@ -110,7 +110,7 @@ def _detector_looks(row: Row) -> Value:
 
 def _detect_infer(row: Row) -> Value:
     """The mean milliseconds of the detector and of the pose network."""
-    if row.detector is None or not row.frames:
+    if row.detector is None or not row.frames or not row.timed:
         return None
     return " + ".join(formats.three_digits(row.stage_ms[name]) for name in ("detect", "infer"))
 

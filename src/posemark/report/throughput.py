@@ -3,9 +3,9 @@
 from dataclasses import replace
 from statistics import fmean
 
+from posemark.measure.latency import percentiles
 from posemark.measure.wall_time import ages_ns, wall_ns
 from posemark.records import files
-from posemark.report.latency import percentiles
 from posemark.report.result_row import Row
 
 

@@ -130,17 +130,21 @@ def _comparability(run: _Run) -> Iterable[_Finding]:
     if header.protocol != PROTOCOL:
         text = f"measured by protocol {header.protocol}, but this version uses protocol {PROTOCOL}"
         yield _Finding("incomparable", text, bad=True)
-    before = _without_ceiling(header.environment)
+    before = _lasting(header.environment)
     for resumed in run.record.resumed:
-        after = _without_ceiling(resumed.environment)
+        after = _lasting(resumed.environment)
         if after != before:
             changes = _differences(before, after)
             yield _Finding("incomparable", f"resumed in another environment: {changes}", bad=True)
 
 
-def _without_ceiling(environment: dict[str, object]) -> dict[str, object]:
-    """An environment without the measured peak of the machine, which differs at every start."""
-    return {name: value for name, value in environment.items() if name != "ceiling"}
+_MEASURED = ("ceiling", "at_start")
+"""Parts of an environment that are measured: the peak of a machine, the readings of a board."""
+
+
+def _lasting(environment: dict[str, object]) -> dict[str, object]:
+    """An environment without what is measured, which differs at every start."""
+    return {name: value for name, value in environment.items() if name not in _MEASURED}
 
 
 def _differences(before: dict[str, object], after: dict[str, object]) -> str:
@@ -151,7 +155,7 @@ def _differences(before: dict[str, object], after: dict[str, object]) -> str:
 def _heat(run: _Run) -> Iterable[_Finding]:
     events, clock = run.values("throttles"), _change(run.values("mhz"))
     if events:
-        text = f"the processor counted {counted(sum(events), 'thermal throttle event')}"
+        text = f"the machine counted {counted(sum(events), 'throttle event')}"
         yield _Finding("throttled", text, bad=sum(events) > 0)
     if clock:
         slower = run.frames.share if run.frames else 0.0

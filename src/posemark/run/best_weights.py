@@ -6,7 +6,7 @@ from pathlib import Path
 
 from posemark.core.errors import UsageError
 from posemark.datasets import kind_of
-from posemark.records import files
+from posemark.records import shards
 from posemark.run.plan import Job
 from posemark.run.prepare import spec_of_entry
 from posemark.weights import BEST, NONE, at_hand
@@ -32,7 +32,7 @@ def with_best(jobs: Iterable[Job], out: Path | None = None) -> list[Job]:
         out: the folder with the records of a run that is resumed. An entry keeps the weights
             that its record began with, even if a better checkpoint was imported since.
     """
-    begun = {path.stem for path in out.glob(f"*{files.SUFFIX}")} if out else set[str]()
+    begun = {path.stem for path in shards.records_of(out)} if out else set[str]()
     return list(dict.fromkeys(_with_best(job, begun) for job in jobs))
 
 

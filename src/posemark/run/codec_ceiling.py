@@ -1,6 +1,6 @@
 """Decodes perfect network outputs in slices, outside the clock, for the codec ceiling."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 
@@ -12,6 +12,11 @@ from posemark.run.record_lines import people
 
 CEILING_IMAGES = 200
 """Number of annotated images for the codec ceiling; all entries of a data set use the same."""
+
+
+def of_ceiling(frames: Iterable[tuple[Frame, Boxes]]) -> Iterator[tuple[Frame, Boxes]]:
+    """Return those of the frames, each with its annotated boxes, that the codec ceiling uses."""
+    return islice((pair for pair in frames if len(pair[1])), CEILING_IMAGES)
 
 
 class Perfect:
@@ -32,8 +37,7 @@ class Perfect:
         have: set[int],
         decode: Callable[[Frame, Boxes], Poses],
     ) -> None:
-        posed = islice((pair for pair in frames if len(pair[1])), CEILING_IMAGES)
-        self._left = [pair for pair in posed if pair[0].image_id not in have]
+        self._left = [pair for pair in of_ceiling(frames) if pair[0].image_id not in have]
         self._decode, self._taken_ns, self._tried = decode, 0, 0
         self._lines: list[PerfectLine] = []
 

@@ -24,7 +24,7 @@ from posemark.weights import NONE, Checkpoint, names_file
 _FLOAT_BYTES = 4
 """Size of a float32 parameter."""
 
-_RUN_BYTES = 4
+RUN_BYTES = 4
 """Length of the random name of a run: enough for the runs of a machine to have distinct names."""
 
 
@@ -72,7 +72,7 @@ def make_header(
         turns=turns,
         network=spec.network,
         photographs=prepared.dataset.photographs,
-        run=secrets.token_hex(_RUN_BYTES),
+        run=secrets.token_hex(RUN_BYTES),
         data_notes=prepared.data_notes,
         given=_given(prepared),
         detector=prepared.detector.facts if prepared.detector else None,

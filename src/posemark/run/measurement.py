@@ -1,6 +1,5 @@
 """Measures one job into its record, block by block, so that several jobs can take turns."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,9 +9,7 @@ from typing import Any
 
 from posemark.core.errors import DataError
 from posemark.core.frame import Boxes, Frame, Poses
-from posemark.datasets.boxes import open_boxes
 from posemark.estimator import Estimator
-from posemark.geometry.conventions import HRNET
 from posemark.geometry.crop import image_of
 from posemark.machine.sentinel import Sentinel
 from posemark.measure.camera import Camera
@@ -34,9 +31,9 @@ from posemark.records import files, schema, truth
 from posemark.run.build import build_estimator
 from posemark.run.calibration import spread
 from posemark.run.codec_ceiling import Perfect
-from posemark.run.frame_order import Feed
+from posemark.run.frame_order import Feed, unfinished
 from posemark.run.header import make_header, require_same_run, with_device
-from posemark.run.model_accuracy import OnTruth
+from posemark.run.model_accuracy import OnTruth, needs_poses_on_truth, truth_boxes
 from posemark.run.overlap_trial import trial
 from posemark.run.prepare import Prepared
 from posemark.run.record_lines import block_line, frame_line
@@ -196,9 +193,8 @@ class Measurement:
         """Return the frames that remain to be measured, one pass over the data after the other."""
         if self._options.repeats:
             return self._frames
-        have = Counter(f.image_id for f in self._record.good) if self._record else Counter[int]()
-        passes = range(self._options.repeat)
-        return [f for number in passes for f in self._frames if have[f.image_id] <= number]
+        good = self._record.good if self._record else []
+        return unfinished(self._frames, (f.image_id for f in good), self._options.repeat)
 
     def open(self) -> None:
         """Build the network, begin or resume the record, decode perfect outputs and warm up.
@@ -273,8 +269,7 @@ class Measurement:
     @cached_property
     def _truth_boxes(self) -> Callable[[Frame], Boxes]:
         """Return the function that gives the ground-truth boxes of a frame."""
-        convention = self._prepared.spec.convention or HRNET
-        return open_boxes("gt", convention, 0, self._prepared.dataset.name, self._frames).of
+        return truth_boxes(self._prepared)
 
     @cached_property
     def _on_truth(self) -> OnTruth:
@@ -286,7 +281,7 @@ class Measurement:
 
     def _write_on_truth(self, images: Set[int]) -> None:
         """Write the poses on ground-truth boxes, if a detector finds the boxes of the run."""
-        if self._prepared.detector and self._prepared.checkpoint and self._header.scores_ap:
+        if needs_poses_on_truth(self._prepared):
             for line in self._on_truth.lines(f for f in self._frames if f.image_id in images):
                 self._opened.write(line)
 

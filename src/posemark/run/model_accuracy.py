@@ -9,8 +9,22 @@ from contextlib import suppress
 
 from posemark.core.errors import FrameError
 from posemark.core.frame import Boxes, Frame, Poses
+from posemark.datasets.boxes import open_boxes
+from posemark.geometry.conventions import HRNET
 from posemark.records.schema import OnTruthLine, People
+from posemark.run.prepare import Prepared
 from posemark.run.record_lines import people, usable
+
+
+def truth_boxes(prepared: Prepared) -> Callable[[Frame], Boxes]:
+    """Return the function that gives the ground-truth boxes of a frame of a job."""
+    convention = prepared.spec.convention or HRNET
+    return open_boxes("gt", convention, 0, prepared.dataset.name, prepared.frames).of
+
+
+def needs_poses_on_truth(prepared: Prepared) -> bool:
+    """Return whether a job has a detector, and an AP that its own boxes can be compared with."""
+    return bool(prepared.detector and prepared.checkpoint and prepared.dataset.photographs)
 
 
 class OnTruth:

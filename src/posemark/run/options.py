@@ -13,7 +13,7 @@ from posemark.core.errors import UsageError
 from posemark.core.target import Precision, Target
 
 Persons = Literal["serial", "batched"]
-Mode = Literal["burst", "sustained", "paced", "overlapped"]
+Mode = Literal["burst", "sustained", "paced", "overlapped", "accuracy"]
 
 REPEATING: frozenset[Mode] = frozenset(("sustained", "paced"))
 """The modes in which the frames repeat until the budget is used up."""
@@ -53,7 +53,8 @@ class Options:
             for.
         limit: largest number of frames.
         budget: seconds for the blocks of each entry.
-        mode: burst, sustained, paced or overlapped (docs/protocol.md).
+        mode: burst, sustained, paced or overlapped (docs/protocol.md); or accuracy, in which
+            workers share the images (docs/scale.md).
         camera_fps: frames per second of the paced camera.
         streams: frames that are processed at the same time in an overlapped run; None for one per
             thread.
@@ -208,10 +209,11 @@ def with_choices(options: Options, choices: Mapping[str, object]) -> Options:
 def _out_of_range(options: Options) -> str:
     """Return the message about the first option outside its limits; "" if all are within."""
     for name, (low, high) in LIMITS.items():
-        value: float | None = getattr(options, name)
+        value: float | int | None = getattr(options, name)
         if value is not None and not low <= value <= (inf if high is None else high):
             wanted = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
-            return f"{name}: expected {wanted}, got {value:g}"
+            got = f"{value:g}" if isinstance(value, float) else value  # an int may exceed floats
+            return f"{name}: expected {wanted}, got {got}"
     return ""
 
 
@@ -238,6 +240,22 @@ def require_consistent(options: Options, spelled: Callable[[str, object], str] =
     if data and options.precision != "int8":
         raise UsageError(_only_with(spelled("calibrate", data), spelled("precision", "int8")))
     _require_mode_consistent(options, spelled)
+    _require_no_end_by_time(options, spelled)
+
+
+def _require_no_end_by_time(options: Options, spelled: Callable[[str, object], str]) -> None:
+    """Refuse what ends or repeats a measurement of speed if none is measured."""
+    if options.mode != "accuracy":
+        return
+    chosen = {"budget": options.budget, "until": options.until}
+    chosen |= {"repeat": options.repeat if options.repeat > 1 else None, "smooth": options.smooth}
+    for name, value in chosen.items():
+        if value:
+            raise UsageError(
+                f"{spelled(name, value)} does not apply with {spelled('mode', 'accuracy')}, in "
+                "which each image is used once and no speed is measured. Leave it out, or use "
+                "another mode."
+            )
 
 
 def _require_mode_consistent(options: Options, spelled: Callable[[str, object], str]) -> None:

@@ -89,7 +89,7 @@ class Job:
         parts += self._detecting()
         parts += ["smooth"] if options.smooth else []
         parts += [f"paced{options.camera_fps:g}"] if options.camera_fps else []
-        parts += ["sustained"] if options.mode == "sustained" else []
+        parts += [options.mode] if options.mode in ("sustained", "accuracy") else []
         parts += [f"overlapped{options.frames_at_once}"] if options.mode == "overlapped" else []
         running = options.target.key_parts(self.entry.runtime, self.entry.precision)
         return "+".join(parts + running)

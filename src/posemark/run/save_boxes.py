@@ -7,7 +7,7 @@ import msgspec
 
 from posemark.core.errors import UsageError
 from posemark.core.places import require_place, write_whole
-from posemark.records import files
+from posemark.records import shards
 from posemark.records.schema import BoxRow
 from posemark.run.detection import named
 
@@ -68,5 +68,5 @@ def save(path: Path, records: Iterable[Path]) -> int:
 
 
 def _used(path: Path) -> Iterable[tuple[int, list[BoxRow]]]:
-    record = files.read(path)
+    record = shards.read(path)
     return ((line.image_id, line.found[: line.boxes]) for line in record.good if line.found)

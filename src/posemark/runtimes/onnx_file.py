@@ -7,6 +7,7 @@ that recursion over graphs inside nodes ends.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
+from itertools import chain
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 _TYPES = {1: "fp32", 10: "fp16", 16: "bf16"}
 """Precision by TensorProto.DataType, for floating-point weights."""
+
+_MOST_NODES = 1_000_000
+"""Most nodes in all graphs of a file. The largest networks of the suites have some thousands."""
+
+LARGEST = (1 << 31) - 1
+"""Most bytes of a file, as of every protobuf message."""
 
 _INTEGER = ("QLinear", "QuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger")
 """Prefixes of the names of operators that compute, or convert to, 8-bit integers."""
@@ -75,6 +82,8 @@ def _model(path: Path) -> "ModelProto":
     import onnx
 
     with reading_errors(path, "PoseMark"):
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"it has more than {LARGEST:,} bytes")
         model = onnx.load(  # pyright: ignore[reportUnknownMemberType]  # PathLike of an open type
             path, "protobuf", load_external_data=False
         )
@@ -84,9 +93,17 @@ def _model(path: Path) -> "ModelProto":
 
 
 def _all_nodes(model: "ModelProto") -> Iterator["NodeProto"]:
-    """Yield the nodes of functions and of all graphs, including graphs inside nodes."""
-    for part in (model.graph, *model.functions):
-        yield from _with_inner(part.node)
+    """Yield the nodes of functions and of all graphs, including graphs inside nodes.
+
+    Raises:
+        ValueError: if there are more than _MOST_NODES.
+    """
+    parts = (model.graph, *model.functions)
+    every = chain.from_iterable(_with_inner(part.node) for part in parts)
+    for count, node in enumerate(every, 1):
+        if count > _MOST_NODES:
+            raise ValueError(f"it has more than {_MOST_NODES:,} nodes")
+        yield node
 
 
 def _with_inner(nodes: Iterable["NodeProto"]) -> Iterator["NodeProto"]:

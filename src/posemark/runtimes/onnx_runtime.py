@@ -112,16 +112,16 @@ def supported(device: str) -> tuple[str, ...]:
     Raises:
         UsageError: if the installed build does not have the provider.
     """
-    provider = _provider(device)
+    provider = _provider(_onnxruntime(), device)
     if provider.startswith("CPU"):
         return ("fp32", "int8")
     # TensorRT computes fp32 in TF32, and ONNX Runtime has no option to turn that off.
     return ("fp16",) if provider.startswith("Tensorrt") else ("fp32", "fp16")
 
 
-def _provider(device: str) -> str:
+def _provider(onnxruntime: _OnnxRuntime, device: str) -> str:
     """The full name of a provider, such as CPUExecutionProvider for cpu."""
-    available = _onnxruntime().get_available_providers()
+    available = onnxruntime.get_available_providers()
     names = {name.removesuffix(SUFFIX).lower(): name for name in available}
     if device not in names:
         raise unknown_device("onnxruntime", device, sorted(names))
@@ -158,8 +158,8 @@ def open_file(target: Target, artefact: Artefact, threads: int) -> FileSession:
     return FileSession(session, artefact)
 
 
-class OnnxRuntimeSession:
-    """Runs an ONNX file.
+class OnnxFileSession:
+    """Runs an ONNX file with a given module onnxruntime.
 
     It works with every version from 1.3 on, because bundles run it on devices that have no newer
     one (posemark.bundle).
@@ -170,9 +170,8 @@ class OnnxRuntimeSession:
 
     runtime = "onnxruntime"
 
-    def __init__(self, path: Path, threads: int, target: Target) -> None:
-        onnxruntime = _onnxruntime()
-        provider = _provider(target.device)
+    def __init__(self, onnxruntime: _OnnxRuntime, path: Path, threads: int, target: Target) -> None:
+        provider = _provider(onnxruntime, target.device)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         if hasattr(options, "add_session_config_entry"):
@@ -209,6 +208,13 @@ class OnnxRuntimeSession:
         inputs = [_tensor(node) for node in self._session.get_inputs()]
         outputs = [_tensor(node) for node in self._session.get_outputs()]
         return inputs, outputs
+
+
+class OnnxRuntimeSession(OnnxFileSession):
+    """Runs an ONNX file with the installed ONNX Runtime; it raises what OnnxFileSession raises."""
+
+    def __init__(self, path: Path, threads: int, target: Target) -> None:
+        super().__init__(_onnxruntime(), path, threads, target)
 
 
 def _tensor(node: _NodeArg) -> Tensor:

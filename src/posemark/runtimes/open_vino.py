@@ -176,8 +176,8 @@ def _keep_positions_precise(path: Path) -> None:
     tree.write(path)
 
 
-class OpenVinoSession:
-    """Runs a network in OpenVINO's format, or in another format that OpenVINO reads.
+class OpenVinoFileSession:
+    """Runs a network with a given Core, in OpenVINO's format or another one that it reads.
 
     Raises:
         UsageError: if the device compiles it to a precision other than the requested one.
@@ -186,11 +186,17 @@ class OpenVinoSession:
     runtime = "openvino"
 
     def __init__(
-        self, path: Path, threads: int, target: Target, free_shape: tuple[int, ...] = ()
+        self,
+        core: "Core",
+        path: Path,
+        threads: int,
+        target: Target,
+        free_shape: tuple[int, ...] = (),
     ) -> None:
         """Read a network.
 
         Args:
+            core: OpenVINO's Core; bundles use those from version 2022.1 on (posemark.bundle).
             path: the model file.
             threads: number of CPU threads.
             target: the device and the precision.
@@ -200,7 +206,7 @@ class OpenVinoSession:
         self._target = target
         self.precision = target.precision
         self.device = target.device
-        self._core = self._new_core()
+        self._core = core
         self._model = _read(self._core, path)
         self._config: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -214,11 +220,6 @@ class OpenVinoSession:
         self._requests: dict[tuple[int, ...] | None, InferRequest] = {}
         self._ready: set[tuple[int, ...]] = set()
         self._free_shape = free_shape
-
-    def _new_core(self) -> "Core":
-        import openvino
-
-        return openvino.Core()
 
     def prepare(self, shape: tuple[int, ...]) -> None:
         """Compile for this shape and run once, which creates the kernels."""
@@ -239,20 +240,36 @@ class OpenVinoSession:
         return self._requests[key]
 
     def _compiled(self, shape: tuple[int, ...] | None) -> "CompiledModel":
-        model = self._model
-        if shape or self._free_shape:
-            model = model.clone()
-            model.reshape(list(shape or self._free_shape))
+        model = self._shaped(shape or self._free_shape)
         compiled = self._core.compile_model(model, self._target.device.upper(), self._config)
         others = _require_precision(compiled, self.precision, self._target.device)
         self.device = ", ".join((self._target.device, *others))
         return compiled
+
+    def _shaped(self, shape: tuple[int, ...]) -> "Model":
+        """Return the network for inputs of this shape; () keeps the shape in the file."""
+        if not shape:
+            return self._model
+        model = self._model.clone()
+        model.reshape(list(shape))
+        return model
 
     def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
         """Return the inputs and outputs that the file declares."""
         inputs = [_tensor(port) for port in self._model.inputs]
         outputs = [_tensor(port) for port in self._model.outputs]
         return inputs, outputs
+
+
+class OpenVinoSession(OpenVinoFileSession):
+    """Runs a network with the installed OpenVINO; arguments and errors as OpenVinoFileSession."""
+
+    def __init__(
+        self, path: Path, threads: int, target: Target, free_shape: tuple[int, ...] = ()
+    ) -> None:
+        import openvino
+
+        super().__init__(openvino.Core(), path, threads, target, free_shape)
 
 
 def _tensor(port: "Output") -> Tensor:

@@ -145,7 +145,7 @@ def open_file(
         CheckpointError: if the file cannot be read.
     """
     with reading_errors(artefact.path, "tflite"):
-        session = TfliteFile(artefact.path, threads)
+        session = TfliteFile(artefact.path, threads, _interpreter)
     require_precision(artefact, session.precision)
     return FileSession(session, artefact)
 
@@ -163,7 +163,7 @@ class TfliteFile:
     device = "cpu"
 
     def __init__(
-        self, path: Path, threads: int, opener: Callable[[Path, int], _Interpreter] = _interpreter
+        self, path: Path, threads: int, opener: Callable[[Path, int], _Interpreter]
     ) -> None:
         """Read a file.
 

@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, cast
 
 import torch
 from torch import Tensor
@@ -29,6 +29,10 @@ from posemark.weights.tensors import Storage, Stored, view
 
 LARGEST_PICKLE = 128 << 20
 """Most bytes of what is stored beside the tensors: names, sizes, logs of a training."""
+
+LARGEST_TABLE = 4 << 20
+"""Most bytes of the table of contents of a zip file: 50,000 entries. A large network and its
+optimizer have a few thousand."""
 
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 _MAGIC = 0x1950A86A20F9469CFC6C
@@ -146,7 +150,22 @@ def _zip_errors() -> Generator[None]:
         raise DamagedError(f"its zip archive is damaged ({str(error)[:100]})") from error
 
 
+class _Table:
+    """A file from which zipfile reads the table of contents, which must not be large."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self._read = file.read
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._read(min(size, LARGEST_TABLE + 1) if size >= 0 else LARGEST_TABLE + 1)
+        if len(content) > LARGEST_TABLE:
+            raise DamagedError(f"its table of contents has more than {LARGEST_TABLE:,} bytes")
+        return content
+
+
 def _load_zip(file: IO[bytes]) -> object:
+    zipfile.ZipFile(cast("IO[bytes]", _Table(file))).close()
     archive = zipfile.ZipFile(file)
     names = [n for n in archive.namelist() if n.count("/") <= 1 and n.split("/")[-1] == "data.pkl"]
     if not names:

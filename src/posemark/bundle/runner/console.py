@@ -30,7 +30,7 @@ class Console:
         self._out: TextIO = sys.stdout if out is None else out
         self._tty = self._out.isatty()
         self._shown = ""
-        self._next = 0.0
+        self._next = 0.0 if self._tty else monotonic() + _PLAIN_SECONDS
 
     def say(self, text: str, hanging: str = "") -> None:
         """Print a paragraph.

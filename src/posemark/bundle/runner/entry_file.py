@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from posemark.bundle.runner.json_file import REMEDY, read_json, wrong_content
+from posemark.bundle.runner.json_file import (
+    REMEDY,
+    UNEXPECTED,
+    numbers,
+    read_json,
+    wrong_content,
+)
 from posemark.core.digests import sha256_of
 from posemark.core.errors import DataError
 from posemark.core.frame import NOBODY, Boxes
@@ -102,16 +106,13 @@ def read_entry(folder: Path, key: str) -> EntryFile:
         ]
         boxes = {int(image_id): _boxes(each) for image_id, each in content["boxes"].items()}
         return EntryFile(dict(content["header"]), tuple(models), boxes)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except UNEXPECTED as error:
         raise wrong_content(path, error) from error
 
 
 def _boxes(row: Any) -> Boxes:
-    return Boxes(
-        np.array(row["boxes_xywh"], np.float64).reshape((-1, 4)),
-        np.array(row["scores"], np.float64),
-        int(row["dropped"]),
-    )
+    boxes_xywh = numbers(row["boxes_xywh"], -1, 4)
+    return Boxes(boxes_xywh, numbers(row["scores"], len(boxes_xywh)), int(row["dropped"]))
 
 
 def require_intact(folder: Path, model: ModelFile) -> Path:

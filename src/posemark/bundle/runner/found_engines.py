@@ -17,16 +17,8 @@ from posemark.bundle.runner.engines.known import engine_named
 from posemark.bundle.runner.entry_file import EntryFile, ModelFile
 from posemark.core.errors import UsageError
 
-_MODULES = {
-    "tensorrt": ("tensorrt",),
-    "onnxruntime": ("onnxruntime",),
-    "opencv": ("cv2",),
-    "tflite": ("ai_edge_litert", "tflite_runtime", "tensorflow"),
-    "openvino": ("openvino",),
-}
-"""The modules of each engine, one of which must exist."""
-
 _PROBE_SECONDS = 120.0
+"""Seconds in which an engine can be loaded, even from a slow card."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +47,7 @@ def found_engines(script: Path, names: Sequence[str]) -> list[FoundEngine]:
 
 
 def _found(script: Path, name: str) -> FoundEngine:
-    if not any(find_spec(module) for module in _MODULES[name]):
+    if not any(find_spec(module) for module in engine_named(name).modules):
         return FoundEngine(name, "", "not installed")
     command = [sys.executable, str(script), "--probe", name]
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123

@@ -36,7 +36,8 @@ def main(bundle: Bundle, script: Path, arguments: Sequence[str] | None = None) -
             sys.stdout.write(probe(choice.probe) + "\n")
             return 0
         if choice.worker is not None:
-            return work(bundle, *entries_named(bundle, [choice.worker]), choice, script.parent)
+            (entry,) = entries_named(bundle, [choice.worker])
+            return work(bundle, entry, choice, script.parent)
         return _supervised(bundle, choice, script)
     except PoseMarkError as error:
         Console(sys.stderr).say(f"error: {error}")

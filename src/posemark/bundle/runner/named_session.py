@@ -24,13 +24,8 @@ class NamedSession:
 
     def __init__(self, raw: RawSession, names: tuple[str, ...]) -> None:
         self._raw, self._names = raw, names
-        self.runtime, self.precision = raw.runtime, raw.precision
+        self.runtime, self.precision, self.device = raw.runtime, raw.precision, raw.device
         self._seen: set[tuple[int, ...]] = set()
-
-    @property
-    def device(self) -> str:
-        """The device that runs the network, which an engine may know after the first run only."""
-        return self._raw.device
 
     def prepare(self, shape: tuple[int, ...]) -> None:
         """Run once on zeros, unless this shape ran before.
@@ -51,6 +46,7 @@ class NamedSession:
             ) from error
         self._named(outputs)
         self._seen.add(shape)
+        self.device = self._raw.device  # some engines know it after the first run only
 
     def infer(self, batch: NDArray[np.float32]) -> Maps:
         """Return the outputs by name for a batch (N, 3, H, W)."""

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from posemark.measure.watch import hottest
+from posemark.board.clocks import mean_mhz
+from posemark.board.thermal import hottest
 
 _BUSY_COLUMNS = (0, 1, 2, 5, 6)
 """user, nice, system, irq and softirq in the first line of /proc/stat (proc(5))."""
@@ -34,26 +35,8 @@ class ProcSensors:
 
     def mhz(self) -> float | None:
         """Return the mean clock frequency of the cores; None if unknown."""
-        cpus = (self._root / "sys/devices/system/cpu").glob("cpu[0-9]*")
-        files = [cpu / "cpufreq/scaling_cur_freq" for cpu in cpus]
-        khz = [_number(file) for file in files if file.is_file()]
-        known = [value for value in khz if value]
-        return sum(known) / len(known) / 1e3 if known else None
+        return mean_mhz(self._root)
 
     def celsius(self) -> float | None:
         """Return the temperature of the hottest sensor; None if unknown."""
-        folder = self._root / "sys/class"
-        files = [
-            *folder.glob("thermal/thermal_zone*/temp"),
-            *folder.glob("hwmon/hwmon*/temp*_input"),
-        ]
-        values = [_number(file) for file in files]
-        return hottest(value / 1e3 for value in values if value is not None)
-
-
-def _number(file: Path) -> int | None:
-    """Return the number in a file; None if it cannot be read now, as sensors sometimes cannot."""
-    try:
-        return int(file.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
+        return hottest(self._root)

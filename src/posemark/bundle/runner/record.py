@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from posemark.core.durable import sync
 from posemark.core.errors import RecordError, RunError
+from posemark.core.line_sums import sum_holds, with_sum
 from posemark.records.appending import locked, write_all
 from posemark.records.identity import changes_between, identity_of
 
@@ -79,9 +81,11 @@ def read_record(path: Path) -> Existing | None:
 
 def _decoded(path: Path, whole: bytes) -> Iterator[Line]:
     for number, text in enumerate(whole.splitlines(), 1):
+        if sum_holds(text) is not True:
+            raise _damaged(path, f"line {number} does not match its checksum")
         try:
             line = json.loads(text.decode("utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _damaged(path, f"line {number}: {error}") from error
         if not isinstance(line, dict):
             raise _damaged(path, f"line {number} is no object")
@@ -162,9 +166,20 @@ class RecordWriter:
         if kind == "header":  # whose fields have no defaults
             line = dict(fields)
         line.update({"kind": kind, "run": self._run, "line": self._lines})
-        text = json.dumps(line, allow_nan=False, separators=(",", ":")) + "\n"
+        text = json.dumps(line, allow_nan=False, separators=(",", ":"))
         try:
-            write_all(self._file, text.encode("ascii"))
+            write_all(self._file, with_sum(text.encode("ascii")) + b"\n")
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def sync(self) -> None:
+        """Pass the lines written so far to the disk; they then survive a power failure.
+
+        Raises:
+            RunError: if the system refuses.
+        """
+        try:
+            sync(self._file)
         except OSError as error:
             raise _unwritable(self._path, error) from error
 

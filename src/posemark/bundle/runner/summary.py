@@ -7,13 +7,13 @@ from typing import Any
 from posemark.bundle.runner.record import Existing
 from posemark.core.stages import POSE_STAGES
 from posemark.measure.energy import WHOLE_BOARD
-from posemark.report.latency import percentiles
+from posemark.measure.latency import percentiles
 
 _SHARES = ("decode", "preprocess", "infer", "postprocess")
 
 HEADER = (
-    "    engine      prec  frames   p50 ms   p99 ms pose FPS  dec pre inf post  degC    W",
-    "    (pose FPS without decoding; stages in % of a frame; W: mean power in watts)",
+    "  engine      prec frames  p50 ms  p99 ms     FPS dec pre inf post degC     W",
+    "  (ms: a frame; FPS: without decoding; stages in % of a frame; W: mean power)",
 )
 
 
@@ -34,14 +34,14 @@ def _figures(record: Existing) -> str:
     settings, frames = record.header["settings"], record.measured
     known = percentiles([frame["frame_ns"] for frame in frames])
     cells = [
-        f"    {settings['runtime']:<11} {settings['precision']:<4}",
-        f"{len(frames):>7}",
-        f"{_decimal(known.get('p50')):>8}",
-        f"{_decimal(known.get('p99')):>8}",
-        f"{_decimal(pose_fps(frames)):>8} ",
+        f"  {settings['runtime']:<11} {settings['precision']:<4}",
+        f"{len(frames):>6}",
+        f"{_decimal(known.get('p50')):>7}",
+        f"{_decimal(known.get('p99')):>7}",
+        f"{_decimal(pose_fps(frames)):>7}",
         _shares(frames),
-        f"{_decimal(_hottest(record), 0):>5}",
-        f"{_decimal(watts(record), 1):>4}",
+        f"{_decimal(_hottest(record), 0):>4}",
+        f"{_decimal(watts(record), 1):>5}",
     ]
     return " ".join(cells)
 
@@ -89,13 +89,13 @@ def watts(record: Existing) -> float | None:
 def _notes(record: Existing) -> Iterator[str]:
     events = sum(block.get("throttles", 0) for block in record.blocks)
     if events:
-        yield f"    throttled: the device counted {events} events"
+        yield f"  throttled: the device counted {events} events"
     failed = sum(1 for line in record.lines if line.get("kind") == "frame" and line.get("error"))
     if failed:
-        yield f"    {failed} frames failed; the record says why"
+        yield f"  {failed} frames failed; the record says why"
     if record.header["settings"]["mode"] == "sustained" and len(record.blocks) >= 2 * _ENDS:
         first, last = (_usual_ms(record, part) for part in (slice(0, _ENDS), slice(-_ENDS, None)))
-        yield f"    first {_ENDS} blocks {first:.1f} ms a frame, last {_ENDS} blocks {last:.1f} ms"
+        yield f"  first {_ENDS} blocks {first:.1f} ms a frame, last {_ENDS} blocks {last:.1f} ms"
 
 
 _ENDS = 20

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from posemark.board.facts import describe, read
+from posemark.board.models import has_device_tree
 from posemark.bundle.runner.bundled import Bundle, BundledEntry
 from posemark.bundle.runner.choice import Choice
 from posemark.bundle.runner.console import Console, duration
-from posemark.bundle.runner.device_facts import opencv_version
+from posemark.bundle.runner.device_facts import ROOT, opencv_version
 from posemark.bundle.runner.entry_file import EntryFile, read_entry
 from posemark.bundle.runner.found_engines import EngineChoice, FoundEngine, choose, found_engines
 from posemark.bundle.runner.frames import read_frames
@@ -22,6 +24,7 @@ from posemark.bundle.runner.json_file import REMEDY
 from posemark.bundle.runner.record import SUFFIX, Existing, read_record
 from posemark.bundle.runner.summary import table
 from posemark.bundle.runner.worker import STOPPED, record_key
+from posemark.core.counting import counted
 from posemark.core.errors import DataError, RunError, UsageError
 from posemark.core.places import write_whole
 from posemark.measure.environment import machine_facts, usable_cores, wait_passively
@@ -91,12 +94,14 @@ class Supervisor:
     def _say_device(self, found: Sequence[FoundEngine]) -> None:
         facts, say = machine_facts(), self._console.say
         bundle = self._bundle
-        say(
-            f"PoseMark {bundle.posemark}, bundle for {bundle.target}, {len(bundle.entries)} entries"
-        )
+        entries = counted(len(bundle.entries), "entry", "entries")
+        say(f"PoseMark {bundle.posemark}, bundle for {bundle.target}, {entries}")
         board = facts["board"] or facts["cpu"]
-        cores = f"{facts['cores']} cores, {facts['memory_gib']:g} GiB"
+        cores = f"{counted(facts['cores'], 'core')}, {facts['memory_gib']:g} GiB"
         say(f"Board    {board}, {cores}", _INDENT)
+        if has_device_tree(ROOT):
+            for line in describe(read(ROOT)):
+                self._console.line(line)
         images = f"OpenCV {opencv_version()}" if opencv_version() else "no OpenCV (numpy instead)"
         software = f"{facts['os']}, Python {facts['python']}, numpy {np.__version__}, {images}"
         say(f"System   {software}", _INDENT)
@@ -127,13 +132,12 @@ class Supervisor:
             return
         say, choice = self._console.say, self._choice
         frames = read_frames(self._folder, jobs[0].entry.spec.skeleton, opencv_version() is None)
-        what = f"{len(frames)} frames, each once"
-        if choice.seconds is not None:
-            most = duration(choice.seconds)
-            what = f"{len(frames)} frames, at most {most} for each entry"
-            if choice.sustained:
-                what = f"{len(frames)} frames, repeated for {most} for each entry"
-        say(f"Runs     {what}, {self._threads} threads, into {choice.out}", _INDENT)
+        what = counted(len(frames), "frame")
+        if choice.sustained or choice.seconds is not None:
+            how = "repeated for" if choice.sustained else "at most"
+            what += f", {how} {duration(choice.seconds or 0.0)} for each entry"
+        threads = counted(self._threads, "thread")
+        say(f"Runs     {what}, {threads}, into {choice.out}", _INDENT)
         for job in jobs:
             chosen = job.chosen
             done = self._finished(job)
@@ -192,6 +196,8 @@ class Supervisor:
         command += ["--engine", chosen.engine.name, "--precision", chosen.precision]
         command += ["--threads", str(self._threads), "--device", chosen.device]
         command += ["--out", str(choice.out), "--engine-version", chosen.version]
+        if choice.repeat is not None:
+            command += ["--repeat", str(choice.repeat)]
         if choice.seconds is not None:
             minutes = ["--sustained", repr(choice.seconds / 60)]
             command += minutes if choice.sustained else ["--seconds", repr(choice.seconds)]

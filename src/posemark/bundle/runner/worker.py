@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from posemark.bundle.runner.bundled import Bundle, BundledEntry
 from posemark.bundle.runner.choice import Choice
 from posemark.bundle.runner.console import Console, duration
 from posemark.bundle.runner.device_facts import (
+    ROOT,
+    at_start,
     environment,
     opencv_version,
     set_image_threads,
@@ -19,7 +22,7 @@ from posemark.bundle.runner.entry_file import read_entry, require_intact
 from posemark.bundle.runner.found_engines import EngineChoice, FoundEngine, choose
 from posemark.bundle.runner.frames import read_frames
 from posemark.bundle.runner.header import completed
-from posemark.bundle.runner.measurement import EntryMeasurement, Plan, Step
+from posemark.bundle.runner.measurement import EntryMeasurement, Plan, Step, warm_up
 from posemark.bundle.runner.named_session import NamedSession
 from posemark.bundle.runner.numpy_sentinel import NumpySentinel
 from posemark.bundle.runner.proc_sensors import ProcSensors
@@ -30,6 +33,7 @@ from posemark.bundle.runner.record import (
     read_record,
     require_same_run,
 )
+from posemark.core.counting import counted
 from posemark.core.errors import UsageError
 from posemark.core.frame import Frame
 from posemark.core.target import Target
@@ -88,6 +92,7 @@ def work(bundle: Bundle, entry: BundledEntry, choice: Choice, folder: Path) -> i
         PoseMarkError: if the bundle is damaged, or the engine cannot run the entry.
     """
     stopped, console = StopSignal(), Console()
+    before = at_start()
     file = read_entry(folder, entry.key)
     found = [FoundEngine(choice.engine or "", choice.version)]
     chosen = choose(entry, file, found, choice.precision, "fp32", choice.device)
@@ -96,30 +101,61 @@ def work(bundle: Bundle, entry: BundledEntry, choice: Choice, folder: Path) -> i
     set_image_threads(threads)
     how = Processing(entry.scales, entry.flip, entry.most, entry.trained, entry.rescorer)
     session = _session(entry, chosen, threads, folder, frames, how, console)
+    pipeline = pipeline_of(entry.spec, session, how)
     path = choice.out / (record_key(entry, chosen, choice.sustained) + SUFFIX)
     existing = read_record(path)
+    frame_seconds = warm_up(pipeline, frames, file)
     sentinel = NumpySentinel(_sentinel_side(existing))
     plan = Plan(
-        pipeline_of(entry.spec, session, how),
-        frames,
-        file,
-        choice.seconds,
-        choice.sustained,
-        BlockWatch(Path("/"), ProcSensors(), energy.counters()),
-        sentinel,
-        stopped,
+        pipeline=pipeline,
+        frames=frames,
+        entry=file,
+        seconds=choice.seconds,
+        repeat=passes(choice, existing, frame_seconds * len(frames)),
+        watch=BlockWatch(ROOT, ProcSensors(ROOT), energy.system_counters(ROOT)),
+        sentinel=sentinel,
+        stopped=stopped,
     )
     key, where = path.name[: -len(SUFFIX)], Target(chosen.engine.name, "", chosen.device)
-    facts = environment(bundle, chosen, sentinel)
-    header = completed(file.header, key, session, where, threads, choice.sustained, facts)
+    facts = environment(bundle, chosen, sentinel, before)
+    header = completed(file.header, key, session, where, threads, plan.repeat, facts)
     if existing:
         require_same_run(existing, header)
-    return _measured(plan, path, existing, header, console)
+    return _measured(plan, path, existing, header, frame_seconds, console)
+
+
+ENOUGH_SECONDS = 6.0
+"""Duration of a run without --repeat, at least: twelve blocks, as many as every verdict needs."""
+
+_MOST_PASSES = 1000
+
+
+def passes(choice: Choice, existing: Existing | None, pass_seconds: float) -> int | None:
+    """Return how many times a run goes through its frames.
+
+    Args:
+        choice: the options.
+        existing: the record that is continued; None for a new one.
+        pass_seconds: the expected seconds of one pass; 0.0 if unknown.
+
+    Returns:
+        The number; None if the frames repeat until the time is over.
+    """
+    if choice.sustained:
+        return None
+    if choice.repeat is not None:
+        return choice.repeat
+    if existing:
+        return int(existing.header["settings"].get("repeat", 1))
+    if not pass_seconds:
+        return 1
+    return min(_MOST_PASSES, max(1, ceil(ENOUGH_SECONDS / pass_seconds)))
 
 
 def _sentinel_side(existing: Existing | None) -> int | None:
     """Return the size of the sentinel in a record, so that all its blocks have the same one."""
-    edge = existing.header["environment"].get("edge", {}) if existing else {}
+    environment: dict[str, Any] = existing.header["environment"] if existing else {}
+    edge: dict[str, Any] = environment.get("edge", {})
     return edge.get("sentinel_side")
 
 
@@ -133,6 +169,7 @@ def _session(
     console: Console,
 ) -> Session:
     path = require_intact(folder, chosen.model)
+    shapes = input_shapes(entry.spec, (frame.size_wh for frame in frames), how)
     raw = chosen.engine.open(
         Wanted(
             path=path,
@@ -140,7 +177,7 @@ def _session(
             precision=chosen.precision,
             threads=threads,
             device=chosen.device,
-            shapes=input_shapes(entry.spec, (frame.size_wh for frame in frames), how),
+            shapes=shapes,
             cache=folder / PLANS,
             say=lambda text: console.say("   " + text, "   "),
         )
@@ -150,13 +187,21 @@ def _session(
             f"{path.name} is in {raw.precision} in {raw.runtime}, expected {chosen.precision}. "
             "Use another engine (--engine)."
         )
+    session: Session = NamedSession(raw, chosen.model.outputs)
     if entry.declared:
-        return FileSession(raw, entry.declared.at(path, chosen.model.sha256))
-    return NamedSession(raw, chosen.model.outputs)
+        session = FileSession(raw, entry.declared.at(path, chosen.model.sha256))
+    # An engine that cannot run the network says so before the record begins.
+    session.prepare(shapes[0])
+    return session
 
 
 def _measured(
-    plan: Plan, path: Path, existing: Existing | None, header: dict[str, Any], console: Console
+    plan: Plan,
+    path: Path,
+    existing: Existing | None,
+    header: dict[str, Any],
+    frame_seconds: float,
+    console: Console,
 ) -> int:
     writer = RecordWriter(path, existing)
     try:
@@ -166,12 +211,11 @@ def _measured(
         else:
             writer.write("header", header)
         run = EntryMeasurement(plan, writer, existing, lambda step: _show(console, step))
-        frame_seconds = run.warm_up()
         if frame_seconds:
+            again = f" in {counted(plan.repeat, 'pass', 'passes')}" if plan.repeat else ""
             expected = duration(run.expected_seconds(frame_seconds))
-            console.say(
-                f"   about {expected}: {frame_seconds * 1e3:.1f} ms a frame, by the warm-up"
-            )
+            milliseconds = f"{frame_seconds * 1e3:.1f} ms a frame by the warm-up"
+            console.say(f"   about {expected}: {milliseconds}, {len(plan.frames)} frames{again}")
         over = run.run()
         console.clear()
         return 0 if over else STOPPED

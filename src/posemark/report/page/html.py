@@ -5,13 +5,13 @@ import re
 from html import escape
 from urllib.parse import quote
 
+from posemark.measure import latency
 from posemark.report import (
     chart_captions,
     chart_theme,
     charts,
     common_settings,
     formats,
-    latency,
     pareto,
     people,
     rendering,

@@ -89,6 +89,8 @@ def candidates(rows: list[Row]) -> list[Candidate]:
 def _not_comparable(row: Row, groups: list[comparable.Group]) -> str:
     if row.verdict.kind == "incomparable":
         return ": ".join(("incomparable", *row.verdict.evidence[:1]))
+    if not row.timed:
+        return common_settings.UNTIMED
     if row.overlapped:
         return common_settings.OVERLAPPED
     own = next(group for group in groups if row in group.rows)

@@ -1,9 +1,9 @@
 """What an engine is, and what it gets to open a network."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from posemark.core.target import Target
 from posemark.runtimes.model_file import RawSession
@@ -38,11 +38,12 @@ class Wanted:
         return Target(runtime, self.precision, self.device)
 
 
-class Engine(Protocol):
+class Engine(ABC):
     """An inference engine.
 
     Attributes:
         name: its name in records and on the command line.
+        modules: the Python modules of which it needs one.
         suffixes: the formats that it reads, the preferred one first.
         precisions: the precisions in which it runs a file in fp32.
         file_precisions: the precisions of the files that it runs in their own precision.
@@ -51,24 +52,25 @@ class Engine(Protocol):
     """
 
     name: str
+    modules: tuple[str, ...]
     suffixes: tuple[str, ...]
     precisions: tuple[str, ...]
     file_precisions: tuple[str, ...]
     device: str
     how_to_install: str
 
+    @abstractmethod
     def version(self) -> str:
         """Return the installed version.
 
         Raises:
             ImportError: if it is not installed, or cannot be loaded.
         """
-        ...
 
+    @abstractmethod
     def open(self, wanted: Wanted) -> RawSession:
         """Open a network.
 
         Raises:
             PoseMarkError: if the engine cannot run it as wanted.
         """
-        ...

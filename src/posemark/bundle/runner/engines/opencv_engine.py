@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.bundle.runner.engines.engine import Wanted
+from posemark.bundle.runner.engines.engine import Engine, Wanted
 from posemark.core.errors import UsageError
 from posemark.runtimes import Maps, Tensor
 from posemark.runtimes.model_file import RawSession
@@ -18,10 +18,11 @@ _PREFIX = "onnx_node!"
 """OpenCV 4.5 to 4.x puts it before names of nodes that have a name of their own."""
 
 
-class OpenCvEngine:
+class OpenCvEngine(Engine):
     """Runs ONNX files with cv2.dnn."""
 
     name = "opencv"
+    modules = ("cv2",)
     suffixes = (".onnx",)
     precisions = ("fp32",)
     file_precisions = ("fp32",)
@@ -66,8 +67,8 @@ class OpenCvSession:
                 f"OpenCV {cv2.__version__} cannot read {wanted.path.name} ({error.err}). Use "
                 "another engine (--engine), or a newer OpenCV."
             ) from error
+        # Some builds prefer another backend. The target is the CPU unless another one is set.
         net.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
-        net.setPreferableTarget(cv2.dnn.DNN_TARGET_CPU)
         self._net = net
         self._names = [str(name) for name in net.getUnconnectedOutLayersNames()]
 

@@ -7,6 +7,7 @@ name. Only tests with a stand-in for TensorRT have run this module, and never a 
 
 import json
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posemark.bundle.runner.engines.cuda_library import CudaLibrary
-from posemark.bundle.runner.engines.engine import Wanted
+from posemark.bundle.runner.engines.engine import Engine, Wanted
 from posemark.core.errors import CheckpointError, UsageError
 from posemark.core.places import write_whole
 from posemark.runtimes import Maps, Tensor
@@ -41,10 +42,11 @@ _HALVES = ("half", "fp16")
 """How the inspector of an engine names 16-bit floats."""
 
 
-class TensorRtEngine:
+class TensorRtEngine(Engine):
     """Runs ONNX files on an NVIDIA GPU."""
 
     name = "tensorrt"
+    modules = ("tensorrt",)
     suffixes = (".onnx",)
     precisions = ("fp32", "fp16")
     file_precisions = ("fp32",)
@@ -64,9 +66,7 @@ class TensorRtEngine:
 
 
 def _tensorrt() -> Any:
-    import tensorrt  # pyright: ignore[reportMissingImports]
-
-    return tensorrt
+    return import_module("tensorrt")
 
 
 def _engine(trt: Any, cuda: CudaLibrary, wanted: Wanted) -> Any:
@@ -206,18 +206,17 @@ class TensorRtSession:
     Attributes:
         runtime: name of the engine.
         precision: fp32 or fp16. In fp16 TensorRT may keep single layers in fp32.
-        device: cuda; for fp16 also how many layers give 16-bit floats, if TensorRT says so.
-
-    Raises:
-        UsageError: if fp16 was wanted, and no layer has it.
+        device: cuda; after the first run in fp16 also how many layers give 16-bit floats, if
+            TensorRT says so.
     """
 
     runtime = "tensorrt"
 
     def __init__(self, trt: Any, cuda: CudaLibrary, engine: Any, precision: str) -> None:
         self.precision = precision
-        self.device = "cuda" + (_half_layers(trt, engine) if precision == "fp16" else "")
-        self._cuda, self._engine = cuda, engine
+        self.device = "cuda"
+        self._trt, self._cuda, self._engine = trt, cuda, engine
+        self._unread = precision == "fp16"
         self._context = engine.create_execution_context()
         named = hasattr(engine, "num_io_tensors") and hasattr(self._context, "execute_async_v3")
         kind: Callable[..., _Tensors | _Bindings] = _Tensors if named else _Bindings
@@ -225,7 +224,11 @@ class TensorRtSession:
         self._addresses: dict[str, tuple[int, int]] = {}
 
     def infer(self, batch: NDArray[Any]) -> Maps:
-        """Run a batch and return its outputs by name, as float32."""
+        """Run a batch and return its outputs by name, as float32.
+
+        Raises:
+            UsageError: if TensorRT does not run it; in fp16 also if no layer gives 16-bit floats.
+        """
         ports = self._ports
         given = np.ascontiguousarray(batch, ports.dtype(ports.input))
         ports.set_shape(given.shape)
@@ -237,6 +240,9 @@ class TensorRtSession:
         for name, array in outputs.items():
             self._cuda.to_host(array, addresses[name])
         self._cuda.finish()
+        if self._unread:
+            self.device += _half_layers(self._trt, self._engine, self._context)
+            self._unread = False
         return {name: array.astype(np.float32, copy=False) for name, array in outputs.items()}
 
     def _address(self, name: str, size: int) -> int:
@@ -353,21 +359,26 @@ def _require_begun(begun: Any) -> None:
         )
 
 
-def _half_layers(trt: Any, engine: Any) -> str:
+def _half_layers(trt: Any, engine: Any, context: Any) -> str:
     """Return how many layers give 16-bit floats, in words; "" if TensorRT does not say.
 
+    Args:
+        trt: the module tensorrt.
+        engine: the engine.
+        context: its context, with a shape: types depend on it if shapes are free.
+
     Raises:
-        UsageError: if none does.
+        UsageError: if the types of layers are known, and none gives 16-bit floats.
     """
-    if not hasattr(engine, "create_engine_inspector"):  # before 8.2
-        return ""
-    inspector = engine.create_engine_inspector()
     try:
+        inspector = engine.create_engine_inspector()
+        inspector.execution_context = context
         text = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
-        layers = [_layer_types(layer) for layer in json.loads(text)["Layers"]]
+        told: Any = json.loads(text)
+        found = [_layer_types(layer) for layer in told["Layers"]]
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""
-    known = [types for types in layers if types]
+    known = [types for types in found if types]
     halves = sum(any(half in types for half in _HALVES) for types in known)
     if known and not halves:
         raise UsageError(
@@ -379,5 +390,11 @@ def _half_layers(trt: Any, engine: Any) -> str:
 
 def _layer_types(layer: Any) -> str:
     """Return the types of a layer's outputs; "" if they are not known."""
-    outputs: list[Any] = layer["Outputs"] if isinstance(layer, dict) else []
-    return " ".join(str(output.get("Format/Datatype", "")) for output in outputs).lower().strip()
+    # Without details a layer is its name only.
+    outputs: list[Any] = [] if isinstance(layer, str) else layer["Outputs"]
+    types = [str(output.get("Format/Datatype", "")).lower() for output in outputs]
+    return " ".join(each for each in types if not each.startswith(_UNKNOWN)).strip()
+
+
+_UNKNOWN = "n/a"
+"""How the inspector begins to say that it does not know a type."""

@@ -1,18 +1,20 @@
 """LiteRT, or TensorFlow Lite under one of its older names, on the CPU."""
 
+from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from posemark.bundle.runner.engines.engine import Wanted
+from posemark.bundle.runner.engines.engine import Engine, Wanted
 from posemark.core.errors import UsageError
 from posemark.runtimes.model_file import RawSession
 from posemark.runtimes.tflite import TfliteFile
 
 
-class TfliteEngine:
+class TfliteEngine(Engine):
     """Runs .tflite files in their own precision."""
 
     name = "tflite"
+    modules = ("ai_edge_litert", "tflite_runtime", "tensorflow")
     suffixes = (".tflite",)
     precisions = ("fp32",)
     file_precisions = ("fp32", "int8")
@@ -21,8 +23,8 @@ class TfliteEngine:
 
     def version(self) -> str:
         """Return the installed version; see Engine."""
-        package, _ = _package()
-        return package
+        version, _ = _package()
+        return version
 
     def open(self, wanted: Wanted) -> RawSession:
         """Open a file; see Engine."""
@@ -42,26 +44,20 @@ def _package() -> tuple[str, Any]:
     Raises:
         ImportError: if no package has one.
     """
-    try:
-        import ai_edge_litert
-        from ai_edge_litert import interpreter
-
-        return _named("ai-edge-litert", ai_edge_litert), interpreter.Interpreter
-    except ImportError:
-        pass
-    try:
-        import tflite_runtime  # pyright: ignore[reportMissingImports]
-        from tflite_runtime import (
-            interpreter as old,  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
-        )
-
-        return _named("tflite-runtime", tflite_runtime), cast("Any", old).Interpreter
-    except ImportError:
-        pass
-    import tensorflow as tf  # pyright: ignore[reportMissingImports]
-
-    return _named("tensorflow", tf), cast("Any", tf).lite.Interpreter
+    for module, name in _MODULES.items():
+        try:
+            package = import_module(module)
+            interpreter: Any = import_module(name).Interpreter
+        except ImportError:
+            continue
+        version = getattr(package, "__version__", "")
+        return f"{module.replace('_', '-')} {version}".strip(), interpreter
+    raise ImportError(f"none of these is installed: {', '.join(_MODULES)}")
 
 
-def _named(package: str, module: Any) -> str:
-    return f"{package} {getattr(module, '__version__', '')}".strip()
+_MODULES = {
+    "ai_edge_litert": "ai_edge_litert.interpreter",
+    "tflite_runtime": "tflite_runtime.interpreter",
+    "tensorflow": "tensorflow.lite",
+}
+"""The packages that have an Interpreter, the newest first, and the module that it is in."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posemark.report.latency import (
+from posemark.measure.latency import (
     BINS_PER_DECADE,
     PERCENTILES,
     edges_ms,

@@ -1,0 +1,1 @@
+"""L5: runs on several processes and machines by way of Ray (docs/scale.md)."""

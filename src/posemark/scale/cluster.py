@@ -1,0 +1,202 @@
+"""A connection to a Ray cluster: on this machine alone, or to the machines at an address.
+
+Ray is imported when a connection is made. It is told to send no usage statistics, and to start no
+dashboard.
+"""
+
+import importlib
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, cast
+
+from posemark.core.errors import RunError, UsageError
+from posemark.measure.environment import usable_cores
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Skips every line that Ray would print on stdout, among our results, when it loses a process.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+}
+"""Variables that Ray reads when it is imported."""
+
+MISSING = (
+    "--engine ray needs the package ray, which is not installed. Install it with: pip install "
+    "'posemark[ray]'."
+)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of the cluster, or one of several nodes on the same machine.
+
+    Attributes:
+        id: its id.
+        name: the name of its host.
+        cpus: the CPUs that Ray may use on it.
+        gpus: the GPUs that Ray may use on it.
+    """
+
+    id: str
+    name: str
+    cpus: int
+    gpus: int
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a worker occupies of a node.
+
+    Attributes:
+        cpus: number of CPUs.
+        gpus: number of GPUs.
+    """
+
+    cpus: int
+    gpus: int = 0
+
+    def fit(self, node: Node) -> int:
+        """Return the number of such workers that a node has room for."""
+        rooms = [node.cpus // self.cpus] + ([node.gpus // self.gpus] if self.gpus else [])
+        return min(rooms)
+
+
+def require_installed() -> None:
+    """Check that Ray is installed, without the time that importing it takes.
+
+    Raises:
+        UsageError: if it is not; the message says how to install it.
+    """
+    if find_spec("ray") is None:
+        raise UsageError(MISSING)
+
+
+def library() -> Any:
+    """Return the package ray.
+
+    Raises:
+        UsageError: if it is not installed; the message says how to install it.
+    """
+    os.environ |= _QUIET
+    try:
+        # An extra, which need not be installed where the types are checked.
+        import ray  # pyright: ignore[reportMissingImports, reportMissingTypeStubs]
+    except ImportError as error:
+        raise UsageError(MISSING) from error
+    return cast("Any", ray)
+
+
+@contextmanager
+def connected(address: str | None) -> Generator["Cluster"]:
+    """Connect to a cluster for the duration of the block.
+
+    Args:
+        address: HOST:PORT of the head node, or auto for the cluster that this machine is part of;
+            None starts nodes on this machine alone, and ends them with the block.
+
+    Raises:
+        UsageError: if Ray is not installed, or the address is of another form.
+        RunError: if there is no cluster at the address.
+    """
+    ray = library()
+    if address and "://" in address:
+        raise UsageError(
+            f"--address {address}: expected HOST:PORT of a cluster's head node, or auto. Run this "
+            "command on one of the machines of the cluster."
+        )
+    quiet = {"log_to_driver": False, "logging_level": "error", "include_dashboard": False}
+    try:
+        if address:
+            ray.init(address=address, **(quiet | {"include_dashboard": None}))
+        else:
+            ray.init(address="local", num_cpus=usable_cores(), **quiet)
+    except Exception as error:  # Ray raises many kinds, also plain RuntimeError and ValueError
+        raise RunError(_not_connected(address, error)) from error
+    try:
+        yield Cluster(ray)
+    finally:
+        ray.shutdown()
+
+
+def _not_connected(address: str | None, error: Exception) -> str:
+    why = " ".join(str(error).split())[:_LONGEST_REASON]
+    if address:
+        return (
+            f"--address {address}: no Ray cluster answers there ({why}). Start one with `ray start "
+            "--head` on its first machine, or leave --address out to use this machine alone."
+        )
+    return f"Ray could not be started on this machine ({why}). Leave --engine ray out."
+
+
+_LONGEST_REASON = 300
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that this process is connected to.
+
+    Attributes:
+        ray: the package.
+    """
+
+    ray: Any
+
+    def nodes(self) -> list[Node]:
+        """Return the nodes that are alive."""
+        found = cast("Sequence[Mapping[str, Any]]", self.ray.nodes())
+        return [
+            Node(
+                str(each["NodeID"]),
+                str(each["NodeManagerHostname"]),
+                int(each["Resources"].get("CPU", 0)),
+                int(each["Resources"].get("GPU", 0)),
+            )
+            for each in found
+            if each["Alive"]
+        ]
+
+    def start(self, kind: type, node: Node, resources: Resources, *arguments: object) -> Any:
+        """Start a process on a node with an object of a class; Ray starts no second one for it."""
+        strategies = importlib.import_module("ray.util.scheduling_strategies")
+        return (
+            self.ray.remote(kind)
+            .options(
+                num_cpus=resources.cpus,
+                num_gpus=resources.gpus,
+                max_restarts=0,
+                scheduling_strategy=strategies.NodeAffinitySchedulingStrategy(node.id, soft=False),
+            )
+            .remote(*arguments)
+        )
+
+    def first_ready(self, calls: Sequence[Any], seconds: float) -> Any | None:
+        """Wait until one of the calls has ended, and return it; None after this time."""
+        ready, _ = self.ray.wait(list(calls), num_returns=1, timeout=seconds)
+        return ready[0] if ready else None
+
+    def result(self, call: Any) -> Any:
+        """Return the result of a call.
+
+        Raises:
+            RunError: if its process or its machine was lost.
+        """
+        try:
+            return self.ray.get(call)
+        except self.ray.exceptions.RayError as error:
+            first = str(error).strip().splitlines() or [""]
+            raise RunError(f"{type(error).__name__}: {first[0]}") from error
+
+    def share(self, value: object) -> Any:
+        """Store a value once per machine, for all workers."""
+        return self.ray.put(value)
+
+    def end(self, process: Any) -> None:
+        """End a process that start() has started."""
+        self.ray.kill(process)
+
+
+def fetched(references: Mapping[str, Any], digest: str) -> bytes:
+    """Return the content with a SHA-256, in a worker; a Fetch once `references` are given."""
+    return cast("bytes", library().get(references[digest]))

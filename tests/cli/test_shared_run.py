@@ -1,0 +1,53 @@
+"""`posemark run --engine ray`: mistakes are told before Ray is started."""
+
+import pytest
+from typer.testing import CliRunner
+
+from posemark import cli
+from posemark.core.errors import UsageError
+
+SMALL = "naive-litehrnet-18-256x192"
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("posemark.scale.cluster.find_spec", lambda name: name)
+
+
+def said(*arguments):
+    result = CliRunner().invoke(cli.app, ["run", SMALL, *map(str, arguments)])
+    assert isinstance(result.exception, UsageError), result.output
+    return str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--address", "auto"], "--address auto only applies with --engine ray"),
+        (["--mode", "accuracy"], "--mode accuracy only applies with --engine ray"),
+        (["--engine", "ray", "--within", "1m"], "--within does not apply with --mode accuracy"),
+        (["--engine", "ray", "--no-interleave"], "--interleave does not apply"),
+        (["--engine", "ray", "--no-isolate"], "--isolate does not apply"),
+        (["--engine", "ray", "--budget", 5], "--budget 5.0 does not apply with --mode accuracy"),
+        (["--engine", "ray", "--until", "2%"], "--until 0.02 does not apply"),
+        (["--engine", "ray", "--repeat", 2], "--repeat 2 does not apply"),
+        (["--engine", "ray", "--smooth"], "--smooth does not apply"),
+        (["--engine", "ray", "--streams", 2], "--streams 2 only applies with --mode overlapped"),
+        (["--engine", "ray", "--mode", "burst", "--machine", "x"], "--machine does not apply"),
+        (["--engine", "ray", "--mode", "burst", "--no-isolate"], "--isolate does not apply"),
+        (
+            ["--engine", "ray", "--mode", "burst", "--out", "x", "--resume"],
+            "--resume does not apply",
+        ),
+        (["--engine", "ray", "--weights", "none"], "has no trained weights"),
+    ],
+)
+def test_what_has_no_meaning_is_refused(arguments, words, tmp_path):
+    assert words in said(*arguments)
+    assert not list(tmp_path.rglob("*.jsonl"))
+
+
+def test_without_ray_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr("posemark.scale.cluster.find_spec", lambda name: None)
+    assert "pip install 'posemark[ray]'" in said("--engine", "ray")
