@@ -164,6 +164,16 @@ def test_a_damaged_archive_is_removed_and_explained(archive, folder, damage):
     assert next(iter(FILES)) not in everything(folder)
 
 
+@pytest.mark.parametrize("offset", [b"\xff" * 8, (2**40).to_bytes(8, "big")])
+def test_a_damaged_copy_of_the_table_costs_the_archive(archive, folder, offset):
+    table = archive.with_name(archive.name + ".table")
+    table.write_bytes(offset + b"PK")
+    with pytest.raises(DownloadError, match=r"table of contents is damaged.*and was removed"):
+        archives.take(archive, lambda name: True, folder)
+    assert not archive.exists()
+    assert not table.exists()
+
+
 def test_a_disk_without_room_is_noticed_first(archive, folder, monkeypatch):
     monkeypatch.setattr("posemark.downloads.transfer.SPARE_BYTES", 1 << 60)
     with pytest.raises(DownloadError, match="are needed there"):

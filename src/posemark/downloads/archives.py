@@ -197,6 +197,8 @@ def _make_readable(archive: Path) -> None:
         return
     kept = _table_of(archive).read_bytes()
     start = int.from_bytes(kept[:_OFFSET], "big")
+    if start > _MOST_BYTES:
+        raise zipfile.BadZipFile("the copy of its table of contents is damaged")
     with archive.open("r+b") as file:
         file.truncate(start)
         file.seek(start)
