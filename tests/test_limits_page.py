@@ -46,6 +46,7 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
         ("ONNX file", "2 GiB", (onnx_file.LARGEST + 1) / GIB),
         ("ONNX file", "1,000,000 nodes", onnx_file._MOST_NODES),
         ("zip archive of a download", "500,000 members", archives._MOST_MEMBERS),
+        ("zip archive of a download", "64 MiB", archives._LARGEST_TABLE / MIB),
         ("zip archive of a download", "64 GiB", archives._MOST_BYTES / GIB),
         ("download", "4 GiB", wanted.MOST_BYTES / GIB),
         ("download", "10 redirects", web._MOST_REDIRECTS),
