@@ -425,6 +425,11 @@ def test_a_header_with_more_streams_than_threads_is_refused(path):
     assert "line 1: 3 streams with 2 threads" in refusal
 
 
+def test_a_sigma_whose_square_would_be_0_is_refused(path):
+    refusal = damaged(path, lambda lines: [altered(lines[0], ("sigmas", 0), 1e-300), *lines[1:]])
+    assert "line 1: Expected `float` >= 0.0001 - at `$.sigmas[0]`" in refusal
+
+
 @pytest.mark.parametrize("name", ["/dev/zero", "../../x", "..", "", "a/b", "a\nb"])
 def test_annotations_have_a_plain_file_name_in_the_run_folder(path, name):
     refusal = damaged(path, lambda lines: [altered(lines[0], ("truth",), name), *lines[1:]])

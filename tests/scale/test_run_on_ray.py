@@ -95,3 +95,12 @@ def test_ctrl_c_keeps_finished_shards_and_resume_measures_the_others(weights, tm
     now = {each.name: each.read_bytes() for each in tmp_path.glob("*.shards/*.jsonl")}
     assert len(now) == SHARDS
     assert {name: now[name] for name in kept} == kept, "nothing finished is written again"
+
+
+def test_two_nodes_on_one_device_measure_its_speed_once(weights, tmp_path):
+    with ray_nodes.running(nodes=2) as nodes:
+        words = ("--engine", "ray", "--mode", "burst", "--address", nodes.address, "--limit", 3)
+        result, _ = printed(started(weights, tmp_path, *words))
+    assert (result["mode"], result["frames"]) == ("burst", 3)
+    assert result["fps_pose"] > 0
+    assert len(list(tmp_path.glob("*/*.jsonl"))) == 1

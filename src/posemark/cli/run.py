@@ -72,7 +72,10 @@ def run(
 
     Several entries take turns, one block of frames each. Records are written frame by frame: if
     the run is stopped or killed, every finished frame is kept, and the same command with --out
-    and --resume continues it. Mistakes in any entry are reported before the first one is measured.
+    and --resume continues it. After each block the record is passed to the disk, so that a power
+    failure costs one block; POSEMARK_SYNC=never in the environment leaves this out. If the process
+    of an entry dies, the others continue. Mistakes in any entry are reported before the first one
+    is measured.
 
     Examples:
 
@@ -110,9 +113,7 @@ def run(
 
     time = Budget(within) if within else None
     mode = "accuracy" if engine == "ray" and not typed(context, "mode") else mode
-    shared_run.require_engine(engine, address, mode)
-    if mode == "accuracy":
-        shared_run.require_no_turns(within, interleave, isolate)
+    shared_run.require_engine(mode, context)
     _require_turns(mode, within)
     options = Options(
         data=data,
@@ -152,8 +153,8 @@ def run(
     execution = _Execution(
         *(folder, resume, json, interleave, isolate, within, time, tuple(chosen)), save_boxes
     )
-    if mode == "accuracy":
-        _share_all(jobs, execution, address)
+    if engine == "ray":
+        _run_on_ray(jobs, execution, address, threads)
         return
     display, rows = _run_all(jobs, execution)
     if not json:
@@ -276,15 +277,23 @@ def _all_prepared(jobs: "list[Job]", out: Path) -> "list[Prepared]":
     return prepared
 
 
-def _share_all(jobs: "list[Job]", execution: _Execution, address: str | None) -> None:
-    """Check all inputs, let the workers of Ray share the images of all jobs, print the results."""
-    prepared = _all_prepared(jobs, execution.out)
+def _run_on_ray(
+    jobs: "list[Job]", execution: _Execution, address: str | None, threads: int | None
+) -> None:
+    """Check all inputs, let the machines of a cluster do the work, and print the results."""
+    out, json = execution.out, execution.json
+    prepared = _all_prepared(jobs, out)
     say_notes(note for each in prepared for note in each.data_notes)
     say_all(execution.chosen)
-    out, json = execution.out, execution.json
-    records = shared_run.share(prepared, out, execution.resume, address, json)
-    _save_boxes(execution.save_boxes, records)
-    shared_run.print_shared(records, out, json)
+    if jobs[0].options.mode == "accuracy":
+        records = shared_run.share(prepared, out, execution.resume, address, json)
+        _save_boxes(execution.save_boxes, records)
+        shared_run.print_shared(records, out, json)
+        return
+    folders = shared_run.measure_machines(
+        prepared, out, address, json, threads, execution.interleave, execution.within
+    )
+    shared_run.print_machines(folders, json)
 
 
 def _save_boxes(path: Path | None, records: list[Path]) -> None:

@@ -240,7 +240,8 @@ EngineOption = Annotated[
     Engine,
     typer.Option(
         help="What does the work: local (this process and its children), or ray: the workers of a "
-        "Ray cluster share the images (--mode accuracy)."
+        "Ray cluster share the images (--mode accuracy); in any other mode, each machine of the "
+        "cluster measures its speed."
     ),
 ]
 Address = Annotated[

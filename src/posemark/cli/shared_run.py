@@ -1,12 +1,20 @@
 """`posemark run --engine ray`: the part of the command that lets workers of Ray do the work."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from posemark.cli import expected_time, terminal
-from posemark.cli.console import PlainProgress, print_rows, progress_bar, scoring_bar
+from posemark.cli.console import (
+    PlainProgress,
+    print_rows,
+    progress_bar,
+    scoring_bar,
+    typed,
+)
 from posemark.cli.interrupt import message_on_interrupt
-from posemark.cli.run_options import Engine
 from posemark.core.counting import counted
 from posemark.core.errors import UsageError
 from posemark.measure.clock import now_ns
@@ -17,45 +25,88 @@ if TYPE_CHECKING:
 
     from posemark.run.prepare import Prepared
     from posemark.scale.session import Measured
+    from posemark.scale.timing_worker import Progress as MachineProgress
 
 
-def require_engine(engine: Engine, address: str | None, mode: Mode) -> None:
-    """Check that options of Ray are only used with Ray, and that it is installed.
+def require_engine(mode: Mode, context: typer.Context) -> None:
+    """Check that options fit the engine, and that Ray is installed if it is the engine.
+
+    Args:
+        mode: The mode of the run.
+        context: The context of the running command, with all its options.
 
     Raises:
-        UsageError: If they are used without it, or it is not.
+        UsageError: If an option does not fit, or Ray is missing.
     """
     from posemark.scale.cluster import require_installed
 
-    given = [f"--address {address}"] * (address is not None)
-    given += ["--mode accuracy"] * (mode == "accuracy")
-    if engine != "ray" and given:
-        raise UsageError(
-            f"{given[0]} only applies with --engine ray. Add --engine ray, or leave it out."
-        )
-    if engine == "ray" and mode != "accuracy":
-        raise UsageError(
-            f"--engine ray measures accuracy, which contradicts --mode {mode}. Leave one of them "
-            "out."
-        )
-    if engine == "ray":
-        require_installed()
+    address = context.params["address"]
+    if context.params["engine"] != "ray":
+        given = [f"--address {address}"] * (address is not None)
+        given += ["--mode accuracy"] * (mode == "accuracy")
+        if given:
+            raise UsageError(
+                f"{given[0]} only applies with --engine ray. Add --engine ray, or leave it out."
+            )
+        return
+    names, why = (
+        (("within", "interleave", "isolate"), _SHARED)
+        if mode == "accuracy"
+        else (("resume", "isolate", "machine", "save_boxes"), _EVERY_MACHINE)
+    )
+    unfit = next((name for name in names if typed(context, name)), None)
+    if unfit:
+        raise UsageError(f"--{unfit.replace('_', '-')} does not apply {why}")
+    require_installed()
 
 
-def require_no_turns(within: float | None, interleave: bool | None, isolate: bool) -> None:
-    """Check that nothing is asked for that has no meaning if workers share the images.
+_SHARED = (
+    "with --mode accuracy, in which workers share the images of one entry after the other and no "
+    "speed is measured. Leave it out, or use another --mode."
+)
+_EVERY_MACHINE = (
+    "if every machine of a cluster measures its speed (--engine ray with a --mode other than "
+    "accuracy). Leave it out; the name of a machine is in its variable POSEMARK_MACHINE."
+)
+
+
+def measure_machines(
+    prepared: "list[Prepared]",
+    out: Path,
+    address: str | None,
+    json: bool,
+    threads: int | None,
+    interleave: bool | None,
+    within: float | None,
+) -> list[Path]:
+    """Measure the speed of all jobs on every machine of a cluster; return a folder for each.
 
     Raises:
-        UsageError: If it is.
+        PoseMarkError: As scale.timing.run_on_machines does.
     """
-    given = ["--within"] * (within is not None)
-    given += ["--interleave"] * (interleave is not None) + ["--no-isolate"] * (not isolate)
-    if given:
-        raise UsageError(
-            f"{given[0]} does not apply with --mode accuracy, in which workers share the images of "
-            "one entry after the other and no speed is measured. Leave it out, or use another "
-            "--mode."
-        )
+    from posemark.scale.cluster import connected
+    from posemark.scale.timing import run_on_machines
+
+    hint = "stopped. Nothing is kept of machines that had not finished."
+    with message_on_interrupt(hint), progress_bar(quiet=json) as progress:
+        display = _MachineDisplay(progress, len(prepared), json)
+        display.say("starting Ray")
+        with connected(address) as cluster:
+            return run_on_machines(prepared, threads, interleave, within, cluster, out, display)
+
+
+def print_machines(folders: list[Path], json: bool) -> None:
+    """Print the results of all machines, one row per entry and machine."""
+    from posemark.report import tables
+    from posemark.report.results import load_rows
+
+    rows = load_rows(folders, iter if json else scoring_bar)
+    if json:
+        terminal.say(tables.json_lines(rows).rstrip())
+        return
+    print_rows(rows)
+    words = shlex.join(map(str, folders))
+    terminal.say(f"\nrecords in {words}\nthe chart: posemark report {words} -o report.html")
 
 
 def share(
@@ -99,6 +150,33 @@ def print_shared(records: list[Path], out: Path, json: bool) -> None:
         return
     print_rows(rows)
     terminal.say(f"\nrecords in {out}\nthe report: posemark report {out} -o {out}/report.html")
+
+
+class _MachineDisplay:
+    """Shows the progress of machines: one bar over all entries of all of them."""
+
+    def __init__(self, progress: "Progress", entries: int, json: bool) -> None:
+        self._progress, self._entries, self._json = progress, entries, json
+        self._lines = PlainProgress(progress)
+        self._task = progress.add_task("", total=1.0, text="starting")
+        self._shares: dict[str, float] = {}
+
+    def progress(self, machine: str, progress: "MachineProgress") -> None:
+        self._shares[machine] = progress.share
+        share = sum(self._shares.values()) / len(self._shares)
+        text = (
+            f"{progress.finished} of {counted(self._entries, 'entry', 'entries')} finished, "
+            f"{100 * share:.0f}%"
+        )
+        self._progress.update(
+            self._task, completed=share, description=f"{machine}: {progress.entry}", text=text
+        )
+        if not self._json:
+            self._lines.show(f"{machine}: {progress.entry}: {text}")
+
+    def say(self, sentence: str) -> None:
+        if not self._json:
+            self._progress.console.print(sentence, markup=False, soft_wrap=True)
 
 
 class _Display:

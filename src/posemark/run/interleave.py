@@ -143,6 +143,7 @@ def run_jobs(
     watcher: RunWatcher,
     ceilings: Mapping[int, dict[str, float]] | None = None,
     time: Budget | None = None,
+    alone: bool = True,
 ) -> None:
     """Measure every job into its record in a folder.
 
@@ -158,13 +159,14 @@ def run_jobs(
         ceilings: the measured peaks of the machine for the records, by number of threads.
         time: the budget of all jobs together. Each group gets its part of the remaining time; None
             without limit.
+        alone: whether this process does nothing else, so that a single job may run in it.
 
     Raises:
         RecordError, DataError, RunError: as Measurement does. The finished frames of all entries
             stay in their records.
     """
     entries, place = sum(map(len, turns)), 0
-    kind = Isolated if isolate and entries > 1 else Measurement
+    kind = Isolated if isolate and (entries > 1 or not alone) else Measurement
     for group in turns:
         jobs = dict(enumerate(group, place))
         lanes = {

@@ -17,7 +17,7 @@ from posemark.run.prepare import Prepared
 from posemark.scale.cluster import Cluster, Resources, fetched
 from posemark.scale.dispatch import Dispatch
 from posemark.scale.layout import Part, folder_of, is_sound, unfinished
-from posemark.scale.node_inputs import Expected, expected_of
+from posemark.scale.node_inputs import contents_of, expected_of
 from posemark.scale.pool import Pool, Start
 from posemark.scale.session import Measured
 from posemark.scale.worker import Task, Worker
@@ -133,12 +133,8 @@ def _arguments(prepared: Prepared, cluster: Cluster) -> tuple[object, ...]:
     frames = prepared.frames[: prepared.job.options.limit]
     ceiling = of_ceiling((frame, convention(frame)) for frame in frames)
     task = Task(prepared, expected, frozenset(frame.image_id for frame, _ in ceiling))
-    return cluster.share(task), partial(fetched, _contents(expected, cluster))
-
-
-def _contents(expected: Expected, cluster: Cluster) -> dict[str, object]:
-    """Store the content of all files for machines that lack them, by SHA-256."""
-    return {digest: cluster.share(path.read_bytes()) for path, digest in expected.files.items()}
+    references = {digest: cluster.share(content) for digest, content in contents_of(expected)}
+    return cluster.share(task), partial(fetched, references)
 
 
 def _store(path: Path, content: bytes) -> None:

@@ -5,7 +5,7 @@ the content from the machine that started the run, into its own cache.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,6 +57,12 @@ def expected_of(prepared: Prepared) -> Expected:
         {image_id: digest for image_id, digest in digests.items() if digest},
         libraries(),
     )
+
+
+def contents_of(expected: Expected) -> Iterator[tuple[str, bytes]]:
+    """Yield SHA-256 and content of each file, for machines that lack it."""
+    for path, digest in expected.files.items():
+        yield digest, path.read_bytes()
 
 
 def libraries() -> dict[str, str | None]:

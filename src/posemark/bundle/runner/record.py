@@ -85,7 +85,7 @@ def _decoded(path: Path, whole: bytes) -> Iterator[Line]:
             raise _damaged(path, f"line {number} does not match its checksum")
         try:
             line = json.loads(text.decode("utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _damaged(path, f"line {number}: {error}") from error
         if not isinstance(line, dict):
             raise _damaged(path, f"line {number} is no object")
