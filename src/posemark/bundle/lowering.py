@@ -3,6 +3,10 @@
 Annotations and other typing go, because they would need modules that a device lacks. Newer syntax
 and newer members of the standard library and of numpy are replaced. What cannot be replaced is
 refused, so that no code with another meaning results.
+
+Types are unknown here. A | of two dicts in variables is therefore not recognised: it raises a
+TypeError on the device. Before numpy 2, the types of scalars in arithmetic depend on their values.
+tests/bundle holds poses of such a numpy to those of this one, if POSEMARK_OLD_PYTHON names one.
 """
 
 import ast
