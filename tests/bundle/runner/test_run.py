@@ -201,6 +201,10 @@ def test_a_precision_that_a_file_does_not_have_is_refused(tmp_path):
     code, printed, _ = run(carded, "--engine", "opencv", "--out", "r")
     assert code == WRONG
     assert "opencv: does not run it in int8" in " ".join(printed.split())
+    code, _, errors = run(carded, "--engine", "onnxruntime", "--out", "r")
+    assert (code, errors) == (ORDINARY, "")
+    record = files.read(carded.folder / "r" / f"{ORT}+int8.jsonl")
+    assert record.header.settings.precision == "int8"
 
 
 def test_without_opencv_the_poses_are_the_same(made, finished, tmp_path):
