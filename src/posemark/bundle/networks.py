@@ -92,8 +92,8 @@ def _require_engine(artefact: Artefact, target: BundleTarget) -> None:
         return
     formats = sorted({suffix for engine in engines for suffix in engine.suffixes})
     raise NotReadError(
-        f"its file {artefact.path.name} is in {artefact.precision}, and {target.name} runs "
-        f"{' and '.join(formats)} files only, by {', '.join(target.engines)}"
+        f"no engine of {target.name} runs its file {artefact.path.name} ({artefact.precision}); "
+        f"{', '.join(target.engines)} read {' and '.join(formats)} files"
     )
 
 
