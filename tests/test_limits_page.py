@@ -6,7 +6,7 @@ import pytest
 
 from posemark import caffemodel
 from posemark.core import toml
-from posemark.datasets import _json_lists
+from posemark.datasets import _json_lists, coco
 from posemark.downloads import archives, notes, wanted, web
 from posemark.geometry import image_file, image_header
 from posemark.pipelines.whole_image import MOST_INPUT_PIXELS
@@ -31,6 +31,7 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
         ("JSON lists (COCO annotations, detections)", "512 MiB", _json_lists.MOST_BYTES / MIB),
         ("JSON lists (COCO annotations, detections)", "6,000,000", _json_lists.MOST_OBJECTS),
         ("JSON lists (COCO annotations, detections)", "4 MiB", _json_lists.MOST_ENTRY_BYTES / MIB),
+        ("JSON lists (COCO annotations, detections)", "1,000,000 images", coco.MOST_ENTRIES),
         ("run record", "8 MiB", lines.LONGEST_LINE / MIB),
         ("truth file", "512 MiB", truth.LARGEST / MIB),
         ("card, setting (TOML)", "128 KiB", toml.LONGEST / KIB),
@@ -45,6 +46,7 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
         ("ONNX file", "2 GiB", (onnx_file.LARGEST + 1) / GIB),
         ("ONNX file", "1,000,000 nodes", onnx_file._MOST_NODES),
         ("zip archive of a download", "500,000 members", archives._MOST_MEMBERS),
+        ("zip archive of a download", "64 MiB", archives._LARGEST_TABLE / MIB),
         ("zip archive of a download", "64 GiB", archives._MOST_BYTES / GIB),
         ("download", "4 GiB", wanted.MOST_BYTES / GIB),
         ("download", "10 redirects", web._MOST_REDIRECTS),

@@ -17,7 +17,7 @@ import goldens
 import made_cards
 from exported import graph
 from posemark import cli
-from posemark.core.errors import UsageError
+from posemark.core.errors import DataError, UsageError
 from posemark.records import files
 
 SMALL = "naive-litehrnet-18-256x192"
@@ -42,10 +42,10 @@ def unpacked(path, folder):
 
 
 def run(folder, *words, python=sys.executable):
-    """Run run.py without any part of PoseMark, and return what it prints."""
+    """Run run.py once over its frames without any part of PoseMark, and return what it prints."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
-        [python, "run.py", *words],
+        [python, "run.py", "--repeat", "1", *words],
         cwd=folder,
         env=clean,
         capture_output=True,
@@ -156,6 +156,35 @@ def test_poses_of_trained_weights_come_home(tmp_path, monkeypatch):
     aps = [row["ap"]["AP"] for row in json.loads(rows.read_text())]
     assert len(aps) == 2
     assert aps[0] == pytest.approx(aps[1], abs=1e-3)
+
+
+def test_a_rescoring_network_travels(tmp_path):
+    pytest.importorskip("onnxruntime")
+    from posemark.bundle.networks import rescorer_file
+    from posemark.bundle.runner.entry_file import EntryFile, read_rescorer
+    from posemark.codecs.pose_rescore import DEKR_RESCORING
+    from posemark.models import spec_of
+
+    rng = np.random.default_rng(0)
+    state = {name: rng.normal(size=shape) for name, shape in DEKR_RESCORING.shapes.items()}
+
+    class Prepared:
+        spec = spec_of("dekr-w32-512")
+        rescorer = DEKR_RESCORING.build(state)
+
+    model, content = rescorer_file(Prepared)
+    assert rescorer_file(Prepared)[1] == content
+    path = tmp_path / model.file
+    path.parent.mkdir()
+    path.write_bytes(content)
+    people, scores = rng.uniform(0, 99, (4, 17, 3)), np.ones(4)
+    found = read_rescorer(tmp_path, EntryFile({}, (), {}, model), Prepared.spec)
+    expected = Prepared.rescorer.rescored(people, scores)
+    assert found.rescored(people, scores).tolist() == expected.tolist()
+    assert read_rescorer(tmp_path, EntryFile({}, (), {}), Prepared.spec) is None
+    path.write_bytes(content[:-1])
+    with pytest.raises(DataError, match="this model is damaged"):
+        read_rescorer(tmp_path, EntryFile({}, (), {}, model), Prepared.spec)
 
 
 def test_an_old_python_runs_it(made, tmp_path):

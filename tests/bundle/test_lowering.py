@@ -1,6 +1,5 @@
 """What is written for Python 3.6 in place of subscripted classes."""
 
-from posemark.bundle.definitions import FlattenError
 from posemark.bundle.flatten import flatten
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hostile.images import with_checksums
+from hostile.checksums import png_with_sums
 from hostile.kind import Kind, written
 from hostile.run_records import numbered, records
 from posemark.bundle.runner.entry_file import ENTRIES, ModelFile, entry_document, read_entry
@@ -69,5 +69,5 @@ KINDS = {
     "bundle-entries": Kind(lambda: [entry()], read_entry_file, lines_of_json=True),
     "bundle-frames": Kind(lambda: [frames()], read_frames_file, lines_of_json=True),
     "bundle-records": Kind(records, continue_record, lines_of_json=True, repair=numbered),
-    "plain-png": Kind(lambda: [image()], read_image, repair=with_checksums),
+    "plain-png": Kind(lambda: [image()], read_image, repair=png_with_sums),
 }

@@ -17,9 +17,9 @@ from posemark.bundle import readme
 from posemark.bundle.archive import Archive, writing
 from posemark.bundle.expression import expression
 from posemark.bundle.flatten import flatten
-from posemark.bundle.networks import Network, NotReadError, network_file
+from posemark.bundle.networks import Network, NotReadError, network_file, rescorer_file
 from posemark.bundle.runner.bundled import Bundle, BundledEntry, DeclaredFile, without_torch
-from posemark.bundle.runner.entry_file import ENTRIES, entry_document
+from posemark.bundle.runner.entry_file import ENTRIES, ModelFile, entry_document
 from posemark.bundle.runner.frames import FRAMES, frames_document
 from posemark.bundle.targets import BundleTarget
 from posemark.core.counting import counted
@@ -87,7 +87,7 @@ def write_bundle(
     for place, prepared in enumerate(jobs):
         on_step(place, prepared.key)
         try:
-            networks[prepared.key] = _network(prepared, target)
+            networks[prepared.key] = network_file(prepared, target)
         except NotReadError as error:
             refused[prepared.key] = str(error)
     _require_some(networks, refused, target)
@@ -121,13 +121,6 @@ def _require_still_images(jobs: Sequence[Prepared]) -> None:
             f"--data {jobs[0].job.options.data}: a bundle takes images that stand alone, but these "
             "frames follow each other in time. Use --data sample or coco:DIR."
         )
-
-
-def _network(prepared: Prepared, target: BundleTarget) -> Network:
-    if prepared.rescorer:
-        # Its rescoring network would have to travel, too.
-        raise NotReadError("its poses are rescored by a second network, which no bundle has")
-    return network_file(prepared, target)
 
 
 def _require_some(
@@ -169,24 +162,34 @@ class _Content:
         text = readme.readme(self.target, keys, self.refused, count)
         archive.add(readme.NAME, text.encode())
         archive.add(RUN, _program(self._bundle()).encode(), program=True)
-        for prepared in self.jobs:
-            archive.add(f"{ENTRIES}/{prepared.key}.json", _json(self._entry(prepared)))
+        self._add_entries(archive)
         self._add_truth(archive)
         self._add_frames(archive)
         networks = {each.model.file: each.path for each in self.networks.values()}
         for name, path in sorted(networks.items()):
             archive.add_file(name, path)
 
+    def _add_entries(self, archive: Archive) -> None:
+        rescorers: dict[str, bytes] = {}
+        for prepared in self.jobs:
+            found = rescorer_file(prepared)
+            model = found[0] if found else None
+            rescorers |= {found[0].file: found[1]} if found else {}
+            archive.add(f"{ENTRIES}/{prepared.key}.json", _json(self._entry(prepared, model)))
+        for name, content in rescorers.items():
+            archive.add(name, content)
+
     def _bundle(self) -> Bundle:
         entries = tuple(_bundled(prepared) for prepared in self.jobs)
         target = self.target
         return Bundle(posemark.__version__, target.name, target.engines, target.precision, entries)
 
-    def _entry(self, prepared: Prepared) -> Any:
+    def _entry(self, prepared: Prepared, rescorer: ModelFile | None) -> Any:
         header: dict[str, Any] = msgspec.to_builtins(make_header(prepared, True, 1))
         for name in _OF_THE_DEVICE:
             header.pop(name, None)
-        return entry_document(header, [self.networks[prepared.key].model], self._boxes(prepared))
+        models = [self.networks[prepared.key].model]
+        return entry_document(header, models, self._boxes(prepared), rescorer)
 
     def _boxes(self, prepared: Prepared) -> dict[int, Boxes]:
         if prepared.spec.convention is None:

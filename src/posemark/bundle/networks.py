@@ -1,7 +1,12 @@
 """The model files of a bundle: networks that are exported for its target, and files of cards."""
 
+import io
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 import posemark
 from posemark import export
@@ -67,6 +72,19 @@ def network_file(prepared: Prepared, target: BundleTarget) -> Network:
     return Network(path, ModelFile(name, digest, outputs))
 
 
+def rescorer_file(prepared: Prepared) -> tuple[ModelFile, bytes] | None:
+    """Return the weights of the network that rescores an entry's poses; None if it has none."""
+    if prepared.rescorer is None:
+        return None
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = dict(prepared.rescorer.state())  # savez mixes up options and arrays
+    np.savez(buffer, **arrays)
+    content = buffer.getvalue()
+    digest = sha256(content).hexdigest()
+    name = f"{MODELS}/{prepared.spec.name}-rescore-{digest[:_DIGITS]}.npz"
+    return ModelFile(name, digest), content
+
+
 def _require_engine(artefact: Artefact, target: BundleTarget) -> None:
     """Refuse the file of a card that no engine of the target runs."""
     engines = [engine_named(name) for name in target.engines]
@@ -74,8 +92,8 @@ def _require_engine(artefact: Artefact, target: BundleTarget) -> None:
         return
     formats = sorted({suffix for engine in engines for suffix in engine.suffixes})
     raise NotReadError(
-        f"its file {artefact.path.name} is in {artefact.precision}, and {target.name} runs "
-        f"{' and '.join(formats)} files only, by {', '.join(target.engines)}"
+        f"no engine of {target.name} runs its file {artefact.path.name} ({artefact.precision}); "
+        f"{', '.join(target.engines)} read {' and '.join(formats)} files"
     )
 
 

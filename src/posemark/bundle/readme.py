@@ -16,8 +16,8 @@ _STEPS: Mapping[str, tuple[str, ...]] = {
         "sudo jetson_clocks        # hold the clocks at their highest",
     ),
     "jetson-orin": (
-        "sudo nvpmodel -q          # which power mode is set",
-        "sudo nvpmodel -m 0        # the mode with the highest clocks of many modules",
+        "sudo nvpmodel -q          # the power mode; /etc/nvpmodel.conf names all",
+        "sudo nvpmodel -m 0        # often the highest; 2 is MAXN_SUPER of an Orin Nano",
         "sudo jetson_clocks        # hold the clocks at their highest",
     ),
     "raspberry-pi": ("vcgencmd get_throttled    # expected: throttled=0x0",),

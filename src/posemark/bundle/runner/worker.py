@@ -18,7 +18,7 @@ from posemark.bundle.runner.device_facts import (
     set_image_threads,
 )
 from posemark.bundle.runner.engines.engine import Wanted
-from posemark.bundle.runner.entry_file import read_entry, require_intact
+from posemark.bundle.runner.entry_file import read_entry, read_rescorer, require_intact
 from posemark.bundle.runner.found_engines import EngineChoice, FoundEngine, choose
 from posemark.bundle.runner.frames import read_frames
 from posemark.bundle.runner.header import completed
@@ -99,7 +99,8 @@ def work(bundle: Bundle, entry: BundledEntry, choice: Choice, folder: Path) -> i
     threads = choice.threads or 1
     frames = read_frames(folder, entry.spec.skeleton, plain=opencv_version() is None)
     set_image_threads(threads)
-    how = Processing(entry.scales, entry.flip, entry.most, entry.trained, entry.rescorer)
+    rescorer = read_rescorer(folder, file, entry.spec)
+    how = Processing(entry.scales, entry.flip, entry.most, entry.trained, rescorer)
     session = _session(entry, chosen, threads, folder, frames, how, console)
     pipeline = pipeline_of(entry.spec, session, how)
     path = choice.out / (record_key(entry, chosen, choice.sustained) + SUFFIX)
