@@ -82,6 +82,7 @@ class Trial:
     rng: random.Random
     poses: dict[str, dict[int, People | None]]
     seconds: float
+    ends: float
     kept: dict[str, list[int]] = field(default_factory=dict)
 
     def runs(self, victims: list[str], tallies: dict[str, Tally]) -> list[str]:
@@ -89,6 +90,8 @@ class Trial:
         wrong: list[str] = []
         while victims and not self._complete():
             wrong += self._one_process(victims, tallies)
+            if time.monotonic() > self.ends:
+                victims.clear()
         process = start(self.options, self.out)
         _, error = process.communicate(timeout=PATIENCE)
         if process.returncode:
@@ -290,6 +293,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--limit", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=60.0, help="start no other kills then")
     parser.add_argument("--only", nargs="+", choices=VICTIMS, default=list(VICTIMS))
     return parser.parse_args()
 
@@ -304,9 +308,10 @@ def main() -> None:
     rng.shuffle(victims)
     tallies, wrong, folders = {name: Tally() for name in options.only}, [], 0
     poses, seconds = undisturbed(options)
+    ends = time.monotonic() + 60 * options.minutes
     while victims:
         with tempfile.TemporaryDirectory() as folder:
-            trial = Trial(options, Path(folder) / "run", rng, poses, seconds)
+            trial = Trial(options, Path(folder) / "run", rng, poses, seconds, ends)
             wrong += trial.runs(victims, tallies)
             folders += 1
     print("| signal to | kills | in the midst of frames | tracebacks | left behind | ended, s |")

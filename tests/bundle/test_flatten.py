@@ -612,6 +612,11 @@ REFUSALS = {
     "later argument": ("prepend", "import numpy as np\ndef made():\n    np.diff([], prepend=1)\n"),
     "pad": ("mode of pad", "import numpy as np\ndef made():\n    np.pad([], 1)\n"),
     "sum(initial=)": ("initial", "def made(x):\n    return x.sum(initial=1)\n"),
+    "max(where=)": ("where", "def made(x):\n    return x.max(initial=1, where=x)\n"),
+    "np.max(initial=)": (
+        "only the methods",
+        "import numpy as np\ndef made(x):\n    return np.max(x, initial=1)\n",
+    ),
     "TypedDict": (
         "plain dict",
         "from typing import TypedDict\nclass made(TypedDict):\n    x: int\n",

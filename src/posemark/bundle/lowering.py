@@ -3,6 +3,10 @@
 Annotations and other typing go, because they would need modules that a device lacks. Newer syntax
 and newer members of the standard library and of numpy are replaced. What cannot be replaced is
 refused, so that no code with another meaning results.
+
+Types are unknown here. A | of two dicts in variables is therefore not recognised: it raises a
+TypeError on the device. Before numpy 2, the types of scalars in arithmetic depend on their values.
+tests/bundle holds poses of such a numpy to those of this one, if POSEMARK_OLD_PYTHON names one.
 """
 
 import ast
@@ -32,6 +36,8 @@ _GONE_BASES = frozenset(("typing.Generic", "typing.Protocol"))
 _GONE_DECORATORS = frozenset(("typing.final", "typing.override"))
 _TYPING = frozenset(("typing", "numpy.typing"))
 _NO_TYPES = "typing is not available in the flattened file. Use no types in expressions."
+_REDUCTIONS = frozenset(("max", "min", "amax", "amin", "sum", "prod", "mean", "std", "any", "all"))
+_LATER_OPTIONS = frozenset(("initial", "where"))
 _REFUSED_BUILTINS = frozenset(f"builtins.{n}" for n in ("eval", "exec", "globals", "__import__"))
 _REFUSED: dict[type[ast.AST], str] = {
     ast.NamedExpr: "Python 3.6 has no :=. Assign in a statement of its own.",
@@ -524,10 +530,15 @@ class _Lowering(ast.NodeTransformer):
         if func.attr in ("removeprefix", "removesuffix"):
             arguments = [self.visit(each) for each in (func.value, *node.args)]
             return ast.Call(self._prelude(func, func.attr), arguments, [])
-        if func.attr not in ("max", "min", "sum") or "initial" not in named or self._is_prelude:
+        if self._is_prelude or func.attr not in _REDUCTIONS or not named.keys() & _LATER_OPTIONS:
             return None
-        if func.attr == "sum":
-            raise self._refused(node, "numpy 1.13 has no sum(initial=). Add it afterwards.")
+        is_function = isinstance(self._path(func), External)
+        if func.attr not in ("max", "min") or "where" in named or is_function:
+            raise self._refused(
+                node,
+                "of numpy's reductions with initial= or where=, only the methods max and min with "
+                "initial= are lowered. Compute it in two steps.",
+            )
         numpy = self._referring(func, External("numpy"))
         ufunc = ast.Attribute(numpy, "maximum" if func.attr == "max" else "minimum", ast.Load())
         others: list[ast.expr] = [self.visit(each) for each in node.args]

@@ -3,6 +3,9 @@
 import io
 import json
 import os
+import sys
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +14,8 @@ import pytest
 from posemark.bundle.runner import found_engines, numpy_sentinel, worker
 from posemark.bundle.runner.bundled import BundledEntry, DeclaredFile
 from posemark.bundle.runner.console import Console, ascii_text, duration
+from posemark.bundle.runner.engines import tflite_engine
+from posemark.bundle.runner.engines.engine import Wanted
 from posemark.bundle.runner.engines.known import ENGINES, engine_named
 from posemark.bundle.runner.engines.opencv_engine import OpenCvSession
 from posemark.bundle.runner.entry_file import EntryFile, ModelFile
@@ -24,6 +29,8 @@ from posemark.bundle.runner.supervise import entries_named
 from posemark.bundle.runner.worker import passes, record_key
 from posemark.core.errors import UsageError
 from posemark.core.model_file import FileOutput
+
+WEIGHTS = Path(__file__).parents[3].parent / "shared" / "weights"
 
 
 class Terminal(io.StringIO):
@@ -219,6 +226,46 @@ def test_opencv_names_a_file_that_it_cannot_read(tmp_path):
     wanted = SimpleNamespace(path=tmp_path / "a.onnx", device="cpu", threads=1)
     with pytest.raises(UsageError, match=r"OpenCV .* cannot read a.onnx"):
         OpenCvSession(wanted)
+
+
+MOVENET = WEIGHTS / "movenet_multipose_lightning_fp16.tflite"
+
+
+@pytest.mark.skipif(not MOVENET.is_file(), reason="needs the shared weights")
+def test_tflite_gives_what_the_package_gives():
+    from posemark.runtimes.tflite import TfliteFile, _interpreter
+
+    engine = engine_named("tflite")
+    wanted = Wanted(MOVENET, "", "fp32", 1, "cpu", (), MOVENET.parent, print)
+    session = engine.open(wanted)
+    batch = np.zeros((1, 64, 64, 3), np.uint8)
+    expected = TfliteFile(MOVENET, 1, _interpreter).infer(batch)
+    for name, values in session.infer(batch).items():
+        np.testing.assert_array_equal(values, expected[name])
+    assert (session.runtime, session.precision, session.device) == ("tflite", "fp32", "cpu")
+    assert engine.version().startswith("ai-edge-litert ")
+    with pytest.raises(UsageError, match="runs on the device cpu only, got gpu"):
+        engine.open(replace(wanted, device="gpu"))
+
+
+@pytest.mark.parametrize("package", ["tflite_runtime", "tensorflow"])
+def test_tflite_has_older_names(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.setitem(sys.modules, "tflite_runtime", None)
+    old = SimpleNamespace(__version__="2.5.0")
+    monkeypatch.setitem(sys.modules, package, old)
+    lite = "lite" if package == "tensorflow" else "interpreter"
+    made = SimpleNamespace(Interpreter=lambda model_path, num_threads: (model_path, num_threads))
+    monkeypatch.setitem(sys.modules, f"{package}.{lite}", made)
+    assert engine_named("tflite").version() == f"{package.replace('_', '-')} 2.5.0"
+    assert tflite_engine._opened(Path("a.tflite"), 3) == ("a.tflite", 3)
+
+
+def test_without_any_of_its_packages_tflite_is_not_there(monkeypatch):
+    for package in ("ai_edge_litert", "tflite_runtime", "tensorflow"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match="none of these is installed: ai_edge_litert, tflite_"):
+        engine_named("tflite").version()
 
 
 # --- keys, names and passes ---------------------------------------------------------------------

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,6 +202,38 @@ def test_a_precision_that_a_file_does_not_have_is_refused(tmp_path):
     code, printed, _ = run(carded, "--engine", "opencv", "--out", "r")
     assert code == WRONG
     assert "opencv: does not run it in int8" in " ".join(printed.split())
+    code, _, errors = run(carded, "--engine", "onnxruntime", "--out", "r")
+    assert (code, errors) == (ORDINARY, "")
+    record = files.read(carded.folder / "r" / f"{ORT}+int8.jsonl")
+    assert record.header.settings.precision == "int8"
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+def test_a_run_with_stand_ins_for_tensorrt_and_cuda(tmp_path, monkeypatch):
+    made = made_bundle(tmp_path / "b", frames=3, trained=False)
+    here = Path(__file__).parent
+    library = made.folder / "libcudart.so"
+    command = ["cc", "-shared", "-fPIC", "-o", library, here / "fake_cudart.c"]
+    subprocess.run(command, check=True)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(made.folder))
+    (made.folder / "tensorrt.py").write_text(
+        f"import sys\nsys.path.append({str(here.parents[1])!r})\n"
+        "from fake_tensorrt import FakeTensorRt\n"
+        "sys.modules[__name__] = FakeTensorRt('8.2.1.8')\n"
+    )
+    code, printed, errors = run(made, "--precision", "fp16", "--out", "r")
+    assert (code, errors) == (ORDINARY, "")
+    assert f"{TOP_DOWN}: tensorrt fp16 on cuda" in printed
+    assert "TensorRT builds the engine now" in printed
+    (plan,) = (made.folder / "engines").iterdir()
+    assert plan.name.startswith("toy-fp16-trt8.2.1.8-sm53-")
+    record = files.read(made.folder / "r" / f"{TOP_DOWN}+tensorrt+fp16+cuda.jsonl")
+    settings = record.header.settings
+    assert (settings.runtime, settings.precision, settings.device) == ("tensorrt", "fp16", "cuda")
+    assert record.header.environment["ran_on"] == "cuda, 1 of 2 layers in fp16"
+    assert record.header.facts.libraries["tensorrt"] == "8.2.1.8"
+    (row,) = load_rows([made.folder / "r"])
+    assert (row.runtime, row.device, row.bundled) == ("tensorrt", "cuda", True)
 
 
 def test_without_opencv_the_poses_are_the_same(made, finished, tmp_path):
@@ -364,6 +397,17 @@ def test_a_worker_does_not_outlive_a_killed_parent(made, tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)  # ends when the worker has closed the pipe, too
     assert files.read(path).good
+
+
+def test_an_entry_whose_process_is_killed_is_named_and_the_run_goes_on(made, tmp_path):
+    copy = shutil.copytree(made.folder, tmp_path / "b")
+    killed = "import os\nif '--worker' in sys.argv:\n    os.kill(os.getpid(), 9)\n"
+    write_script(copy, made.bundle, killed)
+    code, printed, errors = run(moved(made, copy), "--engine", "onnxruntime", "--out", "r")
+    assert (code, errors) == (FAILED, "")
+    text = " ".join(printed.split())
+    assert "failed: its process was killed by SIGKILL. The usual reason is that the memory" in text
+    assert text.endswith("posemark report r")
 
 
 # --- wrong usage, and damage --------------------------------------------------------------------

@@ -44,7 +44,7 @@ class Choice:
     Attributes:
         entries: names of entries; () for all of them.
         engine: the name of the engine.
-        precision: fp32 or fp16.
+        precision: fp32, fp16 or int8.
         threads: number of CPU threads.
         device: the engine's name of the device.
         seconds: the time of the blocks of each entry.
@@ -131,7 +131,8 @@ def _parser(bundle: Bundle) -> argparse.ArgumentParser:
     add("entries", nargs="*", metavar="ENTRY", help="entries to run; default: all")
     engines = ", ".join(bundle.engines)
     add("--engine", choices=bundle.engines, metavar="NAME", help=f"the first found of {engines}")
-    add("--precision", choices=("fp32", "fp16"), help="default: that of the target")
+    precisions = ("fp32", "fp16", "int8")
+    add("--precision", choices=precisions, help="default: that of the target, or of the file")
     add("--threads", type=int, metavar="N", help="CPU threads; default: all cores")
     add("--device", metavar="NAME", help="as the engine calls it; default: cpu, cuda (tensorrt)")
     add("--repeat", type=int, metavar="N", help="passes over the frames; default: for 6 s or more")
