@@ -87,8 +87,8 @@ def read(path: Path) -> dict[str, object]:
         options, chosen = _options(toml.parsed(content))
     except ValueError as error:  # msgspec's errors are ValueErrors, too
         raise UsageError(
-            f"{path}: this is not a setting: {shortened(str(error))}. A setting is TOML with some of the keys "
-            f"{', '.join(KEYS)}."
+            f"{path}: this is not a setting: {shortened(str(error))}. A setting is TOML with some "
+            f"of the keys {', '.join(KEYS)}."
         ) from error
     _require_known(path, options)
     try:
@@ -116,7 +116,8 @@ def _require_known(path: Path, options: Options) -> None:
         value = getattr(options, key)
         if value is not None and value not in known:
             raise UsageError(
-                f"{path}: {key} = {shortened(repr(value), 80)} is unknown; expected {' or '.join(known)}."
+                f"{path}: {key} = {shortened(repr(value), 80)} is unknown; expected "
+                f"{' or '.join(known)}."
             )
 
 
