@@ -4,7 +4,7 @@
 #              (goes on where it was stopped; RUN_FLAGS="--limit 100" for a part of the images)
 # make test    set up, run the tests
 # make check   set up, run formatter, linters, types, layer contracts
-# make docs    write docs/json.md anew from the types of what is printed
+# make docs    write docs/json.md anew from the types of what is printed, and the table of docs/edge.md
 # make accept  list, then copy, golden files from ../shared (GOLDENS="folder/file ...")
 
 PYTHON ?= python3
@@ -54,6 +54,7 @@ check: $(READY)
 
 docs: $(READY)
 	@$(BIN)/python tests/json_page.py
+	@$(BIN)/python tests/edge_page.py
 
 accept: $(READY)
 	@$(BIN)/python tests/accept.py $(GOLDENS)

@@ -2,9 +2,10 @@
 
 Every kind of input (tests/hostile/kinds.py) runs in a child process of limited memory, until it has
 read --inputs mutants or used --cpu-minutes. A reader may refuse a mutant with an error of
-posemark.core.errors. Findings are all other exceptions, mutants that take more than SECONDS of CPU
-time or MEMORY bytes, and the death of the process. The first mutant of each finding is kept in
---findings. A row is printed for each kind; the exit status is 1 if there was a finding.
+posemark.core.errors. Findings are all other exceptions, warnings of Python, mutants that take more
+than SECONDS of CPU time or MEMORY bytes, and the death of the process. The first mutant of each
+finding is kept in --findings. A row is printed for each kind; the exit status is 1 if there was a
+finding.
 
 The corpus grows in --corpus, beside a tally of each kind, and a later call continues with both: the
 limits and the rows are about all calls. The corpus begins with sound inputs, which a program makes,
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -207,6 +209,7 @@ def child(options: argparse.Namespace) -> None:
     flags += ["-rss_limit_mb=0", "-len_control=0", "-mutate_depth=1"]
     flags += [f"-artifact_prefix={options.findings}/{name}-"]
     reader = Child(options, kind, folder)
+    warnings.simplefilter("error")
     atheris.Setup([sys.argv[0], *flags, str(corpus)], reader.read, custom_mutator=mutate)
     atheris.Fuzz()
 

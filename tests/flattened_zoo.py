@@ -1,10 +1,10 @@
 """One flattened file with every model of the zoo and every card, and the poses that it finds."""
 
 import json
+import os
 import subprocess
 from dataclasses import replace
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +14,13 @@ from posemark.bundle.flatten import flatten
 from posemark.cards import built_in
 from posemark.cards.model import with_artefact
 from posemark.cards.reading import read
-from posemark.core.frame import Boxes, Frame
 from posemark.core.model_file import Artefact
 from posemark.datasets.sample import Sample
 from posemark.geometry.crop import decoded
 from posemark.models import all_models
-from posemark.pipelines.build import Processing, pipeline_of
 
-SCENES = (2, 5)
-"""The indices of the scenes: with one person and with several."""
+SCENES = (3, 11)
+"""The indices of the scenes: with three people and with two, of other sizes."""
 
 PROGRAM = '''
 import json
@@ -34,7 +32,8 @@ import numpy as np
 from posemark.core.frame import Boxes, Frame
 from posemark.core.spec import TopDown
 from posemark.measure.clock import StageClock
-from posemark.pipelines.topdown import TopDownPipeline
+from posemark.core.whole_image import Pass
+from posemark.pipelines.topdown import CropOutputs, TopDownPipeline
 from posemark.pipelines.whole_image import WholeImagePipeline
 
 
@@ -54,29 +53,59 @@ class NoNetwork:
         return {}
 
 
+def noisy(outputs):
+    """Outputs with noise, the same in every version of numpy."""
+    if outputs is None:
+        return None
+    return {name: maps + noise(maps.shape) for name, maps in outputs.items()}
+
+
+def noise(shape):
+    places = np.arange(np.prod(shape), dtype=np.uint32) * np.uint32(2654435761)
+    shares = (places >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
+    return (shares.reshape(shape) - np.float32(0.5)) * np.float32(0.08)
+
+
+def with_noise(outputs):
+    if isinstance(outputs, CropOutputs):
+        return CropOutputs(noisy(outputs.plain), noisy(outputs.mirrored))
+    return tuple(Pass(p.input, noisy(p.outputs), noisy(p.mirrored)) for p in outputs)
+
+
+def arrays(poses):
+    return [each.tolist() for each in (poses.keypoints_xy, poses.keypoint_scores, poses.scores)]
+
+
 def pipeline(spec, scales, flip, session):
     if isinstance(spec.method, TopDown):
         return TopDownPipeline(spec, spec.method, session, flip, 2, False)
     return WholeImagePipeline(spec, spec.method, session, scales, flip, False)
 
 
-def main(cases, frames, images, out):
+def computed(cases, frames, images, names):
     found = []
     for spec, scales, flip in cases:
+        if names and spec.name not in names:
+            continue
         for image_id, size_wh, truth in frames:
             image = images[str(image_id)]
             frame = Frame(image_id, "scene", size_wh, lambda: (lambda: image), truth)
             boxes = Boxes(truth.boxes_xywh, np.ones(len(truth)))
             session = NoNetwork()
             ready = pipeline(spec, scales, flip, session)
-            poses = ready.process(ready.prepare(frame, boxes), StageClock().lap).poses
-            arrays = poses.keypoints_xy, poses.keypoint_scores, poses.scores
-            found.append([spec.name, session.inputs, [each.tolist() for each in arrays]])
+            work = ready.prepare(frame, boxes)
+            poses = ready.process(work, StageClock().lap).poses
+            others = ready._decoded(with_noise(work.perfect), frame, boxes)
+            found.append([spec.name, session.inputs, arrays(poses) + arrays(others)])
+    return found
+
+
+def main(images, out, *names):
     with open(out, "w") as file:
-        json.dump(found, file)
+        json.dump(computed(CASES, FRAMES, np.load(images), names), file)
 
 
-main(CASES, FRAMES, np.load(sys.argv[1]), sys.argv[2])
+main(*sys.argv[1:])
 '''
 
 
@@ -122,33 +151,23 @@ def frames():
     return [every[index - 1] for index in SCENES]
 
 
+def shown():
+    return [(frame.image_id, frame.size_wh, frame.truth) for frame in frames()]
+
+
 @cache
 def source():
     """The text of the flattened file."""
-    shown = [(frame.image_id, frame.size_wh, frame.truth) for frame in frames()]
-    made = expression((cases(), shown))
+    made = expression((cases(), shown()))
     return flatten(program=made.assigned("CASES, FRAMES") + PROGRAM).source
 
 
+@cache
 def expected():
-    """The poses of the package's own pipelines, in the form of `found`."""
-    rows = []
-    for spec, scales, flip in cases():
-        for frame in frames():
-            session = _Inputs()
-            how = Processing(scales=scales, flip=flip, most=2, trained=False)
-            ready = pipeline_of(spec, session, how)
-            shown = Frame(frame.image_id, "scene", frame.size_wh, _image(frame), frame.truth)
-            boxes = Boxes(frame.truth.boxes_xywh, np.ones(len(frame.truth)))
-            poses = ready.process(ready.prepare(shown, boxes), lambda _: None).poses
-            arrays = poses.keypoints_xy, poses.keypoint_scores, poses.scores
-            rows.append([spec.name, session.inputs, [each.tolist() for each in arrays]])
-    return rows
-
-
-def _image(frame):
-    pixels = images()[str(frame.image_id)]
-    return lambda: lambda: pixels
+    """What the program computes if it imports the package itself."""
+    namespace = {"__name__": "program", "CASES": cases(), "FRAMES": shown()}
+    exec(compile(PROGRAM.rpartition("\n\nmain(")[0], "program", "exec"), namespace)
+    return namespace["computed"](cases(), shown(), images(), [])
 
 
 @cache
@@ -156,18 +175,10 @@ def images():
     return {str(frame.image_id): decoded(frame.read(), frame) for frame in frames()}
 
 
-class _Inputs:
-    runtime, precision, device = "none", "fp32", "cpu"
-
-    def __init__(self):
-        self.inputs = []
-
-    def prepare(self, shape):
-        pass
-
-    def infer(self, batch):
-        self.inputs.append(sha256(batch.tobytes()).hexdigest())
-        return {}
+@cache
+def runner():
+    """The text of the file with the whole program of a bundle."""
+    return flatten([("posemark.bundle.runner.main", "main")]).source
 
 
 WITHOUT_OPENCV = """
@@ -178,20 +189,23 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def found(python, folder, opencv=True):
+def found(python, folder, opencv=True, names=()):
     """Run the flattened file by a Python and return the poses of every case and scene.
 
     Args:
         python: path of the interpreter.
         folder: an empty folder.
         opencv: whether the program may import OpenCV.
+        names: the models; empty for all.
     """
     file, out = folder / "flattened.py", folder / "poses.json"
     file.write_text(source(), encoding="utf-8")
     np.savez(folder / "images.npz", **images())
     way = [] if opencv else ["-c", WITHOUT_OPENCV]
-    arguments = [python, "-B", *way, str(file), str(folder / "images.npz"), str(out)]
-    ended = subprocess.run(arguments, capture_output=True, text=True, env={"OMP_NUM_THREADS": "1"})
+    arguments = [python, "-B", *way, str(file), str(folder / "images.npz"), str(out), *names]
+    # Variables of OpenBLAS choose its kernels, and with them the last bits.
+    same = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(arguments, capture_output=True, text=True, env=same)
     assert ended.returncode == 0, ended.stderr
     return json.loads(out.read_text())
 
@@ -199,11 +213,11 @@ def found(python, folder, opencv=True):
 def require_same(found, expected):
     """Compare what another version of numpy computed.
 
-    The inputs of the networks are equal. The poses may differ in the last bits, because numpy and
-    its BLAS choose their instructions by version and processor.
+    The inputs of the networks are equal. The poses may differ by little, because numpy and its BLAS
+    choose their instructions by version and processor.
     """
     assert len(found) == len(expected)
     for (name, digests, ours), (other, same, theirs) in zip(found, expected, strict=True):
         assert (name, digests) == (other, same)
         for one, two in zip(ours, theirs, strict=True):
-            np.testing.assert_allclose(one, two, rtol=1e-9, atol=1e-9, err_msg=name)
+            np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-3, err_msg=name)

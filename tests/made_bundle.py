@@ -27,6 +27,7 @@ from posemark.run.prepare import prepare_job
 from posemark.score.coco import truth_json
 
 TOP_DOWN = "naive-litehrnet-18-256x192@gt"
+MODEL = "models/toy.onnx"
 ENGINES = ("tensorrt", "onnxruntime", "opencv", "tflite", "openvino")
 
 
@@ -43,47 +44,70 @@ class MadeBundle:
         return self.folder / "run.py"
 
 
-def toy_onnx(path, opset=11):
-    """Write a network of one convolution that gives 17 maps, with weights from a formula."""
-    weights = np.sin(np.arange(17 * 3 * 4 * 4, dtype=np.float32)).reshape(17, 3, 4, 4) / 8
-    node = helper.make_node(
-        "Conv", ["images", "w"], ["heatmaps"], strides=[4, 4], kernel_shape=[4, 4], group=1
-    )
+def toy_onnx(path, names=("heatmaps",), size_hw=(256, 192), channels=17):
+    """Write a network of one convolution per output, with weights from a formula.
+
+    size_hw: height and width of the input; None for any.
+    """
+    height, width = size_hw or ("h", "w")
+    cells = (height // 4, width // 4) if size_hw else ("i", "j")
+    values = np.sin(np.arange(channels * 3 * 4 * 4, dtype=np.float32)) / 8
+    weights = numpy_helper.from_array(values.reshape(channels, 3, 4, 4), "weights")
+    how = {"strides": [4, 4], "kernel_shape": [4, 4], "group": 1}
     graph = helper.make_graph(
-        [node],
+        [helper.make_node("Conv", ["images", "weights"], [name], **how) for name in names],
         "toy",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, 256, 192])],
-        [helper.make_tensor_value_info("heatmaps", TensorProto.FLOAT, ["n", 17, 64, 48])],
-        [numpy_helper.from_array(weights, "w")],
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, height, width])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", channels, *cells])
+            for name in names
+        ],
+        [weights],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)])
     model.ir_version = 6
     onnx.save(model, str(path))
 
 
-def made_bundle(folder, frames=4, trained=True, engines=ENGINES, precision="fp32", **changes):
-    """Write a bundle with one top-down entry on the drawn scenes."""
+def made_bundle(
+    folder, frames=4, trained=True, engines=ENGINES, name=TOP_DOWN, declared=None, **changes
+):
+    """Write a bundle with one entry on the drawn scenes; its network is toy_onnx.
+
+    declared: what a card says of the file, as if the entry were an exported model.
+    """
     dataset = Sample(frames)
     options = replace(Options(data="sample", threads=1), **changes)
-    (job,) = plan([TOP_DOWN], options)
+    (job,) = plan([name], options)
     prepared = prepare_job(job, dataset, dataset.frames())
-    for name in ("models", "frames", ENTRIES):
-        (folder / name).mkdir(parents=True)
-    toy_onnx(folder / "models" / "toy.onnx")
+    spec = without_torch(prepared.spec)
+    for each in ("models", "frames", ENTRIES):
+        (folder / each).mkdir(parents=True)
+    names = tuple(output.name for output in spec.outputs)
+    toy_onnx(folder / MODEL, names, spec.input_hw if spec.method.fixed_size else None)
     _write_frames(folder, prepared.frames)
     header = make_header(prepared, own_process=True, turns=1)
     truth.write(truth_json(prepared.frames), folder / header.truth)
-    digest = sha256_of(folder / "models" / "toy.onnx")
+    boxes = {}
+    if spec.convention:
+        boxes = {frame.image_id: prepared.boxes.of(frame) for frame in prepared.frames}
+    digest = sha256_of(folder / MODEL)
     entry = entry_document(
         msgspec.to_builtins(header),
-        [ModelFile("models/toy.onnx", digest, ("heatmaps",))],
-        {frame.image_id: prepared.boxes.of(frame) for frame in prepared.frames},
+        [ModelFile(MODEL, digest, () if declared else names)],
+        boxes,
     )
     _write_json(folder / ENTRIES / f"{prepared.key}.json", entry)
-    spec = without_torch(prepared.spec)
-    most = options.crops_per_pass
-    bundled = BundledEntry(prepared.key, spec, flip=options.flip, most=most, trained=trained)
-    bundle = Bundle(posemark.__version__, "generic", engines, precision, (bundled,))
+    bundled = BundledEntry(
+        prepared.key,
+        spec,
+        scales=job.entry.scales,
+        flip=options.flip,
+        most=options.crops_per_pass,
+        trained=trained,
+        declared=declared,
+    )
+    bundle = Bundle(posemark.__version__, "generic", engines, "fp32", (bundled,))
     write_script(folder, bundle)
     return MadeBundle(folder, prepared, bundle)
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posemark.bundle.definitions import FlattenError
 from posemark.bundle.expression import MOST_ELEMENTS, expression
 from posemark.bundle.flatten import flatten
 from posemark.codecs.pose_rescore import DEKR_RESCORING, PoseRescore
-from posemark.core.errors import FlattenError
 from posemark.core.skeleton import COCO_17
 from posemark.core.spec import IMAGENET
 from posemark.geometry.crop import crop_batch

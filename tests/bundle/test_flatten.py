@@ -13,10 +13,10 @@ import pytest
 
 import posemark
 from posemark.bundle import substitutes
+from posemark.bundle.definitions import FlattenError
 from posemark.bundle.flatten import flatten
 from posemark.bundle.wrapping import WIDTH, wrapped
 from posemark.codecs.heatmap import Heatmap
-from posemark.core.errors import FlattenError
 from posemark.geometry import affine
 
 PACKAGE = Path(posemark.__file__).parent
@@ -202,6 +202,22 @@ def test_only_what_is_needed_is_in_the_file(toy):
     source = toy.flattened("from TOY.a import f\nRESULT = f()\n")
     assert "torch" not in source
     assert "UNUSED" not in source
+
+
+def test_a_library_may_be_missing_where_that_is_caught(toy):
+    toy.write(
+        "a",
+        """
+        def f():
+            try:
+                import absent_library
+            except (ImportError, OSError):
+                return "absent"
+            else:
+                return absent_library
+        """,
+    )
+    toy.same("from TOY.a import f\nRESULT = f()\n")
 
 
 def test_a_name_that_is_assigned_twice_keeps_both_statements(toy):
@@ -409,6 +425,7 @@ def test_newer_syntax_has_a_counterpart(toy):
         """
         from collections import defaultdict, deque
         from collections.abc import Callable, Iterator
+        from enum import Enum
         from typing import TYPE_CHECKING, Any, cast, overload
 
         if TYPE_CHECKING:
@@ -448,12 +465,18 @@ def test_newer_syntax_has_a_counterpart(toy):
                 cast(str, name), cast("Any", found),
             ]
 
+        class Kind(Enum):
+            A = 1
+
+        default_factory, name = dict[str, int], "A"
+
         def made() -> list[Any]:
             waiting, counts = deque[int]([1]), defaultdict[str, int](int)
             call: Callable[[int], int] = lambda x, /: x + 1
             index, table = (0, *[1]), {(0, 1): "found"}
             return [
                 kinds(1), kinds([]), starred(1, 2), list(yielded()), text("name"), list(waiting),
+                default_factory(), Kind["A"].value, Kind[name].value,
                 zipped("ab", (1, 2)), zipped("ab", (1,)), zipped(iter("ab"), iter("ab")),
                 zipped(iter("a"), iter("ab")), list(zip("ab", (1,), strict=False)),
                 counts["x"], call(1), table[*index], [n for n in (*index, 2)],
@@ -589,6 +612,11 @@ REFUSALS = {
     "later argument": ("prepend", "import numpy as np\ndef made():\n    np.diff([], prepend=1)\n"),
     "pad": ("mode of pad", "import numpy as np\ndef made():\n    np.pad([], 1)\n"),
     "sum(initial=)": ("initial", "def made(x):\n    return x.sum(initial=1)\n"),
+    "max(where=)": ("where", "def made(x):\n    return x.max(initial=1, where=x)\n"),
+    "np.max(initial=)": (
+        "only the methods",
+        "import numpy as np\ndef made(x):\n    return np.max(x, initial=1)\n",
+    ),
     "TypedDict": (
         "plain dict",
         "from typing import TypedDict\nclass made(TypedDict):\n    x: int\n",

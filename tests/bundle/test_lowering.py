@@ -1,9 +1,6 @@
-"""What is written for Python 3.6: subscripted classes, and libraries that may be missing."""
-
-import pytest
+"""What is written for Python 3.6 in place of subscripted classes."""
 
 from posemark.bundle.flatten import flatten
-from posemark.core.errors import FlattenError
 
 
 def run(program):
@@ -22,24 +19,3 @@ def test_a_subscripted_class_is_the_class():
     )
     assert [each.__name__ for each in found["kinds"]] == ["dict", "Counter", "list"]
     assert (found["made"], found["cells"]) == (set(), 1)
-
-
-GUARDED = """
-def power():
-    try:
-        import {library}
-    except {error}:
-        return None
-    return {library}
-"""
-
-
-def test_a_library_may_be_missing_if_the_error_is_caught(monkeypatch):
-    from posemark.bundle import substitutes
-
-    monkeypatch.setattr(substitutes, "RUNNER", "nothing.at.all")
-    monkeypatch.setattr("posemark.bundle.lowering.PROGRAM", "no program")
-    found = run(GUARDED.format(library="no_such_library", error="ImportError"))
-    assert found["power"]() is None
-    with pytest.raises(FlattenError, match="a device may not have the library no_such_library"):
-        run(GUARDED.format(library="no_such_library", error="ValueError"))

@@ -123,7 +123,7 @@ COMMANDS = list(commands(typer.main.get_command(cli.app)))
 def test_the_commands_are_the_documented_ones():
     assert {" ".join(words) for words in COMMANDS} == {
         *("", "list", "get", "run", "check", "machine", "tune", "report", "recommend", "compare"),
-        *("export", "predict"),
+        *("export", "bundle", "predict"),
         *("weights", "weights list", "weights import", "weights fetch", "weights doctor"),
     }
 

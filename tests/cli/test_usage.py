@@ -50,6 +50,7 @@ NUMBERS = [
     *((("run",), f"--{name}") for name in ("limit", "repeat", "threads", "max-batch")),
     *((("run",), f"--{name}") for name in ("min-score", "budget", "fps")),
     *((("run",), f"--{name}") for name in ("max-people", "detector-size", "streams")),
+    *((("bundle",), f"--{name}") for name in ("limit", "max-batch", "min-score")),
     *((("predict",), f"--{name}") for name in ("step", "subject", "every", "min-score", "threads")),
     *((("recommend",), f"--{name}") for name in ("people", "min-fps", "max-ap-loss")),
     *((("tune",), f"--{name}") for name in ("budget", "frames", "max-ap-loss")),
@@ -60,6 +61,7 @@ CHOICES = [
     (("run",), "--mode", "burst, sustained, paced, overlapped or accuracy"),
     *((command, "--engine", "local or ray") for command in (("run",), ("predict",))),
     (("run",), "--persons", "serial or batched"),
+    (("bundle",), "--persons", "serial or batched"),
     (("run",), "--detector-precision", "fp32, bf16, fp16 or int8"),
     (("recommend",), "--licence", "any or commercial"),
     (("tune",), "--for", "latency or throughput"),
@@ -70,7 +72,7 @@ WORDS = {
     *("--save", "--as", "--part", "--accept-licence"),
     *("--within", "--until", "--gate", "--max-memory"),
     *("--save-boxes", "--detector-runtime"),
-    "--address",
+    *("--address", "--target"),
     *("--from", "--to", "--poses", "--format", "--compare", "--detector"),
 }
 """Options that take any text, as far as typer knows: their own checks say what is wrong."""

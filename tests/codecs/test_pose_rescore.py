@@ -44,3 +44,10 @@ def test_all_joints_on_one_point_count_as_a_torso_of_one_pixel(network):
     people = np.ones((1, 17, 3))
     assert features(people)[0, :57].tolist() == [0] * 57
     assert np.isfinite(network.trust(people)).all()
+
+
+def test_its_arrays_are_those_that_it_was_built_from():
+    state = {name: tensor.numpy() for name, tensor in goldens.state_dict("dekr_rescore").items()}
+    found = PoseRescore.from_state(state).state()
+    assert found.keys() == state.keys()
+    assert all(found[name] is state[name] for name in state)

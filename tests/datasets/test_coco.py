@@ -11,7 +11,7 @@ import pytest
 
 import goldens
 from posemark.core.errors import DataError, FrameError, UsageError
-from posemark.datasets import open_dataset
+from posemark.datasets import coco, open_dataset
 from posemark.datasets.coco import ANNOTATIONS, IMAGES, Coco
 from posemark.datasets.sample import Sample
 from posemark.geometry.crop import decode_bgr
@@ -508,3 +508,14 @@ def test_ids_and_files_of_another_are_noted(folder):
         "1 annotation has the id of another: all are kept",
         "1 image has the file of another: all are kept",
     )
+
+
+@pytest.mark.parametrize(("most", "place"), [(2, "images"), (3, "annotations")])
+def test_the_entries_of_a_file_are_limited(folder, monkeypatch, most, place):
+    content = json.loads((folder / ANNOTATIONS).read_text(encoding="utf-8"))
+    annotate(folder, content | {"annotations": [*content["annotations"], person(5, id=9)]})
+    monkeypatch.setattr(coco, "MOST_ENTRIES", most)
+    with pytest.raises(DataError, match=f"{place} has {most + 1} entries, more than {most}"):
+        Coco(folder).frames()
+    monkeypatch.setattr(coco, "MOST_ENTRIES", 4)
+    assert len(Coco(folder).frames()) == 3

@@ -164,6 +164,41 @@ def test_a_damaged_archive_is_removed_and_explained(archive, folder, damage):
     assert next(iter(FILES)) not in everything(folder)
 
 
+def test_a_long_table_of_contents_is_not_read(archive, folder, monkeypatch):
+    monkeypatch.setattr(archives, "_LARGEST_TABLE", 1000)
+    with pytest.raises(DownloadError, match="table of contents has more than 1,000 bytes"):
+        take(archive, images, folder)
+
+
+def test_a_name_that_is_not_valid_text_is_damage(archive, folder):
+    content = bytearray(archive.read_bytes())
+    entry = content.rindex(b"PK\1\2")
+    content[entry + 9] |= 8  # the name is said to be UTF-8
+    content[entry + 46] = 0xFF
+    archive.write_bytes(content)
+    with pytest.raises(DownloadError, match="damaged .*'utf-8' codec.*, and was removed"):
+        take(archive, images, folder)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compressions_are_refused(tmp_path, folder, method):
+    path = tmp_path / "other.zip"
+    with zipfile.ZipFile(path, "w", method) as made:
+        made.writestr("1.jpg", b"one" * 100)
+    with pytest.raises(DownloadError, match="compressed in a way that is not read here"):
+        archives.take(path, lambda name: True, folder)
+
+
+@pytest.mark.parametrize("offset", [b"\xff" * 8, (2**40).to_bytes(8, "big")])
+def test_a_damaged_copy_of_the_table_costs_the_archive(archive, folder, offset):
+    table = archive.with_name(archive.name + ".table")
+    table.write_bytes(offset + b"PK")
+    with pytest.raises(DownloadError, match=r"table of contents is damaged.*and was removed"):
+        archives.take(archive, lambda name: True, folder)
+    assert not archive.exists()
+    assert not table.exists()
+
+
 def test_a_disk_without_room_is_noticed_first(archive, folder, monkeypatch):
     monkeypatch.setattr("posemark.downloads.transfer.SPARE_BYTES", 1 << 60)
     with pytest.raises(DownloadError, match="are needed there"):

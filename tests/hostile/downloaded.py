@@ -8,6 +8,7 @@ from pathlib import Path
 import requests
 import urllib3
 
+from hostile.checksums import zip_with_sums
 from hostile.kind import Kind, written
 from posemark.cli import list_entries
 from posemark.downloads import archives, notes, transfer, web
@@ -126,7 +127,7 @@ def read_answer(folder: Path, content: bytes) -> object:
 
 
 KINDS = {
-    "archives": Kind(zips, read_archive),
+    "archives": Kind(zips, read_archive, repair=zip_with_sums),
     "archive-tables": Kind(lambda: [table()], read_table),
     "notes": Kind(own_notes, read_notes),
     "answers": Kind(answers, read_answer),

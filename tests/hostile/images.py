@@ -1,20 +1,18 @@
 """Hostile images: headers, EXIF data and pixels of JPEG and PNG files."""
 
 import struct
-import zlib
 from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from hostile.checksums import png_with_sums
 from hostile.kind import Kind, written
 from posemark.core.errors import PoseMarkError
 from posemark.geometry.image_header import require_whole, size_wh
 from posemark.geometry.orientation import orientation_of
 from posemark.predict.images import Images
-
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def images() -> list[bytes]:
@@ -73,20 +71,7 @@ def read_image(folder: Path, content: bytes) -> object:
     return [shot.image_bgr for shot in Images((path,)).shots(_Remarks())]
 
 
-def with_checksums(content: bytes) -> bytes:
-    """Return a PNG whose chunks have the checksums of their content; a JPEG has none."""
-    if not content.startswith(_PNG):
-        return content
-    parts, at = [_PNG], len(_PNG)
-    while at + 12 <= len(content):
-        (length,) = struct.unpack_from(">I", content, at)
-        body = content[at + 4 : at + 8 + length]
-        parts += [content[at : at + 4], body, struct.pack(">I", zlib.crc32(body))]
-        at += 12 + length
-    return b"".join(parts)
-
-
 KINDS = {
     "image-headers": Kind(headers, read_header),
-    "images": Kind(images, read_image, repair=with_checksums),
+    "images": Kind(images, read_image, repair=png_with_sums),
 }

@@ -1,7 +1,6 @@
 """Hostile weights: PyTorch's three formats, safetensors, Caffe, and ONNX files."""
 
 import io
-import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors.torch import save as as_safetensors
 
 import caffe_writer
 import made_weights
+from hostile.checksums import tar_with_sums, zip_with_sums
 from hostile.kind import Kind, written
 from posemark.runtimes import onnx_file
 from posemark.weights import load_fitting
@@ -60,21 +60,6 @@ def read_pickle(folder: Path, content: bytes) -> object:
 def tar() -> bytes:
     torch.manual_seed(0)
     return made_weights.tar(network().state_dict())
-
-
-def with_sums(content: bytes) -> bytes:
-    """Return a tar archive with the checksums of its headers, as far as they are headers."""
-    made, at = bytearray(content), 0
-    while at + tarfile.BLOCKSIZE <= len(made):
-        header = made[at : at + tarfile.BLOCKSIZE]
-        header[148:156] = b" " * 8
-        made[at + 148 : at + 156] = b"%06o\0 " % sum(header)
-        try:
-            size = int(header[124:135].strip(b" \0") or b"0", 8)
-        except ValueError:
-            break
-        at += tarfile.BLOCKSIZE * (1 - (-max(size, 0) // tarfile.BLOCKSIZE))
-    return bytes(made)
 
 
 def safetensors() -> bytes:
@@ -127,10 +112,10 @@ def read_caffe(folder: Path, content: bytes) -> object:
 
 
 KINDS = {
-    "zip": Kind(zips, reader_of_weights(".pth")),
+    "zip": Kind(zips, reader_of_weights(".pth"), repair=zip_with_sums),
     "pickle": Kind(pickles, read_pickle),
     "stream": Kind(streams, reader_of_weights(".pth")),
-    "tar": Kind(lambda: [tar()], reader_of_weights(".pth"), repair=with_sums),
+    "tar": Kind(lambda: [tar()], reader_of_weights(".pth"), repair=tar_with_sums),
     "safetensors": Kind(lambda: [safetensors()], reader_of_weights(".safetensors")),
     "caffemodel": Kind(lambda: [caffe()], read_caffe),
     "onnx": Kind(lambda: [onnx_model()], read_onnx),

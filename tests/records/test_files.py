@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 import made_records
-from posemark.core.errors import RecordError
+from posemark.core.errors import RecordError, RunError
 from posemark.records import files, lines
 from posemark.records.schema import (
     SCHEMA,
@@ -425,6 +425,11 @@ def test_a_header_with_more_streams_than_threads_is_refused(path):
     assert "line 1: 3 streams with 2 threads" in refusal
 
 
+def test_a_sigma_whose_square_would_be_0_is_refused(path):
+    refusal = damaged(path, lambda lines: [altered(lines[0], ("sigmas", 0), 1e-300), *lines[1:]])
+    assert "line 1: Expected `float` >= 0.0001 - at `$.sigmas[0]`" in refusal
+
+
 @pytest.mark.parametrize("name", ["/dev/zero", "../../x", "..", "", "a/b", "a\nb"])
 def test_annotations_have_a_plain_file_name_in_the_run_folder(path, name):
     refusal = damaged(path, lambda lines: [altered(lines[0], ("truth",), name), *lines[1:]])
@@ -743,4 +748,16 @@ def test_a_line_that_was_refused_takes_no_number(path):
         with pytest.raises(RecordError, match="cannot be kept"):
             writer.write(FrameLine(5, 1, 0, STAGES, 10, People([float("nan")], [[1.0] * 51])))
         writer.write(FRAMES[0])
+    assert files.read(path).good == FRAMES[:1]
+
+
+def test_a_disk_that_does_not_take_what_was_written_is_explained(path, monkeypatch):
+    def refuse(number):
+        raise OSError(5, "Input/output error")
+
+    with files.Writer.create(path, header(**STAMPED)) as writer:
+        writer.write(FRAMES[0])
+        monkeypatch.setattr(os, "fsync", refuse)
+        with pytest.raises(RunError, match=r"cannot be passed to the disk.*last block may be lost"):
+            writer.sync()
     assert files.read(path).good == FRAMES[:1]

@@ -5,7 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from posemark.report.missing_evidence import Need, accuracy_command, command, missing, need, words
+from posemark.report.missing_evidence import (
+    Need,
+    accuracy_command,
+    command,
+    going_on,
+    missing,
+    need,
+    words,
+)
 from posemark.report.result_row import Row, Verdict
 
 
@@ -169,3 +177,31 @@ def test_the_command_has_files_as_they_were_typed():
 def test_the_command_names_an_exported_model_by_its_card():
     made = replace(row(), entry="small@gt+openvino", card="my cards/small.toml")
     assert command(made).startswith("posemark run 'my cards/small.toml@gt' --runtime ")
+
+
+BUNDLED = replace(
+    row(),
+    entry="small@gt+flip+tensorrt+fp16",
+    runtime="tensorrt",
+    precision="fp16",
+    device="cuda",
+    threads=4,
+    flip=True,
+    data="sample",
+    bundled=True,
+)
+
+
+def test_a_row_of_a_bundle_is_measured_again_on_its_device():
+    engine = "python3 run.py small@gt+flip --engine tensorrt --precision fp16 --threads 4"
+    assert command(BUNDLED) == f"{engine} --repeat 2 --out results-again"
+    twice = replace(BUNDLED, typed={"--repeat": "2"})
+    assert command(twice) == f"{engine} --repeat 3 --out results-again"
+    heated = replace(BUNDLED, mode="sustained")
+    assert command(heated) == f"{engine} --sustained 1 --out results-again"
+    assert "--device dml" in command(replace(BUNDLED, device="dml"))
+
+
+def test_other_images_of_a_bundle_need_another_bundle():
+    again = f"{going_on(BUNDLED)} --limit 7"
+    assert again == "posemark bundle small@gt --flip --data sample -o bundle.zip --limit 7"

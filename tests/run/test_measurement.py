@@ -53,9 +53,9 @@ def path(finished, tmp_path):
 
 
 def raw(path):
-    """Return the lines as any JSON reader sees them, without run and line number."""
+    """Return the lines as any JSON reader sees them, without run, line number and checksum."""
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
-    return [{k: v for k, v in line.items() if k not in ("run", "line")} for line in lines]
+    return [{k: v for k, v in line.items() if k not in ("run", "line", "crc32")} for line in lines]
 
 
 def timed_lines(path):
@@ -646,3 +646,22 @@ def test_poses_of_trained_weights_are_kept_beside_the_perfect_ones(trained):
         assert np.isfinite(points).all()
         np.testing.assert_array_equal(points[..., :2], points[..., :2].round(3))
         assert frame.poses.scores == sorted(frame.poses.scores, reverse=True)
+
+
+def test_a_record_is_synchronised_between_blocks_and_never_within_one(tmp_path, monkeypatch):
+    """The line of a block, with its wall time, is in the file before it is synchronised."""
+    last = []
+
+    def synced(file):
+        (path,) = tmp_path.glob("*.jsonl")
+        last.append(json.loads(path.read_bytes().splitlines()[-1])["kind"])
+
+    monkeypatch.setattr(files, "sync", synced)
+    monkeypatch.setattr(measurement, "BLOCK_SECONDS", 0.01)
+    path, _ = run(prepared(limit=4), tmp_path)
+    blocks = len(files.read(path).blocks)
+    assert blocks > 1
+    assert last.count("block") == blocks - 1
+    assert last[0] == "header"
+    assert last[-1] == "end"
+    assert "frame" not in last

@@ -4,6 +4,7 @@ import builtins
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 
@@ -280,3 +281,26 @@ def test_real_videos_are_read_to_the_end(name, size_wh, count, fps):
         )
         shapes = [(picture.index, picture.image_bgr.shape) for picture in reader.pictures()]
     assert shapes == [(index, (*size_wh[::-1], 3)) for index in range(count)]
+
+
+def jpegs(path, sizes_wh):
+    """Write a stream of JPEG pictures of these sizes."""
+    pictures = [np.zeros((height, width, 3), np.uint8) for width, height in sizes_wh]
+    path.write_bytes(b"".join(cv2.imencode(".jpg", each)[1].tobytes() for each in pictures))
+    return path
+
+
+def test_a_later_picture_that_is_too_large_is_not_decoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(facts, "MOST_PIXELS", 64 * 48)
+    path = jpegs(tmp_path / "made.mjpeg", [(64, 48), (640, 480), (64, 48)])
+    with VideoReader.of(path) as reader:
+        assert [picture.image_bgr.shape for picture in reader.pictures()] == [(48, 64, 3)] * 2
+
+
+def test_a_later_picture_of_another_size_is_named(tmp_path):
+    path = jpegs(tmp_path / "made.mjpeg", [(64, 48), (640, 480), (64, 48)])
+    with (
+        VideoReader.of(path) as reader,
+        pytest.raises(FrameError, match=r"made.mjpeg, picture 1: the picture has 640x480 pixels"),
+    ):
+        list(reader.pictures())

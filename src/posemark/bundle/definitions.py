@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
-from posemark.core.errors import FlattenError
+from posemark.core.errors import PoseMarkError
 
 BUILTINS = frozenset(dir(builtins))
 
 PROGRAM = "__main__"
 """The name of the module that stands at the end of a flattened file."""
+
+
+class FlattenError(PoseMarkError):
+    """A part of PoseMark cannot be written as one file for an older Python."""
 
 
 @dataclass(frozen=True)

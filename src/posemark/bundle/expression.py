@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import PurePath
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, cast
@@ -14,8 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from posemark.bundle.definitions import Modules
-from posemark.core.errors import FlattenError
+from posemark.bundle.definitions import FlattenError, Modules
 
 MOST_ELEMENTS = 4096
 """The largest number of elements of an array that is written. Larger arrays belong in files."""
@@ -64,7 +63,9 @@ class _Writer:
 
     def __init__(self) -> None:
         self._names: dict[tuple[str, str], str] = {}
-        self._constants = _named_constants()
+        self._constants = _named_constants(
+            tuple(name for name in sorted(sys.modules) if name.startswith(_CONSTANTS))
+        )
 
     def imports(self) -> list[str]:
         """Return the import statements, sorted."""
@@ -217,13 +218,13 @@ def _is_plain(value: Any) -> bool:
     return type(value) in (bool, int, float, str, bytes, type(None))
 
 
-def _named_constants() -> dict[int, tuple[str, str]]:
-    """Return the module and the name of the loaded constants that are data classes, by identity."""
+@lru_cache(maxsize=1)
+def _named_constants(loaded: tuple[str, ...]) -> dict[int, tuple[str, str]]:
+    """Return the module and the name of the constants of modules that are data classes, by id."""
     modules = Modules(frozenset({"posemark"}))
     return {
         id(value): (name, member)
-        for name, module in sorted(sys.modules.items())
-        if name.startswith(_CONSTANTS)
-        for member, value in vars(module).items()
+        for name in loaded
+        for member, value in vars(sys.modules[name]).items()
         if is_dataclass(value) and not isinstance(value, type) and modules[name].of(member)
     }

@@ -19,6 +19,7 @@ from posemark.bundle.definitions import (
     PROGRAM,
     Definition,
     External,
+    FlattenError,
     Modules,
     Own,
     OwnModule,
@@ -26,7 +27,6 @@ from posemark.bundle.definitions import (
 )
 from posemark.bundle.lowering import Lowered, lowered, reference_of, require_library
 from posemark.bundle.wrapping import WIDTH, wrapped
-from posemark.core.errors import FlattenError
 
 Root = tuple[str, str] | Any
 """A function or class, or the module and the name of any definition."""

@@ -3,6 +3,10 @@
 Annotations and other typing go, because they would need modules that a device lacks. Newer syntax
 and newer members of the standard library and of numpy are replaced. What cannot be replaced is
 refused, so that no code with another meaning results.
+
+Types are unknown here. A | of two dicts in variables is therefore not recognised: it raises a
+TypeError on the device. Before numpy 2, the types of scalars in arithmetic depend on their values.
+tests/bundle holds poses of such a numpy to those of this one, if POSEMARK_OLD_PYTHON names one.
 """
 
 import ast
@@ -32,6 +36,8 @@ _GONE_BASES = frozenset(("typing.Generic", "typing.Protocol"))
 _GONE_DECORATORS = frozenset(("typing.final", "typing.override"))
 _TYPING = frozenset(("typing", "numpy.typing"))
 _NO_TYPES = "typing is not available in the flattened file. Use no types in expressions."
+_REDUCTIONS = frozenset(("max", "min", "amax", "amin", "sum", "prod", "mean", "std", "any", "all"))
+_LATER_OPTIONS = frozenset(("initial", "where"))
 _REFUSED_BUILTINS = frozenset(f"builtins.{n}" for n in ("eval", "exec", "globals", "__import__"))
 _REFUSED: dict[type[ast.AST], str] = {
     ast.NamedExpr: "Python 3.6 has no :=. Assign in a statement of its own.",
@@ -91,6 +97,7 @@ class _Lowering(ast.NodeTransformer):
         self._module: Module = modules[found.definition.module]
         self._scopes = Scopes()
         self._later = 0  # the number of functions around the node, which run later
+        self._optional = 0  # the number of `try` statements around it that catch ImportError
         self._fields = False  # whether the class around the node keeps its annotations
 
     def visit(self, node: ast.AST) -> Any:
@@ -242,7 +249,8 @@ class _Lowering(ast.NodeTransformer):
     def _keeps_import(self, node: ast.stmt, alias: ast.alias, name: str, target: Reference) -> bool:
         scope = self._scopes.current
         if isinstance(target, External) and not self._is_replaced(target):
-            require_library(self._found.definition, target, node, inside=bool(self._later))
+            if not self._optional:
+                require_library(self._found.definition, target, node, inside=bool(self._later))
             if scope is None:
                 self._bind(alias, name)
             else:
@@ -313,11 +321,14 @@ class _Lowering(ast.NodeTransformer):
 
     def _body(self, statements: Iterable[ast.stmt]) -> list[ast.stmt]:
         """Visit statements; a `pass` remains if nothing else does."""
+        return self._statements(statements) or [ast.Pass()]
+
+    def _statements(self, statements: Iterable[ast.stmt]) -> list[ast.stmt]:
         found: list[ast.stmt] = []
         for statement in statements:
             result = self.visit(statement)
             found += result if isinstance(result, list) else [result] if result else []
-        return found or [ast.Pass()]
+        return found
 
     # ---------------------------------------------------------------------------- classes
 
@@ -394,7 +405,14 @@ class _Lowering(ast.NodeTransformer):
         for inner in node.finalbody:
             if any(isinstance(each, ast.Continue) for each in ast.walk(inner)):
                 raise self._refused(inner, "Python 3.6 has no `continue` in `finally`.")
-        return self.generic_visit(node)
+        optional = any(map(_catches_import_errors, node.handlers))
+        self._optional += optional
+        node.body = self._body(node.body)
+        self._optional -= optional
+        node.handlers = [self.visit(each) for each in node.handlers]
+        node.orelse = self._statements(node.orelse)
+        node.finalbody = self._statements(node.finalbody)
+        return node
 
     def visit_For(self, node: ast.For) -> Any:
         node.iter = _as_tuple(node.iter)
@@ -415,7 +433,7 @@ class _Lowering(ast.NodeTransformer):
     # ------------------------------------------------------------------------ expressions
 
     def visit_Subscript(self, node: ast.Subscript) -> Any:
-        if self._is_class(node.value):  # such as dict[str, int] as a default factory
+        if self._is_generic(node.value):  # such as dict[str, int] as a default factory
             return self.visit(node.value)
         node.slice = _as_tuple(node.slice)
         return self.generic_visit(node)
@@ -458,8 +476,6 @@ class _Lowering(ast.NodeTransformer):
         special = self._special_call(node)
         if special is not None:
             return ast.copy_location(special, node)
-        if isinstance(node.func, ast.Subscript) and self._is_class(node.func.value):
-            node.func = node.func.value
         for each in node.keywords:
             self._lower_keyword(node, each)
         return self.generic_visit(node)
@@ -514,10 +530,15 @@ class _Lowering(ast.NodeTransformer):
         if func.attr in ("removeprefix", "removesuffix"):
             arguments = [self.visit(each) for each in (func.value, *node.args)]
             return ast.Call(self._prelude(func, func.attr), arguments, [])
-        if func.attr not in ("max", "min", "sum") or "initial" not in named or self._is_prelude:
+        if self._is_prelude or func.attr not in _REDUCTIONS or not named.keys() & _LATER_OPTIONS:
             return None
-        if func.attr == "sum":
-            raise self._refused(node, "numpy 1.13 has no sum(initial=). Add it afterwards.")
+        is_function = isinstance(self._path(func), External)
+        if func.attr not in ("max", "min") or "where" in named or is_function:
+            raise self._refused(
+                node,
+                "of numpy's reductions with initial= or where=, only the methods max and min with "
+                "initial= are lowered. Compute it in two steps.",
+            )
         numpy = self._referring(func, External("numpy"))
         ufunc = ast.Attribute(numpy, "maximum" if func.attr == "max" else "minimum", ast.Load())
         others: list[ast.expr] = [self.visit(each) for each in node.args]
@@ -527,14 +548,28 @@ class _Lowering(ast.NodeTransformer):
 
     def _is_class(self, node: ast.expr) -> bool:
         """Return whether an expression names a class."""
+        return bool(self._own_classes(node)) or isinstance(self._imported(node), type)
+
+    def _is_generic(self, node: ast.expr) -> bool:
+        """Return whether an expression names a class that [] gives types, and not an Enum."""
+        bases = [base for each in self._own_classes(node) for base in each.bases]
+        known = self._imported(node)
+        return any(isinstance(base, ast.Subscript) for base in bases) or (
+            isinstance(known, type) and hasattr(known, "__class_getitem__")
+        )
+
+    def _own_classes(self, node: ast.expr) -> list[ast.ClassDef]:
         reference = self._path(node)
-        if isinstance(reference, Own):
-            found = self._modules[reference.module].of(reference.name)
-            return any(isinstance(each.statement, ast.ClassDef) for each in found)
+        found = (
+            self._modules[reference.module].of(reference.name) if isinstance(reference, Own) else []
+        )
+        return [each.statement for each in found if isinstance(each.statement, ast.ClassDef)]
+
+    def _imported(self, node: ast.expr) -> object:
+        """Return the member of the standard library or of numpy that an expression names."""
         module, _, member = self._dotted(node).rpartition(".")
-        if not module:
-            return False
-        return isinstance(getattr(importlib.import_module(module), member, None), type)
+        known = module.partition(".")[0] in {*sys.stdlib_module_names, *substitutes.LIBRARIES}
+        return getattr(importlib.import_module(module), member, None) if known else None
 
 
 class _Restored:
@@ -572,6 +607,12 @@ def require_library(
             f"{substitutes.RUNNER} may import it.",
             node,
         )
+
+
+def _catches_import_errors(handler: ast.ExceptHandler) -> bool:
+    return handler.type is not None and any(
+        isinstance(each, ast.Name) and each.id == "ImportError" for each in ast.walk(handler.type)
+    )
 
 
 def _is_runner(module: str) -> bool:

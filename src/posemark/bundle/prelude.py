@@ -109,44 +109,43 @@ def _annotations(cls):
 
 
 def _constructor(cls, kw_only):
-    taken = [each for each in cls.__dataclass_fields__.values() if each.init]
-    others = [each for each in cls.__dataclass_fields__.values() if not each.init]
+    # Poses and boxes are made inside the clock, so that what is known beforehand is done here.
+    every = cls.__dataclass_fields__.values()
+    taken = [each for each in every if each.init]
     names = tuple(each.name for each in taken)
     places = () if kw_only else names
-    after = getattr(cls, "__post_init__", None)
+    count, known = len(names), frozenset(names)
+    fixed = {each.name: each.default for each in taken if each.default is not _NONE}
+    made = [each for each in taken if each.default_factory is not _NONE]
+    others = [each for each in every if not each.init and each.has_default()]
+    after = hasattr(cls, "__post_init__")
 
     def __init__(self, *given, **named):
-        values = dict(zip(places, given))
-        if len(given) > len(places) or len(values) < len(names):
-            values = _bound(cls, taken, places, given, named)
-        elif named:
-            raise TypeError("%s() got too many arguments" % cls.__name__)
-        values.update({e.name: e.fresh() for e in others if e.has_default()})
+        values = dict(fixed)
+        values.update(zip(places, given))
+        values.update(named)
+        for each in made:
+            if each.name not in values:
+                values[each.name] = each.fresh()
+        if len(values) != count or len(given) > len(places) or not named.keys() <= known:
+            raise _wrong_arguments(cls, given, named)
+        if named and not named.keys().isdisjoint(places[: len(given)]):
+            raise _wrong_arguments(cls, given, named)
+        for each in others:
+            values[each.name] = each.fresh()
         self.__dict__.update(values)
-        if after is not None:
+        if after:
             self.__post_init__()
 
     return __init__
 
 
-def _bound(cls, taken, places, given, named):
-    """Return the value of every field that the constructor takes, or raise a TypeError."""
-    values = dict(zip(places, given))
-    known = [each.name for each in taken]
-    twice = [name for name in named if name in values or name not in known]
-    missing = [
-        e.name for e in taken if not (e.name in values or e.name in named or e.has_default())
-    ]
-    if twice or missing or len(given) > len(places):
-        raise TypeError(
-            "%s() takes %s; got %d arguments by position and %s by name"
-            % (cls.__name__, ", ".join(known), len(given), ", ".join(sorted(named)) or "none")
-        )
-    values.update(named)
-    for each in taken:
-        if each.name not in values:
-            values[each.name] = each.fresh()
-    return {name: values[name] for name in known}
+def _wrong_arguments(cls, given, named):
+    known = ", ".join(each.name for each in fields(cls) if each.init)
+    return TypeError(
+        "%s() takes %s; got %d arguments by position and %s by name"
+        % (cls.__name__, known, len(given), ", ".join(sorted(named)) or "none")
+    )
 
 
 def _repr_of(cls):

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from posemark.cli import (
+    bundle,
     check,
     compare,
     export,
@@ -82,6 +83,7 @@ app.command("recommend", no_args_is_help=True)(recommend.recommend)
 app.command("compare", no_args_is_help=True)(compare.compare)
 app.command("machine")(machine.machine)
 app.command("export", no_args_is_help=True)(export.export)
+app.command("bundle", no_args_is_help=True)(bundle.bundle)
 app.add_typer(weights.app, name="weights")
 
 for _registered in (*app.registered_commands, *weights.app.registered_commands):

@@ -42,6 +42,10 @@ def features(people: Floats) -> NDArray[np.float32]:
     return rows.astype(np.float32)
 
 
+_LAYERS = ("l1", "l2", "l3")
+"""The names of the layers in the released file."""
+
+
 @dataclass(frozen=True, eq=False)
 class PoseRescore:
     """The rescoring network.
@@ -55,8 +59,14 @@ class PoseRescore:
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray[np.float32]]) -> "PoseRescore":
         """Build the network from the arrays of the released file, such as l1.weight and l1.bias."""
-        names = ("l1", "l2", "l3")
-        return cls(tuple((state[f"{n}.weight"], state[f"{n}.bias"]) for n in names))
+        return cls(tuple((state[f"{n}.weight"], state[f"{n}.bias"]) for n in _LAYERS))
+
+    def state(self) -> dict[str, NDArray[np.float32]]:
+        """Return the arrays of the released file by name."""
+        found: dict[str, NDArray[np.float32]] = {}
+        for name, (weight, bias) in zip(_LAYERS, self.layers, strict=True):
+            found[f"{name}.weight"], found[f"{name}.bias"] = weight, bias
+        return found
 
     def trust(self, people: Floats) -> NDArray[np.float32]:
         """Estimate the OKS (P,) of every pose; estimates may be below 0 or above 1."""

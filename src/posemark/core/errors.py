@@ -57,7 +57,3 @@ class ExportError(PoseMarkError):
 
 class CardError(PoseMarkError):
     """The card of an exported model is unreadable or contradicts itself."""
-
-
-class FlattenError(PoseMarkError):
-    """Code of PoseMark cannot be written as one file for an older Python."""

@@ -91,6 +91,10 @@ class Rescorer(Protocol):
         """
         ...
 
+    def state(self) -> dict[str, Maps]:
+        """Return the tensors by name that it was built from."""
+        ...
+
 
 @dataclass(frozen=True)
 class RescoringNet:

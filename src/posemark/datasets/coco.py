@@ -46,6 +46,9 @@ AREA_OF_BOX = 0.53
 The average of COCO's own people is 0.51.
 """
 
+MOST_ENTRIES = 1_000_000
+"""Most images, and most annotations. A million take 3 GB; train2017 has 0.12 and 0.27 million."""
+
 _KEYPOINTS = 17
 _SIDE = 1_000_000
 _PERSON = 1
@@ -175,6 +178,9 @@ def _parsed(path: Path, content: bytes) -> _File:
 
 
 def _loaded(parsed: _File, folder: Path) -> _Loaded:
+    for place, entries in (("images", parsed.images), ("annotations", parsed.annotations)):
+        if len(entries) > MOST_ENTRIES:
+            raise MisfitError(f"{place} has {len(entries):,} entries, more than {MOST_ENTRIES:,}")
     images = _images(parsed.images)
     people, others = _people(parsed)
     _require_listed(people, images)

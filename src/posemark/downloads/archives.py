@@ -11,6 +11,7 @@ from posemark.core.crash_points import crash_point
 from posemark.core.durable import sync_everything, sync_folder
 from posemark.core.errors import DownloadError
 from posemark.core.places import write_whole
+from posemark.core.zip_files import ZIP_ERRORS, opened_zip
 from posemark.downloads.transfer import require_room
 from posemark.downloads.wanted import SILENT, Watcher
 
@@ -20,6 +21,8 @@ BATCH_BYTES = 32 << 20
 _MOST_MEMBERS = 500_000
 _MOST_BYTES = 64 << 30
 """Most bytes of all members of one archive."""
+_LARGEST_TABLE = 64 << 20
+"""Most bytes of the table of contents: 130 for each of _MOST_MEMBERS."""
 _OFFSET = 8
 """Bytes at the beginning of a kept table that hold its offset in the archive."""
 
@@ -55,14 +58,14 @@ def take(
     """
     try:
         _make_readable(archive)
-        with zipfile.ZipFile(archive) as opened:
+        with archive.open("rb") as file, opened_zip(file, _LARGEST_TABLE) as opened:
             chosen = [info for info in _sound(archive, opened) if wanted(info.filename)]
             _require_room(folder, chosen)
             _keep_table(archive, opened.start_dir)
             total = sum(info.file_size for info in chosen)
             watcher.began(f"unpacking {archive.name}", "", 0, total)
             _move(archive, opened, chosen, folder, watcher)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except ZIP_ERRORS as error:
         _remove(archive)
         raise DownloadError(
             f"{archive}: this archive is damaged ({error}), and was removed. Run the same command "
@@ -144,6 +147,8 @@ def _problem(info: zipfile.ZipInfo) -> str:
         return "its name has control characters"
     if stat.S_ISLNK(info.external_attr >> 16):
         return "it is a link"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "it is compressed in a way that is not read here"
     return "it is encrypted" if info.flag_bits & 1 else ""
 
 
@@ -197,6 +202,8 @@ def _make_readable(archive: Path) -> None:
         return
     kept = _table_of(archive).read_bytes()
     start = int.from_bytes(kept[:_OFFSET], "big")
+    if start > _MOST_BYTES:
+        raise zipfile.BadZipFile("the copy of its table of contents is damaged")
     with archive.open("r+b") as file:
         file.truncate(start)
         file.seek(start)

@@ -19,7 +19,7 @@ from posemark.records.schema import SCHEMA, Damaged, Header, Line, Stamp, requir
 
 LONGEST_LINE = 8 * 2**20
 """Most bytes of a line; a frame with a thousand people has about half a megabyte. While it is read,
-a hostile line takes 45 times its size in memory."""
+a hostile line takes 44 times its size in memory."""
 
 UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 """The exceptions that decoding raises for content that does not fit its schema."""

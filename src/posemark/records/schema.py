@@ -270,7 +270,8 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
         started: date and time of the start (UTC, ISO 8601).
         weights_bytes: the size of the checkpoint, or of the parameters as float32 if there is
             no checkpoint.
-        sigmas: the OKS sigmas, in the order of the key points.
+        sigmas: the OKS sigmas, in the order of the key points; the square of a much smaller one
+            would be 0.
         decoder: the version of the decoder's rules.
         own_process: whether no other entry ran in this process, so that the peak memory is that
             of this entry.
@@ -308,7 +309,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     truth: FileName
     started: str
     weights_bytes: Size
-    sigmas: tuple[Annotated[float, Meta(gt=0, le=100)], ...]
+    sigmas: tuple[Annotated[float, Meta(ge=1e-4, le=100)], ...]
     decoder: int
     own_process: bool
     turns: Positive

@@ -16,8 +16,8 @@ from posemark.core.places import is_file, write_whole
 from posemark.records.lines import UNREADABLE, in_short
 from posemark.records.schema import KEYPOINTS, Coordinate, Count, Identifier, Keypoints, Positive
 
-LARGEST = 2**30
-"""Most bytes of a truth file; COCO's 118,000 training images have a fifth of it."""
+LARGEST = 2**29
+"""Most bytes of a truth file; COCO's 118,000 training images have two fifths of it."""
 
 Area = Annotated[float, Meta(ge=0, le=1e18)]
 LabelledPoints = Annotated[int, Meta(ge=0, le=KEYPOINTS)]
@@ -189,6 +189,26 @@ def write(truth: dict[str, Any], path: Path) -> None:
     """
     if _readable(path):
         return
+    content = encoded(truth, path)
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise RunError(
+            f"{path}: the annotations cannot be written beside the records ({error.strerror}). "
+            "Make room or correct the permissions, or choose another --out folder."
+        ) from error
+
+
+def encoded(truth: dict[str, Any], path: Path) -> bytes:
+    """Return the content of a truth file.
+
+    Args:
+        truth: the annotations in COCO's format (score.coco.truth_json).
+        path: the file, for the message.
+
+    Raises:
+        RecordError: if the annotations could not be read back.
+    """
     content = json.dumps(truth).encode()
     try:
         msgspec.json.decode(content, type=Truth)
@@ -198,13 +218,7 @@ def write(truth: dict[str, Any], path: Path) -> None:
             f"they contain values that cannot be scored ({in_short(error)}). Correct the "
             "annotations, then run again."
         ) from error
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise RunError(
-            f"{path}: the annotations cannot be written beside the records ({error.strerror}). "
-            "Make room or correct the permissions, or choose another --out folder."
-        ) from error
+    return content
 
 
 def _readable(path: Path) -> bool:

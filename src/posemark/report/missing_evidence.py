@@ -157,12 +157,14 @@ def command(row: Row) -> str:
     It resumes the record of the row. It begins another record, in a folder beside the first,
     where the present measurement does not count, or where all frames of the data are measured: in
     this case it processes the data several times. A budget applies to one process, so that of a
-    resumed run covers only the additional time.
+    resumed run covers only the additional time. A row of a bundle is measured on its device.
     """
     if not row.timed:
         return f"{run(replace(row, mode='burst'))}{_beside(row)}"
     used, wanted = row.frames * _frame_seconds(row), need(row)
     more = (wanted.seconds or 0.0) if wanted else (_MORE - 1) * used
+    if row.bundled:
+        return on_device(row, used + more)
     if _exhausted(row):
         again = ceil(_SPARE * (used + more) / (_frame_seconds(row) * row.data_images))
         return f"{run(row, max(2, again))}{_budget(used + more)}{_beside(row)}"
@@ -190,13 +192,43 @@ AGAIN = "-again"
 """Suffix of the folder for a repeated measurement."""
 
 
+def on_device(row: Row, seconds: float) -> str:
+    """Return the command that measures a row of a bundle again, on its device.
+
+    Args:
+        row: the row.
+        seconds: the time of its blocks.
+    """
+    options = f"--engine {row.runtime} --precision {row.precision} --threads {row.threads}"
+    options += "" if row.device in ("cpu", "cuda") else f" --device {quote(row.device)}"
+    used = row.frames * _frame_seconds(row)
+    if row.mode == "sustained":
+        options += f" --sustained {max(1, ceil(_SPARE * seconds / 60))}"
+    elif used:
+        passes = int(row.typed.get("--repeat", "1"))
+        options += f" --repeat {ceil(_SPARE * passes * seconds / used)}"
+    return f"python3 run.py {quote(_key_in_bundle(row))} {options} --out results{AGAIN}"
+
+
+def _key_in_bundle(row: Row) -> str:
+    """The key of its entry in the bundle, which lacks what is chosen on the device."""
+    chosen = ("sustained", row.runtime, row.precision, row.device)
+    first, *parts = row.entry.split("+")
+    return "+".join([first, *(part for part in parts if part not in chosen)])
+
+
 def going_on(row: Row) -> str:
     """Return the command that resumes its record, without the option that says when to stop.
 
     A record of shards is of a certain number of images, so that more of them need another record.
+    For a row of a bundle it is the command that writes the bundle again, for other images.
     """
     if not row.timed:
         return run(row) + _beside(row)
+    if row.bundled:
+        options = _options(row)
+        given = {name: options[name] for name in _OF_A_BUNDLE}
+        return f"posemark bundle {quote(_entry(row))}{_typed(row, given)} -o bundle.zip"
     return run(row) + (f" --out {quote(row.folder)} --resume" if row.folder else "")
 
 
@@ -221,6 +253,18 @@ def run(row: Row, repeat: int | None = None) -> str:
         row: the row.
         repeat: how many times to process the data, where that is to change.
     """
+    return f"posemark run {quote(_entry(row))}{_typed(row, _options(row, repeat))}"
+
+
+_OF_A_BUNDLE = (
+    *("--data", "--weights", "--boxes", "--codec"),
+    *("--persons", "--max-batch", "--min-score"),
+)
+"""Options that say what a bundle has, and how it is processed."""
+
+
+def _options(row: Row, repeat: int | None = None) -> dict[str, str]:
+    """The values of options by name; empty ones are not typed."""
     most, layout = row.inference or ("", "")
     options = {
         "--data": row.data,
@@ -243,10 +287,13 @@ def run(row: Row, repeat: int | None = None) -> str:
         "--repeat": str(repeat) if repeat else row.typed.get("--repeat", ""),
         "--machine": row.typed.get("--machine", ""),
     }
-    options |= _detector(row)
-    given = (f"{name} {quote(value)}" for name, value in options.items() if value)
-    flags = [*(["--flip"] * row.flip), *(["--smooth"] * row.smooth)]
-    return " ".join([f"posemark run {quote(_entry(row))}", *flags, *given])
+    return options | _detector(row)
+
+
+def _typed(row: Row, options: dict[str, str]) -> str:
+    """Options as they are typed behind an entry, flags first."""
+    given = (f" {name} {quote(value)}" for name, value in options.items() if value)
+    return "".join([*([" --flip"] * row.flip), *([" --smooth"] * row.smooth), *given])
 
 
 def _entry(row: Row) -> str:

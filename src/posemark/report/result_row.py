@@ -186,6 +186,7 @@ class Row:
             the recall of those that were used (score/boxes.py); None without a detector.
         people_groups: accuracy by size, crowding and occlusion of people; empty without a measured
             AP.
+        bundled: whether it was measured on a device, with run.py of a bundle.
     """
 
     entry: str
@@ -275,6 +276,7 @@ class Row:
     age_ms: dict[str, float] = field(default_factory=dict[str, float])
     overlap_gain: float | None = None
     predicted_gain: float | None = None
+    bundled: bool = False
 
     @property
     def timed(self) -> bool:

@@ -59,7 +59,7 @@ def export_model(name: str, weights: str, path: Path, threads: int) -> Exported:
         CheckpointError: if the checkpoint is missing or unreadable, or does not fit the network.
         ExportError: if the network cannot be exported, or the outputs differ.
     """
-    _require_path(path)
+    require_output(path, SUFFIX)
     target = Target("onnxruntime")
     require(target)
     spec = spec_of(name)
@@ -96,9 +96,18 @@ def _folder_beside(path: Path) -> Generator[Path, None, None]:
         ) from error
 
 
-def _require_path(path: Path) -> None:
-    if path.suffix != SUFFIX:
-        raise UsageError(f"-o {path}: expected a file name that ends in {SUFFIX}.")
+def require_output(path: Path, suffix: str) -> None:
+    """Check, before minutes of work, that a file can be written at the path of -o.
+
+    Args:
+        path: the file; one that exists would be replaced.
+        suffix: how its name must end.
+
+    Raises:
+        UsageError: if it has another suffix, or cannot be written.
+    """
+    if path.suffix != suffix:
+        raise UsageError(f"-o {path}: expected a file name that ends in {suffix}.")
     if exists(path.parent) and not is_folder(path.parent):
         raise UsageError(f"-o {path}: {path.parent} is not a folder. Give another name.")
     if not exists(path.parent):
@@ -111,6 +120,6 @@ def _require_path(path: Path) -> None:
 
 
 def _require_room(path: Path) -> None:
-    """Check, before minutes of work, that something can be written beside the path."""
+    """Check that something can be written beside the path."""
     with _folder_beside(path) as folder:
         (folder / "probe").write_bytes(bytes(4096))

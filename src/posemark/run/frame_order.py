@@ -1,9 +1,22 @@
 """Yields the frames of a run: each once, repeatedly, or as a simulated camera takes them."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from posemark.core.frame import Frame
 from posemark.measure.camera import Camera, Shot
+
+
+def unfinished(frames: list[Frame], measured: Iterable[int], passes: int) -> list[Frame]:
+    """Return the frames that remain to be measured, one pass over the data after the other.
+
+    Args:
+        frames: the frames of the run.
+        measured: the image id of every measurement so far.
+        passes: how many times the run goes through its frames.
+    """
+    have = Counter(measured)
+    return [f for number in range(passes) for f in frames if have[f.image_id] <= number]
 
 
 class Feed(Iterator[Frame]):

@@ -1,6 +1,5 @@
 """Measures one job into its record, block by block, so that several jobs can take turns."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,7 +31,7 @@ from posemark.records import files, schema, truth
 from posemark.run.build import build_estimator
 from posemark.run.calibration import spread
 from posemark.run.codec_ceiling import Perfect
-from posemark.run.frame_order import Feed
+from posemark.run.frame_order import Feed, unfinished
 from posemark.run.header import make_header, require_same_run, with_device
 from posemark.run.model_accuracy import OnTruth, needs_poses_on_truth, truth_boxes
 from posemark.run.overlap_trial import trial
@@ -194,9 +193,8 @@ class Measurement:
         """Return the frames that remain to be measured, one pass over the data after the other."""
         if self._options.repeats:
             return self._frames
-        have = Counter(f.image_id for f in self._record.good) if self._record else Counter[int]()
-        passes = range(self._options.repeat)
-        return [f for number in passes for f in self._frames if have[f.image_id] <= number]
+        good = self._record.good if self._record else []
+        return unfinished(self._frames, (f.image_id for f in good), self._options.repeat)
 
     def open(self) -> None:
         """Build the network, begin or resume the record, decode perfect outputs and warm up.

@@ -167,6 +167,7 @@ def video_stream(container: "InputContainer", path: Path) -> "VideoStream":
             f"of {MOST_PIXELS}. Make the video smaller."
         )
     context.thread_count = 1
+    context.options = {"max_pixels": str(MOST_PIXELS)}  # also if a later picture is larger
     return stream
 
 

@@ -189,15 +189,16 @@ class VideoReader:
         return found
 
     def _image(self, frame: "VideoFrame", index: int) -> Image:
-        facts = self.facts
-        image: Image = self._reformatter.reformat(frame, format="bgr24", threads=1).to_ndarray()
-        upright = cv2.rotate(image, _TURNS[facts.rotation]) if facts.rotation else image
-        height, width = upright.shape[:2]
-        if (width, height) != facts.size_wh:
+        facts, width, height = self.facts, frame.width, frame.height
+        if facts.rotation % 180:
+            width, height = height, width
+        if (width, height) != facts.size_wh:  # before the conversion, for which it may be too large
             raise FrameError(
                 f"{self._name(index)}: the picture has {width}x{height} pixels, those before have "
                 f"{facts.size_wh[0]}x{facts.size_wh[1]}. Split the video where its size changes."
             )
+        image: Image = self._reformatter.reformat(frame, format="bgr24", threads=1).to_ndarray()
+        upright = cv2.rotate(image, _TURNS[facts.rotation]) if facts.rotation else image
         return upright.astype("uint8", copy=False)
 
     def _name(self, index: int) -> str:
@@ -217,7 +218,7 @@ def _next_frames(packets: "Iterator[Packet[VideoStream]]") -> "list[VideoFrame] 
     try:
         packet = next(packets, None)
         return None if packet is None else packet.decode()
-    except av.InvalidDataError:
-        return []  # this picture is damaged; those after it may be whole
+    except (av.InvalidDataError, av.ArgumentError):
+        return []  # this picture is damaged or too large; those after it may be whole
     except av.FFmpegError:
         return None  # the file is cut off here

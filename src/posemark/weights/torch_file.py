@@ -8,14 +8,14 @@ import mmap
 import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import IO, cast
+from typing import IO
 
 import torch
 from torch import Tensor
 
+from posemark.core.zip_files import ZIP_ERRORS, opened_zip
 from posemark.weights import rebuild
 from posemark.weights.pickles import (
     DamagedError,
@@ -125,19 +125,6 @@ def _part_of(storage: Storage, part: tuple[object, ...]) -> Storage:
 
 # --- zip ----------------------------------------------------------------------------------------
 
-_ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    zipfile.LargeZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,  # zipfile raises it for an encrypted entry
-    EOFError,
-    OSError,
-    ValueError,  # for example UnicodeDecodeError for a name that is not UTF-8
-    KeyError,
-    struct.error,
-)
-
 
 @contextmanager
 def _zip_errors() -> Generator[None]:
@@ -146,27 +133,12 @@ def _zip_errors() -> Generator[None]:
         yield
     except DamagedError:
         raise
-    except _ZIP_ERRORS as error:
+    except (*ZIP_ERRORS, OSError) as error:
         raise DamagedError(f"its zip archive is damaged ({str(error)[:100]})") from error
 
 
-class _Table:
-    """A file from which zipfile reads the table of contents, which must not be large."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
-        self._read = file.read
-
-    def read(self, size: int = -1) -> bytes:
-        content = self._read(min(size, LARGEST_TABLE + 1) if size >= 0 else LARGEST_TABLE + 1)
-        if len(content) > LARGEST_TABLE:
-            raise DamagedError(f"its table of contents has more than {LARGEST_TABLE:,} bytes")
-        return content
-
-
 def _load_zip(file: IO[bytes]) -> object:
-    zipfile.ZipFile(cast("IO[bytes]", _Table(file))).close()
-    archive = zipfile.ZipFile(file)
+    archive = opened_zip(file, LARGEST_TABLE)
     names = [n for n in archive.namelist() if n.count("/") <= 1 and n.split("/")[-1] == "data.pkl"]
     if not names:
         raise DamagedError("it is a zip archive without the data.pkl of PyTorch")

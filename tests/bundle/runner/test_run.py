@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from made_bundle import TOP_DOWN, command, made_bundle, write_script
+from made_bundle import MODEL, TOP_DOWN, command, made_bundle, write_script
+from posemark.bundle.runner.bundled import DeclaredFile
 from posemark.bundle.runner.entry_file import ENTRIES
+from posemark.core.model_file import FileOutput
 from posemark.core.target import Target
 from posemark.pipelines.build import Processing, pipeline_of
 from posemark.records import files
@@ -31,12 +34,17 @@ def made(tmp_path_factory):
     return made_bundle(tmp_path_factory.mktemp("bundle") / "b", frames=4)
 
 
-def run(made, *arguments, cwd=None):
-    """Run it without a terminal and without PYTHONPATH; return exit code, output and errors."""
+def run(made, *arguments, once=True):
+    """Run it without a terminal and without PYTHONPATH; return exit code, output and errors.
+
+    once: whether the frames run once, if they do not repeat for a time.
+    """
+    if once and "--sustained" not in arguments:
+        arguments += ("--repeat", 1)
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
         command(made, *arguments),
-        cwd=cwd or made.folder,
+        cwd=made.folder,
         env=environment,
         capture_output=True,
         text=True,
@@ -60,10 +68,13 @@ def session_of(engine, path):
     return OnnxRuntimeSession(path, 1, Target("onnxruntime"))
 
 
-def poses_at_home(made, engine):
+SERIAL = Processing()
+
+
+def poses_at_home(made, engine, how=SERIAL):
     """Return the poses of every frame by the package's own pipeline."""
-    session = session_of(engine, made.folder / "models" / "toy.onnx")
-    pipeline = pipeline_of(made.prepared.spec, session, Processing(trained=True))
+    session = session_of(engine, made.folder / MODEL)
+    pipeline = pipeline_of(made.prepared.spec, session, how)
     return {
         frame.image_id: people(
             pipeline.process(
@@ -145,6 +156,133 @@ def test_a_sustained_run_repeats_the_frames_until_the_time_is_over(made, tmp_pat
     assert sum(block.readings.wall_ns for block in record.blocks) >= 1.2e9
     assert "repeated for 1 s for each entry" in printed
     assert len(load_rows([tmp_path])) == 1
+
+
+WHOLE = "higherhrnet-w32-512@single"
+
+
+def test_a_model_that_sees_whole_images_needs_no_boxes(tmp_path):
+    made = made_bundle(tmp_path / "b", frames=3, trained=False, name=WHOLE)
+    code, _, errors = run(made, "--engine", "onnxruntime", "--threads", 1, "--out", "r")
+    assert (code, errors) == (ORDINARY, "")
+    record = files.read(made.folder / "r" / f"{WHOLE}+onnxruntime.jsonl")
+    people_in_scenes = [len(frame.truth) for frame in made.prepared.frames]
+    assert [f.boxes for f in record.good] == people_in_scenes, "decoded from perfect outputs"
+    assert all(f.pixels >= 512 * 512 for f in record.good)
+
+
+def test_several_crops_run_at_once_and_with_their_mirror_images(made, tmp_path):
+    batched = made_bundle(tmp_path / "b", persons="batched", max_batch=3, flip=True)
+    (entry,) = batched.bundle.entries
+    assert (entry.key, entry.most) == (f"{TOP_DOWN}+flip+batched3", 3)
+    code, _, errors = run(batched, "--engine", "onnxruntime", "--threads", 1, "--out", "r")
+    assert (code, errors) == (ORDINARY, "")
+    record = files.read(batched.folder / "r" / f"{entry.key}+onnxruntime.jsonl")
+    expected = poses_at_home(batched, "onnxruntime", Processing(flip=True, most=3))
+    assert {f.image_id: f.poses for f in record.good} == expected
+
+
+def test_a_file_with_a_card_is_fed_as_the_card_says(made, finished, tmp_path):
+    order = tuple(reversed(range(17)))
+    output = FileOutput("heatmaps", ("heatmaps",), order)
+    declared = DeclaredFile("fp32", "nchw", "float32", (256, 192), output)
+    carded = made_bundle(tmp_path / "b", declared=declared)
+    code, _, errors = run(carded, "--engine", "onnxruntime", "--threads", 1, "--out", "r")
+    assert (code, errors) == (ORDINARY, "")
+    turned = files.read(carded.folder / "r" / f"{ORT}.jsonl").good
+    for found, plain in zip(turned, files.read(finished[0] / f"{ORT}.jsonl").good, strict=True):
+        for person, same in zip(found.poses.keypoints, plain.poses.keypoints, strict=True):
+            assert person[2::3] == same[2::3][::-1], "scores in the card's order of channels"
+
+
+def test_a_precision_that_a_file_does_not_have_is_refused(tmp_path):
+    output = FileOutput("heatmaps", ("heatmaps",))
+    declared = DeclaredFile("int8", "nchw", "float32", (256, 192), output)
+    carded = made_bundle(tmp_path / "b", declared=declared)
+    code, printed, _ = run(carded, "--engine", "opencv", "--out", "r")
+    assert code == WRONG
+    assert "opencv: does not run it in int8" in " ".join(printed.split())
+    code, _, errors = run(carded, "--engine", "onnxruntime", "--out", "r")
+    assert (code, errors) == (ORDINARY, "")
+    record = files.read(carded.folder / "r" / f"{ORT}+int8.jsonl")
+    assert record.header.settings.precision == "int8"
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+def test_a_run_with_stand_ins_for_tensorrt_and_cuda(tmp_path, monkeypatch):
+    made = made_bundle(tmp_path / "b", frames=3, trained=False)
+    here = Path(__file__).parent
+    library = made.folder / "libcudart.so"
+    command = ["cc", "-shared", "-fPIC", "-o", library, here / "fake_cudart.c"]
+    subprocess.run(command, check=True)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(made.folder))
+    (made.folder / "tensorrt.py").write_text(
+        f"import sys\nsys.path.append({str(here.parents[1])!r})\n"
+        "from fake_tensorrt import FakeTensorRt\n"
+        "sys.modules[__name__] = FakeTensorRt('8.2.1.8')\n"
+    )
+    code, printed, errors = run(made, "--precision", "fp16", "--out", "r")
+    assert (code, errors) == (ORDINARY, "")
+    assert f"{TOP_DOWN}: tensorrt fp16 on cuda" in printed
+    assert "TensorRT builds the engine now" in printed
+    (plan,) = (made.folder / "engines").iterdir()
+    assert plan.name.startswith("toy-fp16-trt8.2.1.8-sm53-")
+    record = files.read(made.folder / "r" / f"{TOP_DOWN}+tensorrt+fp16+cuda.jsonl")
+    settings = record.header.settings
+    assert (settings.runtime, settings.precision, settings.device) == ("tensorrt", "fp16", "cuda")
+    assert record.header.environment["ran_on"] == "cuda, 1 of 2 layers in fp16"
+    assert record.header.facts.libraries["tensorrt"] == "8.2.1.8"
+    (row,) = load_rows([made.folder / "r"])
+    assert (row.runtime, row.device, row.bundled) == ("tensorrt", "cuda", True)
+
+
+def test_without_opencv_the_poses_are_the_same(made, finished, tmp_path):
+    copy = shutil.copytree(made.folder, tmp_path / "b")
+    write_script(
+        copy,
+        made.bundle,
+        "from posemark.geometry import plain_opencv\nsys.modules['cv2'] = plain_opencv\n",
+    )
+    code, printed, errors = run(
+        moved(made, copy), "--engine", "onnxruntime", "--threads", 1, "--out", "r"
+    )
+    assert (code, errors) == (ORDINARY, "")
+    assert "no OpenCV (numpy instead)" in " ".join(printed.split())
+    record = files.read(copy / "r" / f"{ORT}.jsonl")
+    assert record.header.environment["edge"]["images"] == "plain PNG files, numpy"
+    assert record.header.facts.libraries["opencv"] is None
+    with_opencv = files.read(finished[0] / f"{ORT}.jsonl")
+    assert [f.poses for f in record.good] == [f.poses for f in with_opencv.good]
+
+
+def test_frames_repeat_until_their_speed_is_known_and_a_resumed_run_has_the_same_passes(
+    made, tmp_path
+):
+    path = tmp_path / f"{ORT}.jsonl"
+    arguments = ("--engine", "onnxruntime", "--threads", 1, "--out", tmp_path)
+    code, _, errors = run(made, *arguments, once=False)
+    assert (code, errors) == (ORDINARY, "")
+    record = files.read(path)
+    repeat = record.header.settings.repeat
+    assert repeat > 1
+    assert len(record.good) == 4 * repeat
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[: len(lines) // 2]))
+    code, _, errors = run(made, *arguments, once=False)
+    assert (code, errors) == (ORDINARY, "")
+    again = files.read(path)
+    assert again.complete
+    assert len(again.good) == 4 * repeat
+    assert again.header.settings.repeat == repeat
+
+
+def test_seconds_end_a_run(made, tmp_path):
+    arguments = ("--engine", "onnxruntime", "--seconds", 1, "--repeat", 9999, "--out", tmp_path)
+    code, printed, errors = run(made, *arguments, once=False)
+    assert (code, errors) == (ORDINARY, "")
+    record = files.read(tmp_path / f"{ORT}.jsonl")
+    assert 1e9 <= sum(block.readings.wall_ns for block in record.blocks) < 10e9
+    assert "at most 1 s for each entry" in printed
 
 
 def test_frames_that_cannot_be_read_fail_and_the_others_are_measured(made, tmp_path):
@@ -261,6 +399,17 @@ def test_a_worker_does_not_outlive_a_killed_parent(made, tmp_path):
     assert files.read(path).good
 
 
+def test_an_entry_whose_process_is_killed_is_named_and_the_run_goes_on(made, tmp_path):
+    copy = shutil.copytree(made.folder, tmp_path / "b")
+    killed = "import os\nif '--worker' in sys.argv:\n    os.kill(os.getpid(), 9)\n"
+    write_script(copy, made.bundle, killed)
+    code, printed, errors = run(moved(made, copy), "--engine", "onnxruntime", "--out", "r")
+    assert (code, errors) == (FAILED, "")
+    text = " ".join(printed.split())
+    assert "failed: its process was killed by SIGKILL. The usual reason is that the memory" in text
+    assert text.endswith("posemark report r")
+
+
 # --- wrong usage, and damage --------------------------------------------------------------------
 
 
@@ -271,6 +420,8 @@ def test_a_worker_does_not_outlive_a_killed_parent(made, tmp_path):
         (["--threads", "0"], "--threads: expected 1 to 1024, got 0"),
         (["--seconds", "0"], "--seconds: expected 0.1 s to 7 days, got 0 s"),
         (["--seconds", "5", "--sustained"], "contradict each other"),
+        (["--repeat", "2", "--sustained"], "in a sustained run the frames repeat anyway"),
+        (["--repeat", "0"], "--repeat: expected 1 to 10000, got 0"),
         (["--engine", "caffe"], "invalid choice: 'caffe'"),
         (["--engine", "tensorrt"], "tensorrt: not installed (sudo apt-get install"),
         (["--engine", "opencv", "--precision", "fp16"], "opencv: does not run it in fp16"),
@@ -278,7 +429,7 @@ def test_a_worker_does_not_outlive_a_killed_parent(made, tmp_path):
     ],
 )
 def test_a_mistake_gets_one_paragraph_and_exit_code_2(made, arguments, message, tmp_path):
-    code, printed, errors = run(made, *arguments, "--out", tmp_path / "r")
+    code, printed, errors = run(made, *arguments, "--out", tmp_path / "r", once=False)
     assert code == WRONG
     assert message in " ".join((printed + errors).split())
     assert "Traceback" not in errors
@@ -301,8 +452,8 @@ def test_a_device_that_an_engine_does_not_have_is_refused(made, tmp_path):
         ("frames.json", b'{"frames": [{}]}', "has not the expected content"),
         (f"{ENTRIES}/{TOP_DOWN}.json", b"\xff", "is damaged"),
         (f"{ENTRIES}/{TOP_DOWN}.json", b'{"models": []}', "has not the expected content"),
-        ("models/toy.onnx", b"damaged", "this model is damaged. Its SHA-256 is"),
-        ("models/toy.onnx", None, "cannot read this model of the bundle"),
+        (MODEL, b"damaged", "this model is damaged. Its SHA-256 is"),
+        (MODEL, None, "cannot read this model of the bundle"),
     ],
 )
 def test_a_damaged_bundle_is_named_with_the_remedy(made, tmp_path, name, content, message):

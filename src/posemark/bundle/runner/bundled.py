@@ -5,7 +5,6 @@ from pathlib import Path
 
 from posemark.core.model_file import Artefact, FileOutput, InputType, Layout
 from posemark.core.spec import ONE_SCALE, ModelSpec
-from posemark.core.whole_image import Rescorer
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,6 @@ class BundledEntry:
         most: the largest number of crops in one forward pass.
         trained: whether the weights are trained; if not, perfect outputs are decoded, and no
             poses are stored.
-        rescorer: rescores the poses; None if the model has no rescorer.
         declared: what the card of an exported model says of its file; None for a network that
             PoseMark has exported.
     """
@@ -71,7 +69,6 @@ class BundledEntry:
     flip: bool = False
     most: int = 1
     trained: bool = False
-    rescorer: Rescorer | None = None
     declared: DeclaredFile | None = None
 
 

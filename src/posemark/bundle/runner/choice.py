@@ -34,7 +34,7 @@ SUSTAINED_MINUTES = 10.0
 _SHORTEST, _LONGEST = 0.1, 7 * 24 * 3600.0
 """Seconds of a run of one entry."""
 
-_MOST_THREADS = 1024
+_MOST_THREADS, _MOST_PASSES = 1024, 10_000
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,11 @@ class Choice:
     Attributes:
         entries: names of entries; () for all of them.
         engine: the name of the engine.
-        precision: fp32 or fp16.
+        precision: fp32, fp16 or int8.
         threads: number of CPU threads.
         device: the engine's name of the device.
         seconds: the time of the blocks of each entry.
+        repeat: how many times a run goes through its frames; None for enough passes for a speed.
         sustained: whether frames repeat until the time is over.
         out: the folder of the records.
         only_list: whether nothing is to be measured.
@@ -62,6 +63,7 @@ class Choice:
     threads: int | None
     device: str | None
     seconds: float | None
+    repeat: int | None
     sustained: bool
     out: Path
     only_list: bool
@@ -89,8 +91,13 @@ def parsed(bundle: Bundle, arguments: Sequence[str]) -> Choice:
     option = "--sustained" if sustained else "--seconds"
     if seconds is not None and not _SHORTEST <= seconds <= _LONGEST:
         raise UsageError(f"{option}: expected {_SHORTEST:g} s to 7 days, got {seconds:g} s.")
-    if given.threads is not None and not 1 <= given.threads <= _MOST_THREADS:
-        raise UsageError(f"--threads: expected 1 to {_MOST_THREADS}, got {given.threads}.")
+    _require_within("--threads", given.threads, _MOST_THREADS)
+    _require_within("--repeat", given.repeat, _MOST_PASSES)
+    if sustained and given.repeat is not None:
+        raise UsageError(
+            "--sustained and --repeat contradict each other: in a sustained run the frames repeat "
+            "anyway. Leave --repeat out."
+        )
     return Choice(
         entries=tuple(given.entries),
         engine=given.engine,
@@ -98,6 +105,7 @@ def parsed(bundle: Bundle, arguments: Sequence[str]) -> Choice:
         threads=given.threads,
         device=given.device,
         seconds=seconds,
+        repeat=given.repeat,
         sustained=sustained,
         out=Path(given.out),
         only_list=given.list,
@@ -105,6 +113,11 @@ def parsed(bundle: Bundle, arguments: Sequence[str]) -> Choice:
         probe=given.probe,
         version=given.engine_version,
     )
+
+
+def _require_within(option: str, value: int | None, most: int) -> None:
+    if value is not None and not 1 <= value <= most:
+        raise UsageError(f"{option}: expected 1 to {most}, got {value}.")
 
 
 def _parser(bundle: Bundle) -> argparse.ArgumentParser:
@@ -118,10 +131,12 @@ def _parser(bundle: Bundle) -> argparse.ArgumentParser:
     add("entries", nargs="*", metavar="ENTRY", help="entries to run; default: all")
     engines = ", ".join(bundle.engines)
     add("--engine", choices=bundle.engines, metavar="NAME", help=f"the first found of {engines}")
-    add("--precision", choices=("fp32", "fp16"), help="default: that of the target")
+    precisions = ("fp32", "fp16", "int8")
+    add("--precision", choices=precisions, help="default: that of the target, or of the file")
     add("--threads", type=int, metavar="N", help="CPU threads; default: all cores")
     add("--device", metavar="NAME", help="as the engine calls it; default: cpu, cuda (tensorrt)")
-    add("--seconds", type=float, metavar="S", help="time for each entry; default: all frames once")
+    add("--repeat", type=int, metavar="N", help="passes over the frames; default: for 6 s or more")
+    add("--seconds", type=float, metavar="S", help="most time for each entry")
     add(
         "--sustained",
         type=float,

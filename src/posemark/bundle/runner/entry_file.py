@@ -7,10 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from posemark.bundle.runner.json_file import REMEDY, read_json, wrong_content
+from posemark.bundle.runner.json_file import (
+    REMEDY,
+    UNEXPECTED,
+    numbers,
+    read_json,
+    wrong_content,
+)
 from posemark.core.digests import sha256_of
 from posemark.core.errors import DataError
 from posemark.core.frame import NOBODY, Boxes
+from posemark.core.spec import ModelSpec
+from posemark.core.whole_image import Rescorer
 
 ENTRIES = "entries"
 """The folder of the files, in the folder of the bundle."""
@@ -45,11 +53,14 @@ class EntryFile:
         header: the header of the record, as it would be at home; the device completes it.
         models: the network, once per format.
         boxes: the person boxes by image id; empty for a bottom-up model.
+        rescorer: the weights of the network that rescores the poses, an .npz file; None without
+            such a network.
     """
 
     header: dict[str, Any]
     models: tuple[ModelFile, ...]
     boxes: dict[int, Boxes]
+    rescorer: ModelFile | None = None
 
     def boxes_of(self, image_id: int) -> Boxes:
         """Return the person boxes of an image; nobody if there are none."""
@@ -57,7 +68,10 @@ class EntryFile:
 
 
 def entry_document(
-    header: Mapping[str, Any], models: Iterable[ModelFile], boxes: Mapping[int, Boxes]
+    header: Mapping[str, Any],
+    models: Iterable[ModelFile],
+    boxes: Mapping[int, Boxes],
+    rescorer: ModelFile | None = None,
 ) -> Any:
     """Return the content of entries/KEY.json.
 
@@ -65,13 +79,12 @@ def entry_document(
         header: the header of the record as JSON values (msgspec.to_builtins of run/header).
         models: the network, once per format.
         boxes: the person boxes by image id.
+        rescorer: as in EntryFile.
     """
     return {
         "header": dict(header),
-        "models": [
-            {"file": each.file, "sha256": each.sha256, "outputs": list(each.outputs)}
-            for each in models
-        ],
+        "models": [_row(each) for each in models],
+        "rescorer": None if rescorer is None else _row(rescorer),
         "boxes": {
             str(image_id): {
                 "boxes_xywh": each.boxes_xywh.tolist(),
@@ -81,6 +94,10 @@ def entry_document(
             for image_id, each in boxes.items()
         },
     }
+
+
+def _row(model: ModelFile) -> dict[str, Any]:
+    return {"file": model.file, "sha256": model.sha256, "outputs": list(model.outputs)}
 
 
 def read_entry(folder: Path, key: str) -> EntryFile:
@@ -96,22 +113,22 @@ def read_entry(folder: Path, key: str) -> EntryFile:
     path = folder / ENTRIES / (key + ".json")
     content = read_json(path)
     try:
-        models = [
-            ModelFile(str(each["file"]), str(each["sha256"]), tuple(each["outputs"]))
-            for each in content["models"]
-        ]
+        models = [_model(each) for each in content["models"]]
         boxes = {int(image_id): _boxes(each) for image_id, each in content["boxes"].items()}
-        return EntryFile(dict(content["header"]), tuple(models), boxes)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        row = content.get("rescorer")
+        rescorer = None if row is None else _model(row)
+        return EntryFile(dict(content["header"]), tuple(models), boxes, rescorer)
+    except UNEXPECTED as error:
         raise wrong_content(path, error) from error
 
 
+def _model(row: Any) -> ModelFile:
+    return ModelFile(str(row["file"]), str(row["sha256"]), tuple(row["outputs"]))
+
+
 def _boxes(row: Any) -> Boxes:
-    return Boxes(
-        np.array(row["boxes_xywh"], np.float64).reshape((-1, 4)),
-        np.array(row["scores"], np.float64),
-        int(row["dropped"]),
-    )
+    boxes_xywh = numbers(row["boxes_xywh"], -1, 4)
+    return Boxes(boxes_xywh, numbers(row["scores"], len(boxes_xywh)), int(row["dropped"]))
 
 
 def require_intact(folder: Path, model: ModelFile) -> Path:
@@ -133,3 +150,21 @@ def require_intact(folder: Path, model: ModelFile) -> Path:
             f"{model.sha256[:16]}.... {REMEDY}"
         )
     return path
+
+
+def read_rescorer(folder: Path, file: EntryFile, spec: ModelSpec) -> Rescorer | None:
+    """Return the network that rescores the poses of an entry; None if it has none.
+
+    Args:
+        folder: the folder of the bundle.
+        file: the file of the entry.
+        spec: the model.
+
+    Raises:
+        DataError: if the weights are missing or damaged.
+    """
+    rescoring = spec.method.rescoring
+    if file.rescorer is None or rescoring is None:
+        return None
+    with np.load(str(require_intact(folder, file.rescorer))) as arrays:
+        return rescoring.build({name: arrays[name] for name in arrays.files})

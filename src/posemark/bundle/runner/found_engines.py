@@ -47,7 +47,7 @@ def found_engines(script: Path, names: Sequence[str]) -> list[FoundEngine]:
 
 
 def _found(script: Path, name: str) -> FoundEngine:
-    if not any(find_spec(module) for module in engine_named(name).modules):
+    if not any(map(_exists, engine_named(name).modules)):
         return FoundEngine(name, "", "not installed")
     command = [sys.executable, str(script), "--probe", name]
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123
@@ -59,6 +59,13 @@ def _found(script: Path, name: str) -> FoundEngine:
             process.communicate()
             return FoundEngine(name, "", f"cannot be loaded in {_PROBE_SECONDS:g} s")
     return _reported(name, printed, process.returncode)
+
+
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ValueError:  # it was loaded in a way that leaves no trace of where it is from
+        return True
 
 
 def _reported(name: str, printed: bytes, code: int) -> FoundEngine:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from posemark.bundle.runner.json_file import read_json, wrong_content
+from posemark.bundle.runner.json_file import UNEXPECTED, numbers, read_json, wrong_content
 from posemark.core.errors import FrameError
 from posemark.core.frame import Frame, Truth
 from posemark.core.skeleton import Skeleton
@@ -62,12 +62,14 @@ def read_frames(folder: Path, skeleton: Skeleton, plain: bool) -> list[Frame]:
     content = read_json(path)
     try:
         return [_frame(folder, row, skeleton, plain) for row in content["frames"]]
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except UNEXPECTED as error:
         raise wrong_content(path, error) from error
 
 
 def _frame(folder: Path, row: Any, skeleton: Skeleton, plain: bool) -> Frame:
-    truth, count = row["truth"], len(skeleton.keypoints)
+    truth = row["truth"]
+    boxes_xywh = numbers(truth["boxes_xywh"], -1, 4)
+    people = len(boxes_xywh)
     width, height = row["size_wh"]
     return Frame(
         image_id=int(row["image_id"]),
@@ -75,10 +77,10 @@ def _frame(folder: Path, row: Any, skeleton: Skeleton, plain: bool) -> Frame:
         size_wh=(int(width), int(height)),
         read=_reader(folder / str(row["plain" if plain else "file"])),
         truth=Truth(
-            np.array(truth["keypoints_xyv"], np.float64).reshape((-1, count, 3)),
-            np.array(truth["boxes_xywh"], np.float64).reshape((-1, 4)),
-            np.array(truth["areas"], np.float64),
-            np.array(truth["is_crowd"], np.bool_),
+            numbers(truth["keypoints_xyv"], people, len(skeleton.keypoints), 3),
+            boxes_xywh,
+            numbers(truth["areas"], people),
+            numbers(truth["is_crowd"], people).astype(np.bool_),
             skeleton,
         ),
     )

@@ -18,7 +18,7 @@ def completed(
     session: Session,
     target: Target,
     threads: int,
-    sustained: bool,
+    repeat: int | None,
     environment: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the header of a record that begins now.
@@ -29,7 +29,8 @@ def completed(
         session: the network in its engine, whose precision is recorded.
         target: where the network was to run.
         threads: number of CPU threads.
-        sustained: whether frames repeat until the time is over.
+        repeat: how many times the run goes through its frames; None if frames repeat until the
+            time is over.
         environment: the device and its software.
     """
     settings = dict(header["settings"])
@@ -38,7 +39,8 @@ def completed(
         precision=session.precision,
         device=target.device,
         threads=threads,
-        mode="sustained" if sustained else "burst",
+        mode="sustained" if repeat is None else "burst",
+        repeat=repeat or 1,
     )
     whole = dict(header)
     whole.update(

@@ -4,7 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from posemark.core.errors import DataError
+from posemark.core.frame import Floats
+
+UNEXPECTED = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+"""The exceptions that content of another form raises where it is read."""
 
 REMEDY = "Copy the bundle to this device again, and unzip it into an empty folder."
 
@@ -20,10 +26,23 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         why = error.strerror or str(error)
         raise DataError(f"{path}: cannot read this file of the bundle ({why}). {REMEDY}") from error
-    except ValueError as error:  # also bytes that are not UTF-8
+    except (ValueError, RecursionError) as error:  # also bytes that are not UTF-8
         raise DataError(
             f"{path}: this file of the bundle is damaged ({error}). {REMEDY}"
         ) from error
+
+
+def numbers(values: Any, *shape: int) -> Floats:
+    """Return nested lists of JSON as an array of this shape, of which one side may be -1.
+
+    Raises:
+        ValueError: if they have another shape, or a number is not finite; also TypeError and
+            OverflowError for other values (UNEXPECTED).
+    """
+    found = np.array(values, np.float64).reshape(shape)
+    if not np.isfinite(found).all():
+        raise ValueError("a number is not finite")
+    return found
 
 
 def wrong_content(path: Path, error: Exception) -> DataError:

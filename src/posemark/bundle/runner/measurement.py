@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from posemark.bundle.runner.entry_file import EntryFile
@@ -14,13 +13,9 @@ from posemark.measure.clock import now_ns
 from posemark.measure.loop import BLOCK_SECONDS, FEWEST_FRAMES, run_block, time_of
 from posemark.measure.watch import BlockWatch
 from posemark.pipelines import Pipeline, Work
-from posemark.run.calibration import spread
-from posemark.run.frame_order import Feed
+from posemark.run.frame_order import Feed, unfinished
 from posemark.run.record_lines import block_fields, frame_fields
 from posemark.run.warm_up import warm_up_pipeline
-
-_USUAL_FRAMES = 50
-"""Number of frames, spread evenly, for the mean number of people per frame."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +26,9 @@ class Plan:
         pipeline: the pipeline of the entry.
         frames: all frames of the bundle.
         entry: the boxes of the entry, and its header at home.
-        seconds: the time of the blocks; None for all frames once.
-        sustained: whether frames repeat until the time is over.
+        seconds: the time of the blocks; None for all passes over the frames.
+        repeat: how many times the run goes through its frames; None if frames repeat until the
+            time is over.
         watch: reads the activity of the device during a block.
         sentinel: the fixed workload before each block.
         stopped: returns whether the run is to stop after the present frame.
@@ -42,7 +38,7 @@ class Plan:
     frames: list[Frame]
     entry: EntryFile
     seconds: float | None
-    sustained: bool
+    repeat: int | None
     watch: BlockWatch
     sentinel: NumpySentinel
     stopped: Callable[[], bool]
@@ -65,6 +61,15 @@ class Step:
     seconds_left: float
 
 
+def warm_up(pipeline: Pipeline[Any], frames: list[Frame], entry: EntryFile) -> float:
+    """Warm up as `posemark run` does; return the expected seconds of a frame, 0.0 if unknown."""
+    whole = entry.header["box_kind"] == "none"
+    boxes = [entry.boxes_of(frame.image_id) for frame in frames]
+    people = [1 if whole else len(each) for each in boxes]
+    usual = sum(people) / max(1, len(people))
+    return warm_up_pipeline(pipeline, zip(frames, boxes, people, strict=True), lambda: usual)
+
+
 class EntryMeasurement:
     """Measures the frames of an entry that its record does not have yet.
 
@@ -83,18 +88,15 @@ class EntryMeasurement:
         on_step: Callable[[Step], None],
     ) -> None:
         self._plan, self._writer, self._on_step = plan, writer, on_step
-        have = {line["image_id"] for line in existing.measured} if existing else ()
-        frames = plan.frames
-        self._left = frames if plan.sustained else [f for f in frames if f.image_id not in have]
-        self._before = len(frames) - len(self._left)
-        self._feed = Feed(self._left, plan.sustained, None)
+        measured = [line["image_id"] for line in existing.measured] if existing else []
+        # Sustained runs begin again, because the device has cooled down meanwhile.
+        endless = plan.repeat is None
+        self._left = plan.frames if endless else unfinished(plan.frames, measured, plan.repeat or 1)
+        self._total = None if endless else len(plan.frames) * (plan.repeat or 1)
+        self._before = len(measured)
+        self._feed = Feed(self._left, endless, None)
         self._done, self._good, self._spent_ns, self._frames_ns = 0, 0, 0, 0
         self._last_error = ""
-
-    def warm_up(self) -> float:
-        """Warm up as `posemark run` does; return the expected seconds of a frame."""
-        choices = ((frame, self._boxes(frame), self._people(frame)) for frame in self._left)
-        return warm_up_pipeline(self._plan.pipeline, choices, lambda: self._usual_people)
 
     def expected_seconds(self, frame_seconds: float) -> float:
         """Return the expected time of the run.
@@ -102,10 +104,8 @@ class EntryMeasurement:
         Args:
             frame_seconds: the expected seconds of a frame.
         """
-        everything = frame_seconds * len(self._left)
-        if self._plan.seconds is None:
-            return everything
-        return self._plan.seconds if self._plan.sustained else min(everything, self._plan.seconds)
+        everything = [] if self._total is None else [frame_seconds * len(self._left)]
+        return min(everything + ([] if self._plan.seconds is None else [self._plan.seconds]))
 
     def run(self) -> bool:
         """Measure block after block, until the run is over or is to stop.
@@ -156,21 +156,7 @@ class EntryMeasurement:
                 return
 
     def _prepare(self, frame: Frame) -> Work[Any]:
-        return self._plan.pipeline.prepare(frame, self._boxes(frame))
-
-    def _boxes(self, frame: Frame) -> Any:
-        return self._plan.entry.boxes_of(frame.image_id)
-
-    def _people(self, frame: Frame) -> int:
-        """Return the number of boxes; 1 for a model that takes whole images."""
-        if self._plan.entry.header["box_kind"] == "none":
-            return 1
-        return len(self._boxes(frame))
-
-    @cached_property
-    def _usual_people(self) -> float:
-        counts = [self._people(frame) for frame in spread(self._left, _USUAL_FRAMES)]
-        return sum(counts) / len(counts)
+        return self._plan.pipeline.prepare(frame, self._plan.entry.boxes_of(frame.image_id))
 
     @property
     def _block_seconds(self) -> float:
@@ -184,16 +170,15 @@ class EntryMeasurement:
             self._good += 1
             self._frames_ns += fields["frame_ns"]
         used = (self._spent_ns + now_ns() - began_ns) / 1e9
-        total = None if self._plan.sustained else len(self._plan.frames)
         fps = self._good * 1e9 / self._frames_ns if self._frames_ns else 0.0
         left = self._left_after(used)
-        self._on_step(Step(self._before + self._done, total, fps, left))
+        self._on_step(Step(self._before + self._done, self._total, fps, left))
 
     def _left_after(self, used: float) -> float:
         budget = self._plan.seconds
         by_budget = [] if budget is None else [max(0.0, budget - used)]
         remaining = len(self._left) - self._done
-        by_frames = [] if self._plan.sustained else [remaining * used / self._done]
+        by_frames = [] if self._total is None else [remaining * used / self._done]
         return min(by_budget + by_frames)
 
     def _over(self) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from posemark.core.durable import sync
 from posemark.core.errors import RecordError, RunError
@@ -17,6 +17,9 @@ from posemark.records.identity import changes_between, identity_of
 
 SUFFIX = ".jsonl"
 """The suffix of record files."""
+
+_NOT_READ_HERE = ("poses", "found")
+"""Fields of frames that only the report reads; they would fill the memory of a small board."""
 
 Line = dict[str, Any]
 
@@ -28,7 +31,7 @@ class Existing:
     Attributes:
         path: the file.
         header: its first line.
-        lines: all complete lines, the header included.
+        lines: all complete lines, the header included, without poses and boxes.
         whole_bytes: the bytes of all complete lines.
     """
 
@@ -84,12 +87,13 @@ def _decoded(path: Path, whole: bytes) -> Iterator[Line]:
         if sum_holds(text) is not True:
             raise _damaged(path, f"line {number} does not match its checksum")
         try:
-            line = json.loads(text.decode("utf-8"))
+            decoded: Any = json.loads(text.decode("utf-8"))
         except ValueError as error:
             raise _damaged(path, f"line {number}: {error}") from error
-        if not isinstance(line, dict):
+        if not isinstance(decoded, dict):
             raise _damaged(path, f"line {number} is no object")
-        yield line
+        line = cast("Line", decoded)
+        yield {name: value for name, value in line.items() if name not in _NOT_READ_HERE}
 
 
 def _damaged(path: Path, why: str) -> RecordError:

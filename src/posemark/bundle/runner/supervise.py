@@ -132,13 +132,10 @@ class Supervisor:
             return
         say, choice = self._console.say, self._choice
         frames = read_frames(self._folder, jobs[0].entry.spec.skeleton, opencv_version() is None)
-        count = counted(len(frames), "frame")
-        what = f"{count}, each once"
-        if choice.seconds is not None:
-            most = duration(choice.seconds)
-            what = f"{count}, at most {most} for each entry"
-            if choice.sustained:
-                what = f"{count}, repeated for {most} for each entry"
+        what = counted(len(frames), "frame")
+        if choice.sustained or choice.seconds is not None:
+            how = "repeated for" if choice.sustained else "at most"
+            what += f", {how} {duration(choice.seconds or 0.0)} for each entry"
         threads = counted(self._threads, "thread")
         say(f"Runs     {what}, {threads}, into {choice.out}", _INDENT)
         for job in jobs:
@@ -199,6 +196,8 @@ class Supervisor:
         command += ["--engine", chosen.engine.name, "--precision", chosen.precision]
         command += ["--threads", str(self._threads), "--device", chosen.device]
         command += ["--out", str(choice.out), "--engine-version", chosen.version]
+        if choice.repeat is not None:
+            command += ["--repeat", str(choice.repeat)]
         if choice.seconds is not None:
             minutes = ["--sustained", repr(choice.seconds / 60)]
             command += minutes if choice.sustained else ["--seconds", repr(choice.seconds)]

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ from posemark.bundle.runner.device_facts import (
     set_image_threads,
 )
 from posemark.bundle.runner.engines.engine import Wanted
-from posemark.bundle.runner.entry_file import read_entry, require_intact
+from posemark.bundle.runner.entry_file import read_entry, read_rescorer, require_intact
 from posemark.bundle.runner.found_engines import EngineChoice, FoundEngine, choose
 from posemark.bundle.runner.frames import read_frames
 from posemark.bundle.runner.header import completed
-from posemark.bundle.runner.measurement import EntryMeasurement, Plan, Step
+from posemark.bundle.runner.measurement import EntryMeasurement, Plan, Step, warm_up
 from posemark.bundle.runner.named_session import NamedSession
 from posemark.bundle.runner.numpy_sentinel import NumpySentinel
 from posemark.bundle.runner.proc_sensors import ProcSensors
@@ -32,6 +33,7 @@ from posemark.bundle.runner.record import (
     read_record,
     require_same_run,
 )
+from posemark.core.counting import counted
 from posemark.core.errors import UsageError
 from posemark.core.frame import Frame
 from posemark.core.target import Target
@@ -97,27 +99,58 @@ def work(bundle: Bundle, entry: BundledEntry, choice: Choice, folder: Path) -> i
     threads = choice.threads or 1
     frames = read_frames(folder, entry.spec.skeleton, plain=opencv_version() is None)
     set_image_threads(threads)
-    how = Processing(entry.scales, entry.flip, entry.most, entry.trained, entry.rescorer)
+    rescorer = read_rescorer(folder, file, entry.spec)
+    how = Processing(entry.scales, entry.flip, entry.most, entry.trained, rescorer)
     session = _session(entry, chosen, threads, folder, frames, how, console)
+    pipeline = pipeline_of(entry.spec, session, how)
     path = choice.out / (record_key(entry, chosen, choice.sustained) + SUFFIX)
     existing = read_record(path)
+    frame_seconds = warm_up(pipeline, frames, file)
     sentinel = NumpySentinel(_sentinel_side(existing))
     plan = Plan(
-        pipeline_of(entry.spec, session, how),
-        frames,
-        file,
-        choice.seconds,
-        choice.sustained,
-        BlockWatch(ROOT, ProcSensors(ROOT), energy.system_counters(ROOT)),
-        sentinel,
-        stopped,
+        pipeline=pipeline,
+        frames=frames,
+        entry=file,
+        seconds=choice.seconds,
+        repeat=passes(choice, existing, frame_seconds * len(frames)),
+        watch=BlockWatch(ROOT, ProcSensors(ROOT), energy.system_counters(ROOT)),
+        sentinel=sentinel,
+        stopped=stopped,
     )
     key, where = path.name[: -len(SUFFIX)], Target(chosen.engine.name, "", chosen.device)
     facts = environment(bundle, chosen, sentinel, before)
-    header = completed(file.header, key, session, where, threads, choice.sustained, facts)
+    header = completed(file.header, key, session, where, threads, plan.repeat, facts)
     if existing:
         require_same_run(existing, header)
-    return _measured(plan, path, existing, header, console)
+    return _measured(plan, path, existing, header, frame_seconds, console)
+
+
+ENOUGH_SECONDS = 6.0
+"""Duration of a run without --repeat, at least: twelve blocks, as many as every verdict needs."""
+
+_MOST_PASSES = 1000
+
+
+def passes(choice: Choice, existing: Existing | None, pass_seconds: float) -> int | None:
+    """Return how many times a run goes through its frames.
+
+    Args:
+        choice: the options.
+        existing: the record that is continued; None for a new one.
+        pass_seconds: the expected seconds of one pass; 0.0 if unknown.
+
+    Returns:
+        The number; None if the frames repeat until the time is over.
+    """
+    if choice.sustained:
+        return None
+    if choice.repeat is not None:
+        return choice.repeat
+    if existing:
+        return int(existing.header["settings"].get("repeat", 1))
+    if not pass_seconds:
+        return 1
+    return min(_MOST_PASSES, max(1, ceil(ENOUGH_SECONDS / pass_seconds)))
 
 
 def _sentinel_side(existing: Existing | None) -> int | None:
@@ -164,7 +197,12 @@ def _session(
 
 
 def _measured(
-    plan: Plan, path: Path, existing: Existing | None, header: dict[str, Any], console: Console
+    plan: Plan,
+    path: Path,
+    existing: Existing | None,
+    header: dict[str, Any],
+    frame_seconds: float,
+    console: Console,
 ) -> int:
     writer = RecordWriter(path, existing)
     try:
@@ -174,12 +212,11 @@ def _measured(
         else:
             writer.write("header", header)
         run = EntryMeasurement(plan, writer, existing, lambda step: _show(console, step))
-        frame_seconds = run.warm_up()
         if frame_seconds:
+            again = f" in {counted(plan.repeat, 'pass', 'passes')}" if plan.repeat else ""
             expected = duration(run.expected_seconds(frame_seconds))
-            console.say(
-                f"   about {expected}: {frame_seconds * 1e3:.1f} ms a frame, by the warm-up"
-            )
+            milliseconds = f"{frame_seconds * 1e3:.1f} ms a frame by the warm-up"
+            console.say(f"   about {expected}: {milliseconds}, {len(plan.frames)} frames{again}")
         over = run.run()
         console.clear()
         return 0 if over else STOPPED

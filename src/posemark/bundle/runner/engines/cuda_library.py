@@ -94,7 +94,8 @@ class CudaLibrary:
 
 def _loaded() -> Any:
     found = find_library("cudart")
-    for name in (*((found,) if found else ()), *_NAMES):
+    # The first name is that which LD_LIBRARY_PATH decides about.
+    for name in (_NAMES[0], *((found,) if found else ()), *_NAMES[1:]):
         try:
             return ctypes.CDLL(name)
         except OSError:

@@ -206,18 +206,17 @@ class TensorRtSession:
     Attributes:
         runtime: name of the engine.
         precision: fp32 or fp16. In fp16 TensorRT may keep single layers in fp32.
-        device: cuda; for fp16 also how many layers give 16-bit floats, if TensorRT says so.
-
-    Raises:
-        UsageError: if fp16 was wanted, and no layer has it.
+        device: cuda; after the first run in fp16 also how many layers give 16-bit floats, if
+            TensorRT says so.
     """
 
     runtime = "tensorrt"
 
     def __init__(self, trt: Any, cuda: CudaLibrary, engine: Any, precision: str) -> None:
         self.precision = precision
-        self.device = "cuda" + (_half_layers(trt, engine) if precision == "fp16" else "")
-        self._cuda, self._engine = cuda, engine
+        self.device = "cuda"
+        self._trt, self._cuda, self._engine = trt, cuda, engine
+        self._unread = precision == "fp16"
         self._context = engine.create_execution_context()
         named = hasattr(engine, "num_io_tensors") and hasattr(self._context, "execute_async_v3")
         kind: Callable[..., _Tensors | _Bindings] = _Tensors if named else _Bindings
@@ -225,7 +224,11 @@ class TensorRtSession:
         self._addresses: dict[str, tuple[int, int]] = {}
 
     def infer(self, batch: NDArray[Any]) -> Maps:
-        """Run a batch and return its outputs by name, as float32."""
+        """Run a batch and return its outputs by name, as float32.
+
+        Raises:
+            UsageError: if TensorRT does not run it; in fp16 also if no layer gives 16-bit floats.
+        """
         ports = self._ports
         given = np.ascontiguousarray(batch, ports.dtype(ports.input))
         ports.set_shape(given.shape)
@@ -237,6 +240,9 @@ class TensorRtSession:
         for name, array in outputs.items():
             self._cuda.to_host(array, addresses[name])
         self._cuda.finish()
+        if self._unread:
+            self.device += _half_layers(self._trt, self._engine, self._context)
+            self._unread = False
         return {name: array.astype(np.float32, copy=False) for name, array in outputs.items()}
 
     def _address(self, name: str, size: int) -> int:
@@ -353,22 +359,26 @@ def _require_begun(begun: Any) -> None:
         )
 
 
-def _half_layers(trt: Any, engine: Any) -> str:
+def _half_layers(trt: Any, engine: Any, context: Any) -> str:
     """Return how many layers give 16-bit floats, in words; "" if TensorRT does not say.
 
+    Args:
+        trt: the module tensorrt.
+        engine: the engine.
+        context: its context, with a shape: types depend on it if shapes are free.
+
     Raises:
-        UsageError: if none does.
+        UsageError: if the types of layers are known, and none gives 16-bit floats.
     """
-    if not hasattr(engine, "create_engine_inspector"):  # before 8.2
-        return ""
-    inspector = engine.create_engine_inspector()
     try:
+        inspector = engine.create_engine_inspector()
+        inspector.execution_context = context
         text = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
         told: Any = json.loads(text)
-        layers = [_layer_types(layer) for layer in told["Layers"]]
+        found = [_layer_types(layer) for layer in told["Layers"]]
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""
-    known = [types for types in layers if types]
+    known = [types for types in found if types]
     halves = sum(any(half in types for half in _HALVES) for types in known)
     if known and not halves:
         raise UsageError(
@@ -382,4 +392,9 @@ def _layer_types(layer: Any) -> str:
     """Return the types of a layer's outputs; "" if they are not known."""
     # Without details a layer is its name only.
     outputs: list[Any] = [] if isinstance(layer, str) else layer["Outputs"]
-    return " ".join(str(output.get("Format/Datatype", "")) for output in outputs).lower().strip()
+    types = [str(output.get("Format/Datatype", "")).lower() for output in outputs]
+    return " ".join(each for each in types if not each.startswith(_UNKNOWN)).strip()
+
+
+_UNKNOWN = "n/a"
+"""How the inspector begins to say that it does not know a type."""
