@@ -89,17 +89,21 @@ def library() -> Any:
 
 
 @contextmanager
-def connected(address: str | None) -> Generator["Cluster"]:
+def connected(address: str | None, native_errors: bool = True) -> Generator["Cluster"]:
     """Connect to a cluster for the duration of the block.
 
     Args:
         address: HOST:PORT of the head node, or auto for the cluster that this machine is part of;
             None starts nodes on this machine alone, and ends them with the block.
+        native_errors: whether Ray's C++ part prints errors on stderr. Ray Data makes it print one
+            in every run, about processes that it does not let Ray restart.
 
     Raises:
         UsageError: if Ray is not installed, or the address is of another form.
         RunError: if there is no cluster at the address.
     """
+    if not native_errors:
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray = library()
     if address and "://" in address:
         raise UsageError(
