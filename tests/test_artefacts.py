@@ -1,12 +1,14 @@
 """Artefacts are stored completely or not at all, and are made once."""
 
 import errno
+import fcntl
 import json
 import logging
 import os
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -210,6 +212,43 @@ def test_a_full_disk_while_an_artefact_is_made_is_explained_and_leaves_nothing(t
         Store(tmp_path / "kept").get("kind", {}, make)
     assert str(tmp_path / "kept") in str(why.value)
     assert not list((tmp_path / "kept").iterdir())
+
+
+def test_the_folder_of_a_killed_maker_is_removed_and_that_of_a_running_one_is_not(tmp_path):
+    abandoned, held = tmp_path / ".making-1", tmp_path / ".making-2"
+    for folder in (abandoned, held):
+        (folder / "made").mkdir(parents=True)
+    number = os.open(held, os.O_RDONLY)
+    fcntl.flock(number, fcntl.LOCK_EX)
+    try:
+        Store(tmp_path).get("net", {"a": 1}, lambda into: (into / "file").touch())
+    finally:
+        os.close(number)
+    assert held.exists()
+    assert not abandoned.exists()
+    Store(tmp_path).get("net", {"a": 2}, lambda into: (into / "file").touch())
+    assert not list(tmp_path.glob(".making-*"))
+
+
+def test_two_processes_that_make_one_artefact_both_get_it(tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from posemark.artefacts import Store\n"
+        "def make(folder):\n"
+        "    print('making', flush=True); sys.stdin.readline()\n"
+        "    (folder / 'file').write_text('network')\n"
+        "print(Store(Path(sys.argv[1])).get('net', {'a': 1}, make))"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    makers = [
+        subprocess.Popen([sys.executable, "-c", code, tmp_path / "store"], **pipes)
+        for _ in range(2)
+    ]
+    assert [maker.stdout.readline() for maker in makers] == ["making\n"] * 2
+    found = [maker.communicate("go\n", timeout=60)[0].strip() for maker in makers]
+    assert [maker.returncode for maker in makers] == [0, 0]
+    assert found[0] == found[1]
+    assert (Path(found[0]) / "file").read_text() == "network"
+    assert [path.name for path in (tmp_path / "store").iterdir()] == [Path(found[0]).name]
 
 
 # --- power failures -----------------------------------------------------------------------------

@@ -92,3 +92,33 @@ def test_after_a_power_failure_a_file_is_the_old_one_or_the_new_one(tmp_path, mo
         seen.add(disk.tree()["best.toml"])
         assert disk.tree()["best.toml"] in ([b"new"] if recorder.marks(at) else [b"old", b"new"])
     assert seen == {b"old", b"new"}
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["same disk", "another disk"])
+def test_a_moved_file_has_its_new_name_only_when_it_is_complete(tmp_path, monkeypatch, elsewhere):
+    source, target = tmp_path / "from" / "file", tmp_path / "to" / "new" / "file"
+    source.parent.mkdir()
+    source.write_bytes(b"content")
+    real, seen = os.replace, []
+
+    def replace(old, new):
+        if elsewhere and old == source:
+            raise OSError(errno.EXDEV, "another disk")
+        seen.append((Path(old).read_bytes(), Path(new).exists()))
+        real(old, new)
+
+    monkeypatch.setattr(os, "replace", replace)
+    durable.move(source, target)
+    assert seen == [(b"content", False)]
+    assert target.read_bytes() == b"content"
+    assert not source.exists()
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_file_that_cannot_be_moved_stays(tmp_path):
+    source = tmp_path / "file"
+    source.write_bytes(b"content")
+    (tmp_path / "folder" / "inside").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        durable.move(source, tmp_path / "folder")
+    assert source.read_bytes() == b"content"

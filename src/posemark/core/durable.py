@@ -7,6 +7,7 @@ leaves this out, for disks on which it takes long; a killed process loses nothin
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from typing import IO, Any
 
@@ -123,6 +124,31 @@ def place(draft: Path, target: Path, point: str = "file") -> None:
     draft.replace(target)
     crash_point(f"{point}.after-rename")
     sync_folder(target.parent)
+
+
+def move(source: Path, target: Path) -> None:
+    """Move a file, also to another file system; a power failure leaves it at one of both places.
+
+    Args:
+        source: the file.
+        target: its new name; its folder is made if necessary.
+
+    Raises:
+        OSError: if the system refuses. Then the file is where it was.
+    """
+    make_folders(target.parent)
+    try:
+        place(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # it is on another file system, and is copied
+            raise
+        draft = target.with_name(f".{target.name}.draft")
+        try:
+            shutil.copyfile(source, draft)
+            place(draft, target)
+        finally:
+            draft.unlink(missing_ok=True)
+        source.unlink()
 
 
 def make_folders(folder: Path) -> None:

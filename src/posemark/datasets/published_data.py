@@ -5,11 +5,11 @@ coco/val2017, coco/person_detection_results.
 """
 
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from posemark.core import durable
 from posemark.core.digests import sha256_of
 from posemark.core.errors import DataError
 from posemark.core.places import data_folder
@@ -186,8 +186,7 @@ def settle(data: DataFile, arrived: Path, watcher: Watcher = SILENT) -> None:
         return
     target = coco_folder() / BOXES
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(arrived, target)
+        durable.move(arrived, target)
     except OSError as error:
         raise unwritable(target, error) from error
 

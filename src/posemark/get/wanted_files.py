@@ -1,7 +1,6 @@
 """Translates the words of `posemark get` into files, and stores each file where it belongs."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from posemark import cards, weights
 from posemark.cards.model import folders
+from posemark.core import durable
 from posemark.core.digests import sha256_of
 from posemark.core.errors import UsageError
 from posemark.core.names import WEIGHTS_LIST, nearest
@@ -231,9 +231,7 @@ def _fetch_exported(wanted: Wanted, name: str, watcher: Watcher, dead: dict[str,
 
 
 def _settle_exported(name: str, path: Path) -> None:
-    target = weights.cache_dir() / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(path, target)
+    durable.move(path, weights.cache_dir() / name)
 
 
 # --- files that users downloaded ------------------------------------------------------------------
