@@ -2,10 +2,10 @@
 
 Every kind of input (tests/hostile/kinds.py) runs in a child process of limited memory, until it has
 read --inputs mutants or used --cpu-minutes. A reader may refuse a mutant with an error of
-posemark.core.errors. Findings are all other exceptions, warnings of Python, mutants that take more
-than SECONDS of CPU time or MEMORY bytes, and the death of the process. The first mutant of each
-finding is kept in --findings. A row is printed for each kind; the exit status is 1 if there was a
-finding.
+posemark.core.errors, in one paragraph. Findings are all other exceptions, longer messages, warnings
+of Python, mutants that take more than SECONDS of CPU time or MEMORY bytes, and the death of the
+process. The first mutant of each finding is kept in --findings. A row is printed for each kind; the
+exit status is 1 if there was a finding.
 
 The corpus grows in --corpus, beside a tally of each kind, and a later call continues with both: the
 limits and the rows are about all calls. The corpus begins with sound inputs, which a program makes,
@@ -129,12 +129,13 @@ class Child:
             os._exit(0)
 
     def _attempt(self, content: bytes) -> str:
+        from hostile.kind import LONGEST_MESSAGE
         from posemark.core.errors import PoseMarkError
 
         try:
             self._kind.read(self._folder, content)
-        except PoseMarkError:
-            return "refused"
+        except PoseMarkError as error:
+            return "refused" if len(str(error)) <= LONGEST_MESSAGE else "a long message"
         except BaseException as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"

@@ -80,7 +80,7 @@ def test_a_deformable_convolution_has_a_form_for_older_operator_sets(tmp_path):
             return {"heatmaps": deform_conv(x, 3 * x.repeat(1, 6, 1, 1), self.weight)}
 
     spec, network, path = spec_of("dekr-w32-512"), Network().eval(), tmp_path / "a.onnx"
-    for form in (export.Form(11), export.Form(11, batch=1)):
+    for form in (export.Form(11), export.Form(11, batch=1), export.Form(17, batch=1)):
         export.to_onnx(network, spec, path, {}, form)
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         sizes = [(1, 3, 9, 14), (1, 3, 1, 6)] + ([] if form.batch else [(2, 3, 8, 5)])

@@ -144,10 +144,6 @@ FORMS = [
         *("", r"Expected `str` matching regex '^[a-z0-9][a-z0-9_-]{0,99}\\Z' - at `$.name`"),
         r"the key name: Expected str matching regex '^[a-z0-9][a-z0-9_-]{0,99}\\Z', got 'my model'",
     ),
-    (
-        *({"= 255": f"= {'9' * 400}"}, "", "Number out of range - at `$.input.divisor`"),
-        "the key input.divisor: Number out of range, got 9999",
-    ),
 ]
 
 

@@ -59,7 +59,7 @@ NUMBERS = [
 ]
 CHOICES = [
     (("run",), "--mode", "burst, sustained, paced, overlapped or accuracy"),
-    (("run",), "--engine", "local or ray"),
+    *((command, "--engine", "local or ray") for command in (("run",), ("predict",))),
     (("run",), "--persons", "serial or batched"),
     (("bundle",), "--persons", "serial or batched"),
     (("run",), "--detector-precision", "fp32, bf16, fp16 or int8"),

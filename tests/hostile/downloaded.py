@@ -36,24 +36,22 @@ def zips() -> list[bytes]:
 
 
 def read_archive(folder: Path, content: bytes) -> object:
-    """Unpack an archive twice: its table of contents is kept beside it if the first one fails."""
-    target = folder / "unpacked"
-    archive = written(folder / "made.zip", content)
-    try:
-        return archives.take(archive, lambda name: name.endswith(".jpg"), target)
-    finally:
-        _empty(target)
+    """Unpack an archive into an empty folder, as if nothing had been tried before."""
+    inner = folder / "made"
+    inner.mkdir(exist_ok=True)
+    _empty(inner)
+    archive = written(inner / "made.zip", content)
+    return archives.take(archive, lambda name: name.endswith(".jpg"), inner / "unpacked")
 
 
 def read_table(folder: Path, content: bytes) -> object:
     """Continue to unpack an archive; the mutant is the table of contents beside it."""
-    target, whole = folder / "unpacked", zips()[0]
-    archive = written(folder / "made.zip", whole[: whole.index(_TABLE)])
-    written(folder / "made.zip.table", content)
-    try:
-        return archives.take(archive, lambda name: True, target)
-    finally:
-        _empty(target)
+    inner, whole = folder / "made", zips()[0]
+    inner.mkdir(exist_ok=True)
+    _empty(inner)
+    archive = written(inner / "made.zip", whole[: whole.index(_TABLE)])
+    written(inner / "made.zip.table", content)
+    return archives.take(archive, lambda name: True, inner / "unpacked")
 
 
 def table() -> bytes:

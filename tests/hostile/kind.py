@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+LONGEST_MESSAGE = 2000
+"""Most characters of an error: it is one paragraph, whatever the file holds."""
+
 
 def unchanged(content: bytes) -> bytes:
     """Return a mutant as it is."""

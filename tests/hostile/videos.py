@@ -3,15 +3,22 @@
 import tempfile
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 import made_videos
 from hostile.kind import Kind, written
 from posemark.video.reading import VideoReader
 
 
 def videos() -> list[bytes]:
+    """Return a rotated MP4, a Matroska file, and a stream of JPEG pictures without a container."""
+    jpeg = cv2.imencode(".jpg", np.zeros((24, 32, 3), np.uint8))[1].tobytes()
     with tempfile.TemporaryDirectory() as folder:
-        path = made_videos.write(Path(folder) / "made.mp4", made_videos.steady(6), rotation=90)
-        return [path.read_bytes()]
+        rotated, matroska = Path(folder) / "made.mp4", Path(folder) / "made.mkv"
+        made_videos.write(rotated, made_videos.steady(6), rotation=90)
+        made_videos.write(matroska, made_videos.steady(6))
+        return [rotated.read_bytes(), matroska.read_bytes(), 3 * jpeg]
 
 
 def read_video(folder: Path, content: bytes) -> object:

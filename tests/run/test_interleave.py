@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from posemark.core.errors import DataError, RecordError, UsageError, WorkerDiedError
+from posemark.core.errors import DataError, RecordError, UsageError
 from posemark.datasets.coco import Coco
 from posemark.datasets.sample import Sample
 from posemark.measure.clock import Budget
@@ -26,7 +26,7 @@ from posemark.run.measurement import Circumstances, Standing, record_path
 from posemark.run.options import Options
 from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
-from posemark.run.worker import Isolated
+from posemark.run.worker import Isolated, WorkerDiedError
 from posemark.score.coco import truth_json
 from runs import Heard, run_all, run_one
 

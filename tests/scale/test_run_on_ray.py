@@ -15,7 +15,7 @@ from posemark.models import spec_of
 from posemark.nn import formula
 from posemark.records import files, shards
 
-MODEL = "litehrnet-18-256x192"
+MODEL = "naive-litehrnet-18-256x192"
 LIMIT = 96
 SHARDS = 3
 

@@ -14,6 +14,7 @@ import msgspec
 from posemark.cards.schema import Card, DetectorCard
 from posemark.core import toml
 from posemark.core.errors import CardError
+from posemark.core.text import shortened
 from posemark.runtimes.registry import formats
 
 _Schema = type[Card] | type[DetectorCard]
@@ -153,7 +154,7 @@ def _unknown(name: str, key: str, schema: _Schema) -> str:
     known = _keys(key, schema)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
-    return f"the key {_joined(key, name)} is unknown. {hint}"
+    return f"the key {_joined(key, shortened(name, 80))} is unknown. {hint}"
 
 
 def _joined(key: str, name: str) -> str:

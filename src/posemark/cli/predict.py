@@ -129,6 +129,18 @@ Smooth = Annotated[
     bool,
     typer.Option("--smooth", help="Smooth the movement of key points in videos (One Euro filter)."),
 ]
+EngineOption = Annotated[
+    run_options.Engine,
+    typer.Option(
+        help="What does the work: local (this process), or ray: the workers of a Ray cluster write "
+        "the poses of very many images into the folder --poses. Inputs are then folders (with "
+        "those in them), addresses such as s3://bucket/folder, and Parquet files with a column of "
+        "images."
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Continue a stopped run of --engine ray in --poses.")
+]
 WeightsOption = Annotated[
     str,
     typer.Option(
@@ -162,6 +174,9 @@ def predict(
     precision: run_options.PrecisionOption = None,
     device: run_options.Device = "cpu",
     threads: run_options.Threads = None,
+    engine: EngineOption = "local",
+    address: run_options.Address = None,
+    resume: Resume = False,
 ) -> None:
     """Find the people in images, videos or a camera, draw them, and write their poses.
 
@@ -185,25 +200,32 @@ def predict(
         posemark predict lightweight-openpose walk.mp4 --compare movenet-lightning
 
         posemark predict movenet-lightning camera:0 --to 1m -o live.mp4
+
+        posemark predict movenet-lightning s3://bucket/photos --engine ray --poses poses
     """
+    from posemark.cli import many_images
     from posemark.predict.inputs import inputs_of
     from posemark.predict.models import Loading, load_all
     from posemark.predict.results import Wishes, results_of
     from posemark.predict.shots import part_of
 
-    found = inputs_of(inputs, part_of(start or 0.0, end, step))
-    _require_clip(found, every, smooth)
-    draw = poses is None or bool(compare)
-    results = results_of(found, Wishes(output, draw, poses, pose_format, subject, overwrite))
+    many_images.require_engine(context)
     given = {
         "codec": codec,
         "runtime": runtime,
         "precision": precision,
         "device": device if typed(context, "device") else None,
-        "threads": threads,
+        "threads": threads or (1 if engine == "ray" else None),
     }
     choices = cast("Choices", {name: value for name, value in given.items() if value is not None})
     loading = Loading(weights, setting, detector, every, min_score, smooth, choices)
+    if engine == "ray":
+        many_images.annotate_all(model, inputs, poses, loading, address, resume)
+        return
+    found = inputs_of(inputs, part_of(start or 0.0, end, step))
+    _require_clip(found, every, smooth)
+    draw = poses is None or bool(compare)
+    results = results_of(found, Wishes(output, draw, poses, pose_format, subject, overwrite))
     names = [model, *(compare or [])]
     with terminal.console(stderr=True).status(f"loading {', '.join(names)}"):
         estimators = load_all(names, loading)

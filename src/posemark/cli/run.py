@@ -17,13 +17,13 @@ from posemark.measure.clock import POSE_STAGES, Budget, now_ns
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from posemark.core.errors import WorkerDiedError
     from posemark.records.schema import FrameLine
     from posemark.report.result_row import Row
     from posemark.report.results import Truths
     from posemark.run.measurement import Standing, Step
     from posemark.run.plan import Job
     from posemark.run.prepare import Prepared
+    from posemark.run.worker import WorkerDiedError
 
 
 def run(

@@ -47,10 +47,6 @@ class RunError(PoseMarkError):
     """A measurement did not finish, because its process died or its memory ran out."""
 
 
-class WorkerDiedError(RunError):
-    """The process of an entry died or had too little memory; the other entries can continue."""
-
-
 class ExportError(PoseMarkError):
     """The outputs of an exported network differ from those of the original."""
 

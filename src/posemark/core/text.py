@@ -1,4 +1,4 @@
-"""Makes text from files and file names safe to print on a terminal."""
+"""Makes text from files and file names safe to print on a terminal, and short."""
 
 import re
 
@@ -16,3 +16,8 @@ def code_of(character: str) -> str:
     """Write a character as an escape sequence of JSON, so that printed JSON remains valid."""
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def shortened(text: str, most: int = 300) -> str:
+    """Cut a text of a file, or an error that quotes one, for a message of one paragraph."""
+    return text if len(text) <= most else f"{text[:most]} ..."

@@ -10,6 +10,9 @@ LONGEST = 1 << 17
 _INTEGERS = range(-(2**63), 2**63)
 """The integers of TOML. tomllib reads longer ones, of which Python cannot print every one."""
 
+_SHORT = 80
+"""Most characters of a key in a message."""
+
 MOST_DOTS = 100
 """Most dots in a line that is no comment. tomllib takes memory in proportion to the square of the
 parts of a dotted key: a key of 400 kB took more than 20 GB."""
@@ -58,12 +61,14 @@ def _require_short_keys(text: str) -> None:
 
 
 def _require_integers(found: dict[str, Any]) -> None:
-    waiting: list[Any] = [found]
+    waiting: list[tuple[str, Any]] = list(found.items())
     while waiting:
-        value = waiting.pop()
+        key, value = waiting.pop()
         if isinstance(value, dict):
-            waiting += cast("dict[str, Any]", value).values()
+            inner = cast("dict[str, Any]", value)
+            # Cut here, because thousands of keys may share a table with a long name.
+            waiting += [(f"{key}.{name[:_SHORT]}"[:_SHORT], each) for name, each in inner.items()]
         elif isinstance(value, list):
-            waiting += cast("list[Any]", value)
+            waiting += [(key, each) for each in cast("list[Any]", value)]
         elif isinstance(value, int) and value not in _INTEGERS:
-            raise ValueError("an integer in it has more than 64 bits")
+            raise ValueError(f"the key {key[:_SHORT]} has an integer of more than 64 bits")

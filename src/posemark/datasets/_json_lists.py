@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from posemark.core.places import is_file
+from posemark.core.text import shortened
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ class MisfitError(ValueError):
     """
 
     def __init__(self, message: str, remedy: str = "Correct it, or use the original file.") -> None:
-        super().__init__(message)
+        super().__init__(shortened(message, 600))
         self.remedy = remedy
 
 

@@ -99,8 +99,8 @@ class _Gathered:
     def _sampled(self) -> Any:
         """Return the interpolated pixels (N H W CELLS, C)."""
         op = self._graph.op
-        rows = self._places(0, self._height, [-1, -1, -1, 0, 0, 0, 1, 1, 1], [1, -1, 1, 1])
-        columns = self._places(1, self._width, [-1, 0, 1] * 3, [1, 1, -1, 1])
+        rows = self._places(0, [-1, -1, -1, 0, 0, 0, 1, 1, 1], [1, -1, 1, 1])
+        columns = self._places(1, [-1, 0, 1] * 3, [1, 1, -1, 1])
         corners = [
             op("Mul", self._pixels_at(row, column), op("Mul", share, part))
             for row, share in rows
@@ -108,15 +108,19 @@ class _Gathered:
         ]
         return op("Sum", *corners)
 
-    def _places(
-        self, axis: int, length: Any, steps: list[int], shape: list[int]
-    ) -> list[tuple[Any, Any]]:
-        """Return the two pixels around every place along an axis, with their shares (-1, 1)."""
+    def _places(self, axis: int, steps: list[int], shape: list[int]) -> list[tuple[Any, Any]]:
+        """Return the two pixels around every place along an axis, with their shares (-1, 1).
+
+        Args:
+            axis: 0 for rows, 1 for columns.
+            steps: distance of each kernel cell from the middle of the kernel, in pixels.
+            shape: shape that the numbers of rows or columns need for broadcasting.
+        """
         op = self._graph.op
-        last = op("Cast", op("Add", length, self._ints(1)), to_i=_FLOAT)
-        scalar = op("Squeeze", length, axes_i=[0])
-        numbers = op("Range", self._int(0), scalar, self._int(1))
-        regular = op("Cast", op("Reshape", numbers, self._ints(*shape)), to_i=_FLOAT)
+        last = op("Cast", op("Add", self._length(2 + axis), self._ints(1)), to_i=_FLOAT)
+        regular = op(
+            "Cast", op("Reshape", self._numbers(2 + axis), self._ints(*shape)), to_i=_FLOAT
+        )
         cells = op("Constant", value_t=torch.tensor(steps, dtype=torch.float32) + 1)
         moves = op("Gather", self._moves, self._int(axis), axis_i=4)
         place = op("Add", moves, op("Add", regular, cells))
@@ -132,15 +136,19 @@ class _Gathered:
         width = op("Add", self._width, border)
         row_begin = op("Mul", row, op("Cast", width, to_i=_FLOAT))
         place = op("Cast", op("Add", row_begin, column), to_i=_INT64)
-        image = op("Range", self._int(0), op("Squeeze", self._length(0), axes_i=[0]), self._int(1))
         pixels = op("Mul", op("Add", self._height, border), width)
-        begin = op("Reshape", op("Mul", image, pixels), self._ints(-1, 1, 1, 1))
+        begin = op("Reshape", op("Mul", self._numbers(0), pixels), self._ints(-1, 1, 1, 1))
         index = op("Reshape", op("Add", place, begin), self._ints(-1))
         return op("Gather", self._pixels, index, axis_i=0)
 
     def _length(self, axis: int) -> Any:
         """Return the length (1,) of an axis of the maps."""
         return self._graph.op("Gather", self._size, self._ints(axis), axis_i=0)
+
+    def _numbers(self, axis: int) -> Any:
+        """Return 0, 1, 2, ... (L,) for an axis of length L of the maps."""
+        length = self._graph.op("Gather", self._size, self._int(axis), axis_i=0)
+        return self._graph.op("Range", self._int(0), length, self._int(1))
 
     def _joined(self, *lengths: Any) -> Any:
         return self._graph.op("Concat", *lengths, axis_i=0)

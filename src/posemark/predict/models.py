@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from posemark.core.errors import UsageError
 from posemark.estimator import Estimator
-from posemark.run.load import load, needs_boxes
+from posemark.run.load import load, needs_boxes, prepare
 from posemark.run.options import Choices, as_option
+from posemark.run.prepare import Prepared
 
 DETECTOR = "rtmdet-nano"
 """The detector of top-down models if the user names none."""
@@ -52,16 +53,35 @@ def load_all(names: Sequence[str], loading: Loading) -> list[Estimator]:
     return [_load(name, loading, boxes) for name, boxes in zip(names, top_down, strict=True)]
 
 
+def prepare_one(name: str, loading: Loading) -> Prepared:
+    """Find and check what a model needs to find people in whole pictures; nothing is built.
+
+    Raises:
+        UsageError: as load_all() does.
+    """
+    top_down = needs_boxes(name)
+    if not top_down:
+        _require_no_detector([name], loading)
+    choices = _choices(loading, top_down)
+    return prepare(name, loading.weights, loading.setting, spelled=as_option, **choices)
+
+
 def _load(name: str, loading: Loading, needs_detector: bool) -> Estimator:
+    choices = _choices(loading, needs_detector)
+    return load(
+        name, loading.weights, loading.setting, loading.smooth, spelled=as_option, **choices
+    )
+
+
+def _choices(loading: Loading, needs_detector: bool) -> Choices:
+    """Return the options of load(), with the detector of a top-down model."""
     choices = loading.choices.copy()
     if needs_detector:
         choices["detector"] = loading.detector or DETECTOR
         choices["min_score"] = MIN_SCORE if loading.min_score is None else loading.min_score
         if loading.every is not None:
             choices["every"] = loading.every
-    return load(
-        name, loading.weights, loading.setting, loading.smooth, spelled=as_option, **choices
-    )
+    return choices
 
 
 def _require_no_detector(names: Sequence[str], loading: Loading) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from posemark.core.errors import RecordError
 from posemark.core.line_sums import sum_holds
 from posemark.core.places import exists, is_file, is_folder
+from posemark.core.text import shortened
 from posemark.records.schema import SCHEMA, Damaged, Header, Line, Stamp, require_whole
 
 LONGEST_LINE = 8 * 2**20
@@ -239,11 +240,7 @@ def _require_schema(path: Path, first: bytes) -> None:
 
 def in_short(error: Exception) -> str:
     """Return the text of an error, cut if it is long because it quotes a long value."""
-    text = str(error)
-    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."
-
-
-_LONGEST_REASON = 300
+    return shortened(str(error))
 
 
 def named(numbers: tuple[int, ...]) -> str:

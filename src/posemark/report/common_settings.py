@@ -54,6 +54,8 @@ def sentence(rows: list[Row]) -> str:
     sources = ", ".join(text.format(number) for number, text in parts if number)
     shown = counted(len(rows), "entry", "entries")
     timed = sum(row.timed for row in rows)
+    if rows and not timed:
+        return f"Accuracy (AP) of {shown}: the AP is {sources}."
     some = "" if timed == len(rows) else f" for {timed}"
     return (
         f"Speed (FPS) and accuracy (AP) of {shown}: the speed is measured{some}; the AP is "

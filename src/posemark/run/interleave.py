@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from posemark.core.errors import UsageError, WorkerDiedError
+from posemark.core.errors import UsageError
 from posemark.measure.clock import Budget
 from posemark.measure.speed_interval import FEWEST_BLOCKS
 from posemark.records import files
@@ -33,7 +33,7 @@ from posemark.run.time_budget import (
     worth_opening,
 )
 from posemark.run.warm_up import WARM_UP_BOXES
-from posemark.run.worker import Isolated
+from posemark.run.worker import Isolated, WorkerDiedError
 
 MEMORY_SHARE = 0.6
 """Share of the free memory that a group may use; the rest is for the system, data and a margin."""

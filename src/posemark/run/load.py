@@ -23,7 +23,7 @@ from posemark.run.options import (
     with_choices,
 )
 from posemark.run.plan import Job, plan
-from posemark.run.prepare import prepare_job
+from posemark.run.prepare import Prepared, prepare_job
 from posemark.run.setting import with_setting
 from posemark.weights import BEST, NONE
 
@@ -43,10 +43,22 @@ def load(
 
     Messages name options as `spelled` writes them: in Python, or on the command line.
     """
+    _require_flag("smooth", smooth)
+    estimator = build_estimator(prepare(name, weights, setting, spelled, **choices))
+    return _smoothed(estimator) if smooth else estimator
+
+
+def prepare(
+    name: Text,
+    weights: Text | None = None,
+    setting: Text | None = None,
+    spelled: Callable[[str, object], str] = as_argument,
+    **choices: Unpack[Choices],
+) -> Prepared:
+    """Find and check what the estimator of one entry needs, as load() does; nothing is built."""
     name = _text("name", name)
     weights = None if weights is None else _text("weights", weights)
     setting = None if setting is None else _text("setting", setting)
-    _require_flag("smooth", smooth)
     options = _options(NONE if weights is None else weights, choices, spelled)
     jobs = plan([name], options)
     if len(jobs) != 1:
@@ -56,9 +68,7 @@ def load(
     _require_boxes_needed(job, options)
     _require_weights(job, weights, spelled)
     job = job if setting is None else _one_by_one(with_setting(job, setting, choices))
-    prepared = prepare_job(job, Sample(), [])
-    estimator = build_estimator(prepared)
-    return _smoothed(estimator) if smooth else estimator
+    return prepare_job(job, Sample(), [])
 
 
 def needs_boxes(name: Text) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from posemark.core import toml
 from posemark.core.errors import UsageError
 from posemark.core.places import CACHE_REMEDY, is_file, with_home, write_whole
+from posemark.core.text import shortened
 from posemark.measure.environment import usable_cores
 from posemark.run.options import Options, as_key, require_consistent, with_choices
 from posemark.run.plan import Job
@@ -86,14 +87,14 @@ def read(path: Path) -> dict[str, object]:
         options, chosen = _options(toml.parsed(content))
     except ValueError as error:  # msgspec's errors are ValueErrors, too
         raise UsageError(
-            f"{path}: this is not a setting: {error}. A setting is TOML with some of the keys "
-            f"{', '.join(KEYS)}."
+            f"{path}: this is not a setting: {shortened(str(error))}. A setting is TOML with some "
+            f"of the keys {', '.join(KEYS)}."
         ) from error
     _require_known(path, options)
     try:
         require_consistent(options, as_key)
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
+        raise UsageError(f"{path}: {shortened(str(error), 600)}") from error
     return chosen
 
 
@@ -115,7 +116,8 @@ def _require_known(path: Path, options: Options) -> None:
         value = getattr(options, key)
         if value is not None and value not in known:
             raise UsageError(
-                f"{path}: {key} = {value!r} is unknown; expected {' or '.join(known)}."
+                f"{path}: {key} = {shortened(repr(value), 80)} is unknown; expected "
+                f"{' or '.join(known)}."
             )
 
 
@@ -166,7 +168,7 @@ def with_setting(job: Job, text: str, explicit: Collection[str] = ()) -> Job:
             option = name.replace("_", "-")
             raise UsageError(
                 f"--{option} {given} contradicts the setting {path}, which has {name} = "
-                f"{chosen[name]!r}. Leave --{option} or --setting out."
+                f"{shortened(repr(chosen[name]), 80)}. Leave --{option} or --setting out."
             )
     options = replace(job.options, **chosen)
     require_consistent(options)

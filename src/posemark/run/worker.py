@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import cast
 
 from posemark.core import memory
-from posemark.core.errors import PoseMarkError, RunError, WorkerDiedError
+from posemark.core.errors import PoseMarkError, RunError
 from posemark.core.places import is_file
 from posemark.machine.processes import process_context
 from posemark.run.measurement import Circumstances, Measurement, Standing, Step, record_path
@@ -26,6 +26,10 @@ from posemark.run.prepare import Prepared
 
 _Request = tuple[str, tuple[object, ...]]
 """The name of a method of Measurement, and its arguments."""
+
+
+class WorkerDiedError(RunError):
+    """The process of an entry died or had too little memory; the other entries can continue."""
 
 
 @dataclass(frozen=True)

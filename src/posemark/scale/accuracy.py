@@ -112,7 +112,7 @@ def _measure(
     watcher: Watcher,
 ) -> None:
     folder, dispatch = folder_of(prepared, out), Dispatch(parts)
-    start = Start(Worker, _arguments(prepared, cluster), resources_of(prepared), len(parts))
+    start = Start(Worker, arguments_of(prepared, cluster), resources_of(prepared), len(parts))
     pool = Pool(cluster, start, dispatch, watcher.say)
     for measured in pool.results():
         _store(shards.file_of(folder, measured.shard), measured.content)
@@ -126,7 +126,7 @@ def _measure(
         )
 
 
-def _arguments(prepared: Prepared, cluster: Cluster) -> tuple[object, ...]:
+def arguments_of(prepared: Prepared, cluster: Cluster) -> tuple[object, ...]:
     """Return the arguments of a worker: large ones are stored once per machine."""
     expected = expected_of(prepared)
     convention = truth_boxes(prepared)

@@ -6,6 +6,7 @@ dashboard.
 
 import importlib
 import os
+import socket
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,23 +90,24 @@ def library() -> Any:
 
 
 @contextmanager
-def connected(address: str | None) -> Generator["Cluster"]:
+def connected(address: str | None, native_errors: bool = True) -> Generator["Cluster"]:
     """Connect to a cluster for the duration of the block.
 
     Args:
         address: HOST:PORT of the head node, or auto for the cluster that this machine is part of;
             None starts nodes on this machine alone, and ends them with the block.
+        native_errors: whether Ray's C++ part prints errors on stderr. Ray Data makes it print one
+            in every run, about processes that it does not let Ray restart.
 
     Raises:
         UsageError: if Ray is not installed, or the address is of another form.
         RunError: if there is no cluster at the address.
     """
+    if not native_errors:
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray = library()
-    if address and "://" in address:
-        raise UsageError(
-            f"--address {address}: expected HOST:PORT of a cluster's head node, or auto. Run this "
-            "command on one of the machines of the cluster."
-        )
+    if address and address != "auto":
+        _require_answer(address)
     quiet = {"log_to_driver": False, "logging_level": "error", "include_dashboard": False}
     try:
         if address:
@@ -118,6 +120,29 @@ def connected(address: str | None) -> Generator["Cluster"]:
         yield Cluster(ray)
     finally:
         ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Check in seconds that something answers at an address; Ray would try for minutes.
+
+    Raises:
+        UsageError: if it is no HOST:PORT.
+        RunError: if nothing answers.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise UsageError(
+            f"--address {address}: expected HOST:PORT of a cluster's head node, or auto. Run this "
+            "command on one of the machines of the cluster."
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise RunError(_not_connected(address, error)) from error
+
+
+ANSWER_SECONDS = 10.0
+"""Longest time until the head node of a cluster must answer."""
 
 
 def _not_connected(address: str | None, error: Exception) -> str:

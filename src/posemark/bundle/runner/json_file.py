@@ -8,6 +8,7 @@ import numpy as np
 
 from posemark.core.errors import DataError
 from posemark.core.frame import Floats
+from posemark.core.text import shortened
 
 UNEXPECTED = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 """The exceptions that content of another form raises where it is read."""
@@ -47,7 +48,7 @@ def numbers(values: Any, *shape: int) -> Floats:
 
 def wrong_content(path: Path, error: Exception) -> DataError:
     """Return the error for a JSON file of the bundle that lacks a part or has a wrong value."""
-    what = f"{type(error).__name__}: {error}"
+    what = shortened(f"{type(error).__name__}: {error}")
     return DataError(
         f"{path}: this file of the bundle has not the expected content ({what}). {REMEDY}"
     )

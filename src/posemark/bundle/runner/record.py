@@ -88,7 +88,7 @@ def _decoded(path: Path, whole: bytes) -> Iterator[Line]:
             raise _damaged(path, f"line {number} does not match its checksum")
         try:
             decoded: Any = json.loads(text.decode("utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _damaged(path, f"line {number}: {error}") from error
         if not isinstance(decoded, dict):
             raise _damaged(path, f"line {number} is no object")

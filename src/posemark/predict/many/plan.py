@@ -1,0 +1,189 @@
+"""Divides very many images into shards, and stores the division, which a resumed run uses again.
+
+The plan is a folder of Parquet files with one row per shard. It is written while the images are
+listed, so that memory never holds the list of all of them.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import posemark
+from posemark.core.errors import UsageError
+from posemark.core.places import is_file, write_whole
+from posemark.predict.many.sources import arrow, files_under, is_parquet, rows_of
+from posemark.run.prepare import Prepared
+
+SMALL_SHARDS, SMALL, LARGE = 256, 64, 1024
+"""The first shards have SMALL images, so that few images also occupy many workers; the others have
+LARGE. A row group of a Parquet file is never divided."""
+
+ROWS = 1024
+"""Shards in one file of the plan."""
+
+FOLDER, DONE = "plan", "plan.json"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A piece of work.
+
+    Attributes:
+        number: its number, from 0.
+        root: the path or address that the user gave.
+        paths: image files, or one Parquet file.
+        row_groups: the row groups of the Parquet file; empty for image files.
+        images: the number of images.
+    """
+
+    number: int
+    root: str
+    paths: list[str]
+    row_groups: list[int]
+    images: int
+
+
+def shards_of(roots: Sequence[str]) -> Iterator[Shard]:
+    """Yield the shards of all images at these roots, in the order of roots, folders and names.
+
+    Raises:
+        DataError: as files_under() and rows_of() do.
+    """
+    number = 0
+    for root in roots:
+        for files in files_under(root):
+            names = [path for path, _ in files if not is_parquet(path)]
+            while names:
+                size = _size(number)
+                taken, names = names[:size], names[size:]
+                yield Shard(number, root, taken, [], len(taken))
+                number += 1
+            for path, _ in files:
+                if is_parquet(path):
+                    for groups, images in _row_groups(rows_of(root, path), number):
+                        yield Shard(number, root, [path], groups, images)
+                        number += 1
+
+
+def _size(number: int) -> int:
+    return SMALL if number < SMALL_SHARDS else LARGE
+
+
+def _row_groups(rows: Sequence[int], number: int) -> Iterator[tuple[list[int], int]]:
+    """Yield neighbouring row groups with enough rows for a shard, and their number of rows."""
+    groups: list[int] = []
+    images = 0
+    for group, count in enumerate(rows):
+        groups.append(group)
+        images += count
+        if images >= _size(number):
+            yield groups, images
+            groups, images, number = [], 0, number + 1
+    if images:
+        yield groups, images
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A stored plan.
+
+    Attributes:
+        folder: its Parquet files, "0000000.parquet" and so on.
+        shards: the number of shards.
+        images: the number of images.
+    """
+
+    folder: Path
+    shards: int
+    images: int
+
+    @property
+    def files(self) -> list[Path]:
+        """Return its files, in order."""
+        return sorted(self.folder.glob("*.parquet"))
+
+
+def made(out: Path, roots: Sequence[str], identity: dict[str, Any]) -> Plan:
+    """Return the plan in the folder of results; make it if there is none that is complete.
+
+    Args:
+        out: the folder of results.
+        roots: the paths and addresses of images.
+        identity: what decides on the poses, such as the model. It is stored with the plan.
+
+    Raises:
+        UsageError: if there is a plan for other images or another model, or no image is found.
+        DataError: as shards_of() does.
+    """
+    wanted = {"roots": list(roots), **identity}
+    if is_file(out / DONE):
+        stored = json.loads((out / DONE).read_bytes())
+        _require_same(out, stored["of"], wanted)
+        return Plan(out / FOLDER, stored["shards"], stored["images"])
+    shards, images = _write(out / FOLDER, shards_of(roots))
+    if not images:
+        raise UsageError(
+            f"{', '.join(roots)}: no image (.jpg, .jpeg, .png) and no Parquet file is there. Name "
+            "another folder or address."
+        )
+    content = {"shards": shards, "images": images, "of": wanted}
+    write_whole(out / DONE, json.dumps(content, indent=1).encode())
+    return Plan(out / FOLDER, shards, images)
+
+
+def identity_of(prepared: Prepared) -> dict[str, Any]:
+    """Return what decides on the poses of a model: a resumed run must have the same."""
+    detector = prepared.detector
+    return {
+        "model": prepared.key,
+        "weights": prepared.checkpoint.sha256 if prepared.checkpoint else "",
+        "boxes": prepared.boxes.fingerprint,
+        "min_score": prepared.job.options.least_score,
+        "detector": detector.facts.name if detector else "",
+        "posemark": posemark.__version__,
+    }
+
+
+def _write(folder: Path, shards: Iterable[Shard]) -> tuple[int, int]:
+    """Write the plan; return the numbers of shards and images."""
+    pa, parquet = arrow("pyarrow"), arrow("pyarrow.parquet")
+    schema = pa.schema(
+        [
+            ("number", pa.int64()),
+            ("root", pa.string()),
+            ("paths", pa.list_(pa.string())),
+            ("row_groups", pa.list_(pa.int32())),
+            ("images", pa.int64()),
+        ]
+    )
+    count = images = 0
+    for number, some in enumerate(_in_groups(shards)):
+        table = pa.Table.from_pylist([vars(each) for each in some], schema)
+        sink = pa.BufferOutputStream()
+        parquet.write_table(table, sink)
+        write_whole(folder / f"{number:07}.parquet", sink.getvalue().to_pybytes())
+        count += len(some)
+        images += sum(each.images for each in some)
+    return count, images
+
+
+def _in_groups(shards: Iterable[Shard]) -> Iterator[list[Shard]]:
+    group: list[Shard] = []
+    for shard in shards:
+        group.append(shard)
+        if len(group) == ROWS:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _require_same(out: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
+    for name in sorted({*stored, *wanted}):
+        if stored.get(name) != wanted.get(name):
+            raise UsageError(
+                f"{out}: cannot be resumed, because {name} was {stored.get(name)!r} and is "
+                f"{wanted.get(name)!r}. Use the same model, options and images, or another folder."
+            )
