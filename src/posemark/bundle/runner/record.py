@@ -130,7 +130,7 @@ class RecordWriter:
         existing: the record that is continued; None begins a new one.
 
     Raises:
-        RecordError: if another process writes the record.
+        RecordError: if another process writes the record, or has written to it since it was read.
         RunError: if it cannot be written.
     """
 
@@ -150,6 +150,13 @@ class RecordWriter:
                 "finished, or stop it."
             )
         whole_bytes = existing.whole_bytes if existing else 0
+        self._file.seek(whole_bytes)
+        if b"\n" in self._file.read():  # lines that would be removed
+            self._file.close()
+            raise RecordError(
+                f"{path}: another process has written to this record since it was read. Run again "
+                "to continue behind its frames."
+            )
         self._file.truncate(whole_bytes)
         self._file.seek(whole_bytes)
 
