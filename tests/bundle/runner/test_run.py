@@ -297,6 +297,16 @@ def test_frames_that_cannot_be_read_fail_and_the_others_are_measured(made, tmp_p
     assert "2 frames failed" in printed
 
 
+def test_frames_whose_images_have_another_content_fail(made, tmp_path):
+    copy = shutil.copytree(made.folder, tmp_path / "b")
+    # The size and the form are right; an image of its own would be decoded without a word.
+    shutil.copy(copy / "frames" / "1.jpg", copy / "frames" / "2.jpg")
+    run(moved(made, copy), "--engine", "onnxruntime", "--out", "r")
+    record = files.read(copy / "r" / f"{ORT}.jsonl")
+    assert [f.image_id for f in record.good] == [1, 3, 4]
+    assert "2.jpg: this image is damaged" in record.failed[0].error
+
+
 def moved(made, folder):
     return type(made)(folder, made.prepared, made.bundle)
 
@@ -407,7 +417,7 @@ def test_an_entry_whose_process_is_killed_is_named_and_the_run_goes_on(made, tmp
     assert (code, errors) == (FAILED, "")
     text = " ".join(printed.split())
     assert "failed: its process was killed by SIGKILL. The usual reason is that the memory" in text
-    assert text.endswith("posemark report r")
+    assert "posemark report" not in text  # there is nothing to copy
 
 
 # --- wrong usage, and damage --------------------------------------------------------------------

@@ -20,7 +20,7 @@ from posemark.bundle.runner.device_facts import ROOT, opencv_version
 from posemark.bundle.runner.entry_file import EntryFile, read_entry
 from posemark.bundle.runner.found_engines import EngineChoice, FoundEngine, choose, found_engines
 from posemark.bundle.runner.frames import read_frames
-from posemark.bundle.runner.json_file import REMEDY
+from posemark.bundle.runner.json_file import REMEDY, require_data
 from posemark.bundle.runner.record import SUFFIX, Existing, read_record
 from posemark.bundle.runner.summary import table
 from posemark.bundle.runner.worker import STOPPED, record_key
@@ -75,6 +75,7 @@ class Supervisor:
             KeyboardInterrupt: after Ctrl-C, when the present entry has stopped.
         """
         entries = entries_named(self._bundle, self._choice.entries)
+        require_data(self._folder, self._bundle.sums)
         names = (self._choice.engine,) if self._choice.engine else self._bundle.engines
         found = found_engines(self._script, names)
         self._say_device(found)
@@ -234,10 +235,10 @@ class Supervisor:
         if known:
             for line in table(known):
                 self._console.line(line)
-        self._console.say(
-            f"Copy the folder {self._choice.out} home, and type there: posemark report "
-            f"{self._choice.out.name}"
-        )
+            self._console.say(
+                f"Copy the folder {self._choice.out} home, and type there: posemark report "
+                f"{self._choice.out.name}"
+            )
 
 
 _INDENT = "         "
