@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -354,10 +355,26 @@ def test_a_damaged_record_is_refused_and_kept(made, finished, tmp_path):
     path = tmp_path / f"{ORT}.jsonl"
     damaged = (finished[0] / path.name).read_bytes().replace(b'"image_id":2', b'"image_id":9')
     path.write_bytes(damaged)
-    code, _, errors = run(made, "--engine", "onnxruntime", "--threads", 1, "--out", tmp_path)
+    code, printed, errors = run(made, "--engine", "onnxruntime", "--threads", 1, "--out", tmp_path)
     assert code == WRONG
-    assert "does not match its checksum" in " ".join(errors.split())
+    assert "does not match its checksum" in " ".join(printed.split())
+    assert "Left out " + TOP_DOWN in printed
+    assert "no entry of this bundle can run" in " ".join(errors.split())
     assert path.read_bytes() == damaged
+
+
+def test_a_damaged_record_does_not_keep_other_entries_from_running(made, tmp_path):
+    copy = shutil.copytree(made.folder, tmp_path / "b")
+    (first,) = made.bundle.entries
+    shutil.copy(copy / ENTRIES / f"{TOP_DOWN}.json", copy / ENTRIES / "second.json")
+    entries = (first, replace(first, key="second"))
+    write_script(copy, replace(made.bundle, entries=entries))
+    (copy / "r").mkdir()
+    (copy / "r" / f"{ORT}.jsonl").write_bytes(b"damaged\n")
+    code, printed, errors = run(moved(made, copy), "--engine", "onnxruntime", "--out", "r")
+    assert (code, errors) == (FAILED, "")
+    assert "Left out " + TOP_DOWN in printed
+    assert files.read(copy / "r" / "second+onnxruntime.jsonl").complete
 
 
 # --- stopping -----------------------------------------------------------------------------------

@@ -72,7 +72,10 @@ def read_record(path: Path) -> Existing | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise RecordError(f"{path}: cannot read this record ({error.strerror}).") from error
+        raise RecordError(
+            f"{path}: cannot read this record ({error.strerror}). Correct the permissions, or "
+            "choose another folder (--out)."
+        ) from error
     whole = content[: content.rfind(b"\n") + 1]
     if not whole:
         return None

@@ -25,7 +25,7 @@ from posemark.bundle.runner.record import SUFFIX, Existing, read_record
 from posemark.bundle.runner.summary import table
 from posemark.bundle.runner.worker import STOPPED, record_key
 from posemark.core.counting import counted
-from posemark.core.errors import DataError, RunError, UsageError
+from posemark.core.errors import DataError, RecordError, RunError, UsageError
 from posemark.core.places import write_whole
 from posemark.measure.environment import machine_facts, usable_cores, wait_passively
 
@@ -110,7 +110,10 @@ class Supervisor:
         say(f"Engines  {engines}", _INDENT)
 
     def _jobs(self, entries: Sequence[BundledEntry], found: Sequence[FoundEngine]) -> list[_Job]:
-        """Choose an engine for each entry; those without one are named and left out."""
+        """Choose an engine for each entry.
+
+        Those without one, and those whose record is damaged, are named and left out.
+        """
         choice = self._choice
         jobs: list[_Job] = []
         for entry in entries:
@@ -124,8 +127,14 @@ class Supervisor:
                 self._console.say(f"Left out {error}", _INDENT)
                 self._failures += 1
                 continue
-            name = record_key(entry, chosen, choice.sustained) + SUFFIX
-            jobs.append(_Job(entry, file, chosen, choice.out / name))
+            path = choice.out / (record_key(entry, chosen, choice.sustained) + SUFFIX)
+            try:
+                read_record(path)
+            except RecordError as error:  # which must not keep the other entries from running
+                self._console.say(f"Left out {entry.key}: {error}", _INDENT)
+                self._failures += 1
+                continue
+            jobs.append(_Job(entry, file, chosen, path))
         return jobs
 
     def _say_plan(self, jobs: Sequence[_Job]) -> None:
