@@ -74,7 +74,7 @@ def test_a_bundle_says_what_it_is_and_what_to_do_with_it(made):
     path, said, _ = made
     first, *steps = said.splitlines()
     assert first.startswith(f"{path}: ")
-    assert "2 entries, 3 frames, for any other Linux device" in first
+    assert "2 entries, 3 frames, for any Linux device" in first
     assert [step[:2] for step in steps] == ["1.", "2.", "3."]
     assert "python3 run.py" in steps[1]
     assert "posemark report results" in steps[2]

@@ -63,7 +63,9 @@ def bundle(
     The zip has the models, the frames, the boxes and one program, run.py, which needs Python 3.6
     or later, numpy and one of TensorRT, ONNX Runtime, OpenCV, TFLite or OpenVINO. Its records come
     home and are read by report, recommend and compare as all others. Entries that cannot run on
-    the device are left out, with the reason.
+    the device are left out, with the reason. A bundle has images that stand alone (--data sample,
+    coco or coco:DIR) and their boxes, so that no detector runs on the device. The exit code is 2 if
+    no zip could be written.
 
     Examples:
 

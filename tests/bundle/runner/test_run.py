@@ -417,6 +417,15 @@ def test_ctrl_c_ends_in_order_and_the_record_can_be_read(made, tmp_path, everybo
     assert record.blocks[-1].readings is not None, "the last block has its readings"
 
 
+def test_a_closed_output_is_no_traceback(made):
+    with subprocess.Popen(
+        command(made, "--list"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        process.stdout.close()  # as `| head` does
+        assert process.stderr.read() == ""
+    assert process.returncode == STOPPED
+
+
 def test_a_worker_does_not_outlive_a_killed_parent(made, tmp_path):
     path = tmp_path / f"{TOP_DOWN}+sustained+onnxruntime.jsonl"
     process = started(made, "--engine", "onnxruntime", "--sustained", 5, "--out", tmp_path)
@@ -452,7 +461,7 @@ def test_an_entry_whose_process_is_killed_is_named_and_the_run_goes_on(made, tmp
         (["--engine", "caffe"], "invalid choice: 'caffe'"),
         (["--engine", "tensorrt"], "tensorrt: not installed (sudo apt-get install"),
         (["--engine", "opencv", "--precision", "fp16"], "opencv: does not run it in fp16"),
-        (["--engine", "tflite"], "tflite: reads .tflite, which the bundle has not"),
+        (["--engine", "tflite"], "tflite: reads .tflite, which the bundle does not contain"),
     ],
 )
 def test_a_mistake_gets_one_paragraph_and_exit_code_2(made, arguments, message, tmp_path):

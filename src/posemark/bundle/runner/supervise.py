@@ -231,6 +231,7 @@ class Supervisor:
 
     def _stop(self, process: "subprocess.Popen[bytes]") -> None:
         process.terminate()
+        self._console.leave_line()
         self._console.say("stopping after this frame ...")
         try:
             process.wait(timeout=_PATIENCE_SECONDS)
