@@ -241,6 +241,14 @@ def test_what_is_compared_is_shown_and_not_refused(pair):
     )
 
 
+def test_packages_that_only_a_bundle_or_only_a_run_notes_are_no_difference(pair):
+    """A bundle notes what it uses; `posemark run` notes all of PoseMark's packages."""
+    libraries = {"torch": None, "numpy": "1.19.5", "opencv": "4.1.1"}
+    changed = {"environment": records.ENVIRONMENT | {"libraries": libraries, "edge": {}}}
+    change = pair(blocks(steady()), blocks(steady()), new_options=changed)
+    assert change.settings == ("torch: 2.6.0 -> none", "numpy: 2.1.0 -> 1.19.5")
+
+
 def moved(share):
     return {"sentinel_ns": round(records.SENTINEL_NS * (1 + share))}
 

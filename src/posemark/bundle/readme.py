@@ -12,7 +12,7 @@ _WIDTH = 76
 
 _STEPS: Mapping[str, tuple[str, ...]] = {
     "jetson-nano": (
-        "sudo nvpmodel -m 0        # the mode with the highest clocks (10 W on a Nano)",
+        "sudo nvpmodel -m 0        # highest clocks (Nano 10 W; Xavier NX only 2 cores)",
         "sudo jetson_clocks        # hold the clocks at their highest",
     ),
     "jetson-orin": (
@@ -24,6 +24,27 @@ _STEPS: Mapping[str, tuple[str, ...]] = {
     "generic": (),
 }
 """The commands before a measurement, by target."""
+
+_BUILDING = (
+    "The first run with TensorRT builds an engine for each model, which takes minutes on a small "
+    "board; they are kept in the folder engines. "
+)
+
+_ADVICE: Mapping[str, tuple[str, ...]] = {
+    "jetson-nano": (
+        "If pip3 does not find onnxruntime, pip3 is too old: "
+        "python3 -m pip install --user --upgrade pip",
+        'If Python ends with "Illegal instruction", the reason is numpy 1.19.5: '
+        "export OPENBLAS_CORETYPE=ARMV8, or pip3 install numpy==1.19.4",
+    ),
+    "jetson-orin": (),
+    "raspberry-pi": (
+        "pip3 installs only into a virtual environment: "
+        "python3 -m venv ~/pose && source ~/pose/bin/activate",
+    ),
+    "generic": (),
+}
+"""What helps if an engine cannot be installed or loaded, by target; docs/edge.md has sources."""
 
 
 def readme(
@@ -41,15 +62,15 @@ def readme(
         "PoseMark bundle",
         _wrapped(
             f"Measures pose models on: {target.title}. It needs Python 3.6 or later, numpy, and "
-            "one of the engines below. It asks nothing of the network and installs nothing."
+            "one of the engines below. It uses no network and installs nothing."
         ),
         "Steps\n\n" + "\n".join(f"  {line}" for line in _steps(target)),
         _wrapped(
-            "The first run with TensorRT builds an engine for each model, which takes minutes on a "
-            "small board; they are kept in the folder engines. Ctrl-C stops cleanly, and the same "
-            "command continues."
+            _BUILDING * ("tensorrt" in target.engines)
+            + "Ctrl-C stops cleanly, and the same command continues."
         ),
         "Engines, in the order in which they are looked for\n\n" + _engines(target),
+        *map(_wrapped, _ADVICE[target.name]),
         f"Entries ({frames} frames each)\n\n" + "\n".join(f"  {each}" for each in entries),
     ]
     if refused:

@@ -67,7 +67,7 @@ TARGETS = (
     ),
     BundleTarget(
         name="generic",
-        title="any other Linux device with Python 3.6 or later",
+        title="any Linux device with Python 3.6 or later",
         opset=11,
         precision="fp32",
         frames=50,

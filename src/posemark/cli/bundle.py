@@ -1,6 +1,7 @@
 """`posemark bundle`: a benchmark for a device on which PoseMark cannot be installed."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,7 +63,9 @@ def bundle(
     The zip has the models, the frames, the boxes and one program, run.py, which needs Python 3.6
     or later, numpy and one of TensorRT, ONNX Runtime, OpenCV, TFLite or OpenVINO. Its records come
     home and are read by report, recommend and compare as all others. Entries that cannot run on
-    the device are left out, with the reason.
+    the device are left out, with the reason. A bundle has images that stand alone (--data sample,
+    coco or coco:DIR) and their boxes, so that no detector runs on the device. The exit code is 2 if
+    no zip could be written.
 
     Examples:
 
@@ -151,8 +154,8 @@ def _say(written: "Written", target: "BundleTarget", replaced: bool) -> None:
     terminal.say(
         f"{path}{' (replaced)' * replaced}: {size:.1f} MB, {entries}, "
         f"{counted(written.frames, 'frame')}, for {target.title}\n"
-        f"1. scp {path} USER@DEVICE:\n"
-        f"2. on the device: mkdir bundle && cd bundle && python3 -m zipfile -e ../{path.name} . "
-        "&& python3 run.py\n"
+        f"1. scp {quote(str(path))} USER@DEVICE:\n"
+        "2. on the device: mkdir bundle && cd bundle && python3 -m zipfile -e "
+        f"{quote('../' + path.name)} . && python3 run.py\n"
         "3. scp -r USER@DEVICE:bundle/results . && posemark report results"
     )

@@ -23,11 +23,11 @@ from posemark.bundle.runner.found_engines import FoundEngine, choose
 from posemark.bundle.runner.named_session import NamedSession
 from posemark.bundle.runner.numpy_sentinel import NumpySentinel
 from posemark.bundle.runner.proc_sensors import ProcSensors
-from posemark.bundle.runner.record import Existing
+from posemark.bundle.runner.record import Existing, RecordWriter, read_record
 from posemark.bundle.runner.summary import pose_fps, table, watts
 from posemark.bundle.runner.supervise import entries_named
 from posemark.bundle.runner.worker import passes, record_key
-from posemark.core.errors import UsageError
+from posemark.core.errors import RecordError, UsageError
 from posemark.core.model_file import FileOutput
 
 WEIGHTS = Path(__file__).parents[3].parent / "shared" / "weights"
@@ -158,7 +158,7 @@ def test_without_an_engine_every_reason_is_given():
         chosen([NONE, LITE, CV], wanted="fp16")
     text = str(caught.value)
     assert text.startswith("small@gt: no engine on this device can run it. tensorrt: not inst")
-    assert "tflite: reads .tflite, which the bundle has not" in text
+    assert "tflite: reads .tflite, which the bundle does not contain" in text
     assert "opencv: does not run it in fp16" in text
 
 
@@ -252,6 +252,7 @@ def test_tflite_gives_what_the_package_gives():
 def test_tflite_has_older_names(monkeypatch, package):
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     monkeypatch.setitem(sys.modules, "tflite_runtime", None)
+    monkeypatch.setattr(np, "__version__", "1.26.4")
     old = SimpleNamespace(__version__="2.5.0")
     monkeypatch.setitem(sys.modules, package, old)
     lite = "lite" if package == "tensorflow" else "interpreter"
@@ -259,6 +260,15 @@ def test_tflite_has_older_names(monkeypatch, package):
     monkeypatch.setitem(sys.modules, f"{package}.{lite}", made)
     assert engine_named("tflite").version() == f"{package.replace('_', '-')} 2.5.0"
     assert tflite_engine._opened(Path("a.tflite"), 3) == ("a.tflite", 3)
+
+
+def test_tflite_runtime_is_refused_with_numpy_2(monkeypatch):
+    for package in ("ai_edge_litert", "tensorflow"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setitem(sys.modules, "tflite_runtime", SimpleNamespace(__version__="2.14.0"))
+    monkeypatch.setattr(np, "__version__", "2.4.6")
+    with pytest.raises(ImportError, match=r"needs numpy 1, and numpy 2\.4\.6 is installed"):
+        engine_named("tflite").version()
 
 
 def test_without_any_of_its_packages_tflite_is_not_there(monkeypatch):
@@ -342,3 +352,18 @@ def test_a_sustained_run_shows_both_of_its_ends(tmp_path):
     made = record(tmp_path, 40, mode="sustained")
     *_, last = table([made])
     assert last == "  first 20 blocks 2000.0 ms a frame, last 20 blocks 2000.0 ms"
+
+
+def test_lines_that_another_process_has_written_meanwhile_are_kept(tmp_path):
+    path = tmp_path / "made.jsonl"
+    for existing in (None, "the header"):
+        before = existing and read_record(path)
+        other = RecordWriter(path, before)
+        other.write("frame" if existing else "header", {"run": "made"})
+        other.close()
+        content = path.read_bytes()
+        with pytest.raises(RecordError, match="has written to this record since it was read"):
+            RecordWriter(path, before)
+        assert path.read_bytes() == content
+    RecordWriter(path, read_record(path)).close()
+    assert path.read_bytes() == content

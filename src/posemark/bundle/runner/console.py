@@ -68,6 +68,11 @@ class Console:
         else:
             self._write(shown + "\n")
 
+    def leave_line(self) -> None:
+        """Begin a new line on a terminal, if another process has shown its progress there."""
+        if self._tty:
+            self._write("\n")
+
     def clear(self) -> None:
         """Remove the line of progress."""
         if self._shown:

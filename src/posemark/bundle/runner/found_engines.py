@@ -139,7 +139,7 @@ def choose(
             problems.append(f"{each.name}: {each.problem} ({engine.how_to_install})")
         elif not models:
             formats = " or ".join(engine.suffixes)
-            problems.append(f"{each.name}: reads {formats}, which the bundle has not")
+            problems.append(f"{each.name}: reads {formats}, which the bundle does not contain")
         elif not precision:
             problems.append(f"{each.name}: does not run it in {wanted or _own(entry)}")
         else:

@@ -1,5 +1,6 @@
 """The main program of run.py."""
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -27,7 +28,8 @@ def main(bundle: Bundle, script: Path, arguments: Sequence[str] | None = None) -
         arguments: the command line; None for that of this process.
 
     Returns:
-        The exit code: 0, 1 if an entry failed, WRONG, or STOPPED after Ctrl-C.
+        The exit code: 0, 1 if an entry failed, WRONG, or STOPPED after Ctrl-C and if the output
+        is closed.
     """
     given = sys.argv[1:] if arguments is None else arguments
     try:
@@ -42,6 +44,9 @@ def main(bundle: Bundle, script: Path, arguments: Sequence[str] | None = None) -
     except PoseMarkError as error:
         Console(sys.stderr).say(f"error: {error}")
         return WRONG
+    except BrokenPipeError:  # nobody reads on, as after `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STOPPED
 
 
 def _supervised(bundle: Bundle, choice: Choice, script: Path) -> int:

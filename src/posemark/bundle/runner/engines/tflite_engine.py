@@ -4,6 +4,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from posemark.bundle.runner.engines.engine import Engine, Wanted
 from posemark.core.errors import UsageError
 from posemark.runtimes.model_file import RawSession
@@ -19,7 +21,9 @@ class TfliteEngine(Engine):
     precisions = ("fp32",)
     file_precisions = ("fp32", "int8")
     device = "cpu"
-    how_to_install = "pip3 install tflite-runtime, or ai-edge-litert"
+    how_to_install = (
+        "pip3 install ai-edge-litert, or before Python 3.10: pip3 install tflite-runtime 'numpy<2'"
+    )
 
     def version(self) -> str:
         """Return the installed version; see Engine."""
@@ -42,17 +46,21 @@ def _package() -> tuple[str, Any]:
     """Return a package's name with its version, and its class Interpreter.
 
     Raises:
-        ImportError: if no package has one.
+        ImportError: if no package has one, or tflite-runtime does not fit numpy.
     """
+    problem = f"none of these is installed: {', '.join(_MODULES)}"
     for module, name in _MODULES.items():
         try:
             package = import_module(module)
+            if module == _FOR_NUMPY_1 and int(np.__version__.split(".")[0]) > 1:
+                problem = f"tflite-runtime needs numpy 1, and numpy {np.__version__} is installed"
+                continue
             interpreter: Any = import_module(name).Interpreter
         except ImportError:
             continue
         version = getattr(package, "__version__", "")
         return f"{module.replace('_', '-')} {version}".strip(), interpreter
-    raise ImportError(f"none of these is installed: {', '.join(_MODULES)}")
+    raise ImportError(problem)
 
 
 _MODULES = {
@@ -61,3 +69,6 @@ _MODULES = {
     "tensorflow": "tensorflow.lite",
 }
 """The packages that have an Interpreter, the newest first, and the module that it is in."""
+
+_FOR_NUMPY_1 = "tflite_runtime"
+"""A package whose last version, 2.14.0, is built for numpy 1: with numpy 2 it opens no file."""
