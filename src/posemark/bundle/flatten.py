@@ -275,6 +275,14 @@ def _other_names(reference: Reference) -> Iterator[str]:
 # ------------------------------------------------------------------------------------ text
 
 
+_QUIET_INTERRUPT = """import signal
+
+# Ctrl-C during the imports ends the program without a traceback; main() listens to it later.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+"""
+
+
 def _head(command: str, parts: _Parts, names: dict[Reference, str]) -> str:
     by = f" by `{command}`" if command else ""
     says = f"Generated{by} with PoseMark {posemark.__version__}. Do not change it.\n{_EXPLANATION}"
@@ -283,7 +291,8 @@ def _head(command: str, parts: _Parts, names: dict[Reference, str]) -> str:
         for reference, name in names.items()
         if isinstance(reference, External) and reference.module not in parts.stand_ins
     ]
-    return "\n".join(["#!/usr/bin/env python3", _comment(says), "", *sorted(imports)])
+    early = _QUIET_INTERRUPT if command else ""
+    return "\n".join(["#!/usr/bin/env python3", _comment(says), "", early, *sorted(imports)])
 
 
 def _import_line(reference: External, name: str) -> str:

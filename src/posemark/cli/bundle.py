@@ -8,6 +8,7 @@ import typer
 
 from posemark.cli import best_weights, expected_time, run_options, terminal
 from posemark.cli.console import PlainProgress, progress_bar
+from posemark.cli.interrupt import message_on_interrupt
 from posemark.cli.run import say_all, say_notes
 from posemark.core.counting import counted
 from posemark.measure.clock import now_ns
@@ -102,7 +103,7 @@ def bundle(
     prepared = _prepared(jobs)
     say_all(chosen)
     before = output.exists()
-    with progress_bar(quiet=False) as progress:
+    with message_on_interrupt(_STOPPED), progress_bar(quiet=False) as progress:
         display = _Display(progress, steps(prepared))
         written = write_bundle(output, prepared, device, display.step)
     _say(written, device, before)
@@ -119,6 +120,9 @@ def _prepared(jobs: "list[Job]") -> "list[Prepared]":
     require_distinct(prepared)
     say_notes(note for each in prepared for note in each.data_notes)
     return prepared
+
+
+_STOPPED = "Stopped. No zip was written; exported networks are kept for the next time."
 
 
 class _Display:

@@ -54,6 +54,8 @@ def _supervised(bundle: Bundle, choice: Choice, script: Path) -> int:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as the head of run.py has set it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return Supervisor(bundle, choice, script).run()
     except KeyboardInterrupt:
