@@ -62,7 +62,7 @@ class Tally:
     """The results of all kills of a kind.
 
     Attributes:
-        in_frames: kills of runs whose records had frames and were not complete.
+        in_frames: kills of runs whose records had frames.
         linger: the longest time that a process of the run lived after a kill, in seconds.
     """
 
@@ -314,7 +314,9 @@ def main() -> None:
             trial = Trial(options, Path(folder) / "run", rng, poses, seconds, ends)
             wrong += trial.runs(victims, tallies)
             folders += 1
-    print("| signal to | kills | in the midst of frames | tracebacks | left behind | ended, s |")
+    print(
+        "| signal to | kills | with frames in the records | tracebacks | left behind | ended, s |"
+    )
     print("| :--- | ---: | ---: | ---: | ---: | ---: |")
     for name, tally in tallies.items():
         counts = f"{tally.kills} | {tally.in_frames} | {tally.tracebacks} | {tally.left}"

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 import posemark
 from posemark.bundle.runner.bundled import Bundle, BundledEntry, without_torch
 from posemark.bundle.runner.entry_file import ENTRIES, ModelFile, entry_document
-from posemark.bundle.runner.frames import FRAMES, frames_document
+from posemark.bundle.runner.frames import FRAMES, ImageFile, frames_document
 from posemark.core.digests import sha256_of
 from posemark.datasets.sample import Sample
 from posemark.geometry.crop import image_of
@@ -133,10 +133,14 @@ sys.exit(main(BUNDLE, script))
 def _write_frames(folder, frames):
     files = {}
     for frame in frames:
-        file, plain = f"frames/{frame.image_id}.jpg", f"frames/{frame.image_id}.plain.png"
-        (folder / file).write_bytes(frame.read())
-        (folder / plain).write_bytes(plain_png(image_of(frame)))
-        files[frame.image_id] = file, plain
+        name = f"frames/{frame.image_id}"
+        images = {
+            f"{name}.jpg": frame.read(),
+            f"{name}.plain.png": plain_png(image_of(frame)),
+        }
+        files[frame.image_id] = tuple(ImageFile.of(*each) for each in images.items())
+        for file, content in images.items():
+            (folder / file).write_bytes(content)
     _write_json(folder / FRAMES, frames_document(frames, files))
 
 

@@ -17,6 +17,7 @@ import goldens
 import made_cards
 from exported import graph
 from posemark import cli
+from posemark.bundle.runner.entry_file import ENTRIES
 from posemark.core.errors import DataError, UsageError
 from posemark.records import files
 
@@ -185,6 +186,25 @@ def test_a_rescoring_network_travels(tmp_path):
     path.write_bytes(content[:-1])
     with pytest.raises(DataError, match="this model is damaged"):
         read_rescorer(tmp_path, EntryFile({}, (), {}, model), Prepared.spec)
+
+
+@pytest.mark.parametrize("pattern", [f"{ENTRIES}/{SMALL}@gt.json", "frames.json", "truth-*.json"])
+def test_a_file_whose_figures_have_changed_is_refused(made, tmp_path, pattern):
+    folder = unpacked(made[0], tmp_path)
+    (path,) = folder.glob(pattern)
+    # Still JSON of the right form, with another number.
+    path.write_text(path.read_text().translate(str.maketrans("12", "21")))
+    done = subprocess.run(
+        [sys.executable, "run.py", "--list"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 2
+    assert f"{path.name}: this file of the bundle is damaged" in said
+    assert "unzip it into an empty folder" in said
 
 
 def test_an_old_python_runs_it(made, tmp_path):

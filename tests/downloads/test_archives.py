@@ -180,6 +180,18 @@ def test_a_name_that_is_not_valid_text_is_damage(archive, folder):
         take(archive, images, folder)
 
 
+def test_a_long_name_in_a_header_is_cut_in_the_message(tmp_path, folder):
+    path = tmp_path / "long.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("1.jpg", b"x" * 70_000)
+    content = bytearray(path.read_bytes())
+    content[26:28] = (60_000).to_bytes(2, "little")  # the length of the name before the member
+    path.write_bytes(content)
+    with pytest.raises(DownloadError, match="damaged .*, and was removed") as caught:
+        archives.take(path, lambda name: True, folder)
+    assert len(str(caught.value)) < 1000
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_compressions_are_refused(tmp_path, folder, method):
     path = tmp_path / "other.zip"

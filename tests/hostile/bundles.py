@@ -9,7 +9,7 @@ from hostile.checksums import png_with_sums
 from hostile.kind import Kind, written
 from hostile.run_records import numbered, records
 from posemark.bundle.runner.entry_file import ENTRIES, ModelFile, entry_document, read_entry
-from posemark.bundle.runner.frames import FRAMES, frames_document, read_frames
+from posemark.bundle.runner.frames import FRAMES, ImageFile, frames_document, read_frames
 from posemark.bundle.runner.record import read_record
 from posemark.core.errors import FrameError
 from posemark.core.frame import Boxes, Frame, Truth
@@ -36,7 +36,8 @@ def frames() -> bytes:
         np.ones((1, 17, 3)), np.array([[1.0, 2, 30, 40]]), np.ones(1), np.zeros(1, bool), COCO_17
     )
     made = [Frame(3, "3.png", (32, 24), bytes, person)]
-    return json.dumps(frames_document(made, {3: ("frames/3.png", "plain/3.png")})).encode()
+    files = ImageFile("frames/3.png", 0), ImageFile("plain/3.png", 0)
+    return json.dumps(frames_document(made, {3: files})).encode()
 
 
 def read_frames_file(folder: Path, content: bytes) -> object:

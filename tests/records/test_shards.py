@@ -7,6 +7,8 @@ import made_records
 from posemark.core.errors import RecordError
 from posemark.records import files, shards
 from posemark.records.schema import BlockLine, End, PerfectLine, Shard
+from posemark.report import common_settings, comparable, missing_evidence
+from posemark.report.recommend.candidates import candidates
 from posemark.report.results import load_rows
 
 IDS = [[3, 1], [7, 5], [2]]
@@ -147,3 +149,24 @@ def test_records_and_shards_of_a_run_folder_are_found_together(folder):
         f"small@gt{shards.FOLDER}",
         f"tiny@gt{files.SUFFIX}",
     ]
+
+
+def test_a_record_without_speed_is_in_no_chart_and_in_no_recommendation(folder):
+    frames = [made_records.frame(image, 9) for ids in IDS for image in ids]
+    made_records.write(folder.parent, made_records.header("tiny@gt"), [frames])
+    rows = load_rows([folder.parent])
+    (group,) = comparable.groups(rows)
+    assert [row.entry for row in group.rows] == ["tiny@gt"]
+    (sentence,) = [each for each in comparable.reasons(rows) if "small@gt" in each]
+    assert sentence.startswith("Speed was not measured, workers shared the images")
+    assert [row.entry for row in common_settings.unplotted(rows)[common_settings.UNTIMED]] == [
+        "small@gt"
+    ]
+    reasons = {each.row.entry: each.not_comparable for each in candidates(rows)}
+    assert reasons == {"small@gt": common_settings.UNTIMED, "tiny@gt": ""}
+
+
+def test_the_command_for_its_speed_measures_speed(folder):
+    (row,) = load_rows([folder])
+    assert "--engine" not in missing_evidence.command(row)
+    assert "--mode accuracy --engine ray" in missing_evidence.run(row)

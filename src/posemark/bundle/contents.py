@@ -4,8 +4,9 @@ The layout is that which bundle/runner reads. Everything in it is data, but for 
 generated from PoseMark's own modules.
 """
 
+import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from posemark.bundle.flatten import flatten
 from posemark.bundle.networks import Network, NotReadError, network_file, rescorer_file
 from posemark.bundle.runner.bundled import Bundle, BundledEntry, DeclaredFile, without_torch
 from posemark.bundle.runner.entry_file import ENTRIES, ModelFile, entry_document
-from posemark.bundle.runner.frames import FRAMES, frames_document
+from posemark.bundle.runner.frames import FRAMES, ImageFile, frames_document
 from posemark.bundle.targets import BundleTarget
 from posemark.core.counting import counted
 from posemark.core.errors import UsageError
@@ -161,28 +162,32 @@ class _Content:
         keys, count = [each.key for each in self.jobs], len(self.frames)
         text = readme.readme(self.target, keys, self.refused, count)
         archive.add(readme.NAME, text.encode())
-        archive.add(RUN, _program(self._bundle()).encode(), program=True)
-        self._add_entries(archive)
-        self._add_truth(archive)
-        self._add_frames(archive)
+        rescorers = {prepared.key: rescorer_file(prepared) for prepared in self.jobs}
+        entries = self._entries({key: each[0] for key, each in rescorers.items() if each})
+        sums = dict[str, str]()
+        for name, content in (*entries, *self._truth(), self._frames_added_to(archive)):
+            archive.add(name, content)
+            sums[name] = hashlib.sha256(content).hexdigest()
+        for name, content in {each[0].file: each[1] for each in rescorers.values() if each}.items():
+            archive.add(name, content)
         networks = {each.model.file: each.path for each in self.networks.values()}
         for name, path in sorted(networks.items()):
             archive.add_file(name, path)
+        # The last, because it knows the sums of the others.
+        archive.add(RUN, _program(self._bundle(sums)).encode(), program=True)
 
-    def _add_entries(self, archive: Archive) -> None:
-        rescorers: dict[str, bytes] = {}
+    def _entries(self, rescorers: Mapping[str, ModelFile]) -> Iterator[tuple[str, bytes]]:
         for prepared in self.jobs:
-            found = rescorer_file(prepared)
-            model = found[0] if found else None
-            rescorers |= {found[0].file: found[1]} if found else {}
-            archive.add(f"{ENTRIES}/{prepared.key}.json", _json(self._entry(prepared, model)))
-        for name, content in rescorers.items():
-            archive.add(name, content)
+            entry = self._entry(prepared, rescorers.get(prepared.key))
+            yield f"{ENTRIES}/{prepared.key}.json", _json(entry)
 
-    def _bundle(self) -> Bundle:
+    def _bundle(self, sums: Mapping[str, str]) -> Bundle:
         entries = tuple(_bundled(prepared) for prepared in self.jobs)
         target = self.target
-        return Bundle(posemark.__version__, target.name, target.engines, target.precision, entries)
+        return Bundle(
+            *(posemark.__version__, target.name, target.engines, target.precision, entries),
+            tuple(sorted(sums.items())),
+        )
 
     def _entry(self, prepared: Prepared, rescorer: ModelFile | None) -> Any:
         header: dict[str, Any] = msgspec.to_builtins(make_header(prepared, True, 1))
@@ -196,26 +201,30 @@ class _Content:
             return {}
         return {frame.image_id: prepared.boxes.of(frame) for frame in self.frames}
 
-    def _add_truth(self, archive: Archive) -> None:
+    def _truth(self) -> Iterator[tuple[str, bytes]]:
         # It has all images of the data set, as at home, so that records can share the file.
         for prepared in self.jobs:
             name = make_header(prepared, True, 1).truth
-            archive.add(name, truth.encoded(truth_json(prepared.frames), Path(name)))
+            yield name, truth.encoded(truth_json(prepared.frames), Path(name))
             return
 
-    def _add_frames(self, archive: Archive) -> None:
-        files: dict[int, tuple[str, str]] = {}
+    def _frames_added_to(self, archive: Archive) -> tuple[str, bytes]:
+        """Add the images; return the file that lists them."""
+        files: dict[int, tuple[ImageFile, ImageFile]] = {}
         for frame in self.frames:
             encoded = frame.read()
             image = decoded(encoded, frame)
             if callable(encoded):
                 raise TypeError(f"{frame.name} has no encoded image")
             suffix = Path(frame.name).suffix.lower()
-            names = f"{FRAME_FILES}/{frame.image_id}"
-            files[frame.image_id] = f"{names}{suffix}", f"{names}.plain.png"
-            archive.add(files[frame.image_id][0], encoded)
-            archive.add(files[frame.image_id][1], plain_png(image))
-        archive.add(FRAMES, _json(frames_document(self.frames, files)))
+            name, plain = f"{FRAME_FILES}/{frame.image_id}", plain_png(image)
+            files[frame.image_id] = (
+                ImageFile.of(f"{name}{suffix}", encoded),
+                ImageFile.of(f"{name}.plain.png", plain),
+            )
+            for file, content in zip(files[frame.image_id], (encoded, plain), strict=True):
+                archive.add(file.path, content)
+        return FRAMES, _json(frames_document(self.frames, files))
 
 
 _OF_THE_DEVICE = ("environment", "started", "run")

@@ -1,6 +1,7 @@
 """`posemark bundle`: a benchmark for a device on which PoseMark cannot be installed."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -153,8 +154,8 @@ def _say(written: "Written", target: "BundleTarget", replaced: bool) -> None:
     terminal.say(
         f"{path}{' (replaced)' * replaced}: {size:.1f} MB, {entries}, "
         f"{counted(written.frames, 'frame')}, for {target.title}\n"
-        f"1. scp {path} USER@DEVICE:\n"
-        f"2. on the device: mkdir bundle && cd bundle && python3 -m zipfile -e ../{path.name} . "
-        "&& python3 run.py\n"
+        f"1. scp {quote(str(path))} USER@DEVICE:\n"
+        "2. on the device: mkdir bundle && cd bundle && python3 -m zipfile -e "
+        f"{quote('../' + path.name)} . && python3 run.py\n"
         "3. scp -r USER@DEVICE:bundle/results . && posemark report results"
     )

@@ -11,6 +11,7 @@ from posemark.core.crash_points import crash_point
 from posemark.core.durable import sync_everything, sync_folder
 from posemark.core.errors import DownloadError
 from posemark.core.places import write_whole
+from posemark.core.text import shortened
 from posemark.core.zip_files import ZIP_ERRORS, opened_zip
 from posemark.downloads.transfer import require_room
 from posemark.downloads.wanted import SILENT, Watcher
@@ -68,8 +69,8 @@ def take(
     except ZIP_ERRORS as error:
         _remove(archive)
         raise DownloadError(
-            f"{archive}: this archive is damaged ({error}), and was removed. Run the same command "
-            "again to download it anew."
+            f"{archive}: this archive is damaged ({shortened(str(error))}), and was removed. Run "
+            "the same command again to download it anew."
         ) from error
     except OSError as error:
         raise DownloadError(

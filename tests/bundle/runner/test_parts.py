@@ -23,11 +23,11 @@ from posemark.bundle.runner.found_engines import FoundEngine, choose
 from posemark.bundle.runner.named_session import NamedSession
 from posemark.bundle.runner.numpy_sentinel import NumpySentinel
 from posemark.bundle.runner.proc_sensors import ProcSensors
-from posemark.bundle.runner.record import Existing
+from posemark.bundle.runner.record import Existing, RecordWriter, read_record
 from posemark.bundle.runner.summary import pose_fps, table, watts
 from posemark.bundle.runner.supervise import entries_named
 from posemark.bundle.runner.worker import passes, record_key
-from posemark.core.errors import UsageError
+from posemark.core.errors import RecordError, UsageError
 from posemark.core.model_file import FileOutput
 
 WEIGHTS = Path(__file__).parents[3].parent / "shared" / "weights"
@@ -352,3 +352,18 @@ def test_a_sustained_run_shows_both_of_its_ends(tmp_path):
     made = record(tmp_path, 40, mode="sustained")
     *_, last = table([made])
     assert last == "  first 20 blocks 2000.0 ms a frame, last 20 blocks 2000.0 ms"
+
+
+def test_lines_that_another_process_has_written_meanwhile_are_kept(tmp_path):
+    path = tmp_path / "made.jsonl"
+    for existing in (None, "the header"):
+        before = existing and read_record(path)
+        other = RecordWriter(path, before)
+        other.write("frame" if existing else "header", {"run": "made"})
+        other.close()
+        content = path.read_bytes()
+        with pytest.raises(RecordError, match="has written to this record since it was read"):
+            RecordWriter(path, before)
+        assert path.read_bytes() == content
+    RecordWriter(path, read_record(path)).close()
+    assert path.read_bytes() == content

@@ -140,8 +140,22 @@ def test_a_plan_is_stored_and_used_again_even_if_images_are_added(tmp_path, monk
     assert plan.made(out, [str(photos)], {"model": "m"}) == first
     rows = [row for path in first.files for row in parquet.read_table(path).to_pylist()]
     assert [row["number"] for row in rows] == [0, 1, 2]
+    last = first.files[1].read_bytes()
+    first.files[1].write_bytes(last[:99])
+    with pytest.raises(DataError, match="0000001.parquet: this file of the plan cannot be read"):
+        plan.made(out, [str(photos)], {"model": "m"})
+    first.files[1].unlink()
+    with pytest.raises(DataError, match="expected 3 shards in the plan, but there are 2"):
+        plan.made(out, [str(photos)], {"model": "m"})
     with pytest.raises(UsageError, match="cannot be resumed, because model was 'm' and is 'n'"):
         plan.made(out, [str(photos)], {"model": "n"})
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"shards":-1,"images":2,"of":{}}', b"[" * 9999])
+def test_a_damaged_plan_is_named(tmp_path, content):
+    (tmp_path / "plan.json").write_bytes(content)
+    with pytest.raises(DataError, match="plan.json: expected the description of a plan"):
+        plan.made(tmp_path, ["x"], {})
 
 
 def test_without_an_image_there_is_no_plan(tmp_path):

@@ -82,6 +82,9 @@ class Bundle:
         engines: the names of the engines that may run it, the preferred one first.
         precision: the precision that is tried first; an engine without it runs fp32.
         entries: the entries, in the order in which they run.
+        sums: the SHA-256 of every other file that the figures depend on, by its path in the
+            folder of the bundle: entries, frames and annotations. Models and images have theirs
+            in entries and frames.
     """
 
     posemark: str
@@ -89,6 +92,7 @@ class Bundle:
     engines: tuple[str, ...]
     precision: str
     entries: tuple[BundledEntry, ...]
+    sums: tuple[tuple[str, str], ...] = ()
 
 
 def without_torch(spec: ModelSpec) -> ModelSpec:

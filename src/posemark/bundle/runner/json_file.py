@@ -1,11 +1,13 @@
 """Reads the JSON files of a bundle."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from posemark.core.digests import sha256_of
 from posemark.core.errors import DataError
 from posemark.core.frame import Floats
 from posemark.core.text import shortened
@@ -14,6 +16,36 @@ UNEXPECTED = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 """The exceptions that content of another form raises where it is read."""
 
 REMEDY = "Copy the bundle to this device again, and unzip it into an empty folder."
+
+
+def require_data(folder: Path, sums: Iterable[tuple[str, str]]) -> None:
+    """Check the files of a bundle that the figures depend on.
+
+    A memory card that loses a bit of a box or of an annotation would otherwise change AP unseen.
+
+    Args:
+        folder: the folder of the bundle.
+        sums: the SHA-256 of each file, by its path in that folder.
+
+    Raises:
+        DataError: if one cannot be read, or is damaged.
+    """
+    for name, expected in sums:
+        path = folder / name
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if found != expected:
+            raise DataError(
+                f"{path}: this file of the bundle is damaged. Its SHA-256 is {found[:16]}..., "
+                f"expected {expected[:16]}.... {REMEDY}"
+            )
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    why = error.strerror or str(error)
+    return DataError(f"{path}: cannot read this file of the bundle ({why}). {REMEDY}")
 
 
 def read_json(path: Path) -> Any:
@@ -25,8 +57,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        why = error.strerror or str(error)
-        raise DataError(f"{path}: cannot read this file of the bundle ({why}). {REMEDY}") from error
+        raise _unreadable(path, error) from error
     except (ValueError, RecursionError) as error:  # also bytes that are not UTF-8
         raise DataError(
             f"{path}: this file of the bundle is damaged ({error}). {REMEDY}"

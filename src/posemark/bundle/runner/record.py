@@ -72,7 +72,10 @@ def read_record(path: Path) -> Existing | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise RecordError(f"{path}: cannot read this record ({error.strerror}).") from error
+        raise RecordError(
+            f"{path}: cannot read this record ({error.strerror}). Correct the permissions, or "
+            "choose another folder (--out)."
+        ) from error
     whole = content[: content.rfind(b"\n") + 1]
     if not whole:
         return None
@@ -130,7 +133,7 @@ class RecordWriter:
         existing: the record that is continued; None begins a new one.
 
     Raises:
-        RecordError: if another process writes the record.
+        RecordError: if another process writes the record, or has written to it since it was read.
         RunError: if it cannot be written.
     """
 
@@ -150,6 +153,13 @@ class RecordWriter:
                 "finished, or stop it."
             )
         whole_bytes = existing.whole_bytes if existing else 0
+        self._file.seek(whole_bytes)
+        if b"\n" in self._file.read():  # lines that would be removed
+            self._file.close()
+            raise RecordError(
+                f"{path}: another process has written to this record since it was read. Run again "
+                "to continue behind its frames."
+            )
         self._file.truncate(whole_bytes)
         self._file.seek(whole_bytes)
 

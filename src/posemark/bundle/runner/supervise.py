@@ -20,12 +20,12 @@ from posemark.bundle.runner.device_facts import ROOT, opencv_version
 from posemark.bundle.runner.entry_file import EntryFile, read_entry
 from posemark.bundle.runner.found_engines import EngineChoice, FoundEngine, choose, found_engines
 from posemark.bundle.runner.frames import read_frames
-from posemark.bundle.runner.json_file import REMEDY
+from posemark.bundle.runner.json_file import REMEDY, require_data
 from posemark.bundle.runner.record import SUFFIX, Existing, read_record
 from posemark.bundle.runner.summary import table
 from posemark.bundle.runner.worker import STOPPED, record_key
 from posemark.core.counting import counted
-from posemark.core.errors import DataError, RunError, UsageError
+from posemark.core.errors import DataError, RecordError, RunError, UsageError
 from posemark.core.places import write_whole
 from posemark.measure.environment import machine_facts, usable_cores, wait_passively
 
@@ -75,6 +75,7 @@ class Supervisor:
             KeyboardInterrupt: after Ctrl-C, when the present entry has stopped.
         """
         entries = entries_named(self._bundle, self._choice.entries)
+        require_data(self._folder, self._bundle.sums)
         names = (self._choice.engine,) if self._choice.engine else self._bundle.engines
         found = found_engines(self._script, names)
         self._say_device(found)
@@ -109,7 +110,10 @@ class Supervisor:
         say(f"Engines  {engines}", _INDENT)
 
     def _jobs(self, entries: Sequence[BundledEntry], found: Sequence[FoundEngine]) -> list[_Job]:
-        """Choose an engine for each entry; those without one are named and left out."""
+        """Choose an engine for each entry.
+
+        Those without one, and those whose record is damaged, are named and left out.
+        """
         choice = self._choice
         jobs: list[_Job] = []
         said: set[str] = set()
@@ -127,8 +131,14 @@ class Supervisor:
                 said.add(reason)
                 self._failures += 1
                 continue
-            name = record_key(entry, chosen, choice.sustained) + SUFFIX
-            jobs.append(_Job(entry, file, chosen, choice.out / name))
+            path = choice.out / (record_key(entry, chosen, choice.sustained) + SUFFIX)
+            try:
+                read_record(path)
+            except RecordError as error:  # which must not keep the other entries from running
+                self._console.say(f"Left out {entry.key}: {error}", _INDENT)
+                self._failures += 1
+                continue
+            jobs.append(_Job(entry, file, chosen, path))
         return jobs
 
     def _say_plan(self, jobs: Sequence[_Job]) -> None:
@@ -239,10 +249,10 @@ class Supervisor:
         if known:
             for line in table(known):
                 self._console.line(line)
-        self._console.say(
-            f"Copy the folder {self._choice.out} home, and type there: posemark report "
-            f"{self._choice.out.name}"
-        )
+            self._console.say(
+                f"Copy the folder {self._choice.out} home, and type there: posemark report "
+                f"{self._choice.out.name}"
+            )
 
 
 _INDENT = "         "

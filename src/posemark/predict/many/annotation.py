@@ -83,7 +83,8 @@ def annotate(
     whys: dict[int, str] = {}
     for _ in range(ATTEMPTS):
         whys = {}
-        for result in _results(plan, ledger, (task, references), resources, workers):
+        results = _results(plan, ledger, (task, references), resources, workers)
+        for result in _without_native_errors(results, cluster):
             why = str(result.pop("why"))
             entry = Entry(**{name: int(value) for name, value in result.items()})
             if why:
@@ -120,6 +121,26 @@ def _results(
         num_gpus=resources.gpus or None,
     ).iter_rows()
 
+
+def _without_native_errors(
+    results: Iterator[dict[str, Any]], cluster: Cluster
+) -> Iterator[dict[str, Any]]:
+    """Yield results; an error of Ray itself becomes one of ours.
+
+    Raises:
+        RunError: if Ray Data ends with an error, for example because a file of the plan is damaged.
+    """
+    try:
+        yield from results
+    except cluster.ray.exceptions.RayError as error:
+        why = " ".join(str(error).split())[-_LONGEST_REASON:]
+        raise RunError(
+            f"Ray Data ended with an error: ... {why} Every finished shard is kept; continue with "
+            "--resume, or name another folder with --poses."
+        ) from error
+
+
+_LONGEST_REASON = 300
 
 READER_CPUS = 0.01
 """The share of a CPU that Ray counts for reading the plan. Workers leave it free: on a cluster with

@@ -4,14 +4,16 @@ The plan is a folder of Parquet files with one row per shard. It is written whil
 listed, so that memory never holds the list of all of them.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 import posemark
-from posemark.core.errors import UsageError
+from posemark.core.errors import DataError, UsageError
 from posemark.core.places import is_file, write_whole
 from posemark.predict.many.sources import arrow, files_under, is_parquet, rows_of
 from posemark.run.prepare import Prepared
@@ -119,18 +121,57 @@ def made(out: Path, roots: Sequence[str], identity: dict[str, Any]) -> Plan:
     """
     wanted = {"roots": list(roots), **identity}
     if is_file(out / DONE):
-        stored = json.loads((out / DONE).read_bytes())
-        _require_same(out, stored["of"], wanted)
-        return Plan(out / FOLDER, stored["shards"], stored["images"])
+        stored = _stored(out / DONE)
+        _require_same(out, stored.of, wanted)
+        plan = Plan(out / FOLDER, stored.shards, stored.images)
+        _require_whole(plan)
+        return plan
     shards, images = _write(out / FOLDER, shards_of(roots))
     if not images:
         raise UsageError(
             f"{', '.join(roots)}: no image (.jpg, .jpeg, .png) and no Parquet file is there. Name "
             "another folder or address."
         )
-    content = {"shards": shards, "images": images, "of": wanted}
-    write_whole(out / DONE, json.dumps(content, indent=1).encode())
+    write_whole(out / DONE, msgspec.json.encode(_Stored(shards, images, wanted)))
     return Plan(out / FOLDER, shards, images)
+
+
+class _Stored(msgspec.Struct):
+    """The numbers of shards and images, and what decides on the poses."""
+
+    shards: Annotated[int, Meta(ge=1, le=10**12)]
+    images: Annotated[int, Meta(ge=1, le=10**15)]
+    of: dict[str, Any]
+
+
+def _require_whole(plan: Plan) -> None:
+    """Require that the files of a plan can be read, and have all of its shards."""
+    parquet, rows = arrow("pyarrow.parquet"), 0
+    for path in plan.files:
+        try:
+            rows += parquet.read_metadata(path).num_rows
+        except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+            raise DataError(
+                f"{path}: this file of the plan cannot be read ({error!s:.200}). {_ANEW}"
+            ) from error
+    if rows != plan.shards:
+        raise DataError(
+            f"{plan.folder}: expected {plan.shards:,} shards in the plan, but there are {rows:,}. "
+            f"{_ANEW}"
+        )
+
+
+_ANEW = "Restore it from a copy, or name another folder with --poses."
+
+
+def _stored(path: Path) -> _Stored:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Stored)
+    except (OSError, msgspec.DecodeError, RecursionError) as error:
+        raise DataError(
+            f"{path}: expected the description of a plan, but it cannot be read ({error!s:.200}). "
+            f"{_ANEW}"
+        ) from error
 
 
 def identity_of(prepared: Prepared) -> dict[str, Any]:
