@@ -78,6 +78,15 @@ def test_where_nothing_fits_the_nearest_are_told(run):
     assert "peak memory unknown, as the run used --no-isolate: run again without it" in text
 
 
+def test_entries_of_a_bundle_get_advice_for_their_device(tmp_path):
+    lines = [records.frame(at, 40 * 10**6) for at in range(40)]
+    head = records.header(environment=records.ENVIRONMENT | {"edge": {}}, published=PAPER)
+    records.write(tmp_path / "run", head, [lines[at : at + 5] for at in range(0, 40, 5)])
+    text = say(tmp_path / "run", "--min-fps", 1000, columns=200)
+    assert "`python3 run.py --list` shows the engines that it has" in text
+    assert "posemark tune" not in text
+
+
 def measured(folder, shifts, images=40):
     """A run of entries that are off by so many pixels, in some images more than in others."""
     for name, shift in shifts.items():

@@ -90,11 +90,12 @@ def _watts(found: Iterable[rails.Rail]) -> dict[str, float]:
     return watts
 
 
-def describe(facts: dict[str, Any]) -> list[str]:
-    """Say what was read, in lines of at most COLUMNS characters.
+def describe(facts: dict[str, Any], columns: int = COLUMNS) -> list[str]:
+    """Say what was read, in lines of limited length.
 
     Args:
         facts: what read() returned, also after a detour through JSON.
+        columns: the most characters of a line.
     """
     sentences = [
         _board(facts),
@@ -109,7 +110,7 @@ def describe(facts: dict[str, Any]) -> list[str]:
         line
         for sentence in sentences
         if sentence
-        for line in textwrap.wrap(sentence, COLUMNS, subsequent_indent="  ")
+        for line in textwrap.wrap(sentence, columns, subsequent_indent="  ")
     ]
 
 

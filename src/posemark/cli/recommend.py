@@ -139,16 +139,27 @@ def _print_nearest(console: "Console", answer: "Answer", titles: dict[str, str])
         print_indented(console, f"{titles[name]}: {text}")
 
 
+_FASTER_ON_DEVICE = (
+    "On the device, `python3 run.py --list` shows the engines that it has; --engine, --precision "
+    "and --threads of run.py choose others."
+)
+"""What to try for the entries of a bundle, which the runtimes of this machine do not concern."""
+
+
 def _print_faster(console: "Console", answer: "Answer", rows: "list[Row]") -> None:
     """Print what was measured, what else is available, and how to find a faster setting."""
     from posemark.report.common_settings import distinct
     from posemark.run.settings_folder import saved
     from posemark.runtimes.registry import installed
 
+    console.print("\nWhat may be faster", style="bold")
+    if all(row.bundled for row in rows):
+        for each in (*answer.faster, _FASTER_ON_DEVICE):
+            print_indented(console, each)
+        return
     names = distinct(row.entry.partition("+")[0] for row in rows)
     used = {row.runtime for row in rows}
     others = [name for name in installed() if name not in used]
-    console.print("\nWhat may be faster", style="bold")
     here = f" Runtimes that are installed but not measured: {', '.join(others)}." if others else ""
     said = [*answer.faster, f"`posemark tune ENTRY` looks for a faster setting.{here}"]
     kept = [(name, each) for name in names for each in saved(name)]

@@ -18,7 +18,7 @@ VERDICTS = {
     "noisy": "the interval is too wide",
     "drifting": "the machine or the frames became slower or faster during the run",
     "contended": "other programs used the machine's time",
-    "throttled": "the processor reduced its clock because of heat",
+    "throttled": "the processor reduced its clock because of heat or its power supply",
     "incomparable": "measured by another protocol, or resumed in another environment",
     "unmeasured": "workers shared the images, which tells the accuracy only",
 }

@@ -472,6 +472,18 @@ def test_a_mistake_gets_one_paragraph_and_exit_code_2(made, arguments, message, 
     assert not (tmp_path / "r").exists()
 
 
+def test_a_reason_that_several_entries_share_is_said_once(made, tmp_path):
+    folder = shutil.copytree(made.folder, tmp_path / "b")
+    (entry,) = made.bundle.entries
+    shutil.copy(folder / ENTRIES / f"{entry.key}.json", folder / ENTRIES / "twin@gt.json")
+    twins = replace(made.bundle, entries=(entry, replace(entry, key="twin@gt")))
+    write_script(folder, twins)
+    _, printed, errors = run(moved(made, folder), "--engine", "tensorrt", once=False)
+    assert "Traceback" not in errors
+    assert printed.count("sudo apt-get install") == 1
+    assert "Left out twin@gt: for the same reason." in printed
+
+
 def test_a_device_that_an_engine_does_not_have_is_refused(made, tmp_path):
     arguments = ("--engine", "opencv", "--device", "cuda", "--out", tmp_path)
     code, _, errors = run(made, *arguments)

@@ -19,7 +19,8 @@ examples:
   python3 run.py                      every entry, on the first engine found
   python3 run.py --list               what is in the bundle, and what was found
   python3 run.py NAME --engine opencv --threads 2
-  python3 run.py NAME --sustained     ten minutes, for devices that heat up
+  python3 run.py NAME --sustained     ten minutes, for devices that heat up;
+                                      the name comes before --sustained
 
 Ctrl-C stops cleanly. Run again to continue; finished entries are left alone.
 Afterwards copy the folder results home and type: posemark report results

@@ -15,7 +15,7 @@ from posemark.board.facts import describe, read
 from posemark.board.models import has_device_tree
 from posemark.bundle.runner.bundled import Bundle, BundledEntry
 from posemark.bundle.runner.choice import Choice
-from posemark.bundle.runner.console import Console, duration
+from posemark.bundle.runner.console import WIDTH, Console, duration
 from posemark.bundle.runner.device_facts import ROOT, opencv_version
 from posemark.bundle.runner.entry_file import EntryFile, read_entry
 from posemark.bundle.runner.found_engines import EngineChoice, FoundEngine, choose, found_engines
@@ -101,8 +101,8 @@ class Supervisor:
         cores = f"{counted(facts['cores'], 'core')}, {facts['memory_gib']:g} GiB"
         say(f"Board    {board}, {cores}", _INDENT)
         if has_device_tree(ROOT):
-            for line in describe(read(ROOT)):
-                self._console.line(line)
+            for line in describe(read(ROOT), WIDTH - len(_INDENT)):
+                self._console.line(_INDENT + line)
         images = f"OpenCV {opencv_version()}" if opencv_version() else "no OpenCV (numpy instead)"
         software = f"{facts['os']}, Python {facts['python']}, numpy {np.__version__}, {images}"
         say(f"System   {software}", _INDENT)
@@ -116,6 +116,7 @@ class Supervisor:
         """
         choice = self._choice
         jobs: list[_Job] = []
+        said: set[str] = set()
         for entry in entries:
             file = read_entry(self._folder, entry.key)
             try:
@@ -124,7 +125,10 @@ class Supervisor:
                     *(self._bundle.precision, choice.device),
                 )
             except UsageError as error:
-                self._console.say(f"Left out {error}", _INDENT)
+                reason = str(error)[len(entry.key) :]
+                shown = ": for the same reason." if reason in said else reason
+                self._console.say(f"Left out {entry.key}{shown}", _INDENT)
+                said.add(reason)
                 self._failures += 1
                 continue
             path = choice.out / (record_key(entry, chosen, choice.sustained) + SUFFIX)
