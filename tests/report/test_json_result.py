@@ -29,6 +29,7 @@ INSIDE = {
     "card",
     "folder",
     "data_images",
+    "bundled",
 }
 """Fields that rules and commands use, and that are not printed."""
 

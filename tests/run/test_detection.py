@@ -27,7 +27,7 @@ from posemark.records import files
 from posemark.report import missing_evidence, tables
 from posemark.report.json_result import result_of
 from posemark.report.results import load_rows
-from posemark.run import detection, measurement
+from posemark.run import detection, warm_up
 from posemark.run.options import Options
 from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
@@ -340,7 +340,7 @@ def test_a_run_over_a_video_in_which_nobody_is_annotated_is_warmed_up(folder, mo
             return [replace(f, truth=NO_TRUTH) for f in super().frames()]
 
     warmed = []
-    monkeypatch.setattr(measurement, "warm_up", lambda work, _: warmed.append(work) or 1)
+    monkeypatch.setattr(warm_up, "warm_up", lambda work, _: warmed.append(work) or 1)
     run_one(prepared(Unannotated(4)), folder / "out")
     assert len(warmed) == 1
 
