@@ -438,6 +438,17 @@ def test_a_host_that_is_not_there_is_asked_once(registry, monkeypatch):
 
 def only_seed(monkeypatch):
     """The registry without the models that the server does not have."""
-    for name in set(all_models()) - set(MODELS):
+    every = dict(all_models())
+    for name in reversed(every):  # they come back the other way round: in their order
         monkeypatch.delitem(all_models(), name)
+    for name in every.keys() & set(MODELS):
+        monkeypatch.setitem(all_models(), name, every[name])
     monkeypatch.setattr(cards, "built_in", dict)
+
+
+def test_the_registry_keeps_its_order_when_models_come_back():
+    before = list(all_models())
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        only_seed(monkeypatch)
+        assert set(all_models()) == set(MODELS)
+    assert list(all_models()) == before
