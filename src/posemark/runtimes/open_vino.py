@@ -68,6 +68,9 @@ SHAPES = 8
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
 """INFERENCE_PRECISION_HINT: operators of int8 networks that are not quantised stay float32."""
 
+_PINNING = "ENABLE_CPU_PINNING"
+"""A property that the versions for Python 3.6 do not have."""
+
 RUNS_AS = {"fp32": {"f32"}, "bf16": {"bf16"}, "fp16": {"f16"}, "int8": {"i8", "u8"}}
 """Types in which the heavy operators of a compiled graph run at each precision."""
 
@@ -214,9 +217,10 @@ class OpenVinoFileSession:
         }
         if target.device == "cpu":
             self._config["INFERENCE_NUM_THREADS"] = threads
-        if target.streams > 1:
-            # OpenVINO would pin the threads of every session to cores, beginning with the first.
-            self._config["ENABLE_CPU_PINNING"] = False
+            if _PINNING in core.get_property("CPU", "SUPPORTED_PROPERTIES"):
+                # OpenVINO would pin the threads of every session, in whatever process, to cores
+                # from the first one on: two processes with one thread each would share a core.
+                self._config[_PINNING] = False
         self._requests: dict[tuple[int, ...] | None, InferRequest] = {}
         self._ready: set[tuple[int, ...]] = set()
         self._free_shape = free_shape
