@@ -2,9 +2,10 @@
 
 A bundle is made of the entry and unpacked. Then both measure the same frames in the same runtime,
 in turns, each time in a process of its own, and the frames of both are paired. Which side is first
-changes from round to round.
+changes from round to round. An entry with a card runs the same file on both sides; the export of a
+built-in network for devices has other operators than that for `posemark run`.
 
-    python benchmarks/edge.py litehrnet-18-256x192 --rounds 8 --seconds 6
+    python benchmarks/edge.py ultralight-simplepose --rounds 6 --repeat 20
     python benchmarks/edge.py tinypose-256x192 --data coco:DIR --limit 60
 """
 
@@ -57,11 +58,11 @@ def rounds(given: argparse.Namespace, data: list[str], folder: Path) -> list[flo
     found: list[float] = []
     for number in range(given.rounds):
         home, edge = folder / f"home-{number}", folder / f"edge-{number}"
-        common = ["--threads", str(given.threads)]
+        common = ["--threads", str(given.threads), "--repeat", str(given.repeat)]
         run = [*POSEMARK, "run", given.entry, "--runtime", RUNTIMES[given.engine], *data, *common]
-        run += ["--budget", str(given.seconds), "--out", str(home)]
+        run += ["--out", str(home)]
         runner = [sys.executable, "run.py", "--engine", given.engine, *common]
-        runner += ["--seconds", str(given.seconds), "--out", str(edge)]
+        runner += ["--out", str(edge)]
         turns = [(run, folder), (runner, folder / "bundle")]
         for words, place in turns if number % 2 else reversed(turns):
             done(words, place)
@@ -79,7 +80,7 @@ def main() -> None:
     parser.add_argument("--weights", default="none")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--repeat", type=int, default=10, help="passes over the frames")
     given = parser.parse_args()
     data = ["--data", given.data, "--limit", given.limit, "--weights", given.weights]
     with TemporaryDirectory() as scratch:
