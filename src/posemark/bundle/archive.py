@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from posemark.core import durable
 from posemark.core.errors import UsageError
 from posemark.core.places import draft_of
 
@@ -71,7 +72,7 @@ def writing(path: Path) -> Generator[Archive, None, None]:
     try:
         with zipfile.ZipFile(draft, "w") as zipped:
             yield Archive(zipped)
-        draft.replace(path)
+        durable.place(draft, path)
     except OSError as error:
         raise UsageError(
             f"-o {path}: the bundle cannot be written ({error.strerror or error}). Make room, or "
