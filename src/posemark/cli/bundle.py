@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from posemark.bundle.contents import Written
     from posemark.bundle.targets import BundleTarget
-    from posemark.run.plan import Job
-    from posemark.run.prepare import Prepared
 
 SUFFIX = ".zip"
 
@@ -83,6 +81,7 @@ def bundle(
     from posemark.run.export_model import require_output
     from posemark.run.options import Options
     from posemark.run.plan import plan
+    from posemark.run.prepare import prepare_jobs
 
     device = target_named(target)
     require_output(output, SUFFIX)
@@ -100,26 +99,14 @@ def bundle(
     )
     jobs, chosen = best_weights.with_weights(plan(entries, options), None, trained_only)
     require_possible(jobs)
-    prepared = _prepared(jobs)
+    prepared = prepare_jobs(jobs)
+    say_notes(note for each in prepared for note in each.data_notes)
     say_all(chosen)
     before = output.exists()
     with message_on_interrupt(_STOPPED), progress_bar(quiet=False) as progress:
         display = _Display(progress, steps(prepared))
         written = write_bundle(output, prepared, device, display.step)
     _say(written, device, before)
-
-
-def _prepared(jobs: "list[Job]") -> "list[Prepared]":
-    """Find and check the inputs of all entries, and print what was left out of the data."""
-    from posemark.datasets import open_dataset
-    from posemark.run.prepare import prepare_job, require_distinct
-
-    dataset = open_dataset(jobs[0].options.data)
-    frames = dataset.frames()
-    prepared = [prepare_job(job, dataset, frames) for job in jobs]
-    require_distinct(prepared)
-    say_notes(note for each in prepared for note in each.data_notes)
-    return prepared
 
 
 _STOPPED = "Stopped. No zip was written; exported networks are kept for the next time."

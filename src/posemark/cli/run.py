@@ -266,15 +266,10 @@ def _run_all(jobs: "list[Job]", execution: _Execution) -> "tuple[_Display, dict[
 def _all_prepared(jobs: "list[Job]", out: Path) -> "list[Prepared]":
     """Find and check the inputs of all jobs, and the folder for their records."""
     from posemark.core.places import require_writable
-    from posemark.datasets import open_dataset
-    from posemark.run.prepare import prepare_job, require_distinct
+    from posemark.run.prepare import prepare_jobs
 
     require_writable(out, "Choose another --out folder, or free some space.")
-    dataset = open_dataset(jobs[0].options.data)
-    frames = dataset.frames()
-    prepared = [prepare_job(job, dataset, frames) for job in jobs]
-    require_distinct(prepared)
-    return prepared
+    return prepare_jobs(jobs)
 
 
 def _run_on_ray(

@@ -1,6 +1,6 @@
 """Finds and checks everything that a job needs, before a network is built."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ from posemark.core.errors import DataError, UsageError
 from posemark.core.frame import Frame
 from posemark.core.spec import Entry, ModelSpec
 from posemark.core.whole_image import Rescorer
-from posemark.datasets import DataFacts, Dataset, kind_of
+from posemark.datasets import DataFacts, Dataset, kind_of, open_dataset
 from posemark.datasets.boxes import BoxSource, open_boxes
 from posemark.models import spec_of
 from posemark.run.calibration import calibration
@@ -81,6 +81,22 @@ def tag_of(spec: ModelSpec, checkpoint: Checkpoint | None) -> str | None:
     It is also None for an exported model, because the name of the model names its weights.
     """
     return checkpoint.label if checkpoint and not spec.artefact else None
+
+
+def prepare_jobs(jobs: Sequence[Job]) -> list[Prepared]:
+    """Find and check what the jobs of one command need; all have the same data.
+
+    Args:
+        jobs: at least one job.
+
+    Raises:
+        PoseMarkError: as open_dataset, prepare_job and require_distinct do.
+    """
+    dataset = open_dataset(jobs[0].options.data)
+    frames = dataset.frames()
+    prepared = [prepare_job(job, dataset, frames) for job in jobs]
+    require_distinct(prepared)
+    return prepared
 
 
 def prepare_job(job: Job, dataset: Dataset, frames: list[Frame]) -> Prepared:
