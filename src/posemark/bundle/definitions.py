@@ -13,6 +13,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from posemark.core.errors import PoseMarkError
+from posemark.core.source_hash import imported_from
 
 BUILTINS = frozenset(dir(builtins))
 
@@ -190,7 +191,7 @@ class Modules:
                 f"line {statement.lineno} of a module in {package or PROGRAM} has "
                 f"`from {statement.module} import *`. Write the names that it imports."
             )
-        start = _absolute(statement, package)
+        start = imported_from(statement, package)
         if not self.is_own(start):
             names = {a.asname or a.name: External(start, a.name) for a in statement.names}
             return Imported(dict(names))
@@ -346,12 +347,3 @@ def _binds_dunder(statement: ast.stmt) -> bool:
             return True
         case _:
             return False
-
-
-def _absolute(statement: ast.ImportFrom, package: str) -> str:
-    """Return the full name of the module after `from`; each further dot goes one package up."""
-    if not statement.level:
-        return statement.module or ""
-    parents = package.split(".")
-    base = parents[: len(parents) - statement.level + 1]
-    return ".".join([*base, *([statement.module] if statement.module else [])])

@@ -130,12 +130,12 @@ def _imported(name: str, path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            start = _absolute(node, package)
+            start = imported_from(node, package)
             yield start
             yield from (f"{start}.{alias.name}" for alias in node.names)
 
 
-def _absolute(node: ast.ImportFrom, package: str) -> str:
+def imported_from(node: ast.ImportFrom, package: str) -> str:
     """Return the full name of the module after `from`; each further dot goes one package up."""
     if not node.level:
         return node.module or ""

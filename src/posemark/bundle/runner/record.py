@@ -174,11 +174,11 @@ class RecordWriter:
             RunError: if it cannot be written, for example because the disk is full.
         """
         self._lines += 1
-        if kind == "header":
-            self._run = str(fields["run"])
-        line = {name: value for name, value in fields.items() if value is not None}
         if kind == "header":  # whose fields have no defaults
+            self._run = str(fields["run"])
             line = dict(fields)
+        else:
+            line = {name: value for name, value in fields.items() if value is not None}
         line.update({"kind": kind, "run": self._run, "line": self._lines})
         text = json.dumps(line, allow_nan=False, separators=(",", ":"))
         try:
