@@ -9,6 +9,7 @@ from collections import OrderedDict
 import torch
 
 from posemark.models import spec_of
+from posemark.nn import formula
 from posemark.weights.cache import import_file, wanted_by
 
 
@@ -30,6 +31,14 @@ def as_file(content, **how):
 def saved(path, model, tag="", value=0.0):
     """Write a checkpoint with such a state, and return its path."""
     torch.save(state_of(spec_of(model), tag, value), path)
+    return path
+
+
+def by_formula(path, model):
+    """Write a checkpoint of formula weights, which count as trained because they are in a file."""
+    network = spec_of(model).build()
+    formula.initialise(network)
+    torch.save(network.state_dict(), path)
     return path
 
 

@@ -8,6 +8,7 @@ disk after fsync of the file, and a name after fsync of its folder.
 
 import io
 import os
+import random
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -235,6 +236,20 @@ def recording(folder, monkeypatch):
         _watch_syncs(recorder, patch)
         _watch_names(recorder, patch)
         yield recorder
+
+
+def sampled(recorder, room, monkeypatch, count=300):
+    """Yield folders as power failures leave them, each with what was marked as kept by then.
+
+    The folders are in `room`, which must exist; they are on a sound disk, without synchronising.
+    """
+    states = list(recorder.states(random.Random(0), samples=2))
+    monkeypatch.setenv("POSEMARK_SYNC", "never")
+    for number, (at, disk) in enumerate(random.Random(1).sample(states, count)):
+        folder = room / str(number)
+        folder.mkdir()
+        disk.write_to(folder)
+        yield folder, recorder.marks(at)
 
 
 class _Noted(io.FileIO):

@@ -5,7 +5,6 @@ import fcntl
 import json
 import logging
 import os
-import random
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from posemark.artefacts import SUMS, Store, fingerprint
 from posemark.core.errors import ExportError, UsageError
-from power_failure import recording, tree_of
+from power_failure import recording, sampled, tree_of
 
 
 @pytest.fixture(autouse=True)
@@ -272,13 +271,8 @@ def test_after_a_power_failure_an_artefact_is_whole_or_made_again(tmp_path, monk
         Store(folder).get("onnx", {"a": 1}, make)
         recorder.mark("made")
     assert recorder.disk(len(recorder.ops)).tree() == tree_of(folder)
-    states = list(recorder.states(random.Random(0), samples=2))
-    monkeypatch.setenv("POSEMARK_SYNC", "never")
-    for number, (at, disk) in enumerate(random.Random(1).sample(states, 300)):
-        again = tmp_path / str(number)
-        again.mkdir()
-        disk.write_to(again)
+    for again, marks in sampled(recorder, tmp_path, monkeypatch):
         makes = []
         found = Store(again).get("onnx", {"a": 1}, lambda into, m=makes: m.append(1) or make(into))
         assert {name: (found / name).read_bytes() for name in content} == content
-        assert not (makes and recorder.marks(at)), "an artefact was lost that was reported as made"
+        assert not (makes and marks), "an artefact was lost that was reported as made"

@@ -1,7 +1,6 @@
 """Taking members out of a zip file: safely, and without disk space for both."""
 
 import io
-import random
 import stat
 import zipfile
 
@@ -11,7 +10,7 @@ from made_val2017 import zipped
 from posemark.core.errors import DownloadError
 from posemark.downloads import archives
 from posemark.downloads.archives import take
-from power_failure import recording, tree_of
+from power_failure import recording, sampled, tree_of
 
 FILES = {f"val2017/{number:012d}.jpg": bytes([number]) * (1000 + number) for number in range(20)}
 OTHERS = {"annotations/captions.json": b"{}" * 5000, "val2017/": b"", "README": b"read me"}
@@ -252,13 +251,8 @@ def test_a_power_failure_costs_no_member(tmp_path, monkeypatch):
         take(room / "val2017.zip", images, room / "coco")
         recorder.mark("taken")
     assert recorder.disk(len(recorder.ops)).tree() == tree_of(room)
-    states = list(recorder.states(random.Random(0), samples=2))
-    monkeypatch.setenv("POSEMARK_SYNC", "never")
-    for number, (at, disk) in enumerate(random.Random(1).sample(states, 300)):
-        again = tmp_path / str(number)
-        again.mkdir()
-        disk.write_to(again)
+    for again, marks in sampled(recorder, tmp_path, monkeypatch):
         if (again / "val2017.zip").exists():
             take(again / "val2017.zip", images, again / "coco")
         assert everything(again / "coco") == files
-        assert not ((again / "val2017.zip").exists() and recorder.marks(at))
+        assert not ((again / "val2017.zip").exists() and marks)

@@ -8,11 +8,9 @@ from importlib.util import find_spec
 
 import psutil
 import pytest
-import torch
 
+import made_weights
 import ray_nodes
-from posemark.models import spec_of
-from posemark.nn import formula
 from posemark.records import files, shards
 
 MODEL = "naive-litehrnet-18-256x192"
@@ -27,11 +25,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    network = spec_of(MODEL).build()
-    formula.initialise(network)
-    path = tmp_path_factory.mktemp("weights") / "formula.pth"
-    torch.save(network.state_dict(), path)
-    return path
+    return made_weights.by_formula(tmp_path_factory.mktemp("weights") / "formula.pth", MODEL)
 
 
 def started(weights, out, *words):

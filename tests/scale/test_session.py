@@ -3,12 +3,10 @@
 from dataclasses import replace
 
 import pytest
-import torch
 
+import made_weights
 from posemark.core.errors import FrameError, RecordError
 from posemark.datasets import open_dataset
-from posemark.models import spec_of
-from posemark.nn import formula
 from posemark.records import files, shards
 from posemark.report.results import load_rows
 from posemark.run.options import Options
@@ -25,12 +23,7 @@ LIMIT = 12
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """A checkpoint of formula weights, which count as trained because they are in a file."""
-    network = spec_of(MODEL).build()
-    formula.initialise(network)
-    path = tmp_path_factory.mktemp("weights") / "formula.pth"
-    torch.save(network.state_dict(), path)
-    return path
+    return made_weights.by_formula(tmp_path_factory.mktemp("weights") / "formula.pth", MODEL)
 
 
 def prepared(weights, mode="accuracy", data="sample"):
