@@ -238,7 +238,6 @@ def _run_all(jobs: "list[Job]", execution: _Execution) -> "tuple[_Display, dict[
     """
     from posemark.cli.console import print_rows
     from posemark.measure.environment import free_memory
-    from posemark.records.files import repairs
     from posemark.report.results import in_order
     from posemark.run.interleave import groups, run_jobs
     from posemark.run.measurement import existing_record
@@ -247,7 +246,7 @@ def _run_all(jobs: "list[Job]", execution: _Execution) -> "tuple[_Display, dict[
     prepared = _all_prepared(jobs, out)
     records = [existing_record(each, out, resume) for each in prepared]
     say_notes(note for each in prepared for note in each.data_notes)
-    say_all(note for record in records if record for note in repairs(record))
+    say_all(note for record in records if record for note in record.repairs)
     say_all(execution.chosen)
     turns = groups(prepared, execution.interleave, isolate, free_memory())
     peaks = _machine_peaks(jobs, execution)

@@ -226,15 +226,11 @@ def _differences(base: Header, new: Header) -> list[str]:
     """Differences that do not prevent the comparison, since they may be its subject."""
     before, after = _facts(base), _facts(new)
     names = dict.fromkeys((*before, *after))
-    if _from_bundle(base) != _from_bundle(new):
+    if base.bundled != new.bundled:
         # A bundle notes the packages that it uses, and a run those of PoseMark.
         names = {name: None for name in before if name in after}
     sides = ((name, before.get(name, "none"), after.get(name, "none")) for name in names)
     return [f"{name}: {old} -> {now}" for name, old, now in sides if old != now]
-
-
-def _from_bundle(header: Header) -> bool:
-    return "edge" in header.environment
 
 
 def _facts(header: Header) -> dict[str, str]:
