@@ -74,8 +74,8 @@ def run(
     the run is stopped or killed, every finished frame is kept, and the same command with --out
     and --resume continues it. After each block the record is passed to the disk, so that a power
     failure costs one block; POSEMARK_SYNC=never in the environment leaves this out. If the process
-    of an entry dies, the others continue. Mistakes in any entry are reported before the first one
-    is measured.
+    of an entry dies or cannot be started, the others continue. Mistakes in any entry are reported
+    before the first one is measured.
 
     Examples:
 
@@ -354,7 +354,7 @@ class _Display:
 
     Attributes:
         jobs: The prepared jobs of the run.
-        deaths: Why the processes of entries died, by place in `jobs`.
+        deaths: Why the processes of entries died or could not be started, by place in `jobs`.
     """
 
     def __init__(self, progress: "Progress", jobs: "list[Prepared]", execution: _Execution) -> None:
@@ -449,7 +449,8 @@ class _Display:
         self._shares[place], self._left[place] = 1.0, 0.0
         self.deaths[place] = error
         if len(self.jobs) > 1:  # at the end all are said once more, below the results
-            self._say(f"{self.jobs[place].key}: its process died; the other entries continue")
+            what = "its process died or could not be started; the other entries continue"
+            self._say(f"{self.jobs[place].key}: {what}")
 
     def over(self, place: int, path: Path) -> None:
         from posemark.records import files
