@@ -490,7 +490,21 @@ def test_an_entry_whose_process_is_killed_is_named_and_the_run_goes_on(made, tmp
         (["--seconds", "5", "--sustained"], "contradict each other"),
         (["--repeat", "2", "--sustained"], "in a sustained run the frames repeat anyway"),
         (["--repeat", "0"], "--repeat: expected 1 to 10000, got 0"),
-        (["--engine", "caffe"], "invalid choice: 'caffe'"),
+        (
+            ["--sustained", TOP_DOWN],
+            f"error: --sustained: expected a number of minutes, such as 20, got '{TOP_DOWN}'. The "
+            "names of entries come before --sustained: python3 run.py NAME --sustained. python3 "
+            "run.py --help names all options.",
+        ),
+        (
+            ["--seconds", "1m"],
+            "error: --seconds: expected a number of seconds, such as 60, got '1m'",
+        ),
+        (["--threads", "two"], "error: --threads: expected a whole number, such as 4, got 'two'"),
+        (["--repeat", "1.5"], "error: --repeat: expected a whole number, such as 4, got '1.5'"),
+        (["--resume"], "error: unrecognized arguments: --resume. python3 run.py --help names"),
+        (["--threads"], "error: --threads: expected one argument. python3 run.py --help"),
+        (["--engine", "caffe"], "error: --engine: invalid choice: 'caffe'"),
         (["--engine", "tensorrt"], "tensorrt: not installed (sudo apt-get install"),
         (["--engine", "opencv", "--precision", "fp16"], "opencv: does not run it in fp16"),
         (["--engine", "tflite"], "tflite: reads .tflite, which the bundle does not contain"),
@@ -502,6 +516,16 @@ def test_a_mistake_gets_one_paragraph_and_exit_code_2(made, arguments, message, 
     assert message in " ".join((printed + errors).split())
     assert "Traceback" not in errors
     assert not (tmp_path / "r").exists()
+
+
+def test_a_file_in_place_of_the_folder_of_results_is_named_with_the_remedy(made, tmp_path):
+    (tmp_path / "r").write_bytes(b"a file")
+    for out in (tmp_path / "r", tmp_path / "r" / "deeper"):
+        code, printed, errors = run(made, "--engine", "onnxruntime", "--out", out)
+        assert (code, printed) == (WRONG, "")
+        why = f"error: {out}: cannot write into this folder (a file is where a folder should be)."
+        assert f"{why} Choose another folder (--out)" in " ".join(errors.split())
+    assert (tmp_path / "r").read_bytes() == b"a file"
 
 
 def test_a_reason_that_several_entries_share_is_said_once(made, tmp_path):

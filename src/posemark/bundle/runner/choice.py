@@ -1,10 +1,10 @@
 """The command line of run.py."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from posemark.bundle.runner.bundled import Bundle
 from posemark.core.errors import UsageError
@@ -77,8 +77,8 @@ def parsed(bundle: Bundle, arguments: Sequence[str]) -> Choice:
     """Parse the arguments of run.py.
 
     Raises:
-        UsageError: if options contradict each other, or a value is out of range.
-        SystemExit: from argparse, after --help and for options that do not exist.
+        UsageError: if options contradict each other or do not exist, or a value is none.
+        SystemExit: from argparse, after --help.
     """
     given: Any = _parser(bundle).parse_args(list(arguments))
     if given.sustained is not None and given.seconds is not None:
@@ -121,8 +121,46 @@ def _require_within(option: str, value: int | None, most: int) -> None:
         raise UsageError(f"{option}: expected 1 to {most}, got {value}.")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Raises its errors, which are then printed as all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the error.
+
+        Raises:
+            UsageError: always.
+        """
+        start = "argument "
+        what = message[len(start) :] if message.startswith(start) else message
+        raise UsageError(f"{what}. python3 run.py --help names all options.")
+
+
+NumberT = TypeVar("NumberT", int, float)
+
+
+def _as(kind: Callable[[str], NumberT], expected: str, hint: str = "") -> Callable[[str], NumberT]:
+    """Return what argparse converts a number with; `expected` and `hint` are in its message."""
+
+    def convert(text: str) -> NumberT:
+        try:
+            return kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}{hint}") from None
+
+    return convert
+
+
+_whole = _as(int, "a whole number, such as 4")
+_seconds = _as(float, "a number of seconds, such as 60")
+_minutes = _as(
+    float,
+    "a number of minutes, such as 20",
+    ". The names of entries come before --sustained: python3 run.py NAME --sustained",
+)
+
+
 def _parser(bundle: Bundle) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         usage="python3 run.py [options] [ENTRY ...]",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
@@ -134,13 +172,18 @@ def _parser(bundle: Bundle) -> argparse.ArgumentParser:
     add("--engine", choices=bundle.engines, metavar="NAME", help=f"the first found of {engines}")
     precisions = ("fp32", "fp16", "int8")
     add("--precision", choices=precisions, help="default: that of the target, or of the file")
-    add("--threads", type=int, metavar="N", help="CPU threads; default: all cores")
+    add("--threads", type=_whole, metavar="N", help="CPU threads; default: all cores")
     add("--device", metavar="NAME", help="as the engine calls it; default: cpu, cuda (tensorrt)")
-    add("--repeat", type=int, metavar="N", help="passes over the frames; default: for 6 s or more")
-    add("--seconds", type=float, metavar="S", help="most time for each entry")
+    add(
+        "--repeat",
+        type=_whole,
+        metavar="N",
+        help="passes over the frames; default: for 6 s or more",
+    )
+    add("--seconds", type=_seconds, metavar="S", help="most time for each entry")
     add(
         "--sustained",
-        type=float,
+        type=_minutes,
         nargs="?",
         const=SUSTAINED_MINUTES,
         metavar="MINUTES",

@@ -26,7 +26,7 @@ from posemark.bundle.runner.summary import table
 from posemark.bundle.runner.worker import STOPPED, record_key
 from posemark.core.counting import counted
 from posemark.core.errors import DataError, RecordError, RunError, UsageError
-from posemark.core.places import write_whole
+from posemark.core.places import require_writable, write_whole
 from posemark.measure.environment import machine_facts, usable_cores, wait_passively
 
 _PATIENCE_SECONDS = 10.0
@@ -76,6 +76,8 @@ class Supervisor:
         """
         entries = entries_named(self._bundle, self._choice.entries)
         require_data(self._folder, self._bundle.sums)
+        if not self._choice.only_list:
+            require_writable(self._choice.out, "Choose another folder (--out), or make room.")
         names = (self._choice.engine,) if self._choice.engine else self._bundle.engines
         found = found_engines(self._script, names)
         self._say_device(found)
