@@ -349,6 +349,13 @@ def test_an_unfinished_record_says_how_to_resume_it(tmp_path):
     assert "--resume" in " ".join(made.notes)
 
 
+def test_an_unfinished_record_of_a_bundle_says_that_run_py_continues_it(tmp_path):
+    device = made_records.ENVIRONMENT | {"edge": {}}
+    notes = " ".join(row(tmp_path, uneven()[:-1], environment=device).notes)
+    assert "continue it by run.py on its device" in notes
+    assert "--resume" not in notes
+
+
 def test_a_record_that_cannot_be_used_hides_no_other(tmp_path):
     for entry in ("a@gt", "b@gt", "c@gt"):
         path_of(tmp_path, [frame(1, 1, 100)], entry=entry)

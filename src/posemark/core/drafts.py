@@ -8,7 +8,7 @@ out of everything that looks for files of a kind.
 import hashlib
 import os
 import re
-import time
+import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -54,7 +54,9 @@ def _abandoned(draft: Path, place: str, process: int) -> bool:
     """
     if place == _place() != _UNKNOWN:
         return not _alive(process)
-    return time.time() - draft.lstat().st_mtime > _FORGOTTEN
+    with tempfile.TemporaryFile(dir=draft.parent) as probe:  # a file system may have its own time
+        now = os.fstat(probe.fileno()).st_mtime
+    return now - draft.lstat().st_mtime > _FORGOTTEN
 
 
 def _alive(process: int) -> bool:
