@@ -35,42 +35,6 @@ if __name__ == "__main__":  # workers load this file
 """
 
 
-class Disk:
-    """A small disk in memory, mounted in a folder."""
-
-    def __init__(self, folder, size):
-        self.folder = folder
-        self._mount("-t", "tmpfs", "-o", f"size={size}", "none")
-
-    def _mount(self, *words):
-        subprocess.run(["mount", *words, self.folder], check=True, capture_output=True)
-
-    def change(self, options):
-        self._mount("-o", f"remount,{options}", "none")
-
-    def end(self):
-        subprocess.run(["umount", self.folder], check=True)
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """Return a function that mounts a small disk; skip where that is not permitted."""
-    disks = []
-
-    def mounted(size):
-        folder = tmp_path / "disk"
-        folder.mkdir()
-        try:
-            disks.append(Disk(folder, size))
-        except (OSError, subprocess.CalledProcessError):
-            pytest.skip("only root may mount a small disk")
-        return disks[0]
-
-    yield mounted
-    for each in disks:
-        each.end()
-
-
 @pytest.fixture
 def posemark(tmp_path):
     """Return a function that runs a command, and returns its exit code, stdout and stderr."""
