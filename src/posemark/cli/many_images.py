@@ -122,12 +122,9 @@ class _Display:
 
     def finished(self, total: "Entry") -> None:
         """Show how far the work is."""
-        rate = (total.images - self._before) / (now_ns() - self._began_ns) * 1e9
-        left = expected_time.in_words((self._images - total.images) / rate) if rate else "unknown"
-        text = (
-            f"{total.images:,} of {counted(self._images, 'image')}, {rate:.3g} images/s, about "
-            f"{left} left"
-        )
+        seconds = (now_ns() - self._began_ns) / 1e9
+        pace = expected_time.pace(total.images - self._before, self._images - total.images, seconds)
+        text = f"{total.images:,} of {counted(self._images, 'image')}, {pace}"
         self._progress.update(self._task, completed=float(total.images), text=text)
         self._lines.show(text)
 
