@@ -1,6 +1,7 @@
 """`posemark compare` as people use it: what is printed, exit codes, files, and mistakes."""
 
 import json
+import shutil
 
 import msgspec
 import numpy as np
@@ -30,7 +31,7 @@ def runs(tmp_path):
     def make(entries, **changes):
         for name, (factor, spread) in entries.items():
             records.write(tmp_path / "base", records.header(name), blocks(1.0))
-            head = records.header(name, **changes)
+            head = records.header(name, **{"run": "later"} | changes)
             records.write(tmp_path / "new", head, blocks(factor, spread))
         return tmp_path / "base", tmp_path / "new"
 
@@ -130,6 +131,15 @@ def test_records_can_be_given_one_by_one(runs):
     text = say(base / "a@gt.jsonl", new / "a@gt.jsonl")
     assert "a@gt" in text
     assert "b@gt" not in text
+
+
+def test_a_run_that_is_compared_with_its_copy_is_named(runs, tmp_path):
+    base, new = runs({"same@gt": SAME, "other@gt": SAME})
+    shutil.copy(base / "same@gt.jsonl", new)
+    said = " ".join(say(base, new, columns=500).split())
+    both = f"{base / 'same@gt.jsonl'} and {new / 'same@gt.jsonl'} are the same run"
+    assert said.count("are the same run") == 1
+    assert f"same@gt: {both}" in said
 
 
 def test_mistakes(runs, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from posemark.core import durable, places
+from posemark.core import drafts, durable, places
 from posemark.core.errors import UsageError
 from power_failure import recording, tree_of
 
@@ -35,7 +35,7 @@ def calls(monkeypatch):
 def test_content_is_on_the_disk_before_the_name_and_the_name_before_it_returns(tmp_path, calls):
     path = tmp_path / "new" / "folder" / "file.json"
     places.write_whole(path, b"content")
-    draft = places.draft_of(path)
+    draft = drafts.draft_of(path)
     assert calls == [
         ("sync", str(tmp_path / "new")),
         ("sync", str(tmp_path)),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from posemark.core.errors import UsageError
-from posemark.core.places import draft_of, require_place, require_writable, user_cache, write_whole
+from posemark.core.places import require_place, require_writable, user_cache, write_whole
 
 
 def test_a_folder_that_can_be_written_is_left_as_it_was(tmp_path):
@@ -72,11 +72,6 @@ def test_where_no_file_can_be_written_the_reason_is_named_and_nothing_changes(tm
 def test_a_name_as_long_as_names_may_be_can_be_written(tmp_path, name):
     write_whole(tmp_path / name, b"one")
     assert os.listdir(tmp_path) == [name]  # noqa: PTH208 (the name as it is stored)
-
-
-def test_a_draft_is_hidden_and_has_the_ending_of_its_file(tmp_path):
-    draft = draft_of(tmp_path / "walk.MP4")
-    assert (draft.parent, draft.suffix, draft.name[0]) == (tmp_path, ".mp4", ".")
 
 
 @pytest.mark.parametrize(

@@ -706,12 +706,12 @@ def test_a_record_from_before_checksums_is_read_and_resumed_with_them(path):
 def test_what_is_repaired_is_said(path):
     lines = three_blocks(path)
     path.write_bytes(b"".join([*lines[:2], flipped(lines[2], 9), *lines[3:], lines[0][:17]]))
-    torn, damaged = files.repairs(files.read_to_resume(path))
+    torn, damaged = files.read_to_resume(path).repairs
     assert "last line is incomplete (17 bytes)" in torn
     assert str(path) in damaged
     assert damaged.endswith("measured again: 3.")
     resumed_again(path)
-    assert files.repairs(files.read_to_resume(path)) == []
+    assert files.read_to_resume(path).repairs == []
 
 
 def test_a_header_that_never_reached_the_disk_is_written_anew(path):

@@ -1,5 +1,7 @@
 """Shards of a run are one record when they are read, and nothing else is."""
 
+import shutil
+
 import msgspec
 import pytest
 
@@ -76,6 +78,15 @@ def test_the_row_has_the_ap_of_one_record_with_the_same_frames_and_no_speed(fold
 
 def test_the_folder_itself_may_be_named(folder):
     assert load_rows([folder])[0].frames == 5
+
+
+def test_a_copy_of_the_folder_is_the_same_run(folder, tmp_path):
+    copy = shutil.copytree(folder.parent, tmp_path / "copy", ignore=lambda *_: ["copy"])
+    (copy / folder.name / "003-of-003.jsonl").unlink()
+    notes = []
+    (row,) = load_rows([copy, folder], left_out=notes.append)
+    assert row.frames == 5
+    assert [str(copy / folder.name) in str(note) for note in notes] == [True]
 
 
 def test_one_shard_is_an_ordinary_record(folder):

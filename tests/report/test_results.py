@@ -1,6 +1,7 @@
 """Rows from records: every figure is computed again by hand from the raw JSON lines."""
 
 import json
+import shutil
 from statistics import median
 
 import numpy as np
@@ -384,6 +385,62 @@ def test_a_place_where_nothing_is_ends_the_reading(tmp_path):
     path_of(tmp_path, [frame(1, 1, 100)])
     with pytest.raises(RecordError, match="no such file or folder"):
         load_rows([tmp_path, tmp_path / "typo"], left_out=print)
+
+
+def copied(path, folder, lines=None):
+    """Copy a record, or its first lines, with its annotations; return the copy."""
+    copy = shutil.copytree(path.parent, folder) / path.name
+    copy.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:lines]))
+    return copy
+
+
+def test_copies_of_a_run_are_one_row_and_a_note_names_both_files(tmp_path):
+    path = path_of(tmp_path / "a", uneven())
+    copy = copied(path, tmp_path / "b")
+    renamed = shutil.copy(path, path.with_name("renamed.jsonl"))
+    notes = []
+    (made,) = load_rows([path, copy, renamed], left_out=notes.append)
+    assert (made.frames, made.folder) == (36, str(path.parent))
+    said = [str(note).partition(", because")[0] for note in notes]
+    assert said == [f"{each}: the same run as {path}" for each in (copy, renamed)]
+    with pytest.raises(RecordError, match="Give one of them only"):
+        load_rows([path, renamed])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_copies_the_one_that_was_continued_is_used(tmp_path, turned):
+    path = path_of(tmp_path / "a", uneven())
+    copy = copied(path, tmp_path / "b", lines=9)
+    paths = [copy, path] if turned else [path, copy]
+    notes = []
+    other = path_of(tmp_path / "c", uneven(), entry="other@gt")
+    rows = load_rows([*paths, other], left_out=notes.append)
+    assert [(each.entry, each.frames) for each in rows] == [("other@gt", 36), ("small@gt", 36)]
+    (note,) = map(str, notes)
+    assert note.startswith(f"{copy}: the same run as {path}")
+    assert "measured frames: 36 there, 6 here" in note
+
+
+def test_of_a_damaged_record_and_its_copy_the_sound_one_is_used(tmp_path):
+    path = path_of(tmp_path / "a", uneven())
+    copy = copied(path, tmp_path / "b")
+    path.write_bytes(path.read_bytes().replace(b'"image_id":7', b'"image_id":8', 1))
+    notes = []
+    (made,) = load_rows([path, copy], left_out=notes.append)
+    assert made.folder == str(copy.parent)
+    assert ["is damaged" in str(note) for note in notes] == [True]
+
+
+def test_a_record_that_is_named_twice_counts_once(tmp_path):
+    path = path_of(tmp_path / "a", uneven())
+    (tmp_path / "link").symlink_to(path.parent)
+    (made,) = load_rows([path.parent, path, tmp_path / "link"])
+    assert made.folder == str(path.parent)
+
+
+def test_runs_with_equal_settings_are_rows_of_their_own(tmp_path):
+    paths = [path_of(tmp_path / run, uneven(), run=run) for run in ("one", "two")]
+    assert len(load_rows(paths)) == 2
 
 
 @pytest.mark.parametrize(

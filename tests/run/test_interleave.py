@@ -1,5 +1,6 @@
 """Taking turns, groups that fit into memory, and a process for every entry."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -207,6 +208,70 @@ def test_a_worker_that_dies_ends_its_entry_alone(tmp_path, within):
         assert record.complete
         ids = [f.image_id for f in record.good]
         assert ids == [f.image_id for f in job.frames[: len(ids)]]
+
+
+@pytest.mark.parametrize("within", [None, 20.0])
+def test_a_worker_that_cannot_be_started_ends_its_entry_alone(tmp_path, monkeypatch, within):
+    jobs = prepared(MODEL, OTHER, limit=2)
+    start, asked = worker.process_context, []
+
+    def refused_once():
+        asked.append(1)
+        if len(asked) == 1:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return start()
+
+    monkeypatch.setattr(worker, "process_context", refused_once)
+    heard = Heard()
+    run_jobs([jobs], tmp_path, False, True, heard, None, Budget(within) if within else None)
+    ((place, why),) = heard.deaths.items()
+    assert f"{jobs[place].key}: its process could not be started" in why
+    assert "temporarily unavailable" in why
+    assert "--resume" in why
+    assert heard.paths == [record_path(jobs[1 - place], tmp_path)]
+    assert files.read(heard.paths[0]).complete
+
+
+def test_a_fork_that_the_system_refuses_ends_its_entry_alone(tmp_path):
+    """In a process of its own: the server of this one is shared by all tests.
+
+    Every server of processes is refused its second fork, and ends; the next entry has a new one.
+    """
+    (tmp_path / "refusing.py").write_text(
+        """
+import errno, os
+fork, calls = os.fork, []
+def refused():
+    calls.append(1)
+    if len(calls) == 2:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return fork()
+os.fork = refused
+""",
+        encoding="utf-8",
+    )
+    out = tmp_path / "out"
+    code = f"""
+import sys
+sys.path[:0] = [{str(Path(__file__).parent)!r}]
+from pathlib import Path
+from posemark.machine import processes
+import test_interleave as tests
+processes._PRELOADED = ["refusing"]
+jobs = tests.prepared(tests.MODEL, tests.OTHER, "litehrnet-30-256x192", limit=1)
+heard = tests.Heard()
+tests.run_jobs([jobs], Path({str(out)!r}), False, True, heard)
+print([jobs[place].key for place in heard.deaths], [path.stem for path in heard.paths])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+    )
+    keys = [f"{name}@gt" for name in (MODEL, OTHER, "litehrnet-30-256x192")]
+    assert done.stdout.strip() == f"{keys[1:2]} {keys[::2]}", done.stderr
+    assert all(files.read(path).complete for path in out.glob("*.jsonl"))
 
 
 def test_a_killed_parent_takes_its_busy_worker_along(tmp_path):

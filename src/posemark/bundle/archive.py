@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from posemark.core import durable
+from posemark.core.drafts import draft_of
 from posemark.core.errors import UsageError
-from posemark.core.places import draft_of
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 """The date of every member, the earliest that a zip can have."""

@@ -62,11 +62,10 @@ def compare(
 
     _require_gate(gate)
     _require_place(output)
-    comparison = report.compare(
-        report.load(base, say_left_out),
-        report.load(new, say_left_out),
-        report.ALIKE if gate is None else gate,
-    )
+    before, after = (report.load(side, say_left_out) for side in (base, new))
+    for sentence in report.copies(before, after):
+        terminal.say(sentence, err=True)
+    comparison = report.compare(before, after, report.ALIKE if gate is None else gate)
     if output:
         put(output, escaped(report.markdown(comparison)).encode())
     if json:

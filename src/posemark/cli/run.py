@@ -74,8 +74,8 @@ def run(
     the run is stopped or killed, every finished frame is kept, and the same command with --out
     and --resume continues it. After each block the record is passed to the disk, so that a power
     failure costs one block; POSEMARK_SYNC=never in the environment leaves this out. If the process
-    of an entry dies, the others continue. Mistakes in any entry are reported before the first one
-    is measured.
+    of an entry dies or cannot be started, the others continue. Mistakes in any entry are reported
+    before the first one is measured.
 
     Examples:
 
@@ -238,7 +238,6 @@ def _run_all(jobs: "list[Job]", execution: _Execution) -> "tuple[_Display, dict[
     """
     from posemark.cli.console import print_rows
     from posemark.measure.environment import free_memory
-    from posemark.records.files import repairs
     from posemark.report.results import in_order
     from posemark.run.interleave import groups, run_jobs
     from posemark.run.measurement import existing_record
@@ -247,7 +246,7 @@ def _run_all(jobs: "list[Job]", execution: _Execution) -> "tuple[_Display, dict[
     prepared = _all_prepared(jobs, out)
     records = [existing_record(each, out, resume) for each in prepared]
     say_notes(note for each in prepared for note in each.data_notes)
-    say_all(note for record in records if record for note in repairs(record))
+    say_all(note for record in records if record for note in record.repairs)
     say_all(execution.chosen)
     turns = groups(prepared, execution.interleave, isolate, free_memory())
     peaks = _machine_peaks(jobs, execution)
@@ -355,7 +354,7 @@ class _Display:
 
     Attributes:
         jobs: The prepared jobs of the run.
-        deaths: Why the processes of entries died, by place in `jobs`.
+        deaths: Why the processes of entries died or could not be started, by place in `jobs`.
     """
 
     def __init__(self, progress: "Progress", jobs: "list[Prepared]", execution: _Execution) -> None:
@@ -450,7 +449,8 @@ class _Display:
         self._shares[place], self._left[place] = 1.0, 0.0
         self.deaths[place] = error
         if len(self.jobs) > 1:  # at the end all are said once more, below the results
-            self._say(f"{self.jobs[place].key}: its process died; the other entries continue")
+            what = "its process died or could not be started; the other entries continue"
+            self._say(f"{self.jobs[place].key}: {what}")
 
     def over(self, place: int, path: Path) -> None:
         from posemark.records import files

@@ -9,6 +9,7 @@ from pathlib import Path
 from platformdirs.unix import Unix
 
 from posemark.core import durable
+from posemark.core.drafts import draft_of
 from posemark.core.errors import UsageError
 
 CACHE_REMEDY = (
@@ -144,20 +145,6 @@ def write_whole(path: Path, content: bytes, one_of_many: bool = False) -> None:
     finally:
         with suppress(FileNotFoundError):
             draft.unlink()
-
-
-def draft_of(path: Path) -> Path:
-    """Return the hidden name beside a file under which it is written until it is complete.
-
-    Of a long name, only the beginning is in it, so that it is possible wherever the name is.
-    """
-    return path.with_name(
-        f".{path.stem[:_SHORT]}.{os.getpid()}.draft{path.suffix[:_SHORT].lower()}"
-    )
-
-
-_SHORT = 25
-"""Characters of each part of a name, of at most 4 bytes each. Names have at most 255 bytes."""
 
 
 def data_folder() -> Path:

@@ -12,7 +12,7 @@ from posemark.gallery import page, pictures
 from posemark.gallery.choice import Choice, Shown, choices
 from posemark.gallery.judged_frames import JudgedEntry, judged_entry
 from posemark.geometry.crop import image_of
-from posemark.records import files, shards
+from posemark.records import files
 from posemark.records.schema import Source
 from posemark.report import results
 from posemark.report.header_row import row_of_header
@@ -48,8 +48,7 @@ def gallery(paths: Iterable[Path], count: int, report: str) -> Gallery:
         DataError: if no entry can be shown: their images are not on this machine, or they have no
             poses.
     """
-    found = [record for path in paths for record in results.records_in(path)]
-    records = results.usable(found, shards.read, lambda _: None)
+    records = results.usable(results.records_in(paths), lambda record: record, lambda _: None)
     records.sort(key=lambda record: (record.header.letter or "~", record.header.entry))
     entries, notes = _judged(records)
     sections = [_section(choice) for choice in choices(entries, count)]

@@ -4,9 +4,9 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from posemark.core.drafts import draft_of
 from posemark.core.durable import place
 from posemark.core.errors import UsageError
-from posemark.core.places import draft_of
 
 
 class Draft:

@@ -19,16 +19,8 @@ from posemark.core.line_sums import with_sum
 from posemark.core.places import is_file
 from posemark.core.text import escaped
 from posemark.records.appending import locked, write_all
-from posemark.records.lines import (
-    LONGEST_LINE,
-    UNREADABLE,
-    Damage,
-    changed,
-    checked,
-    damaged,
-    in_short,
-    read_lines,
-)
+from posemark.records.damage import Damage, changed, damaged, repairs
+from posemark.records.lines import LONGEST_LINE, UNREADABLE, checked, in_short, read_lines
 from posemark.records.schema import (
     BlockLine,
     Damaged,
@@ -98,6 +90,11 @@ class Record:
     torn_bytes: int = 0
 
     @property
+    def repairs(self) -> list[str]:
+        """Return what is cut or passed over when it is resumed, one sentence each."""
+        return repairs(self.path, self.torn_bytes, self.damaged)
+
+    @property
     def folder(self) -> Path:
         """Return the folder of the run, in which the annotations are stored."""
         return self.path.parent.parent if self.header.shard else self.path.parent
@@ -132,7 +129,7 @@ def read(path: Path) -> Record:
     """
     record, unresolved = _read(path)
     if unresolved:
-        raise RecordError(damaged(path, unresolved))
+        raise RecordError(damaged(path, unresolved, record.header.bundled))
     return record
 
 
@@ -249,23 +246,6 @@ def _require_unsmoothed(path: Path, header: Header, lines: Iterable[tuple[int, L
         if isinstance(line, FrameLine) and line.poses and line.poses.scores and not line.unsmoothed:
             what = "poses without their positions before smoothing, in a run with smoothing"
             raise RecordError(changed(path, number, what))
-
-
-def repairs(record: Record) -> list[str]:
-    """Return what is cut or passed over when a record is resumed, one sentence each."""
-    found: list[str] = []
-    if record.torn_bytes:
-        found.append(
-            f"{record.path}: the last line is incomplete ({record.torn_bytes} bytes), because the "
-            "run ended while it was written. It is removed."
-        )
-    if record.damaged:
-        lines = ", ".join(map(str, record.damaged))
-        found.append(
-            f"{record.path}: damaged lines are passed over, and what they held is measured again: "
-            f"{lines}."
-        )
-    return found
 
 
 def begun(path: Path) -> bool:

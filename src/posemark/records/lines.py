@@ -1,9 +1,7 @@
 """Reads the lines of a record file, and finds those that are damaged.
 
-A line is damaged if it does not match its checksum or cannot be read. The lines around it are
-sound: they have numbers, from which the numbers of the damaged lines follow, even if a newline was
-lost or came into being. When the run is resumed, a line of the kind "damaged" names them, and from
-then on they are passed over.
+A line is damaged if it does not match its checksum or cannot be read (records/damage). When the run
+is resumed, a line of the kind "damaged" names them, and from then on they are passed over.
 """
 
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from posemark.core.errors import RecordError
 from posemark.core.line_sums import sum_holds
 from posemark.core.places import exists, is_file, is_folder
 from posemark.core.text import shortened
+from posemark.records.damage import Damage, Numbering, damaged_header, unresolved
 from posemark.records.schema import SCHEMA, Damaged, Header, Line, Stamp, require_whole
 
 LONGEST_LINE = 8 * 2**20
@@ -27,19 +26,6 @@ UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
 _LINES = msgspec.json.Decoder(Line)
 _STAMPS = msgspec.json.Decoder(Stamp)
-
-
-@dataclass(frozen=True)
-class Damage:
-    """Successive damaged lines.
-
-    Attributes:
-        numbers: their numbers, from 1.
-        reason: what is wrong with the first of them.
-    """
-
-    numbers: tuple[int, ...]
-    reason: str
 
 
 @dataclass
@@ -77,8 +63,7 @@ class Lines:
     @property
     def unresolved(self) -> list[Damage]:
         """Return the damaged lines that no later line names."""
-        known = self.passed_over
-        return [each for each in self.damage if not known.issuperset(each.numbers)]
+        return unresolved(self.damage, self.passed_over)
 
 
 def read_lines(path: Path) -> Lines:
@@ -103,23 +88,22 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._sums = False
-        self._pending: list[str] = []
 
     def read(self, texts: Iterator[bytes]) -> Lines:
         first = next(texts, b"")
         if not first.endswith(b"\n"):
             self._require_end(first)
             raise RecordError(not_a_record(self._path, "its first line is no header"))
-        found = self._begun(first)
+        found, numbering = self._begun(first)
         for text in texts:
             if not text.endswith(b"\n"):
                 self._require_end(text)
                 found.torn_bytes = len(text)
                 break
             found.whole_bytes += len(text)
-            self._add(found, text)
-        if self._pending:  # their number is not certain, but lines that follow are counted from it
-            self._close_gap(found, found.last + len(self._pending) + 1)
+            self._add(found, numbering, text)
+        _add_damage(found, numbering.end())
+        found.last = numbering.last
         return found
 
     def _require_end(self, text: bytes) -> None:
@@ -128,32 +112,27 @@ class _Reader:
                 not_a_record(self._path, f"it has a line of more than {len(text)} bytes")
             )
 
-    def _begun(self, text: bytes) -> Lines:
+    def _begun(self, text: bytes) -> tuple[Lines, Numbering]:
         if sum_holds(text) is False:
-            raise RecordError(_damaged_header(self._path))
+            raise RecordError(damaged_header(self._path))
         _require_schema(self._path, text)
         header = self._decoded(1, text)
         if not isinstance(header, Header):
             raise RecordError(not_a_record(self._path, "its first line is no header"))
         self._sums = sum_holds(text) is not None
-        found = Lines(self._path, header, [(1, header)], whole_bytes=len(text), last=1)
-        self._require_stamp(found, text)
-        return found
+        numbering = Numbering(self._path, header.run)
+        stamp = self._stamp(1, text)
+        numbering.sound(stamp.run, stamp.line)
+        return Lines(self._path, header, [(1, header)], whole_bytes=len(text)), numbering
 
-    def _add(self, found: Lines, text: bytes) -> None:
-        """Add one line; a damaged one is kept until the number of the next sound line is known."""
+    def _add(self, found: Lines, numbering: Numbering, text: bytes) -> None:
         reason = self._damage(found, text)
         if reason:
-            self._pending.append(reason)
+            numbering.damaged(reason, len(text))
             return
-        number = found.last + 1
-        if self._pending:
-            number = self._stamp(number, text).line
-            self._close_gap(found, number)
-        line = self._decoded(number, text)
-        found.places.append((number, line))
-        found.last = number
-        self._require_stamp(found, text)
+        stamp = self._stamp(numbering.following, text)
+        _add_damage(found, numbering.sound(stamp.run, stamp.line))
+        found.places.append((numbering.last, self._decoded(numbering.last, text)))
 
     def _damage(self, found: Lines, text: bytes) -> str:
         """Return what is wrong with a line; "" for a sound line.
@@ -176,16 +155,6 @@ class _Reader:
             return in_short(error)
         return ""
 
-    def _close_gap(self, found: Lines, following: int) -> None:
-        """Name the damaged lines before the line of this number."""
-        numbers = tuple(range(found.last + 1, following))
-        if not numbers:
-            what = f"after it comes a line that is not of this run: {self._pending[0]}"
-            raise RecordError(changed(self._path, found.last, what))
-        found.damage.append(Damage(numbers, self._pending[0]))
-        found.places.append((numbers[0], None))
-        found.last, self._pending = numbers[-1], []
-
     def _decoded(self, number: int, text: bytes) -> Line:
         try:
             return checked(text)
@@ -200,15 +169,11 @@ class _Reader:
             reason = f"line {number}: {in_short(error)}"
             raise RecordError(not_a_record(self._path, reason)) from error
 
-    def _require_stamp(self, found: Lines, text: bytes) -> None:
-        """Refuse a line of another run, or one whose number is not its place in the file."""
-        run, number = found.header.run, found.last
-        stamp, expected = self._stamp(number, text), Stamp(run, number) if run else Stamp()
-        if stamp.run != expected.run:
-            raise RecordError(changed(self._path, number, "a line of another run"))
-        if stamp.line != expected.line:
-            what = f"it was written as line {stamp.line}: lines are lost, repeated or out of order"
-            raise RecordError(changed(self._path, number, what))
+
+def _add_damage(found: Lines, damage: Damage | None) -> None:
+    if damage:
+        found.damage.append(damage)
+        found.places.append((damage.numbers[0], None))
 
 
 def checked(text: bytes) -> Line:
@@ -243,45 +208,11 @@ def in_short(error: Exception) -> str:
     return shortened(str(error))
 
 
-def named(numbers: tuple[int, ...]) -> str:
-    """Return the numbers of successive lines in words: "line 3" or "lines 3 to 5"."""
-    first, last = numbers[0], numbers[-1]
-    return f"line {first}" if first == last else f"lines {first} to {last}"
-
-
 def not_a_record(path: Path, why: str) -> str:
     """Return the message for a file that is no record."""
     return (
         f"{path}: expected a PoseMark run record, but {why}. Give a run folder or a .jsonl file "
         "that `posemark run` wrote."
-    )
-
-
-def changed(path: Path, number: int, what: str) -> str:
-    """Return the message for a record that was changed by something other than damage."""
-    return (
-        f"{path}: line {number}: {what}. The record was changed after it was written: restore "
-        "it from a copy, or run the entry again into another --out folder."
-    )
-
-
-def damaged(path: Path, damage: list[Damage]) -> str:
-    """Return the message for a record with damaged lines, which a resumed run can use."""
-    lines = ", ".join(named(each.numbers) for each in damage)
-    count = sum(len(each.numbers) for each in damage)
-    what, frames = ("is", "its frame") if count == 1 else ("are", "their frames")
-    return (
-        f"{path}: {lines} {what} damaged ({damage[0].reason}), for example by a fault of the disk "
-        "or a power failure. All other lines can be used: repeat the command of the run with "
-        f"--resume, which measures {frames} again, or restore the record from a copy."
-    )
-
-
-def _damaged_header(path: Path) -> str:
-    return (
-        f"{path}: line 1, the header, is damaged: it does not match its checksum. Without it, the "
-        "other lines cannot be used: restore the record from a copy, or run the entry again into "
-        "another --out folder."
     )
 
 

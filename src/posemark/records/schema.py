@@ -336,6 +336,11 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
         return self.photographs
 
     @property
+    def bundled(self) -> bool:
+        """Return whether run.py of a bundle measured the run, on a device."""
+        return "edge" in self.environment
+
+    @property
     def facts(self) -> Environment:
         """Return the parts of the environment that reports use."""
         return msgspec.convert(self.environment, Environment)

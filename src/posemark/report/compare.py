@@ -15,7 +15,6 @@ import msgspec
 from posemark.core.errors import RecordError
 from posemark.measure.paired_frames import SMALLEST, paired
 from posemark.measure.speed_interval import FEWEST_BLOCKS, Interval, ratio_interval
-from posemark.records import shards
 from posemark.records.files import Record
 from posemark.records.schema import Header, Source
 from posemark.report import comparable, formats, results, tables
@@ -100,12 +99,22 @@ def load(path: Path, left_out: Callable[[RecordError], None] | None = None) -> l
     """
     truths: results.Truths = {}
 
-    def read(each: Path) -> Record:
-        record = shards.read(each)
+    def checked(record: Record) -> Record:
         results.truth_of(record, truths)
         return record
 
-    return results.usable(results.records_in(path), read, left_out)
+    return results.usable(results.records_in([path]), checked, left_out)
+
+
+def copies(base: list[Record], new: list[Record]) -> list[str]:
+    """Return a sentence on each run that is on both sides, so that its comparison says nothing."""
+    return [
+        f"{one.header.entry}: {one.path} and {other.path} are the same run, because their headers "
+        "are equal, so this comparison says nothing. Give two runs."
+        for one in base
+        for other in new
+        if one.header == other.header
+    ]
 
 
 def compare(base: list[Record], new: list[Record], margin: float = ALIKE) -> Comparison:
@@ -226,15 +235,11 @@ def _differences(base: Header, new: Header) -> list[str]:
     """Differences that do not prevent the comparison, since they may be its subject."""
     before, after = _facts(base), _facts(new)
     names = dict.fromkeys((*before, *after))
-    if _from_bundle(base) != _from_bundle(new):
+    if base.bundled != new.bundled:
         # A bundle notes the packages that it uses, and a run those of PoseMark.
         names = {name: None for name in before if name in after}
     sides = ((name, before.get(name, "none"), after.get(name, "none")) for name in names)
     return [f"{name}: {old} -> {now}" for name, old, now in sides if old != now]
-
-
-def _from_bundle(header: Header) -> bool:
-    return "edge" in header.environment
 
 
 def _facts(header: Header) -> dict[str, str]:

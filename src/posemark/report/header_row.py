@@ -52,7 +52,7 @@ def row_of_header(header: schema.Header) -> Row:
         typed=_typed(header),
         card=header.given.card,
         detector=header.detector,
-        bundled="edge" in header.environment,
+        bundled=header.bundled,
         verdict=Verdict() if header.timed else UNMEASURED,
     )
 

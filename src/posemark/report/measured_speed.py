@@ -123,7 +123,8 @@ def _notes(record: files.Record) -> Iterable[str]:
         lines = ", ".join(map(str, record.passed_over))
         yield f"{record.path}: damaged lines, passed over and measured again: {lines}"
     if not record.complete:
-        yield "the run was stopped before its end; continue it with --resume"
+        again = "by run.py on its device" if record.header.bundled else "with --resume"
+        yield f"the run was stopped before its end; continue it {again}"
 
 
 def _with_blocks(row: Row, record: files.Record) -> Row:

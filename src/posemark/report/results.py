@@ -6,7 +6,9 @@ Speed comes from measured_speed.py, accuracy from measured_accuracy.py.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
 
 from posemark.core.errors import RecordError
 from posemark.core.places import exists, is_folder
@@ -45,14 +47,14 @@ def load_rows(
     Args:
         paths: run folders and record files.
         watched: yields the record files that it is given, one by one, and may show progress.
-        left_out: is called with the reason for each record that cannot be used; the others are
-            still read. Without it the first such record raises.
+        left_out: is called with the reason for each record that cannot be used, or whose run
+            another record has as well; the others are still read. Without it the first such record
+            raises.
 
     Raises:
         RecordError: if a path holds no record, or none of the records can be used.
     """
-    records = [record for path in paths for record in records_in(path)]
-    return in_order(rows_of(records, watched, left_out))
+    return in_order(rows_of(records_in(paths), watched, left_out))
 
 
 def rows_of(
@@ -66,7 +68,7 @@ def rows_of(
         RecordError: if none of the records can be used.
     """
     truths: Truths = {}
-    found = usable(watched(records), lambda path: derived(shards.read(path), truths), left_out)
+    found = usable(watched(records), lambda record: derived(record, truths), left_out)
     return together(found, truths)
 
 
@@ -86,26 +88,40 @@ def together(found: Sequence[Derived], truths: Truths) -> list[Row]:
     )
 
 
+class _Used(NamedTuple, Generic[T]):
+    """A record that is used, with the number of its frames and what was derived from it."""
+
+    path: Path
+    frames: int
+    result: T
+
+
 def usable(
     paths: Iterable[Path],
-    read: Callable[[Path], T],
+    derive: Callable[[files.Record], T],
     left_out: Callable[[RecordError], None] | None = None,
 ) -> list[T]:
-    """Return the result of `read` for each record file that can be used.
+    """Return what is derived from each record that can be used, and from each run once.
+
+    Records with equal headers are copies of one run, of which each may have been resumed. The one
+    with the most frames is used, or the first of several.
 
     Args:
         paths: record files.
-        read: reads one record file; its RecordError marks the file as unusable.
+        derive: computes what is wanted of a record; its RecordError marks the record as unusable.
         left_out: as for load_rows.
 
     Raises:
         RecordError: if none of the records can be used; where there is only one, its own error.
     """
-    found: list[T] = []
+    found: dict[bytes, _Used[T]] = {}
     errors: list[RecordError] = []
     for path in paths:
         try:
-            found.append(read(path))
+            record = shards.read(path)
+            run = msgspec.json.encode(record.header)
+            one = _Used(path, len(record.good), derive(record))
+            _add(found, run, one)
         except RecordError as error:
             if left_out is None:
                 raise
@@ -117,7 +133,21 @@ def usable(
             left_out(error)
     if errors and not found:
         raise _nothing_left(errors)
-    return found
+    return [each.result for each in found.values()]
+
+
+def _add(found: dict[bytes, _Used[T]], run: bytes, one: _Used[T]) -> None:
+    """Add a record, or replace a copy with fewer frames; say which of two copies is left out."""
+    other = found.setdefault(run, one)
+    if other is one:
+        return
+    more, fewer = (one, other) if one.frames > other.frames else (other, one)
+    found[run] = more
+    raise RecordError(
+        f"{fewer.path}: the same run as {more.path}, because their headers are equal, and a run "
+        f"counts once. The latter is used (measured frames: {more.frames} there, {fewer.frames} "
+        "here). Give one of them only."
+    )
 
 
 def _nothing_left(errors: list[RecordError]) -> RecordError:
@@ -146,14 +176,22 @@ def in_order(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: (row.letter or "~", row.entry))
 
 
-def records_in(path: Path) -> list[Path]:
-    """Return the records of a run folder, or the one record that the path names.
+def records_in(paths: Iterable[Path]) -> list[Path]:
+    """Return the records of run folders and the records that paths name, each once.
 
     A record whose images were shared by workers is a folder itself (records/shards.py).
 
     Raises:
-        RecordError: if nothing exists at the path, or the folder contains no record file.
+        RecordError: if nothing exists at a path, or a folder contains no record file.
     """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        for record in _records_at(path):
+            found.setdefault(record.resolve(), record)
+    return list(found.values())
+
+
+def _records_at(path: Path) -> list[Path]:
     if not is_folder(path) or shards.is_sharded(path):
         if not exists(path):
             raise RecordError(

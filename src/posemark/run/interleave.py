@@ -83,10 +83,10 @@ class Watcher(Protocol):
 
 
 class RunWatcher(Watcher, Protocol):
-    """A watcher that also receives the entries whose processes died."""
+    """A watcher that also receives the entries whose processes died or could not be started."""
 
     def died(self, place: int, error: WorkerDiedError) -> None:
-        """Called when the process of a job died; the other jobs continue."""
+        """Called when the process of a job died or could not be started; the others continue."""
         ...
 
 
@@ -147,7 +147,8 @@ def run_jobs(
 ) -> None:
     """Measure every job into its record in a folder.
 
-    If the process of a job dies, the watcher receives the reason and the other jobs continue.
+    If the process of a job dies or cannot be started, the watcher receives the reason and the other
+    jobs continue.
 
     Args:
         turns: the groups of jobs, from groups(); the jobs of a group take turns.
@@ -196,7 +197,7 @@ def run_jobs(
 
 
 Died = Callable[[int, WorkerDiedError], None]
-"""Receives the place of a lane whose process died, and the reason."""
+"""Receives the place of a lane whose process died or could not be started, and the reason."""
 
 
 def _raised(_: int, error: WorkerDiedError) -> None:

@@ -29,7 +29,10 @@ _Request = tuple[str, tuple[object, ...]]
 
 
 class WorkerDiedError(RunError):
-    """The process of an entry died or had too little memory; the other entries can continue."""
+    """The process of an entry died, had too little memory, or could not be started.
+
+    The other entries can continue.
+    """
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,15 @@ class Isolated:
         """Start the worker and call Measurement.open() in it.
 
         Raises:
-            RunError: if the worker cannot be started.
-            WorkerDiedError: if it died.
+            WorkerDiedError: if it cannot be started, or died.
         """
+        try:
+            self._process = self._started()  # set only now: close() may end only what was started
+        except (EOFError, OSError) as error:
+            raise WorkerDiedError(self._not_started(error)) from error
+        self._call("open")
+
+    def _started(self) -> BaseProcess:
         context = process_context()
         own, worker_end = context.Pipe()
         # On Windows this is a PipeConnection, with the same methods.
@@ -82,12 +91,9 @@ class Isolated:
         process = context.Process(target=_work, args=(worker_end, self._task), daemon=True)
         try:
             process.start()
-        except (EOFError, OSError) as error:
-            raise RunError(self._not_started(error)) from error
         finally:
             worker_end.close()
-        self._process = process  # set only now, because close() may end only a started process
-        self._call("open")
+        return process
 
     def block(self) -> bool:
         """Call Measurement.block() in the worker."""
@@ -140,9 +146,9 @@ class Isolated:
 
     def _not_started(self, error: Exception) -> str:
         return (
-            f"{self._key}: its process could not be started ({error or type(error).__name__}). The "
-            "server that starts processes has ended, or the system allows no more processes. "
-            "Close other programs and run again with --resume, or use --no-isolate."
+            f"{self._key}: its process could not be started ({error}). The server that starts "
+            "processes has ended, or the system allows no more processes or no more memory. Close "
+            "other programs and run again with --resume, or use --no-isolate."
         )
 
     def _died(self, process: BaseProcess) -> str:

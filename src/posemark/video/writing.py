@@ -11,10 +11,10 @@ from typing import Any
 
 import cv2
 
+from posemark.core.drafts import draft_of
 from posemark.core.durable import place
 from posemark.core.errors import RunError, UsageError
 from posemark.core.frame import Image
-from posemark.core.places import draft_of
 from posemark.video.library import pyav
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
@@ -51,7 +51,8 @@ class VideoWriter:
                 "one of these endings."
             )
         self.path, self._size_wh = path, size_wh
-        self._draft = draft_of(path)
+        draft = draft_of(path)
+        self._draft = draft.with_name(draft.name + path.suffix.lower())  # it decides on the format
         self._last = -1
         self._container, self._stream = self._opened(fps)
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import secrets
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from posemark.core import durable
 from posemark.core.crash_points import crash_point
 from posemark.core.digests import sha256_of
+from posemark.core.drafts import draft_of
 from posemark.core.errors import CheckpointError, UsageError
 from posemark.core.names import WEIGHTS_LIST, nearest
 from posemark.core.places import is_file, make_folder, user_cache, with_home
@@ -318,9 +318,10 @@ def _write_all(files: dict[Path, _Writer]) -> None:
     Raises:
         UsageError: if a file cannot be written; the old files are unchanged then.
     """
-    partials = {path: path.with_name(f".{path.name}.{secrets.token_hex(8)}") for path in files}
+    partials = {path: draft_of(path) for path in files}
     try:
         for path, write in files.items():
+            partials[path].unlink(missing_ok=True)
             with partials[path].open("xb") as target:  # "x" does not follow a link
                 write(target)
                 durable.sync(target)

@@ -60,7 +60,22 @@ def test_the_flattened_file_runs_here(here):
     assert sorted(here) == [1, 2, 3, 4]
 
 
-@pytest.mark.skipif(not OLD, reason="POSEMARK_OLD_PYTHON names no old Python")
+NO_OLD = pytest.mark.skipif(not OLD, reason="POSEMARK_OLD_PYTHON names no old Python")
+
+
+@pytest.mark.parametrize("python", [sys.executable, pytest.param(OLD, marks=NO_OLD)])
+def test_it_measures_what_a_damaged_line_held_again(made, here, python, tmp_path):
+    how = ("--engine", "onnxruntime", "--threads", 1, "--repeat", 1, "--out", tmp_path)
+    run(python, made, *how)
+    path = tmp_path / f"{TOP_DOWN}+onnxruntime.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"image_id":2', b'"image_id":9'))
+    code, printed, errors = run(python, made, *how)
+    assert (code, errors) == (0, "")
+    assert "damaged lines are passed over" in printed
+    assert sorted(poses(path)) == sorted(here)
+
+
+@NO_OLD
 @pytest.mark.parametrize("engine", ["onnxruntime", "opencv", "openvino"])
 def test_it_finds_the_same_people_in_an_old_python(made, here, engine, tmp_path):
     script, text = tmp_path / "b" / "run.py", made.script.read_text()

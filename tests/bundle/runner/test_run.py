@@ -17,6 +17,7 @@ import pytest
 from made_bundle import MODEL, TOP_DOWN, command, made_bundle, write_script
 from posemark.bundle.runner.bundled import DeclaredFile
 from posemark.bundle.runner.entry_file import ENTRIES
+from posemark.core.errors import RecordError
 from posemark.core.model_file import FileOutput
 from posemark.core.target import Target
 from posemark.pipelines.build import Processing, pipeline_of
@@ -351,13 +352,44 @@ def test_another_run_is_not_continued(made, finished, tmp_path):
     assert path.read_bytes() == b"".join(lines[:3])
 
 
-def test_a_damaged_record_is_refused_and_kept(made, finished, tmp_path):
+def test_damaged_lines_are_passed_over_and_what_they_held_is_measured_again(
+    made, finished, tmp_path
+):
+    """The advice of the report, followed."""
     path = tmp_path / f"{ORT}.jsonl"
-    damaged = (finished[0] / path.name).read_bytes().replace(b'"image_id":2', b'"image_id":9')
+    for each in finished[0].iterdir():
+        shutil.copy(each, tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    (at,) = (at for at, line in enumerate(lines) if b'"image_id":2' in line)
+    lines[at] = lines[at].replace(b'"image_id":2', b'"image_id":9')
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(RecordError, match="damaged.*repeat the command of run.py") as advice:
+        load_rows([tmp_path])
+    assert "--resume" not in str(advice.value)
+    arguments = ("--engine", "onnxruntime", "--threads", 1, "--out", tmp_path)
+    code, printed, errors = run(made, *arguments)
+    assert (code, errors) == (ORDINARY, "")
+    assert f"what they held is measured again: {at + 1}." in " ".join(printed.split())
+    assert path.read_bytes().startswith(b"".join(lines))
+    record = files.read(path)
+    assert record.complete
+    assert record.passed_over == (at + 1,)
+    assert [f.image_id for f in record.good] == [1, 3, 4, 2]
+    assert record.good[3].poses == files.read(finished[0] / path.name).good[1].poses
+    (row,) = load_rows([tmp_path])
+    assert row.frames == 4
+    assert "left alone" in run(made, *arguments)[1]
+
+
+def test_a_record_without_its_header_is_refused_and_kept(made, finished, tmp_path):
+    path = tmp_path / f"{ORT}.jsonl"
+    damaged = (finished[0] / path.name).read_bytes().replace(b'"letter"', b'"better"', 1)
     path.write_bytes(damaged)
     code, printed, errors = run(made, "--engine", "onnxruntime", "--threads", 1, "--out", tmp_path)
     assert code == WRONG
-    assert "does not match its checksum" in " ".join(printed.split())
+    text = " ".join(printed.split())
+    assert "the header, is damaged" in text
+    assert "run the entry again into another --out folder" in text
     assert "Left out " + TOP_DOWN in printed
     assert "no entry of this bundle can run" in " ".join(errors.split())
     assert path.read_bytes() == damaged

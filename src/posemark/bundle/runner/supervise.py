@@ -112,7 +112,7 @@ class Supervisor:
     def _jobs(self, entries: Sequence[BundledEntry], found: Sequence[FoundEngine]) -> list[_Job]:
         """Choose an engine for each entry.
 
-        Those without one, and those whose record is damaged, are named and left out.
+        Those without one, and those whose record cannot be continued, are named and left out.
         """
         choice = self._choice
         jobs: list[_Job] = []
@@ -154,17 +154,14 @@ class Supervisor:
         say(f"Runs     {what}, {threads}, into {choice.out}", _INDENT)
         for job in jobs:
             chosen = job.chosen
-            done = self._finished(job)
+            existing = read_record(job.path)
+            done = existing is not None and existing.complete
             state = ", finished before: left alone" if done else ""
             say(
                 f"         {job.entry.key}: {chosen.engine.name} {chosen.precision} on "
                 f"{chosen.device}{state}",
                 _INDENT,
             )
-
-    def _finished(self, job: _Job) -> bool:
-        existing = read_record(job.path)
-        return bool(existing and existing.complete)
 
     def _make_results(self, jobs: Sequence[_Job]) -> None:
         """Make the folder of the records, with the annotations that they are scored against."""
@@ -187,9 +184,12 @@ class Supervisor:
 
     def _run_one(self, place: str, job: _Job) -> None:
         self._console.say(f"{place} {job.entry.key}", "    ")
-        if self._finished(job):
+        existing = read_record(job.path)
+        if existing and existing.complete:
             self._console.say(f"   finished before, left alone: {job.path}", "   ")
             return
+        for repair in existing.repairs if existing else ():
+            self._console.say(f"   {repair}", "   ")
         code = self._wait(self._started(job))
         if code == 0:
             return
