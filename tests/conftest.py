@@ -5,6 +5,7 @@ Each test process uses one thread: two workers on two cores would otherwise wait
 
 import os
 import signal
+import subprocess
 
 import hypothesis
 import pytest
@@ -22,6 +23,27 @@ def stoppable():
     before = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Return a function that mounts a small disk; skip where that is not permitted."""
+    from small_disk import SmallDisk
+
+    disks = []
+
+    def mounted(size):
+        folder = tmp_path / "disk"
+        folder.mkdir()
+        try:
+            disks.append(SmallDisk(folder, size))
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("only root may mount a small disk")
+        return disks[0]
+
+    yield mounted
+    for each in disks:
+        each.end()
 
 
 @pytest.fixture(scope="session")

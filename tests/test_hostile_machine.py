@@ -4,10 +4,12 @@ Commands run in processes of their own. They end with one paragraph that says wh
 a traceback, and continue when what was lacking is there.
 """
 
+import json
 import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,9 @@ PROGRAM = """
 import os
 import resource
 
+if __name__ == "__main__" and "CONTROL_GROUP" in os.environ:
+    with open(os.environ["CONTROL_GROUP"] + "/cgroup.procs", "w") as group:
+        group.write(str(os.getpid()))
 where, _, spare = os.environ.get("SPARE_MEMORY", "").partition(":")
 if where == __name__:
     import cv2, torch  # the limit is for what follows
@@ -33,42 +38,6 @@ if __name__ == "__main__":  # workers load this file
     machine.peak_figures = lambda *_: None  # what the machine attains takes long
     main()
 """
-
-
-class Disk:
-    """A small disk in memory, mounted in a folder."""
-
-    def __init__(self, folder, size):
-        self.folder = folder
-        self._mount("-t", "tmpfs", "-o", f"size={size}", "none")
-
-    def _mount(self, *words):
-        subprocess.run(["mount", *words, self.folder], check=True, capture_output=True)
-
-    def change(self, options):
-        self._mount("-o", f"remount,{options}", "none")
-
-    def end(self):
-        subprocess.run(["umount", self.folder], check=True)
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """Return a function that mounts a small disk; skip where that is not permitted."""
-    disks = []
-
-    def mounted(size):
-        folder = tmp_path / "disk"
-        folder.mkdir()
-        try:
-            disks.append(Disk(folder, size))
-        except (OSError, subprocess.CalledProcessError):
-            pytest.skip("only root may mount a small disk")
-        return disks[0]
-
-    yield mounted
-    for each in disks:
-        each.end()
 
 
 @pytest.fixture
@@ -91,6 +60,37 @@ def posemark(tmp_path):
         return done.returncode, said, error
 
     return run
+
+
+@pytest.fixture
+def control_group():
+    """Return a function that makes a control group with a limit; skip where not permitted."""
+    made = []
+
+    def limited(controller, **limits):
+        version_1 = Path("/sys/fs/cgroup", controller)
+        folder = version_1 if version_1.is_dir() else Path("/sys/fs/cgroup")
+        folder /= f"posemark-test-{os.getpid()}"
+        try:
+            folder.mkdir()
+            made.append(folder)
+            for name, value in limits.items():
+                file = folder / name.replace("__", ".")
+                if file.exists():  # of this version
+                    file.write_text(value)
+            assert (folder / "cgroup.procs").exists()
+            assert any((folder / name.replace("__", ".")).exists() for name in limits)
+        except (OSError, AssertionError):
+            pytest.skip("no control group with this limit can be made here")
+        return folder
+
+    yield limited
+    for folder in made:
+        for _ in range(100):  # until the last process of the group has gone
+            with suppress(OSError):
+                folder.rmdir()
+                break
+            time.sleep(0.1)
 
 
 def run_of(out, limit, *more):
@@ -226,6 +226,31 @@ def test_too_little_memory_for_one_entry_leaves_the_others(posemark, tmp_path):
     assert measured(out) == [1, 2]
 
 
+def test_the_system_ends_the_process_of_one_entry_when_memory_runs_out(
+    control_group, posemark, tmp_path
+):
+    """As in a container of 600 MB: the parent, the server of processes and a small network fit."""
+    limits = {"memory__limit_in_bytes": str(600 << 20), "memory__max": str(600 << 20)}
+    group, out = control_group("memory", **limits), tmp_path / "run"
+    command = ("run", MODEL, OTHER, "--threads", 1, "--limit", 2, "--out", out)
+    code, said, error = posemark(*command, CONTROL_GROUP=str(group))
+    assert code == 2, error
+    assert f"{OTHER}@gt: its process died; the other entries continue" in said + error
+    assert "1 of 2 entries did not finish" in error
+    assert "was killed by SIGKILL, as the system does when it runs out of memory" in error
+    assert measured(out) == [1, 2]
+
+
+def test_a_process_that_was_asked_to_end_first_stays_so(tmp_path):
+    score = tmp_path / "oom_score_adj"
+    memory.be_ended_first(score)  # systems without this file
+    assert not score.exists()
+    for before, after in (("0", 500), ("-17", 500), ("800", 800)):
+        score.write_text(f"{before}\n")
+        memory.be_ended_first(score)
+        assert int(score.read_text()) == after
+
+
 @pytest.mark.parametrize(
     ("error", "is_memory"),
     [
@@ -242,6 +267,29 @@ def test_too_little_memory_for_one_entry_leaves_the_others(posemark, tmp_path):
 )
 def test_how_libraries_say_that_memory_ran_out(error, is_memory):
     assert memory.ran_out(error) is is_memory
+
+
+# --- processors ---------------------------------------------------------------------------------
+
+
+def test_a_quota_below_one_core_is_one_thread_and_is_in_the_evidence(
+    control_group, posemark, tmp_path
+):
+    limits = {
+        "cpu__cfs_period_us": "100000",
+        "cpu__cfs_quota_us": "25000",
+        "cpu__max": "25000 100000",
+    }
+    group, out = control_group("cpu", **limits), tmp_path / "run"
+    command = ("run", MODEL, "--limit", 30, "--out", out)
+    code, _, error = posemark(*command, CONTROL_GROUP=str(group))
+    assert code == 0, error
+    record = files.read(out / f"{MODEL}@gt.jsonl")
+    assert record.header.settings.threads == 1
+    assert posemark("report", out, "-o", out / "r.json")[0] == 0
+    (row,) = json.loads((out / "r.json").read_text())
+    (held,) = (each for each in row["verdict"]["evidence"] if "CPU quota" in each)
+    assert "held back 0.0%" not in held
 
 
 # --- clocks -------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Unpack
 
+from posemark.core.telemetry import report_no_use
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from os import PathLike
@@ -60,6 +62,9 @@ _HOMES = {
     "TrackedFrame": "posemark.predict.frames",
 } | {name: _ERRORS for name in __all__ if name.endswith("Error")}
 """The modules that define the exported classes, which are imported on first use."""
+
+
+report_no_use()  # here, because every import of PoseMark and every worker passes by
 
 
 def __getattr__(name: str) -> Any:

@@ -108,6 +108,8 @@ def test_outputs_that_are_not_there_or_not_named(tmp_path):
 def test_another_number_of_channels_or_cells(tmp_path):
     says = "expected 17 channels for the key points coco-17, got 16 channels"
     assert declared(tmp_path, says, exported.graph(joints=16)) == "shapes"
+    says = "26 channels: name other outputs, or say in outputs.order which 17 of its channels are"
+    assert declared(tmp_path, says, exported.graph(joints=26)) == "shapes"
     order = f"\n[outputs]\norder = {[*range(16), 20]}\n"
     says = "outputs.order names channel 20, but there are 17"
     assert declared(tmp_path, says, exported.graph(), add=order) == "shapes"

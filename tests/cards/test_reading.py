@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import made_cards
 from posemark import cards, cli
+from posemark.cards import schema
 from posemark.cards.model import FOLDERS, model_of
 from posemark.cards.schema import Card
 from posemark.core.errors import CardError, CheckpointError
@@ -142,7 +143,8 @@ FORMS = [
     (
         {'name = "tiny"': 'name = "my model"'},
         *("", r"Expected `str` matching regex '^[a-z0-9][a-z0-9_-]{0,99}\\Z' - at `$.name`"),
-        r"the key name: Expected str matching regex '^[a-z0-9][a-z0-9_-]{0,99}\\Z', got 'my model'",
+        "the key name: Expected at most 100 lower-case letters, digits, hyphens and underscores, "
+        "of which the first is a letter or a digit, got 'my model'",
     ),
 ]
 
@@ -161,16 +163,22 @@ def test_the_messages_of_msgspec_have_the_forms_that_are_read(changes, add, form
 HUGE = "9" * 5000
 
 HOSTILE = {
-    "5,000 digits": ({"divisor = 255": f"divisor = {HUGE}"}, "expected TOML"),
+    "5,000 digits": ({"divisor = 255": f"divisor = {HUGE}"}, "more than 64 bits"),
     "400 digits": ({"divisor = 255": f"divisor = {'9' * 400}"}, "input.divisor"),
     "nested brackets": ({'origin = "tests"': f"origin = {'[' * 100_000}"}, "nested too deeply"),
     "a long file name": ({'"tiny.onnx"': f'"{"x" * 5000}.onnx"'}, "file.name: Expected str of len"),
-    "a control character": ({'"tiny.onnx"': '"tiny\\u001b.onnx"'}, "file.name: Expected str match"),
-    "a long name": ({'name = "tiny"': f'name = "{"x" * 300}"'}, "the key name: Expected str match"),
-    "a line end": ({'name = "tiny"': 'name = "evil\\n"'}, "the key name: Expected str matching"),
+    "a control character": (
+        {'"tiny.onnx"': '"tiny\\u001b.onnx"'},
+        "file.name: Expected a name without control",
+    ),
+    "a long name": (
+        {'name = "tiny"': f'name = "{"x" * 300}"'},
+        "the key name: Expected at most 100",
+    ),
+    "a line end": ({'name = "tiny"': 'name = "evil\\n"'}, "the key name: Expected at most 100"),
     "a digest and a line end": (
         {'name = "tiny.onnx"': f'name = "tiny.onnx"\nsha256 = "{"0" * 64}\\n"'},
-        "file.sha256: Expected str matching",
+        "file.sha256: Expected 64 hexadecimal digits",
     ),
 }
 
@@ -214,6 +222,23 @@ def test_a_model_file_is_no_card(tmp_path):
     with pytest.raises(CardError, match=r"this is a model file; give its card") as caught:
         cards.read(tmp_path / "tiny.onnx")
     assert "docs/add-a-model.md" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["w.pth", "W.PT", "w.safetensors", "w.pth.tar", "w.caffemodel"])
+def test_a_checkpoint_is_no_card(name, tmp_path):
+    (tmp_path / name).write_bytes(bytes(200_000))  # more than a card may have
+    with pytest.raises(CardError, match=r"this is a checkpoint, .*`posemark weights import "):
+        cards.read(tmp_path / name)
+
+
+def test_every_pattern_of_a_key_is_said_in_words():
+    used = {
+        repr(meta.pattern)
+        for kind in vars(schema).values()
+        for meta in getattr(kind, "__metadata__", ())
+        if meta.pattern is not None
+    }
+    assert used == set(schema.PATTERNS)
 
 
 def test_bytes_that_are_no_text_are_no_card(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from posemark.cli.expected_time import Plan, announcement, in_words, round_limit
+from posemark.cli.expected_time import Plan, announcement, in_words, pace, round_limit
 from posemark.run.measurement import Standing
 
 HOUR = 3600
@@ -87,3 +87,9 @@ def test_a_limit_is_a_round_number_that_is_not_above_it(most):
     assert found <= most
     assert most < 10 or most < 2.5 * found
     assert str(found).rstrip("0") in ("", "1", "2", "5")
+
+
+def test_pace_is_the_rate_so_far_and_the_time_that_is_left_at_it():
+    assert pace(done=50, left=100, seconds=2.0) == "25 images/s, about 4 s left"
+    assert pace(done=0, left=100, seconds=2.0) == "time left unknown"
+    assert pace(done=100, left=0, seconds=2.0) == "50 images/s, about 1 s left"

@@ -7,6 +7,7 @@ formula: one real network, of the others a small stand-in each.
 import hashlib
 import json
 import sys
+import time
 from collections import OrderedDict
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ import caffe_writer
 import made_cards
 import made_weights
 import posemark
-from https_server import status, trickle, whole
+from https_server import TAG, status, trickle, whole
 from made_val2017 import ANNOTATIONS, BOXES, IMAGE, IMAGES, NAMES
 from posemark import cards, cli, weights
 from posemark.core.places import user_cache
@@ -268,6 +269,46 @@ def test_without_a_terminal_a_line_a_minute_tells_how_it_goes(registry, monkeypa
     _, err = invoke("get", f"{REAL}.mmpose")
     assert f"{REAL}.mmpose: from localhost, 5.2 MB\n" in err
     assert f"{REAL}.mmpose: 5.2 of 5.2 MB\n" in err
+
+
+def row_name(model, tag):
+    """The name of a checkpoint on the server."""
+    (file,) = (row.file for row in spec_of(model).weights if row.tag == tag)
+    return f"{model}.{tag}/{file}"
+
+
+def some_arrived(folder):
+    """Wait until a part of a download is on the disk."""
+    deadline = time.monotonic() + 10
+    while not any(path.stat().st_size for path in folder.rglob("*.part")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_disk_that_fills_in_the_midst_keeps_what_has_come(registry, disk, contents, monkeypatch):
+    small, name = disk("80m"), row_name(REAL, "mmpose")
+    monkeypatch.setenv("POSEMARK_CACHE", str(small.folder / "cache"))
+    content = named(contents[REAL][1], f"{REAL}.mmpose")
+    half = len(content) // 2
+
+    def filling(handler):
+        handler.head(200, {"Content-Length": len(content), "ETag": TAG})
+        handler.wfile.write(content[:half])
+        some_arrived(small.folder)
+        small.fill()
+        handler.wfile.write(content[half:])
+
+    registry.serve(name, filling, whole(content))
+    _, err = invoke("get", f"{REAL}.mmpose", "person-boxes", code=2)
+    assert "nothing can be written there (No space left on device)" in err
+    assert "bytes are kept; the same command resumes the download" in err
+    small.make_room()
+    out, _ = invoke("get", f"{REAL}.mmpose", "person-boxes")
+    assert out.endswith("everything is here\n")
+    first, second = registry.asked(name)
+    assert first == ""
+    assert int(second.removeprefix("bytes=").removesuffix("-")) > 0
+    assert weights.resolve(spec_of(REAL), "mmpose").path.read_bytes() == content
 
 
 # --- by hand --------------------------------------------------------------------------------------

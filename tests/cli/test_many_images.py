@@ -47,8 +47,9 @@ def test_what_has_no_meaning_is_refused(arguments, words, tmp_path, monkeypatch)
 
 
 @pytest.mark.usefixtures("installed")
-def test_results_are_never_overwritten(tmp_path):
-    (tmp_path / "plan").mkdir()
+@pytest.mark.parametrize("name", ["plan.json", "ledger.jsonl"])
+def test_results_are_never_overwritten(tmp_path, name):
+    (tmp_path / name).write_bytes(b"{}")
     assert "Add --resume" in said("x", "--engine", "ray", "--poses", tmp_path)
 
 
@@ -80,7 +81,7 @@ def test_no_image_is_lost_with_a_worker_and_the_command(tmp_path):
         while not finished():
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.1)
-        nodes.worker("MapWorker").kill()
+        nodes.worker("ray::Annotator").kill()
         process.send_signal(2)
         _, errors = process.communicate(timeout=100)
         assert process.returncode in (0, 130), errors

@@ -40,3 +40,9 @@ def test_a_large_file_is_not_read(tmp_path):
         toml.content_of(path)
     path.write_bytes(b"#" * toml.LONGEST)
     assert len(toml.content_of(path)) == toml.LONGEST
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000, "9" * 20, "0x" + "f" * 5000])
+def test_an_integer_of_any_length_is_refused_in_the_same_words(number):
+    with pytest.raises(ValueError, match=r"has an integer of more than 64 bits$"):
+        toml.parsed(f"a = {number}".encode())

@@ -256,3 +256,38 @@ def test_a_power_failure_costs_no_member(tmp_path, monkeypatch):
             take(again / "val2017.zip", images, again / "coco")
         assert everything(again / "coco") == files
         assert not ((again / "val2017.zip").exists() and marks)
+
+
+class Filling:
+    """Fills the disk after some members."""
+
+    def __init__(self, disk, after):
+        self.disk, self.after = disk, after
+
+    def began(self, name, url, done, total):
+        pass
+
+    def moved(self, count):
+        self.after -= 1
+        if self.after == 0:
+            self.disk.fill()
+
+    def said(self, sentence):
+        raise AssertionError(sentence)
+
+
+def test_a_disk_that_fills_in_the_midst_costs_no_member(disk, monkeypatch):
+    monkeypatch.setattr(archives, "BATCH_BYTES", 3000)
+    small = disk("80m")
+    archive, folder = small.folder / "val2017.zip", small.folder / "coco"
+    made(archive, {**FILES, **OTHERS})
+    with pytest.raises(DownloadError) as caught:
+        take(archive, images, folder, Filling(small, after=8))
+    assert "No space left on device" in str(caught.value)
+    assert "The rest of the archive is kept: make room, and run the same command" in str(
+        caught.value
+    )
+    small.make_room()
+    assert take(archive, images, folder) > 0
+    assert everything(folder) == FILES
+    assert not archive.exists()

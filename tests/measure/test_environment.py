@@ -14,7 +14,6 @@ from posemark.measure.environment import (
     WAITING,
     board,
     cpu_model,
-    cpu_quota,
     environment,
     last_level_cache,
     usable_cores,
@@ -39,7 +38,7 @@ def test_it_names_the_machine_and_the_software_and_can_be_written_as_json():
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinity")
 def test_cores_are_those_this_process_may_use(monkeypatch):
-    monkeypatch.setattr(module, "cpu_quota", lambda: None)
+    monkeypatch.setattr(module.control_groups, "cpu_quota", lambda: None)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     assert usable_cores() == 3
@@ -47,7 +46,7 @@ def test_cores_are_those_this_process_may_use(monkeypatch):
 
 @pytest.mark.parametrize(("counted", "expected"), [(6, 6), (None, 1)])
 def test_without_affinity_all_cores_count_and_there_is_at_least_one(monkeypatch, counted, expected):
-    monkeypatch.setattr(module, "cpu_quota", lambda: None)
+    monkeypatch.setattr(module.control_groups, "cpu_quota", lambda: None)
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: counted)
     assert usable_cores() == expected
@@ -119,52 +118,10 @@ def test_the_command_sets_it_before_torch_is_loaded():
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
 
 
-def group(root, path, **files):
-    folder = root / path
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name.replace("__", ".")).write_text(text + "\n")
-
-
-def test_the_least_quota_of_a_group_and_those_above_it_counts(tmp_path):
-    lines, root = tmp_path / "cgroup", tmp_path / "sys"
-    lines.write_text("0::/outer/inner\n")
-    group(root, "outer", cpu__max="150000 100000")
-    group(root, "outer/inner", cpu__max="max 100000")
-    assert cpu_quota(lines, root) == 1.5
-    group(root, "outer/inner", cpu__max="50000 100000")
-    assert cpu_quota(lines, root) == 0.5
-
-
-def test_a_path_of_the_host_leaves_the_group_that_is_mounted(tmp_path):
-    lines, root = tmp_path / "cgroup", tmp_path / "sys"
-    lines.write_text("0::/docker/0123\n")
-    group(root, ".", cpu__max="200000 100000")
-    assert cpu_quota(lines, root) == 2
-
-
-@pytest.mark.parametrize("mount", ["cpu,cpuacct", "cpu"])
-def test_quotas_of_version_1_are_read(tmp_path, mount):
-    lines, root = tmp_path / "cgroup", tmp_path / "sys"
-    lines.write_text("5:memory:/a\n4:cpu,cpuacct:/a/b\n0::/\n")
-    group(root, f"{mount}/a", cpu__cfs_quota_us="300000", cpu__cfs_period_us="100000")
-    group(root, f"{mount}/a/b", cpu__cfs_quota_us="-1", cpu__cfs_period_us="100000")
-    assert cpu_quota(lines, root) == 3
-
-
-def test_without_groups_or_limits_there_is_no_quota(tmp_path):
-    lines, root = tmp_path / "cgroup", tmp_path / "sys"
-    assert cpu_quota(lines, root) is None
-    lines.write_text("0::/\n")
-    assert cpu_quota(lines, root) is None
-    group(root, ".", cpu__max="nonsense")
-    assert cpu_quota(lines, root) is None
-
-
 @pytest.mark.parametrize(("quota", "cores"), [(None, 4), (0.5, 1), (1.9, 1), (2.0, 2), (9.0, 4)])
 def test_a_quota_counts_as_so_many_cores(monkeypatch, quota, cores):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
-    monkeypatch.setattr(module, "cpu_quota", lambda: quota)
+    monkeypatch.setattr(module.control_groups, "cpu_quota", lambda: quota)
     assert usable_cores() == cores
 
 

@@ -151,6 +151,19 @@ def test_a_name_like_nothing_is_refused_and_shows_where_all_are(name):
         plan([name], DEFAULTS)
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("files/tiny.onnx", "tiny.onnx: this is a model file; give its card"),
+        ("files/TINY.XML", "TINY.XML: this is a model file; give its card"),
+        ("files/tiny.pth", "tiny.pth: this is a checkpoint, the weights of a model without"),
+    ],
+)
+def test_a_file_of_a_model_in_place_of_an_entry_is_explained(name, says):
+    with pytest.raises(UsageError, match=says):
+        plan([name], DEFAULTS)
+
+
 def test_an_unknown_kind_of_boxes_is_named():
     with pytest.raises(
         UsageError, match=f"after '@', expected detected or gt .* example: {LITE}@detected"

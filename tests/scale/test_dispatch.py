@@ -6,17 +6,18 @@ from hypothesis import strategies as st
 from posemark.scale.dispatch import Dispatch
 
 
-def test_a_piece_that_fails_is_tried_before_new_ones_and_then_given_up():
-    work = Dispatch("ab", attempts=2)
-    ticket, piece = work.take()
-    assert work.failed(ticket, "lost")
-    ticket, again = work.take()
-    assert (piece, again) == ("a", "a")
-    assert not work.failed(ticket, "lost once more")
-    assert work.given_up == [("a", "lost once more")]
-    ticket, piece = work.take()
-    assert work.finished(ticket) == piece == "b"
-    assert work.take() is None
+def test_a_piece_that_fails_takes_turns_with_new_ones_and_is_then_given_up():
+    work = Dispatch("abc", attempts=3)
+    taken = []
+    while (next_one := work.take()) is not None:
+        ticket, piece = next_one
+        taken.append(piece)
+        if piece == "a":
+            work.failed(ticket, f"lost {len(taken)}")
+        else:
+            assert work.finished(ticket) == piece
+    assert "".join(taken) == "abaca"
+    assert work.given_up == [("a", "lost 5")]
     assert work.over
 
 

@@ -151,7 +151,25 @@ def test_a_piece_that_ends_every_worker_is_given_up_and_the_others_are_done():
 
 def test_if_not_even_the_first_piece_succeeds_nothing_else_is_tried():
     cluster = Pretended([node("a")], lambda node, piece: Failure("the network is broken"))
-    with pytest.raises(RunError, match=r"tried 4 times .* on a: the network is broken"):
+    with pytest.raises(RunError, match=r"tried 4 times .* on a: the network is broken. No other"):
+        carried_out(cluster, pieces=10**9)
+
+
+def test_a_first_piece_that_always_fails_does_not_keep_the_others_from_being_done():
+    why = Failure("x.parquet is damaged. Replace it.")
+    cluster = Pretended([node("a")], lambda node, piece: why if piece == 0 else piece)
+    results, work, said = carried_out(cluster)
+    assert sorted(results) == [1, 2, 3, 4, 5]
+    assert work.given_up == [(0, "on a: x.parquet is damaged. Replace it")]
+    assert said[-1] == "on a: x.parquet is damaged. Replace it; its work is given up"
+
+
+def test_if_everything_begins_to_fail_the_rest_is_not_tried():
+    full = Failure("no space left")
+    cluster = Pretended([node("a")], lambda node, piece: full if piece >= 2 else piece)
+    with pytest.raises(
+        RunError, match="3 shards in a row were tried 4 times .* no space left. The .* --resume"
+    ):
         carried_out(cluster, pieces=10**9)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from posemark.cards.reading import read, read_detector, require_there
+from posemark.cards.reading import mistaken_for_card, read, read_detector, require_there
 from posemark.cards.schema import Card, DetectorCard
 
 SUFFIX = ".toml"
@@ -40,6 +40,7 @@ __all__ = [
     "DetectorCard",
     "built_in",
     "built_in_detectors",
+    "mistaken_for_card",
     "read",
     "read_detector",
     "require_there",

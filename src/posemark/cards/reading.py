@@ -11,8 +11,9 @@ from typing import Any, get_args
 
 import msgspec
 
-from posemark.cards.schema import Card, DetectorCard
+from posemark.cards.schema import PATTERNS, Card, DetectorCard
 from posemark.core import toml
+from posemark.core.checkpoint_names import is_checkpoint_name
 from posemark.core.errors import CardError
 from posemark.core.text import shortened
 from posemark.runtimes.registry import formats
@@ -23,6 +24,7 @@ _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 120
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<key>.*)`)?$", re.DOTALL)
+_PATTERN = re.compile(r"Expected `str` matching regex (?P<pattern>'.*')", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<name>.*)`")
 _MISSING = re.compile(r"missing required field `(?P<name>.*)`")
 
@@ -85,18 +87,35 @@ def require_there(path: Path) -> None:
     """Check that a file exists that may be a card.
 
     Raises:
-        CardError: if it does not exist, cannot be opened, or is a model file.
+        CardError: if it does not exist, cannot be opened, or is a model file or a checkpoint.
     """
     _content(path)
 
 
-def _content(path: Path) -> bytes:
+def mistaken_for_card(path: Path) -> str:
+    """Return what to do with a file that belongs to a model but is no card; "" for all others.
+
+    Args:
+        path: a file that was given as a card or as an entry; only its name counts.
+    """
     if path.suffix.lower() in formats():
-        raise CardError(
+        return (
             f"{path}: this is a model file; give its card, a .toml file that describes its input "
             "and output. docs/add-a-model.md has a complete example: copy it, and set "
             f'file.name = "{path.name}" there.'
         )
+    if is_checkpoint_name(path):
+        return (
+            f"{path}: this is a checkpoint, the weights of a model without the model; name the "
+            f"model, too: `posemark run MODEL --weights {path}`. `posemark weights import {path}` "
+            "recognises which one of PoseMark's models it is for."
+        )
+    return ""
+
+
+def _content(path: Path) -> bytes:
+    if instead := mistaken_for_card(path):
+        raise CardError(instead)
     try:
         return toml.content_of(path)
     except (OSError, ValueError) as error:  # ValueError: impossible file name, or too large
@@ -143,6 +162,8 @@ def _explained(message: str, fields: dict[str, Any], schema: _Schema) -> str:
     came = _value(fields, key)
     if what.startswith("Invalid value") and key.endswith("kind"):
         what = f"Expected {', '.join(_kinds())}"
+    elif pattern := _PATTERN.match(what):
+        what = f"Expected {PATTERNS[pattern['pattern']]}"
     elif what.startswith("Invalid enum value"):
         what = f"Expected {', '.join(map(str, _choices(key, schema)))}"
     else:

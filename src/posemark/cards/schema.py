@@ -22,11 +22,29 @@ Side = Annotated[int, Meta(ge=1, le=16384)]
 Byte = Annotated[int, Meta(ge=0, le=255)]
 Share = Annotated[float, Meta(gt=0, lt=1)]
 Positive = Annotated[float, Meta(gt=0)]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}\Z")]
-FileName = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]*\Z")]
-Url = Annotated[str, Meta(pattern=r"^https://[^\x00-\x20]{1,2000}\Z")]
-OfBoxes = Annotated[str, Meta(pattern="^(gt|detected|single)")]
+_SHA256 = r"^[0-9a-f]{64}\Z"
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,99}\Z"
+_FILE_NAME = r"^[^\x00-\x1f]*\Z"
+_URL = r"^https://[^\x00-\x20]{1,2000}\Z"
+_OF_BOXES = "^(gt|detected|single)"
+
+PATTERNS = {
+    repr(_SHA256): "64 hexadecimal digits",
+    repr(_NAME): (
+        "at most 100 lower-case letters, digits, hyphens and underscores, of which the first is a "
+        "letter or a digit"
+    ),
+    repr(_FILE_NAME): "a name without control characters",
+    repr(_URL): "an address that begins with https:// and has no spaces",
+    repr(_OF_BOXES): "text that begins with gt, detected or single",
+}
+"""What each pattern accepts, in words, by the pattern as msgspec prints it."""
+
+Sha256 = Annotated[str, Meta(pattern=_SHA256)]
+Name = Annotated[str, Meta(pattern=_NAME)]
+FileName = Annotated[str, Meta(min_length=1, max_length=1000, pattern=_FILE_NAME)]
+Url = Annotated[str, Meta(pattern=_URL)]
+OfBoxes = Annotated[str, Meta(pattern=_OF_BOXES)]
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

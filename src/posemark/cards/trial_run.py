@@ -214,7 +214,9 @@ def _channel_problems(model: ModelSpec, channels: int, elsewhere: int = 0) -> It
         yield f"outputs.order names channel {max(order)}, but there are {channels}, from 0 on"
     elif named != wanted:
         got = f"{named} {'places in outputs.order' if order else 'channels'}"
-        advice = "name other outputs, or their order"
+        advice = "name other outputs"
+        if channels > wanted and not order:
+            advice += f", or say in outputs.order which {wanted} of its channels are these"
         if elsewhere == wanted and not order:
             advice = "another axis has this many, so input.layout is probably wrong"
         yield f"expected {wanted} channels for {output.meaning}, got {got}: {advice}"

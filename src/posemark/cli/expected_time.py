@@ -24,6 +24,19 @@ def in_words(seconds: float) -> str:
     return f"{max(1, round(seconds))} s"
 
 
+def pace(done: int, left: int, seconds: float) -> str:
+    """The rate of images so far, and the time that the others will take at this rate.
+
+    Args:
+        done: Number of images that were finished in these seconds.
+        left: Number of images that are not finished.
+        seconds: How long the work has gone on.
+    """
+    if not done:
+        return "time left unknown"
+    return f"{done / seconds:.3g} images/s, about {in_words(left * seconds / done)} left"
+
+
 @dataclass(frozen=True)
 class Plan:
     """The parts of a request that decide how long a run takes.

@@ -15,7 +15,7 @@ from posemark.measure.clock import now_ns
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from posemark.predict.many.ledger import Entry
+    from posemark.predict.many.ledger import Entry, Ledger
     from posemark.predict.models import Loading
 
 _UNFIT = (
@@ -71,14 +71,14 @@ def annotate_all(
     from posemark.core.places import require_writable
     from posemark.predict.many import plan as plans
     from posemark.predict.many.annotation import annotate
-    from posemark.predict.many.ledger import Ledger
+    from posemark.predict.many.ledger import Ledger, has_finished
     from posemark.predict.models import prepare_one
     from posemark.scale.cluster import connected
     from posemark.scale.node_inputs import expected_of
 
     if out is None:
         raise RuntimeError("require_engine() refuses this")
-    if not resume and any((out / name).exists() for name in (plans.DONE, plans.FOLDER)):
+    if not resume and ((out / plans.DONE).exists() or has_finished(out)):
         raise UsageError(
             f"{out} has results already, and finished work is never overwritten. Add --resume to "
             "continue this run, or name another folder with --poses."
@@ -93,9 +93,10 @@ def annotate_all(
         plan = plans.made(out, absolute, plans.identity_of(prepared))
         ledger = Ledger(out, plan.shards)
         try:
-            display.begin(plan.images, ledger.total)
-            with connected(address, native_errors=False) as cluster:
-                annotate(plan, ledger, prepared, expected_of(prepared), cluster, display)
+            display.begin(plan.images, ledger)
+            if ledger.total.shard < plan.shards:
+                with connected(address) as cluster:
+                    annotate(plan, ledger, prepared, expected_of(prepared), cluster, display)
         finally:
             ledger.close()
     total = ledger.total
@@ -113,20 +114,24 @@ class _Display:
         self._task = progress.add_task("", total=1.0, text="")
         self._images, self._before, self._began_ns = 1, 0, 0
 
-    def begin(self, images: int, before: "Entry") -> None:
+    def begin(self, images: int, ledger: "Ledger") -> None:
         """Begin with so many images, some of which are finished already."""
-        self._images, self._before, self._began_ns = images, before.images, now_ns()
-        kept = f", {before.images:,} of them finished before" if before.images else ""
+        before = ledger.total.images
+        self._images, self._before, self._began_ns = images, before, now_ns()
+        kept = f", {before:,} of them finished before" if before else ""
         self.say(f"{counted(images, 'image')}{kept}")
+        if ledger.lost:
+            lost = counted(ledger.lost, "finished shard")
+            self.say(f"{lost} without their file of poses, or with a damaged one: annotated again")
         self._progress.update(self._task, total=float(images), text="starting workers")
 
-    def finished(self, total: "Entry") -> None:
+    def finished(self, total: "Entry", workers: int) -> None:
         """Show how far the work is."""
-        rate = (total.images - self._before) / (now_ns() - self._began_ns) * 1e9
-        left = expected_time.in_words((self._images - total.images) / rate) if rate else "unknown"
+        seconds = (now_ns() - self._began_ns) / 1e9
+        pace = expected_time.pace(total.images - self._before, self._images - total.images, seconds)
         text = (
-            f"{total.images:,} of {counted(self._images, 'image')}, {rate:.3g} images/s, about "
-            f"{left} left"
+            f"{total.images:,} of {counted(self._images, 'image')}, {counted(workers, 'worker')}, "
+            f"{pace}"
         )
         self._progress.update(self._task, completed=float(total.images), text=text)
         self._lines.show(text)

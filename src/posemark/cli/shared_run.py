@@ -202,11 +202,11 @@ class _Display:
     def finished(self, place: int, shard: "Measured", workers: int) -> None:
         self._done += shard.frames
         self._failed += len(shard.failures)
-        rate = self._done / (now_ns() - self._began_ns) * 1e9
-        left = expected_time.in_words((self._images - self._done) / rate)
+        seconds = (now_ns() - self._began_ns) / 1e9
+        pace = expected_time.pace(self._done, self._images - self._done, seconds)
         text = (
-            f"{self._done:,} of {counted(self._images, 'image')}, {rate:.3g} images/s, "
-            f"{counted(workers, 'worker')}, about {left} left"
+            f"{self._done:,} of {counted(self._images, 'image')}, {counted(workers, 'worker')}, "
+            f"{pace}"
         )
         self._progress.update(self._task, completed=float(self._done), text=text)
         if not self._json:

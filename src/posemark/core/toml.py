@@ -44,12 +44,17 @@ def parsed(content: bytes) -> dict[str, Any]:
     """
     try:
         text = content.decode("utf-8-sig")
-        _require_short_keys(text)
+    except UnicodeDecodeError:
+        raise ValueError("it is not text in UTF-8") from None
+    _require_short_keys(text)
+    try:
         found = tomllib.loads(text)
     except RecursionError:
         raise ValueError("its brackets are nested too deeply") from None
-    except UnicodeDecodeError:
-        raise ValueError("it is not text in UTF-8") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # Python does not read integers of more than some thousand digits
+        raise ValueError("it has an integer of more than 64 bits") from None
     _require_integers(found)
     return found
 

@@ -252,7 +252,8 @@ class _Transfer:
                     if url != self.wanted.urls[-1]:
                         self.watcher.said(f"{url}: {error}. Trying the next address.")
                 except OSError as error:
-                    raise unwritable(self.target, error) from error
+                    problem = unwritable(self.target, error)
+                    raise DownloadError(f"{problem}{self._kept()}") from error
         raise self._failed(reasons)
 
     def _failed(self, reasons: dict[str, str]) -> DownloadError:
@@ -260,11 +261,14 @@ class _Transfer:
             f"{url}: {reason}{f' ({doubt(url)})' if doubt(url) else ''}"
             for url, reason in reasons.items()
         ]
-        kept = ""
-        if self.size:
-            kept = f" {self.size:,} bytes are kept; the same command resumes the download."
         tried = ". ".join(each) or "no address is known"
-        return DownloadError(f"{self.wanted.name}: the download failed. {tried}.{kept}", reasons)
+        text = f"{self.wanted.name}: the download failed. {tried}.{self._kept()}"
+        return DownloadError(text, reasons)
+
+    def _kept(self) -> str:
+        """Return a sentence about what is on the disk; "" if that is nothing."""
+        size = self.size
+        return f" {size:,} bytes are kept; the same command resumes the download." if size else ""
 
     def _verified(self, asking: requests.Session, url: str) -> str:
         """Download the file from an address, verify it, and return its SHA-256.

@@ -12,6 +12,7 @@ import msgspec
 
 from posemark.artefacts import fingerprint
 from posemark.core.errors import DataError, RunError
+from posemark.core.memory import be_ended_first
 from posemark.core.places import user_cache, write_whole
 from posemark.machine import kernels as work
 from posemark.machine.processes import process_context
@@ -191,6 +192,7 @@ def _unmeasured(why: str) -> RunError:
 
 def _work(pipe: Connection, threads: int, seconds: float, label: str | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C does
+    be_ended_first()
     with suppress(BrokenPipeError):  # the parent was killed: nobody waits for an answer
         try:
             answer = measure_here(threads, seconds, pipe.send, array_bytes(), label)

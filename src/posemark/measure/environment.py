@@ -12,6 +12,7 @@ from typing import Any
 from posemark.board import files, models
 from posemark.board.facts import settings
 from posemark.core.errors import UsageError
+from posemark.measure import control_groups
 
 LABEL = "POSEMARK_MACHINE"
 """The environment variable with the user's name for this machine."""
@@ -94,10 +95,15 @@ def _memory_gib() -> float:
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that are available without swapping."""
+    """Return the bytes of memory that this process may use, without swapping.
+
+    In a container with a memory limit, it is less than what is available on the machine.
+    """
     import psutil
 
-    return psutil.virtual_memory().available
+    available = psutil.virtual_memory().available
+    within_limits = control_groups.free_memory()
+    return available if within_limits is None else min(available, within_limits)
 
 
 def usable_cores() -> int:
@@ -109,57 +115,8 @@ def usable_cores() -> int:
     """
     has_affinity = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    quota = cpu_quota()
+    quota = control_groups.cpu_quota()
     return cores if quota is None else max(1, min(cores, int(quota)))
-
-
-def cpu_quota(
-    groups: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
-) -> float | None:
-    """Return the least CPU quota of the control groups of this process and their parents.
-
-    Args:
-        groups: a file with lines such as 0::/a/b (version 2) and 4:cpu,cpuacct:/a/b (version 1).
-            In containers the paths may be those of the host, which do not exist inside.
-        root: the folder of the control groups.
-
-    Returns:
-        Seconds of CPU time per second; None without a limit.
-    """
-    try:
-        lines = groups.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    found: list[float] = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        read, mount = _quota_2, root
-        if "cpu" in controllers.split(","):
-            read, mount = _quota_1, root / controllers
-            mount = mount if mount.is_dir() else root / "cpu"
-        elif controllers:
-            continue
-        inner = mount / path.strip("/")
-        folders = [inner, *inner.parents][: len(inner.parts) - len(mount.parts) + 1]
-        found += [quota for quota in map(read, folders) if quota is not None]
-    return min(found, default=None)
-
-
-def _quota_2(folder: Path) -> float | None:
-    return _share(folder / "cpu.max")
-
-
-def _quota_1(folder: Path) -> float | None:
-    return _share(folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us")
-
-
-def _share(*files: Path) -> float | None:
-    """Return quota / period, both in microseconds; None for "max" and -1, which set no limit."""
-    try:
-        quota, period = " ".join(file.read_text(encoding="ascii") for file in files).split()
-        return float(quota) / float(period) if float(quota) > 0 else None
-    except (OSError, ValueError, ZeroDivisionError):
-        return None
 
 
 def last_level_cache(cpus: Path = Path("/sys/devices/system/cpu")) -> int | None:

@@ -8,7 +8,7 @@ import platform
 import resource
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import psutil
@@ -16,7 +16,7 @@ import psutil
 from posemark.board.models import has_device_tree
 from posemark.board.thermal import highest_plausible, hottest
 from posemark.board.throttling import Throttles
-from posemark.measure import energy
+from posemark.measure import control_groups, energy
 from posemark.measure.clock import now_ns
 
 T = TypeVar("T")
@@ -240,17 +240,11 @@ def _quotas(root: Path) -> Iterator[Callable[[], int]]:
 
     A quota may be set on the process's own group and on any of its parents; each has a counter.
     """
-    for line in _lines(root / "proc/self/cgroup"):
-        _, controllers, group = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        # Version 2 lists no controllers here and has one tree; version 1 has one tree for each.
-        key, unit = ("throttled_time", 1) if controllers else ("throttled_usec", 1000)
-        around = PurePosixPath(group)
-        for level in (around, *around.parents):
-            file = root / "sys/fs/cgroup" / controllers / str(level).lstrip("/") / "cpu.stat"
-            if any(stat.startswith(f"{key} ") for stat in _lines(file)):
-                yield _Quota(file, key, unit)
+    for group in control_groups.groups("cpu", root):
+        key, unit = ("throttled_time", 1) if group.version == 1 else ("throttled_usec", 1000)
+        file = group.folder / "cpu.stat"
+        if any(stat.startswith(f"{key} ") for stat in _lines(file)):
+            yield _Quota(file, key, unit)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ Rate = Annotated[float, Meta(ge=0, le=1e18)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Identifier = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Coordinate = Annotated[float, Meta(ge=-FARTHEST, le=FARTHEST)]
+Name = Annotated[str, Meta(min_length=1)]
 FileName = Annotated[str, Meta(pattern=r"^(?!\.{1,2}$)[^/\\\x00-\x1f]{1,255}$")]
 
 ACCURACY = "accuracy"
@@ -288,9 +289,9 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
         shard: the part of the run's images that the record has; None if it has all of them.
     """
 
-    entry: str
+    entry: Name
     letter: str | None
-    model: str
+    model: Name
     family: str
     approach: Literal["top-down", "bottom-up"]
     input_hw: tuple[Positive, Positive]

@@ -244,6 +244,8 @@ def _unknown(name: str, model: str) -> str:
             f"{name!r} is a person detector, and an entry is a pose model. For example: "
             f"posemark run tinypose-256x192 --boxes {DETECTOR}{model}."
         )
+    if instead := cards.mistaken_for_card(Path(name)):
+        return instead
     known = [*all_models(), *cards.built_in(), *suites(), *(e.letter for e in SEED if e.letter)]
     return f"{name!r} matches no entry, suite or letter. {nearest(model, known)}"
 

@@ -183,6 +183,7 @@ def _end_of(code: int | None) -> str:
 def _work(pipe: "Connection[object, _Request]", task: _Task) -> None:
     """Run the worker: answer the calls of the parent until it closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C does
+    memory.be_ended_first()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     measurement: Measurement | None = None
     try:

@@ -1,7 +1,6 @@
 """Measures the accuracy of jobs on all nodes of a cluster, shard by shard."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +13,7 @@ from posemark.run.codec_ceiling import of_ceiling
 from posemark.run.header import make_header
 from posemark.run.model_accuracy import truth_boxes
 from posemark.run.prepare import Prepared
-from posemark.scale.cluster import Cluster, Resources, fetched
+from posemark.scale.cluster import Cluster, Resources
 from posemark.scale.dispatch import Dispatch
 from posemark.scale.layout import Part, folder_of, is_sound, unfinished
 from posemark.scale.node_inputs import contents_of, expected_of
@@ -133,8 +132,7 @@ def arguments_of(prepared: Prepared, cluster: Cluster) -> tuple[object, ...]:
     frames = prepared.frames[: prepared.job.options.limit]
     ceiling = of_ceiling((frame, convention(frame)) for frame in frames)
     task = Task(prepared, expected, frozenset(frame.image_id for frame, _ in ceiling))
-    references = {digest: cluster.share(content) for digest, content in contents_of(expected)}
-    return cluster.share(task), partial(fetched, references)
+    return cluster.arguments(task, contents_of(expected))
 
 
 def _store(path: Path, content: bytes) -> None:

@@ -7,9 +7,10 @@ dashboard.
 import importlib
 import os
 import socket
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, cast
 
@@ -90,21 +91,17 @@ def library() -> Any:
 
 
 @contextmanager
-def connected(address: str | None, native_errors: bool = True) -> Generator["Cluster"]:
+def connected(address: str | None) -> Generator["Cluster"]:
     """Connect to a cluster for the duration of the block.
 
     Args:
         address: HOST:PORT of the head node, or auto for the cluster that this machine is part of;
             None starts nodes on this machine alone, and ends them with the block.
-        native_errors: whether Ray's C++ part prints errors on stderr. Ray Data makes it print one
-            in every run, about processes that it does not let Ray restart.
 
     Raises:
         UsageError: if Ray is not installed, or the address is of another form.
         RunError: if there is no cluster at the address.
     """
-    if not native_errors:
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray = library()
     if address and address != "auto":
         _require_answer(address)
@@ -213,15 +210,24 @@ class Cluster:
             first = str(error).strip().splitlines() or [""]
             raise RunError(f"{type(error).__name__}: {first[0]}") from error
 
-    def share(self, value: object) -> Any:
-        """Store a value once per machine, for all workers."""
-        return self.ray.put(value)
+    def arguments(self, task: object, contents: Iterable[tuple[str, bytes]]) -> tuple[Any, Any]:
+        """Store what workers are started with once per machine.
+
+        Args:
+            task: what they do.
+            contents: SHA-256 and content of the files that their machines may lack.
+
+        Returns:
+            The task and the function that fetches a content, as start() takes them.
+        """
+        references = {digest: self.ray.put(content) for digest, content in contents}
+        return self.ray.put(task), partial(_fetched, references)
 
     def end(self, process: Any) -> None:
         """End a process that start() has started."""
         self.ray.kill(process)
 
 
-def fetched(references: Mapping[str, Any], digest: str) -> bytes:
-    """Return the content with a SHA-256, in a worker; a Fetch once `references` are given."""
+def _fetched(references: Mapping[str, Any], digest: str) -> bytes:
+    """Return the content with a SHA-256, in a worker."""
     return cast("bytes", library().get(references[digest]))

@@ -32,17 +32,29 @@ class Dispatch(Generic[WorkT]):
         self._again: deque[tuple[WorkT, int]] = deque()
         self._running: dict[int, tuple[WorkT, int]] = {}
         self.attempts, self._tickets, self._exhausted = attempts, 0, False
+        self._again_is_due = False
         self.given_up: list[tuple[WorkT, str]] = []
         self.failures = 0
 
     def take(self) -> tuple[int, WorkT] | None:
         """Return the next piece with a ticket for it; None if there is none at the moment."""
-        waiting = self._again.popleft() if self._again else self._fresh()
+        waiting = self._next()
         if waiting is None:
             return None
         self._tickets += 1
         self._running[self._tickets] = waiting
         return self._tickets, waiting[0]
+
+    def _next(self) -> tuple[WorkT, int] | None:
+        """Return a piece that failed and a new one in turns.
+
+        So a piece that always fails does not hide that others succeed, and all pieces are not read
+        before it is noticed that each fails.
+        """
+        self._again_is_due = not self._again_is_due
+        if self._again and self._again_is_due:
+            return self._again.popleft()
+        return self._fresh() or (self._again.popleft() if self._again else None)
 
     def _fresh(self) -> tuple[WorkT, int] | None:
         if self._exhausted:

@@ -17,6 +17,9 @@ WorkT = TypeVar("WorkT")
 LOOK_SECONDS = 2.0
 """Seconds between two looks for new nodes, and for room on known ones."""
 
+MOST_GIVEN_UP = 3
+"""Number of pieces that may be given up while none is finished. If none was ever finished, one."""
+
 MOST_FAILED_STARTS = 3
 """Number of workers that may be lost while they start on a node, before it is left alone."""
 
@@ -80,7 +83,7 @@ class Pool(Generic[WorkT]):
         self._unfit: dict[str, str] = {}
         self._failed_starts: Counter[str] = Counter()
         self._look = Budget(0.0)
-        self._any_finished = False
+        self._any_finished, self._given_up_in_a_row = False, 0
 
     @property
     def workers(self) -> int:
@@ -93,8 +96,7 @@ class Pool(Generic[WorkT]):
         Work that fails too often is in the dispatch's `given_up`.
 
         Raises:
-            RunError: if no node can work, or work is given up before any was finished: then the
-                rest would hardly fare better.
+            RunError: if no node can work, or MOST_GIVEN_UP: then the rest would hardly fare better.
         """
         try:
             while True:
@@ -113,11 +115,19 @@ class Pool(Generic[WorkT]):
             self._idle.clear()
 
     def _require_success(self) -> None:
-        if self._dispatch.given_up and not self._any_finished:
+        if self._given_up_in_a_row < (MOST_GIVEN_UP if self._any_finished else 1):
+            return
+        why = self._dispatch.given_up[-1][1]
+        if self._any_finished:
             raise RunError(
-                f"The first work was tried {self._dispatch.attempts} times without success, the "
-                f"last time {self._dispatch.given_up[0][1]}. Nothing else was tried."
+                f"{self._given_up_in_a_row} shards in a row were tried {self._dispatch.attempts} "
+                f"times without success, the last time {why}. The others were not tried any more. "
+                "Every finished shard is kept; continue with --resume."
             )
+        raise RunError(
+            f"A shard was tried {self._dispatch.attempts} times without success, the last time "
+            f"{why}. No other succeeded."
+        )
 
     def _assign(self) -> None:
         while self._idle:
@@ -176,12 +186,13 @@ class Pool(Generic[WorkT]):
             self._idle.append(member)
         else:
             self._dispatch.finished(member.ticket)
-            self._any_finished = True
+            self._any_finished, self._given_up_in_a_row = True, 0
             self._idle.append(member)
             yield result
 
     def _opened(self, member: _Member, failure: Failure | None) -> None:
         if failure is None:
+            self._failed_starts.pop(member.node.id, None)
             self._idle.append(member)
             return
         self._cluster.end(member.process)
@@ -205,5 +216,7 @@ class Pool(Generic[WorkT]):
             self._leave_out(member.node, f"{what} ended while they started ({why})")
 
     def _failed(self, ticket: int, why: str) -> None:
+        why = why.rstrip(".")  # other words follow it
         again = self._dispatch.failed(ticket, why)
+        self._given_up_in_a_row += not again
         self._say(f"{why}; {'its work is tried again' if again else 'its work is given up'}")

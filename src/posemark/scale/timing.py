@@ -6,14 +6,13 @@ it. If several nodes are on one machine, only one of them is used.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from posemark.core.errors import RunError
 from posemark.core.places import write_whole
 from posemark.run.prepare import Prepared
-from posemark.scale.cluster import Cluster, Node, Resources, fetched
+from posemark.scale.cluster import Cluster, Node, Resources
 from posemark.scale.node_inputs import contents_of, expected_of
 from posemark.scale.timing_worker import Progress, Timings, TimingTask, TimingWorker
 from posemark.scale.worker import Failure
@@ -68,8 +67,7 @@ def run_on_machines(
     expected = [expected_of(job) for job in jobs]
     task = TimingTask(tuple(zip(jobs, expected, strict=True)), threads, interleave, within)
     files = {digest: content for each in expected for digest, content in contents_of(each)}
-    references = {digest: cluster.share(content) for digest, content in files.items()}
-    arguments = (cluster.share(task), partial(fetched, references))
+    arguments = cluster.arguments(task, files.items())
     processes: list[Any] = []
     try:
         machines = _machines(cluster, arguments, processes, watcher)

@@ -6,13 +6,18 @@ the process or its machine is lost.
 
 import platform
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from posemark.core.errors import PoseMarkError
 from posemark.run.prepare import Prepared
 from posemark.scale.layout import Part
 from posemark.scale.node_inputs import Expected, Fetch, at_this_node
 from posemark.scale.session import Measured, ShardSession
+
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,16 @@ class Failure:
     why: str
 
 
+def attempted(work: Callable[[], ResultT]) -> ResultT | Failure:
+    """Return what a function returns, or why it failed."""
+    try:
+        return work()
+    except (PoseMarkError, OSError) as error:  # a system error names the file, and the reason
+        return Failure(str(error))
+    except Exception:  # a bug; the caller shows where it is
+        return Failure(traceback.format_exc())
+
+
 class Worker:
     """A worker of a job.
 
@@ -55,23 +70,15 @@ class Worker:
 
     def open(self) -> Failure | None:
         """Open the session; return why it cannot be opened on this machine."""
-        try:
-            task = self._task
-            prepared = at_this_node(task.prepared, task.expected, self._fetch, platform.node())
-            self._session = ShardSession(prepared, task.ceiling)
-        except PoseMarkError as error:
-            return Failure(str(error))
-        except Exception:  # a bug; the caller shows where it is
-            return Failure(traceback.format_exc())
-        return None
+        return attempted(self._open)
+
+    def _open(self) -> None:
+        task = self._task
+        prepared = at_this_node(task.prepared, task.expected, self._fetch, platform.node())
+        self._session = ShardSession(prepared, task.ceiling)
 
     def work(self, part: Part) -> Measured | Failure:
         """Measure a shard, or return why it could not be measured."""
         if self._session is None:
             raise RuntimeError("work() needs an open session: call open() first")
-        try:
-            return self._session.measure(part)
-        except PoseMarkError as error:
-            return Failure(str(error))
-        except Exception:  # a bug; the caller shows where it is
-            return Failure(traceback.format_exc())
+        return attempted(partial(self._session.measure, part))

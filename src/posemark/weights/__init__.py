@@ -3,6 +3,7 @@
 Only `fetch` (download.py) uses the internet, through posemark.downloads.
 """
 
+from posemark.core.checkpoint_names import SUFFIXES
 from posemark.core.digests import sha256_of
 from posemark.weights.best import at_hand, own_tags
 from posemark.weights.cache import (
@@ -20,7 +21,6 @@ from posemark.weights.cache import (
 )
 from posemark.weights.download import fetch, offered_terms, sound, terms_of, wanted_of
 from posemark.weights.fitting import load_fitting, load_into
-from posemark.weights.reading import SUFFIXES
 from posemark.weights.recognise import Outcome, checkpoints, import_all
 
 __all__ = [

@@ -1,8 +1,8 @@
 """Lists the imported checkpoints of a model, the best one first."""
 
+from posemark.core.checkpoint_names import SUFFIXES
 from posemark.core.spec import ModelSpec
 from posemark.weights.cache import NONE, RESCORE, cache_dir, cached, row_of
-from posemark.weights.reading import SUFFIXES
 
 OFFICIAL = "official"
 """The tag of the checkpoint that the authors of a model released."""

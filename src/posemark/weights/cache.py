@@ -16,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from posemark.core import durable
+from posemark.core.checkpoint_names import SUFFIXES
 from posemark.core.crash_points import crash_point
 from posemark.core.digests import sha256_of
 from posemark.core.drafts import draft_of
@@ -26,7 +27,6 @@ from posemark.core.spec import ModelSpec, Weights
 from posemark.core.whole_image import Rescorer
 from posemark.downloads.notes import read_note
 from posemark.weights.fitting import Convert, Tensors, load_fitting
-from posemark.weights.reading import SUFFIXES
 
 NONE = "none"
 """The name of untrained weights, which are filled by a formula and serve for timing only."""

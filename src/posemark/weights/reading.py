@@ -13,15 +13,13 @@ import torch
 from torch import Tensor
 
 from posemark import caffemodel
+from posemark.core.checkpoint_names import SUFFIXES
 from posemark.core.errors import CheckpointError
 from posemark.core.places import is_file
 from posemark.weights import torch_file
 from posemark.weights.parts import ROOT, parts_of
 from posemark.weights.pickles import DamagedError, OtherKindError, Thing, as_dict
 from posemark.weights.tensors import State, Storage, Stored, from_array, whole
-
-SUFFIXES = (".pth", ".pt", ".safetensors", ".caffemodel")
-"""Suffixes of the file names of weights that can be imported."""
 
 
 @dataclass(frozen=True)

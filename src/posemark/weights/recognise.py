@@ -12,18 +12,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from posemark.core.checkpoint_names import is_checkpoint_name
 from posemark.core.errors import CheckpointError, PoseMarkError
 from posemark.core.places import is_file, is_folder
 from posemark.core.spec import ModelSpec, Weights
 from posemark.weights.cache import RESCORE, cached, digest_of, import_file, wanted_by
 from posemark.weights.fitting import Convert, Tensors, fits, problems, sizes
-from posemark.weights.reading import SUFFIXES, Contents, opened
+from posemark.weights.reading import Contents, opened
 
 KNOWN, PREFIX, UNKNOWN = "known", "prefix known", "not known"
 """Whether a digest is registered in full, by its first digits only, or not at all."""
-
-_ENDINGS = (*SUFFIXES, ".pth.tar", ".pt.tar", ".ckpt")
-"""Endings of the files in a folder that are taken for checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def checkpoints(given: Iterable[Path]) -> tuple[list[Path], int]:
     others = 0
     for path in given:
         inside = list(_inside(path)) if is_folder(path) else [path]
-        kept = [each for each in inside if not is_folder(path) or _is_checkpoint_name(each)]
+        kept = [each for each in inside if not is_folder(path) or is_checkpoint_name(each)]
         found.update(dict.fromkeys(kept))
         others += len(inside) - len(kept)
     return list(found), others
@@ -81,10 +79,6 @@ def _inside(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders.sort()
         yield from (Path(parent) / name for name in sorted(names))
-
-
-def _is_checkpoint_name(path: Path) -> bool:
-    return path.name.lower().endswith(_ENDINGS)
 
 
 def import_all(

@@ -14,6 +14,7 @@ from posemark.bundle.runner.found_engines import probe
 from posemark.bundle.runner.supervise import Supervisor, entries_named
 from posemark.bundle.runner.worker import STOPPED, work
 from posemark.core.errors import PoseMarkError
+from posemark.core.telemetry import report_no_use
 
 WRONG = 2
 """Exit code of wrong usage and of a damaged bundle."""
@@ -31,6 +32,7 @@ def main(bundle: Bundle, script: Path, arguments: Sequence[str] | None = None) -
         The exit code: 0, 1 if an entry failed, WRONG, or STOPPED after Ctrl-C and if the output
         is closed.
     """
+    report_no_use()
     given = sys.argv[1:] if arguments is None else arguments
     try:
         choice = parsed(bundle, given)

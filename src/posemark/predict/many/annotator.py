@@ -1,32 +1,30 @@
 """What a worker does: it loads the model once, and then annotates shards into Parquet files.
 
-It knows nothing of Ray. What goes wrong with a shard is part of its result.
+It knows nothing of Ray. What goes wrong is returned, as in scale/worker.py.
 """
 
 import platform
-import traceback
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from posemark.core.errors import FrameError, PoseMarkError
+from posemark.core.errors import FrameError, RunError
 from posemark.core.places import write_whole
 from posemark.geometry.crop import decode_bgr
 from posemark.geometry.image_header import require_whole, size_wh
 from posemark.geometry.orientation import orientation_of, upright
 from posemark.measure.clock import now_ns
 from posemark.predict.many.ledger import Entry
-from posemark.predict.many.pose_table import Annotated, encoded
+from posemark.predict.many.plan import Shard
+from posemark.predict.many.pose_table import Annotated, encoded, file_of
 from posemark.predict.many.sources import Content, files_read, rows_read
 from posemark.predict.shots import Shot
 from posemark.predict.stream import Observer
 from posemark.run.build import build_estimator
 from posemark.run.prepare import Prepared
 from posemark.scale.node_inputs import Expected, Fetch, at_this_node
-
-POSES = "poses"
-"""The folder of the files with poses, in the folder of results."""
+from posemark.scale.worker import Failure, attempted
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,6 @@ class Task:
     out: Path
 
 
-def file_of(out: Path, shard: int) -> Path:
-    """Return the file with the poses of a shard, in folders of a thousand files each."""
-    return out / POSES / f"{shard // 1000:06}" / f"{shard:09}.parquet"
-
-
 class Annotator:
     """A worker that annotates shards.
 
@@ -62,34 +55,33 @@ class Annotator:
         self._observer: Observer | None = None
         self._key_points: tuple[str, ...] = ()
 
-    def annotate(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Annotate a shard.
+    def open(self) -> Failure | None:
+        """Load the model; return why it cannot be loaded on this machine."""
+        return attempted(self._open)
 
-        Args:
-            row: the row of the plan.
+    def _open(self) -> None:
+        task = self._task
+        prepared = at_this_node(task.prepared, task.expected, self._fetch, platform.node())
+        self._key_points = tuple(prepared.spec.skeleton.keypoints)
+        self._observer = Observer(build_estimator(prepared), is_clip=False)
 
-        Returns:
-            The fields of its Entry, and "why": why it could not be annotated, or "".
-        """
-        try:
-            entry = self._annotated(row)
-        except PoseMarkError as error:
-            return _failure(row, f"on {platform.node()}: {error}")
-        except Exception:  # a bug, or a fault of the file system; the caller shows where it is
-            return _failure(row, f"on {platform.node()}: {traceback.format_exc()}")
-        return {**asdict(entry), "why": ""}
+    def work(self, shard: Shard) -> Entry | Failure:
+        """Annotate a shard, or return why it could not be annotated."""
+        if self._observer is None:
+            raise RuntimeError("work() needs a model: call open() first")
+        return attempted(partial(self._annotated, shard, self._observer))
 
-    def _annotated(self, row: dict[str, Any]) -> Entry:
-        began_ns, observer = now_ns(), self._opened()
+    def _annotated(self, shard: Shard, observer: Observer) -> Entry:
+        began_ns = now_ns()
         annotated: list[Annotated] = []
         bytes_in = 0
-        for index, content in enumerate(_contents(row)):
+        for index, content in enumerate(_contents(shard)):
             bytes_in += len(content.read) if isinstance(content.read, bytes) else 0
             annotated.append(_of_image(observer, content, index))
         table = encoded(annotated, self._key_points)
-        write_whole(file_of(self._task.out, int(row["number"])), table)
+        _write(file_of(self._task.out, shard.number), table)
         return Entry(
-            shard=int(row["number"]),
+            shard=shard.number,
             images=len(annotated),
             failed=sum(each.poses is None for each in annotated),
             people=sum(len(each.poses) for each in annotated if each.poses is not None),
@@ -98,24 +90,21 @@ class Annotator:
             bytes_out=len(table),
         )
 
-    def _opened(self) -> Observer:
-        if self._observer is None:
-            task = self._task
-            prepared = at_this_node(task.prepared, task.expected, self._fetch, platform.node())
-            self._key_points = tuple(prepared.spec.skeleton.keypoints)
-            self._observer = Observer(build_estimator(prepared), is_clip=False)
-        return self._observer
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise RunError(
+            f"{path}: cannot be written ({error.strerror}). Make room or correct the permissions, "
+            "then continue with --resume."
+        ) from error
 
 
-def _failure(row: dict[str, Any], why: str) -> dict[str, Any]:
-    return {**asdict(Entry(int(row["number"]), 0, 0, 0, 0, 0, 0)), "why": why}
-
-
-def _contents(row: dict[str, Any]) -> Iterator[Content]:
-    paths, groups = list(row["paths"]), [int(each) for each in row["row_groups"]]
-    if groups:
-        return rows_read(str(row["root"]), paths[0], groups)
-    return files_read(str(row["root"]), paths)
+def _contents(shard: Shard) -> Iterator[Content]:
+    if shard.row_groups:
+        return rows_read(shard.root, shard.paths[0], shard.row_groups, shard.images)
+    return files_read(shard.root, shard.paths)
 
 
 def _of_image(observer: Observer, content: Content, index: int) -> Annotated:

@@ -4,7 +4,8 @@ The plan is a folder of Parquet files with one row per shard. It is written whil
 listed, so that memory never holds the list of all of them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,9 +14,11 @@ import msgspec
 from msgspec import Meta
 
 import posemark
-from posemark.core.errors import DataError, UsageError
+from posemark.core.errors import DataError, RunError, UsageError
 from posemark.core.places import is_file, write_whole
-from posemark.predict.many.sources import arrow, files_under, is_parquet, rows_of
+from posemark.predict.images import SUFFIXES
+from posemark.predict.many.ledger import exclusive, has_finished
+from posemark.predict.many.sources import arrow, files_under, is_parquet, require_apart, rows_of
 from posemark.run.prepare import Prepared
 
 SMALL_SHARDS, SMALL, LARGE = 256, 64, 1024
@@ -53,9 +56,9 @@ def shards_of(roots: Sequence[str]) -> Iterator[Shard]:
     Raises:
         DataError: as files_under() and rows_of() do.
     """
-    number = 0
+    number, seen = 0, set[object]()
     for root in roots:
-        for files in files_under(root):
+        for files in files_under(root, seen):
             names = [path for path, _ in files if not is_parquet(path)]
             while names:
                 size = _size(number)
@@ -117,23 +120,82 @@ def made(out: Path, roots: Sequence[str], identity: dict[str, Any]) -> Plan:
 
     Raises:
         UsageError: if there is a plan for other images or another model, or no image is found.
-        DataError: as shards_of() does.
+        DataError: if the plan is damaged, or as shards_of() does.
+        RunError: if another process writes into the folder, or the plan cannot be written.
     """
     wanted = {"roots": list(roots), **identity}
-    if is_file(out / DONE):
-        stored = _stored(out / DONE)
-        _require_same(out, stored.of, wanted)
-        plan = Plan(out / FOLDER, stored.shards, stored.images)
-        _require_whole(plan)
-        return plan
-    shards, images = _write(out / FOLDER, shards_of(roots))
-    if not images:
-        raise UsageError(
-            f"{', '.join(roots)}: no image (.jpg, .jpeg, .png) and no Parquet file is there. Name "
-            "another folder or address."
-        )
-    write_whole(out / DONE, msgspec.json.encode(_Stored(shards, images, wanted)))
-    return Plan(out / FOLDER, shards, images)
+    with exclusive(out):
+        if is_file(out / DONE):
+            stored = _stored(out / DONE)
+            _require_same(out, stored.of, wanted)
+            plan = Plan(out / FOLDER, stored.shards, stored.images)
+            _require_whole(plan)
+            return plan
+        if has_finished(out):
+            raise DataError(f"{out / DONE}: shards are finished, but their plan is gone. {_ANEW}")
+        require_apart(roots, out)
+        return _made(out, roots, wanted)
+
+
+def _made(out: Path, roots: Sequence[str], wanted: dict[str, Any]) -> Plan:
+    """Make a plan; nothing of it is left if this fails."""
+    folder = out / FOLDER
+    try:
+        _remove(folder)  # a run that was killed while it listed images may have left a part
+        shards, images = _write(folder, shards_of(roots))
+        if not images:
+            raise UsageError(
+                f"{', '.join(roots)}: no image ({', '.join(SUFFIXES)}) and no Parquet file with "
+                "images is there. Name another folder or address."
+            )
+        write_whole(out / DONE, msgspec.json.encode(_Stored(shards, images, wanted)))
+    except BaseException as error:
+        _remove(folder)
+        if isinstance(error, OSError):
+            raise RunError(
+                f"{folder}: the plan cannot be written ({error.strerror}). Make room or correct "
+                "the permissions, then run again."
+            ) from error
+        raise
+    return Plan(folder, shards, images)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def unfinished(plan: Plan, is_finished: Callable[[int], bool]) -> Iterator[Shard]:
+    """Yield the shards that are not finished, file by file of the plan.
+
+    Raises:
+        DataError: if a file cannot be read, or a shard is not at its place.
+    """
+    number = 0
+    for path in plan.files:
+        table = _read(path, arrow("pyarrow.parquet").read_table)
+        for row in range(table.num_rows):
+            if not is_finished(number):
+                yield _shard(path, number, table.slice(row, 1).to_pylist()[0])
+            number += 1
+
+
+def _shard(path: Path, number: int, row: dict[str, Any]) -> Shard:
+    try:
+        shard = msgspec.convert(row, Shard)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{path}: expected shard {number}, but {error}. {_ANEW}") from error
+    if shard.number != number:
+        raise DataError(f"{path}: expected shard {number}, got shard {shard.number}. {_ANEW}")
+    return shard
+
+
+def _read(path: Path, read: Callable[[Path], Any]) -> Any:
+    try:
+        return read(path)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+        raise DataError(
+            f"{path}: this file of the plan cannot be read ({error!s:.200}). {_ANEW}"
+        ) from error
 
 
 class _Stored(msgspec.Struct):
@@ -146,14 +208,8 @@ class _Stored(msgspec.Struct):
 
 def _require_whole(plan: Plan) -> None:
     """Require that the files of a plan can be read, and have all of its shards."""
-    parquet, rows = arrow("pyarrow.parquet"), 0
-    for path in plan.files:
-        try:
-            rows += parquet.read_metadata(path).num_rows
-        except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
-            raise DataError(
-                f"{path}: this file of the plan cannot be read ({error!s:.200}). {_ANEW}"
-            ) from error
+    metadata = arrow("pyarrow.parquet").read_metadata
+    rows = sum(_read(path, metadata).num_rows for path in plan.files)
     if rows != plan.shards:
         raise DataError(
             f"{plan.folder}: expected {plan.shards:,} shards in the plan, but there are {rows:,}. "

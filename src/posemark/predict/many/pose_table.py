@@ -2,12 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from posemark.core.frame import Poses
 from posemark.predict.many.sources import arrow
+
+POSES = "poses"
+"""The folder of the files with poses, in the folder of results."""
+
+
+def file_of(out: Path, shard: int) -> Path:
+    """Return the file with the poses of a shard, in folders of a thousand files each."""
+    return out / POSES / f"{shard // 1000:06}" / f"{shard:09}.parquet"
 
 
 @dataclass(frozen=True)

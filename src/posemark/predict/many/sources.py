@@ -1,8 +1,10 @@
 """Where images are: folders, object stores, and Parquet files with a column of encoded images."""
 
 import importlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from posemark.core.errors import DataError, FrameError, UsageError
@@ -56,6 +58,7 @@ def file_system(root: str) -> tuple[Any, str]:
         UsageError: if there is no such kind of file system.
     """
     fs = arrow("pyarrow.fs")
+    _require_utf8(root)
     if "://" not in root:
         return fs.LocalFileSystem(), str(with_home(root).absolute())
     try:
@@ -67,23 +70,80 @@ def file_system(root: str) -> tuple[Any, str]:
         ) from error
 
 
+def _require_utf8(root: str) -> None:
+    try:
+        root.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{_shown(os.fsencode(root))}: {_NOT_UTF8}") from error
+
+
+def _shown(path: bytes) -> str:
+    return path.decode("utf-8", "backslashreplace")
+
+
+_NOT_UTF8 = "this name is not UTF-8, which the files of poses need. Rename it, or leave it out."
+
+
+def require_apart(roots: Sequence[str], out: Path) -> None:
+    """Check that no image would be found twice, and that the results are no input.
+
+    Args:
+        roots: the paths and addresses that the user gave.
+        out: the folder of results.
+
+    Raises:
+        UsageError: if a root is another one or in it, or the folder of results is in a root.
+    """
+    places = [(root, *_resolved(root)) for root in roots]
+    own = _resolved(str(out))
+    for number, (root, files, path) in enumerate(places):
+        if files == own[0] and _is_in(own[1], path):
+            raise UsageError(
+                f"--poses {out}: this folder is in {root}, all folders of which are read. Name a "
+                "folder outside of it."
+            )
+        for other, other_files, other_path in places[:number]:
+            if files == other_files and (_is_in(path, other_path) or _is_in(other_path, path)):
+                raise UsageError(
+                    f"{other} and {root}: these inputs have images in common, which would be "
+                    "annotated twice. Leave one of them out."
+                )
+
+
+def _resolved(root: str) -> tuple[Any, str]:
+    files, path = file_system(root)
+    return files, os.path.realpath(path) if _is_local(files) else path.rstrip("/")
+
+
+def _is_local(files: Any) -> bool:
+    return bool(files.type_name == "local")
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
 def _in_short(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def files_under(root: str) -> Iterator[list[tuple[str, int]]]:
+def files_under(root: str, seen: set[object]) -> Iterator[list[tuple[str, int]]]:
     """Yield the images and Parquet files at a root, one folder after the other, sorted by name.
 
-    Only the listing of one folder, and the names of folders that follow, are in memory.
+    Only the listing of one folder, the names of folders that follow, and a number for each folder
+    are in memory.
 
     Args:
         root: a path or address of a file or folder.
+        seen: receives the identity of each folder. A folder that is in it is left out, because
+            symbolic links may lead to it several times, and even into itself.
 
     Yields:
         Path in the file system, and bytes, of all such files of one folder.
 
     Raises:
-        DataError: if it does not exist, or a folder cannot be listed.
+        DataError: if it does not exist, is no image and no Parquet file, or a folder cannot be
+            listed or has a name that is not UTF-8.
     """
     files, path = file_system(root)
     kinds = arrow("pyarrow.fs").FileType
@@ -94,24 +154,47 @@ def files_under(root: str) -> Iterator[list[tuple[str, int]]]:
                 f"{root}: there is no such file or folder. Give an image, a Parquet file, or a "
                 "folder with either."
             )
-        if info.type == kinds.File:
+        if info.type == kinds.File and _is_wanted(info.path):
             yield [(info.path, int(info.size))]
             return
-        yield from _folders(files, path, kinds)
+        if info.type != kinds.Directory:
+            raise DataError(
+                f"{root}: expected an image ({', '.join(SUFFIXES)}), a Parquet file "
+                f"({', '.join(PARQUET)}) or a folder with either. For videos, leave --engine ray "
+                "out."
+            )
+        yield from _folders(files, path, kinds, seen)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{_shown(bytes(error.object))}: {_NOT_UTF8}") from error
     except OSError as error:
         raise DataError(
             f"{root}: cannot be listed ({_in_short(error)}). Check the address and your rights."
         ) from error
 
 
-def _folders(files: Any, path: str, kinds: Any) -> Iterator[list[tuple[str, int]]]:
+def _folders(
+    files: Any, path: str, kinds: Any, seen: set[object]
+) -> Iterator[list[tuple[str, int]]]:
     selector, left = arrow("pyarrow.fs").FileSelector, [path]
     while left:
-        found = sorted(files.get_file_info(selector(left.pop())), key=lambda each: each.path)
+        folder = left.pop()
+        identity = _identity(files, folder)
+        if identity in seen:
+            continue
+        seen.add(identity)
+        found = sorted(files.get_file_info(selector(folder)), key=lambda each: each.path)
         left += [each.path for each in reversed(found) if each.type == kinds.Directory]
         wanted = [each for each in found if each.type == kinds.File and _is_wanted(each.path)]
         if wanted:
             yield [(each.path, int(each.size)) for each in wanted]
+
+
+def _identity(files: Any, folder: str) -> object:
+    """Return what tells a folder from all others, whatever its name."""
+    if not _is_local(files):
+        return files.type_name, folder
+    facts = Path(folder).stat()
+    return facts.st_dev, facts.st_ino
 
 
 def _is_wanted(path: str) -> bool:
@@ -131,7 +214,7 @@ def rows_of(root: str, path: str) -> list[int]:
     """
     with _opened(root, path) as file:
         _columns(path, file.schema_arrow)
-        return [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
+        return _rows_in_groups(file)
 
 
 def _opened(root: str, path: str) -> Any:
@@ -151,10 +234,31 @@ def _columns(path: str, schema: Any) -> tuple[str, str | None]:
     image = next((each for each in COLUMNS if each in schema.names), None)
     if image is None:
         raise DataError(
-            f"{path}: expected a column of encoded images ({', '.join(COLUMNS)}), got the columns "
-            f"{', '.join(schema.names)}. Rename the column."
+            f"{path}: expected a column of encoded images ({', '.join(COLUMNS)}), got "
+            f"{', '.join(schema.names) or 'no column'}. Rename the column, or leave the file out."
+        )
+    kind = _kind_of(schema, image)
+    if kind is not None:
+        raise DataError(
+            f"{path}: expected encoded images in the column {image}, as bytes or as structs of "
+            f"bytes and path, got {kind}. Write the content of the images into the column, or "
+            "leave the file out."
         )
     return image, next((each for each in NAMES if each in schema.names), None)
+
+
+def _kind_of(schema: Any, image: str) -> str | None:
+    """Return what a column holds instead of encoded images; None if it holds such."""
+    if schema.names.count(image) > 1:
+        return f"{schema.names.count(image)} columns of this name"
+    types, kind = arrow("pyarrow").types, schema.field(image).type
+    held = kind
+    if types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+        held = kind.field("bytes").type
+    if types.is_dictionary(held):
+        held = held.value_type
+    known = (types.is_binary, types.is_large_binary, types.is_binary_view)
+    return None if any(each(held) for each in known) else str(kind)
 
 
 def files_read(root: str, paths: Sequence[str]) -> Iterator[Content]:
@@ -178,24 +282,46 @@ _BATCH = 16
 """Rows of a Parquet file that are in memory at the same time."""
 
 
-def rows_read(root: str, path: str, row_groups: Sequence[int]) -> Iterator[Content]:
+def rows_read(root: str, path: str, row_groups: Sequence[int], images: int) -> Iterator[Content]:
     """Yield the images in some row groups of a Parquet file; without a name column, by number.
 
+    Args:
+        root: the path or address that the user gave.
+        path: the file.
+        row_groups: the numbers of the row groups.
+        images: the number of rows that they had when they were counted.
+
     Raises:
-        DataError: if the file cannot be read.
+        DataError: if the file cannot be read, or its row groups have another number of rows.
     """
     with _opened(root, path) as file:
         image, name = _columns(path, file.schema_arrow)
-        before = [0]
-        for group in range(file.metadata.num_row_groups):
-            before.append(before[-1] + file.metadata.row_group(group).num_rows)
+        rows = _rows_in_groups(file)
+        if sum(rows[group] for group in row_groups if group < len(rows)) != images:
+            raise DataError(
+                f"{path}: this Parquet file has changed since its images were listed, so that "
+                "their division into shards no longer fits. Restore it, or begin anew with "
+                "another folder for --poses."
+            )
         wanted = [image] if name is None else [image, name]
         for group in row_groups:
-            number = before[group]
-            for batch in file.iter_batches(_BATCH, row_groups=[group], columns=wanted):
-                for row in batch.to_pylist():
-                    yield _content(path, number, row[image], row.get(name) if name else None)
-                    number += 1
+            for number, row in enumerate(_rows(path, file, group, wanted), sum(rows[:group])):
+                yield _content(path, number, row[image], row.get(name) if name else None)
+
+
+def _rows_in_groups(file: Any) -> list[int]:
+    return [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
+
+
+def _rows(path: str, file: Any, group: int, columns: list[str]) -> Iterator[dict[str, Any]]:
+    try:
+        for batch in file.iter_batches(_BATCH, row_groups=[group], columns=columns):
+            yield from batch.to_pylist()
+    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+        raise DataError(
+            f"{path}: row group {group} of this Parquet file cannot be read ({_in_short(error)}). "
+            "Replace the file by an undamaged copy, then continue with --resume."
+        ) from error
 
 
 def _content(path: str, number: int, value: Any, name: object) -> Content:
