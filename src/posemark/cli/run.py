@@ -449,7 +449,7 @@ class _Display:
         self._shares[place], self._left[place] = 1.0, 0.0
         self.deaths[place] = error
         if len(self.jobs) > 1:  # at the end all are said once more, below the results
-            what = "its process died or could not be started; the other entries continue"
+            what = "its process died or could not be started; the others continue"
             self._say(f"{self.jobs[place].key}: {what}")
 
     def over(self, place: int, path: Path) -> None:
