@@ -33,6 +33,34 @@ def test_a_stop_is_said_and_a_second_one_changes_nothing(capsys):
     assert capsys.readouterr().err == "\nstopped. To go on, ...\n"
 
 
+def test_what_must_not_be_left_half_done_is_done_before_ctrl_c_takes_effect():
+    done = []
+
+    def stopped():
+        with interrupt.delayed():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            done.append("all")
+        done.append("more")
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert done == ["all"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_ctrl_c_does_not_wait():
+    def stopped():
+        with interrupt.delayed():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(60)
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+
+
 def started(code, *arguments, **environment):
     """A process in a group of its own, as a shell makes one of a command."""
     return subprocess.Popen(

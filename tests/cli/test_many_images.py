@@ -47,9 +47,8 @@ def test_what_has_no_meaning_is_refused(arguments, words, tmp_path, monkeypatch)
 
 
 @pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize("name", ["plan.json", "ledger.jsonl"])
-def test_results_are_never_overwritten(tmp_path, name):
-    (tmp_path / name).write_bytes(b"{}")
+def test_results_are_never_overwritten(tmp_path):
+    (tmp_path / "ledger.jsonl").write_bytes(b"{}")
     assert "Add --resume" in said("x", "--engine", "ray", "--poses", tmp_path)
 
 

@@ -1,6 +1,8 @@
 """Addresses of clusters, and what fits on a node."""
 
 import socket
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +34,76 @@ def test_an_address_where_nothing_answers_is_told_at_once(error, monkeypatch):
         cluster.connected("10.0.0.9:6379"),
     ):
         pass
+
+
+class Answering:
+    """A connection to a program that answers with some bytes, a few at a time."""
+
+    def __init__(self, answer):
+        self._answer, self.received = answer, b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def sendall(self, content):
+        self.received += content
+
+    def recv(self, most):
+        part, self._answer = self._answer[: min(4, most)], self._answer[min(4, most) :]
+        return part
+
+
+class Ray:
+    """What connected() calls of Ray."""
+
+    def __init__(self):
+        self.begun, self.folder_at_the_end = [], None
+
+    def init(self, **options):
+        self.begun.append(options)
+
+    def shutdown(self):
+        own = self.begun[-1].get("_temp_dir")
+        self.folder_at_the_end = own and Path(own).is_dir()
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n", b"", b"+OK"])
+def test_another_program_at_the_address_is_reported_at_once(answer, monkeypatch):
+    ray, opened = Ray(), Answering(answer)
+    monkeypatch.setattr(cluster, "library", lambda: ray)
+    monkeypatch.setattr(socket, "create_connection", lambda *_: opened)
+    with (
+        pytest.raises(RunError, match="no Ray cluster answers there .another program answers"),
+        cluster.connected("10.0.0.9:80"),
+    ):
+        pass
+    assert not ray.begun
+
+
+def test_a_server_of_grpc_is_left_to_ray(monkeypatch):
+    ray, opened = Ray(), Answering(bytes((0, 0, 6, 4, 0, 0, 0, 0, 0)) + b"settings")
+    monkeypatch.setattr(cluster, "library", lambda: ray)
+    monkeypatch.setattr(socket, "create_connection", lambda *_: opened)
+    with cluster.connected("10.0.0.9:6379"):
+        assert [each["address"] for each in ray.begun] == ["10.0.0.9:6379"]
+    assert opened.received.startswith(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+
+
+@pytest.mark.parametrize("parent", ["/tmp", "a folder with a name that is too long for sockets"])
+def test_nothing_stays_of_what_ray_writes_on_this_machine(parent, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", parent)
+    ray = Ray()
+    monkeypatch.setattr(cluster, "library", lambda: ray)
+    with cluster.connected(None):
+        folder = Path(ray.begun[0]["_temp_dir"])
+        (folder / "session").mkdir()
+    socket_name = f"{folder}/session_2026-11-29_21-24-44_295208_4194304/sockets/plasma_store"
+    assert len(socket_name) < 107
+    assert ray.folder_at_the_end, "Ray ends before its folder is removed"
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(

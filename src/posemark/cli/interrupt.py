@@ -49,6 +49,21 @@ def first_stop() -> Generator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def delayed() -> Generator[None]:
+    """Let a first Ctrl-C take effect when the block has ended; a second one does so at once.
+
+    It is for work of libraries that they cannot end properly when it is half done.
+
+    Raises:
+        KeyboardInterrupt: After Ctrl-C.
+    """
+    with first_stop() as stopped:
+        yield
+    if stopped():
+        raise KeyboardInterrupt
+
+
 def ignore_from_here() -> None:
     """Ignore Ctrl-C from now on: it must not interrupt what libraries do at exit."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from posemark.cli import expected_time, terminal
+from posemark.cli.cluster import connected
 from posemark.cli.console import PlainProgress, progress_bar, typed
 from posemark.cli.interrupt import message_on_interrupt
 from posemark.core.counting import counted
@@ -73,12 +74,11 @@ def annotate_all(
     from posemark.predict.many.annotation import annotate
     from posemark.predict.many.ledger import Ledger, has_finished
     from posemark.predict.models import prepare_one
-    from posemark.scale.cluster import connected
     from posemark.scale.node_inputs import expected_of
 
     if out is None:
         raise RuntimeError("require_engine() refuses this")
-    if not resume and ((out / plans.DONE).exists() or has_finished(out)):
+    if not resume and has_finished(out):
         raise UsageError(
             f"{out} has results already, and finished work is never overwritten. Add --resume to "
             "continue this run, or name another folder with --poses."
@@ -90,7 +90,7 @@ def annotate_all(
         display = _Display(progress)
         display.say("listing images")
         absolute = [root if "://" in root else str(Path(root).absolute()) for root in roots]
-        plan = plans.made(out, absolute, plans.identity_of(prepared))
+        plan = plans.made(out, absolute, plans.identity_of(prepared), resume)
         ledger = Ledger(out, plan.shards)
         try:
             display.begin(plan.images, ledger)

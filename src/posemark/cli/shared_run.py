@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from posemark.cli import expected_time, terminal
+from posemark.cli.cluster import connected
 from posemark.cli.console import (
     PlainProgress,
     print_rows,
@@ -84,7 +85,6 @@ def measure_machines(
     Raises:
         PoseMarkError: As scale.timing.run_on_machines does.
     """
-    from posemark.scale.cluster import connected
     from posemark.scale.timing import run_on_machines
 
     hint = "stopped. Nothing is kept of machines that had not finished."
@@ -118,7 +118,6 @@ def share(
         PoseMarkError: As scale.accuracy.run_in_shards does.
     """
     from posemark.scale.accuracy import require_shareable, run_in_shards
-    from posemark.scale.cluster import connected
     from posemark.scale.layout import unfinished
 
     for each in prepared:

@@ -7,8 +7,9 @@ dashboard.
 import importlib
 import os
 import socket
+import tempfile
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -105,18 +106,38 @@ def connected(address: str | None) -> Generator["Cluster"]:
     ray = library()
     if address and address != "auto":
         _require_answer(address)
-    quiet = {"log_to_driver": False, "logging_level": "error", "include_dashboard": False}
-    try:
-        if address:
-            ray.init(address=address, **(quiet | {"include_dashboard": None}))
-        else:
-            ray.init(address="local", num_cpus=usable_cores(), **quiet)
-    except Exception as error:  # Ray raises many kinds, also plain RuntimeError and ValueError
-        raise RunError(_not_connected(address, error)) from error
-    try:
+    quiet = {"log_to_driver": False, "logging_level": "error"}
+    with ExitStack() as stack:
+        try:
+            wanted = {"address": address} if address else _own_cluster(stack)
+            stack.callback(ray.shutdown)  # also if Ray fails, or is stopped, while it starts
+            ray.init(**wanted, **quiet)
+        except Exception as error:  # Ray raises many kinds, also plain RuntimeError and ValueError
+            raise RunError(_not_connected(address, error)) from error
         yield Cluster(ray)
-    finally:
-        ray.shutdown()
+
+
+def _own_cluster(stack: ExitStack) -> dict[str, object]:
+    """Return the options of a cluster on this machine alone.
+
+    What Ray writes is in a folder that is removed with the stack; Ray itself would keep it for
+    ever. The names of its sockets must be short.
+    """
+    parent = tempfile.gettempdir()
+    parent = parent if len(parent) <= _LONGEST_PARENT else "/tmp"  # noqa: S108 (see above)
+    folder = stack.enter_context(
+        tempfile.TemporaryDirectory(prefix="posemark-ray-", dir=parent, ignore_cleanup_errors=True)
+    )
+    return {
+        "address": "local",
+        "num_cpus": usable_cores(),
+        "include_dashboard": False,
+        "_temp_dir": folder,
+    }
+
+
+_LONGEST_PARENT = 15
+"""Of the 107 bytes of a socket's name, folder and session need the others."""
 
 
 def _require_answer(address: str) -> None:
@@ -133,13 +154,38 @@ def _require_answer(address: str) -> None:
             "command on one of the machines of the cluster."
         )
     try:
-        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+        with socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS) as opened:
+            if "RAY_USE_TLS" not in os.environ:  # else it answers nobody without a certificate
+                _require_http2(opened)
     except (OSError, OverflowError) as error:
         raise RunError(_not_connected(address, error)) from error
 
 
 ANSWER_SECONDS = 10.0
 """Longest time until the head node of a cluster must answer."""
+
+_FRAME, _SETTINGS = 9, 4
+"""Bytes of the head of an HTTP/2 frame, and the type of the first frame, in its fourth byte."""
+
+_HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0))
+"""How a client of HTTP/2 begins (RFC 9113, 3.4), with empty settings. Ray speaks gRPC, which is on
+top of it, and says nothing to other programs."""
+
+
+def _require_http2(opened: socket.socket) -> None:
+    """Check that a server answers in HTTP/2.
+
+    Raises:
+        OSError: if it does not.
+    """
+    opened.sendall(_HTTP2)
+    answer = b""
+    while len(answer) < _FRAME:
+        answer += (more := opened.recv(_FRAME - len(answer)))
+        if not more:
+            break
+    if answer[3:4] != bytes((_SETTINGS,)):
+        raise ConnectionError("another program answers")
 
 
 def _not_connected(address: str | None, error: Exception) -> str:

@@ -297,6 +297,18 @@ def test_only_unfinished_shards_are_read_from_a_plan(tmp_path, monkeypatch):
     assert list(plan.unfinished(made, {0, 3}.__contains__)) == shards[1:3]
 
 
+def test_a_plan_of_which_nothing_is_finished_is_made_anew_unless_it_is_resumed(tmp_path):
+    roots, out = photos_in(tmp_path, 5), tmp_path / "out"
+    first = plan.made(out, roots, {}, resume=False)
+    (tmp_path / "photos" / "x.jpg").write_bytes(b"")
+    assert plan.made(out, roots, {}, resume=True) == first
+    assert plan.made(out, roots, {"model": "n"}, resume=False).images == 6
+    (out / plan.DONE).write_bytes(b"of another program")
+    with pytest.raises(DataError, match="plan.json: expected the description of a plan"):
+        plan.made(out, roots, {}, resume=False)
+    assert (out / plan.DONE).read_bytes() == b"of another program"
+
+
 def test_finished_shards_without_their_plan_are_never_joined_with_another_plan(tmp_path):
     roots, out = photos_in(tmp_path, 5), tmp_path / "out"
     plan.made(out, roots, {})

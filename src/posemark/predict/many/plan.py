@@ -110,13 +110,14 @@ class Plan:
         return sorted(self.folder.glob("*.parquet"))
 
 
-def made(out: Path, roots: Sequence[str], identity: dict[str, Any]) -> Plan:
+def made(out: Path, roots: Sequence[str], identity: dict[str, Any], resume: bool = True) -> Plan:
     """Return the plan in the folder of results; make it if there is none that is complete.
 
     Args:
         out: the folder of results.
         roots: the paths and addresses of images.
         identity: what decides on the poses, such as the model. It is stored with the plan.
+        resume: whether a plan is used again of which no shard is finished; else it is made anew.
 
     Raises:
         UsageError: if there is a plan for other images or another model, or no image is found.
@@ -127,10 +128,12 @@ def made(out: Path, roots: Sequence[str], identity: dict[str, Any]) -> Plan:
     with exclusive(out):
         if is_file(out / DONE):
             stored = _stored(out / DONE)
-            _require_same(out, stored.of, wanted)
-            plan = Plan(out / FOLDER, stored.shards, stored.images)
-            _require_whole(plan)
-            return plan
+            if resume or has_finished(out):
+                _require_same(out, stored.of, wanted)
+                plan = Plan(out / FOLDER, stored.shards, stored.images)
+                _require_whole(plan)
+                return plan
+            (out / DONE).unlink()
         if has_finished(out):
             raise DataError(f"{out / DONE}: shards are finished, but their plan is gone. {_ANEW}")
         require_apart(roots, out)
