@@ -235,7 +235,7 @@ def test_the_system_ends_the_process_of_one_entry_when_memory_runs_out(
     command = ("run", MODEL, OTHER, "--threads", 1, "--limit", 2, "--out", out)
     code, said, error = posemark(*command, CONTROL_GROUP=str(group))
     assert code == 2, error
-    assert f"{OTHER}@gt: its process died or could not be started; the others" in said + error
+    assert f"{OTHER}@gt: it did not finish; the other entries continue" in said + error
     assert "1 of 2 entries did not finish" in error
     assert "was killed by SIGKILL, as the system does when it runs out of memory" in error
     assert measured(out) == [1, 2]

@@ -372,6 +372,20 @@ def test_lanes_are_closed_though_closing_one_is_interrupted(tmp_path):
     assert all(lane.closed for lane in lanes)
 
 
+@pytest.mark.parametrize("within", [None, 20.0])
+def test_an_entry_of_which_nothing_is_measured_ends_alone(tmp_path, within):
+    broken, sound = prepared(MODEL, OTHER, limit=2)
+    first, *others = broken.frames
+    broken = replace(broken, frames=[replace(first, read=bytes), *others])
+    heard, time = Heard(), Budget(within) if within else None
+    run_jobs([[broken, sound]], tmp_path, False, True, heard, None, time)
+    assert list(heard.deaths) == [0]
+    assert f"{broken.key}: 1 of 2 frames failed" in heard.deaths[0]
+    (path,) = heard.paths
+    assert files.read(path).complete
+    assert not files.read(record_path(broken, tmp_path)).complete
+
+
 def test_a_second_stop_while_a_worker_is_awaited_ends_it(tmp_path, monkeypatch):
     (job,) = prepared(MODEL)
     lane = isolated(job, tmp_path)

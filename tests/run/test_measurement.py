@@ -21,6 +21,7 @@ from posemark.records import files
 from posemark.report.result_row import POSE_STAGES
 from posemark.report.results import load_rows
 from posemark.run import measurement
+from posemark.run.measurement import NothingMeasuredError
 from posemark.run.options import Options
 from posemark.run.plan import plan
 from posemark.run.prepare import prepare_job
@@ -573,6 +574,33 @@ def test_a_record_killed_within_its_header_is_started_again(tmp_path):
 def test_where_every_image_is_broken_the_run_fails_with_the_reason(tmp_path):
     with pytest.raises(DataError, match=r"every one of 3 frames failed.*sample-000003\.jpg"):
         run(prepared(Damaged(raises=(1, 2), empty=(3,))), tmp_path)
+
+
+def test_where_only_frames_without_people_succeed_nothing_was_measured(tmp_path):
+    """The second scene has no people: its frame takes next to nothing, and is no speed."""
+    broken, job = prepared(Damaged(raises=(1, 3))), prepared(Damaged())
+    for resume in (False, True):
+        with pytest.raises(NothingMeasuredError, match=r"2 of 3 frames failed, .* ran on none"):
+            run(broken, tmp_path, resume=resume)
+    row = the_row(measurement.record_path(broken, tmp_path))
+    assert (row.frames, row.failed_frames, row.complete) == (1, 2, False)
+    assert (row.fps_pose, row.fps_pipeline, row.histogram) == (None, None, ())
+    path, _ = run(job, tmp_path, resume=True)
+    assert the_row(path).fps_pose > 0
+
+
+def test_a_run_that_ends_early_has_measured_something_or_fails(tmp_path, monkeypatch):
+    monkeypatch.setattr(measurement, "BLOCK_SECONDS", 1e-9)  # a block of one frame
+    job = prepared(Damaged(raises=(1,)))
+    lane = measurement.Measurement(job, tmp_path, False, lambda step: None)
+    lane.open()
+    assert lane.block()
+    assert lane.block()
+    with pytest.raises(NothingMeasuredError, match=r"1 of 2 frames failed, .* ran on none"):
+        lane.end("within")
+    assert lane.block() is False
+    lane.close()
+    assert the_row(lane.path).fps_pose > 0
 
 
 def test_resuming_with_only_a_broken_image_left_finishes_the_run(tmp_path):

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from posemark.records.schema import FrameLine
     from posemark.report.result_row import Row
     from posemark.report.results import Truths
+    from posemark.run.interleave import Failed
     from posemark.run.measurement import Standing, Step
     from posemark.run.plan import Job
     from posemark.run.prepare import Prepared
-    from posemark.run.worker import WorkerDiedError
 
 
 def run(
@@ -314,7 +314,9 @@ def _print_undecided(
 ) -> None:
     from posemark.cli import undecided
 
-    found = undecided.undecided(display.jobs, rows)
+    # The error message says what these need.
+    dead = [display.jobs[place] for place in display.deaths]
+    found = [each for each in undecided.undecided(display.jobs, rows) if each.job not in dead]
     lines = undecided.lines(found, len(display.jobs), display.opening_seconds, context, out)
     if lines:
         terminal.say("\n" + "\n".join(lines))
@@ -354,12 +356,14 @@ class _Display:
 
     Attributes:
         jobs: The prepared jobs of the run.
-        deaths: Why the processes of entries died or could not be started, by place in `jobs`.
+        self.deaths[place] = error
+        if len(self.jobs) > 1:  # at the end all are said once more, below the results
+            self._say(f"{self.jobs[place].key}: it did not finish; the other entries continue")
     """
 
     def __init__(self, progress: "Progress", jobs: "list[Prepared]", execution: _Execution) -> None:
         self._records: dict[int, Path] = {}
-        self.deaths: dict[int, WorkerDiedError] = {}
+        self.deaths: dict[int, Failed] = {}
         self._opened, self._opening_ns, self._began_ns = 0, 0, 0
         self._progress, self.jobs, self._json = progress, jobs, execution.json
         self._time, self._plan = execution.time, _plan_of(jobs, execution.within)
@@ -445,12 +449,11 @@ class _Display:
         if not self._json:
             self._progress.console.print(line)
 
-    def died(self, place: int, error: "WorkerDiedError") -> None:
+    def died(self, place: int, error: "Failed") -> None:
         self._shares[place], self._left[place] = 1.0, 0.0
         self.deaths[place] = error
         if len(self.jobs) > 1:  # at the end all are said once more, below the results
-            what = "its process died or could not be started; the others continue"
-            self._say(f"{self.jobs[place].key}: {what}")
+            self._say(f"{self.jobs[place].key}: it did not finish; the other entries continue")
 
     def over(self, place: int, path: Path) -> None:
         from posemark.records import files

@@ -428,6 +428,11 @@ class FrameLine(msgspec.Struct, frozen=True, tag="frame", tag_field="kind", omit
         """Return what the time of a frame mostly depends on: pixels if they vary, else people."""
         return self.pixels or self.boxes
 
+    @property
+    def inferred(self) -> bool:
+        """Return whether the network ran: it does not on a frame without boxes."""
+        return self.stages.get("infer", 0) > 0
+
 
 class BlockLine(msgspec.Struct, frozen=True, tag="block", tag_field="kind", omit_defaults=True):
     """The activity of the machine during a block: the frames since the last line of this kind.

@@ -26,14 +26,23 @@ def speed_of(record: files.Record) -> Row:
     """Return the figures of one record that need no scoring of its poses.
 
     Speed rests on every measured frame. The accuracy fields of the row keep their defaults. A run
-    whose images were shared by workers has no speed.
+    whose images were shared by workers has no speed, and neither has one of which frames failed
+    while the network ran on none of the others, where nobody was to be seen.
     """
     row = _with_frames(row_of_header(record.header), record)
     if not record.header.timed:
         return row
+    if record.failed and not any(line.inferred for line in record.good):
+        record = _without_good(record)
     row = _with_times(row, record)
     row = with_throughput(row, record) if row.overlapped else _with_speed(row, record)
     return _with_blocks(row, record)
+
+
+def _without_good(record: files.Record) -> files.Record:
+    failed = [[f for f in block.frames if f.error is not None] for block in record.blocks]
+    blocks = zip(record.blocks, failed, strict=True)
+    return replace(record, blocks=[replace(block, frames=frames) for block, frames in blocks])
 
 
 def _with_frames(row: Row, record: files.Record) -> Row:

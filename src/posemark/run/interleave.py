@@ -17,6 +17,7 @@ from posemark.run.header import weights_bytes
 from posemark.run.measurement import (
     Circumstances,
     Measurement,
+    NothingMeasuredError,
     Standing,
     Step,
     record_path,
@@ -47,6 +48,9 @@ BYTES_PER_PIXEL = 1500
 ASPECT_RATIO = 1.5
 """Assumed ratio of the sides of an image. The input size of a bottom-up model names the shorter
 side."""
+
+Failed = WorkerDiedError | NothingMeasuredError
+"""The errors that end one entry, while the others continue."""
 
 T = TypeVar("T")
 
@@ -83,10 +87,10 @@ class Watcher(Protocol):
 
 
 class RunWatcher(Watcher, Protocol):
-    """A watcher that also receives the entries whose processes died or could not be started."""
+    """A watcher that also receives the entries that cannot continue."""
 
-    def died(self, place: int, error: WorkerDiedError) -> None:
-        """Called when the process of a job died or could not be started; the others continue."""
+    def died(self, place: int, error: Failed) -> None:
+        """Called when a job cannot continue; the other jobs do."""
         ...
 
 
@@ -147,8 +151,8 @@ def run_jobs(
 ) -> None:
     """Measure every job into its record in a folder.
 
-    If the process of a job dies or cannot be started, the watcher receives the reason and the other
-    jobs continue.
+    If the process of a job dies, or nothing of it can be measured, the watcher receives the reason
+    and the other jobs continue.
 
     Args:
         turns: the groups of jobs, from groups(); the jobs of a group take turns.
@@ -163,11 +167,13 @@ def run_jobs(
         alone: whether this process does nothing else, so that a single job may run in it.
 
     Raises:
-        RecordError, DataError, RunError: as Measurement does. The finished frames of all entries
-            stay in their records.
+        RecordError, DataError, RunError: as Measurement does, also NothingMeasuredError for a
+            single job. The finished frames of all entries stay in their records.
     """
     entries, place = sum(map(len, turns)), 0
-    kind = Isolated if isolate and (entries > 1 or not alone) else Measurement
+    single = alone and entries == 1
+    kind = Isolated if isolate and not single else Measurement
+    died = _raised if single else watcher.died
     for group in turns:
         jobs = dict(enumerate(group, place))
         lanes = {
@@ -190,17 +196,17 @@ def run_jobs(
             ordered = {number: lanes[number] for number in _opening_order(jobs, out)}
             works = {number: _work(job) for number, job in jobs.items()}
             share = Budget(time.left * len(group) / (entries - place))
-            share_time(ordered, works, watcher, share, watcher.died)
+            share_time(ordered, works, watcher, share, died)
         else:
-            take_turns(list(lanes.values()), place, watcher, watcher.died)
+            take_turns(list(lanes.values()), place, watcher, died)
         place += len(group)
 
 
-Died = Callable[[int, WorkerDiedError], None]
-"""Receives the place of a lane whose process died or could not be started, and the reason."""
+Died = Callable[[int, Failed], None]
+"""Receives the place of a lane that cannot continue, and the reason."""
 
 
-def _raised(_: int, error: WorkerDiedError) -> None:
+def _raised(_: int, error: Failed) -> None:
     raise error
 
 
@@ -213,8 +219,8 @@ def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher, died: Died =
         lanes: the lanes.
         first: the place of the first lane in the whole run.
         watcher: receives the progress.
-        died: is called if the process of a lane died, and the other lanes continue. Without it,
-            the error is raised.
+        died: is called if the process of a lane died or nothing of it could be measured, and the
+            other lanes continue. Without it, the error is raised.
     """
     running: dict[int, Lane] = dict(enumerate(lanes, first))
     try:
@@ -238,10 +244,10 @@ def take_turns(lanes: Sequence[Lane], first: int, watcher: Watcher, died: Died =
 
 @contextmanager
 def _left_out(running: dict[int, T], place: int, died: Died) -> Generator[None]:
-    """Remove a lane from those that run if its process dies in the block."""
+    """Remove a lane from those that run if it cannot continue after the block."""
     try:
         yield
-    except WorkerDiedError as error:
+    except (WorkerDiedError, NothingMeasuredError) as error:
         running.pop(place, None)
         died(place, error)
 

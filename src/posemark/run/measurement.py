@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from posemark.core.counting import counted
 from posemark.core.errors import DataError
 from posemark.core.frame import Boxes, Frame, Poses
 from posemark.estimator import Estimator
@@ -48,6 +49,13 @@ FEWEST_PRECISE = 10
 
 The interval of fewer blocks is too often narrow by chance.
 """
+
+
+class NothingMeasuredError(DataError):
+    """Frames of an entry failed, and its network ran on none of the others.
+
+    Other entries can continue.
+    """
 
 
 @dataclass(frozen=True)
@@ -183,6 +191,7 @@ class Measurement:
         self._done, self._spent_ns, self._expected_seconds = 0, 0, 0.0
         self._block_began_ns: int | None = None
         self._failures: list[str] = []
+        self._inferred = any(line.inferred for line in self._record.good) if self._record else False
         self._of_block: set[int] = set()
         self._timed = timed_blocks(self._record) if self._record else []
         self._writer: files.Writer | None = None
@@ -310,7 +319,7 @@ class Measurement:
             Whether the run continues; False once it is over.
 
         Raises:
-            DataError: if every single frame failed.
+            NothingMeasuredError: if frames failed, and the network ran on none of the others.
         """
         writer = self._opened
         if self._left:
@@ -323,7 +332,12 @@ class Measurement:
         return not reason
 
     def end(self, reason: str) -> None:
-        """End the record for a reason of schema.End, which may be before the run is over."""
+        """End the record for a reason of schema.End, which may be before the run is over.
+
+        Raises:
+            NothingMeasuredError: as block() does.
+        """
+        self._require_inference()
         self._opened.write(schema.End(reason))
         self._opened.sync()
 
@@ -434,11 +448,26 @@ class Measurement:
         self._done += 1
         if line.error is not None:
             self._failures.append(line.error)
+        self._inferred = self._inferred or line.inferred
         self._on_step(Step(self._before + self._done, self._share(), line, self._seconds_left))
-        if not self._before and len(self._failures) == len(self._frames) == self._done:
-            raise DataError(
-                f"every one of {len(self._frames)} frames failed. The last: {self._failures[-1]}"
-            )
+        if self._done == len(self._frames):
+            self._require_inference()
+
+    def _require_inference(self) -> None:
+        """Raise an error if frames failed, and the network ran on none of the others.
+
+        It does not run on a frame without people: the times of such frames say nothing of it.
+        """
+        if not self._failures or self._inferred:
+            return
+        failed, done = len(self._failures), counted(self._before + self._done, "frame")
+        every = failed == self._before + self._done
+        what = (
+            f"every one of {done} failed"
+            if every
+            else (f"{failed} of {done} failed, and the network ran on none of the others")
+        )
+        raise NothingMeasuredError(f"{self._prepared.key}: {what}. The last: {self._failures[-1]}")
 
     def _share(self) -> float:
         done = 0.0 if self._options.repeats else (self._before + self._done) / self._total

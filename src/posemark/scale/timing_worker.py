@@ -16,10 +16,9 @@ from posemark.core.errors import PoseMarkError
 from posemark.machine import peak
 from posemark.measure.clock import Budget
 from posemark.measure.environment import free_memory, usable_cores
-from posemark.run.interleave import groups, run_jobs
+from posemark.run.interleave import Failed, groups, run_jobs
 from posemark.run.measurement import Standing, Step
 from posemark.run.prepare import Prepared
-from posemark.run.worker import WorkerDiedError
 from posemark.scale.node_inputs import Expected, Fetch, at_this_node
 from posemark.scale.worker import Failure
 
@@ -68,7 +67,7 @@ class Timings:
 
     Attributes:
         files: content of all files of the run folder, by name.
-        notes: sentences on entries whose processes died, and on peak rates.
+        notes: sentences on entries that did not finish, and on peak rates.
     """
 
     files: Mapping[str, bytes] = field(repr=False)
@@ -181,6 +180,6 @@ class _Watcher:
         self._shares[place] = 1.0
         self.progress = replace(self.progress, finished=self.progress.finished + 1)
 
-    def died(self, place: int, error: WorkerDiedError) -> None:  # noqa: ARG002 (see over)
-        """Note that the process of an entry died."""
+    def died(self, place: int, error: Failed) -> None:  # noqa: ARG002 (see over)
+        """Note why an entry did not finish."""
         self.notes.append(str(error))

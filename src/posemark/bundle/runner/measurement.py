@@ -97,6 +97,8 @@ class EntryMeasurement:
         self._feed = Feed(self._left, endless, None)
         self._done, self._good, self._spent_ns, self._frames_ns = 0, 0, 0, 0
         self._last_error = ""
+        lines = existing.measured if existing else []
+        self._inferred = any(line["stages"]["infer"] > 0 for line in lines)
 
     def expected_seconds(self, frame_seconds: float) -> float:
         """Return the expected time of the run.
@@ -114,7 +116,7 @@ class EntryMeasurement:
             Whether the run is over; then the record has its end.
 
         Raises:
-            DataError: if every single frame failed.
+            DataError: if frames failed, and the network ran on none of the others.
             RunError: if the record cannot be written.
         """
         while not self._over():
@@ -143,9 +145,10 @@ class EntryMeasurement:
             fields = block_fields(self._done - before, began_ns, sentinel_ns, readings)
             self._writer.write("block", fields)
             self._writer.sync()
-        if not self._before and self._done == len(plan.frames) and not self._good:
+        if self._done == len(plan.frames) and self._last_error and not self._inferred:
             raise DataError(
-                f"every one of {self._done} frames failed. The last: {self._last_error}"
+                f"{self._done - self._good} of {self._done} frames failed, and the network ran on "
+                f"none of the others. The last: {self._last_error}"
             )
 
     def _until_stopped(self) -> Iterator[Frame]:
@@ -168,6 +171,7 @@ class EntryMeasurement:
             self._last_error = fields["error"]
         else:
             self._good += 1
+            self._inferred = self._inferred or fields["stages"]["infer"] > 0
             self._frames_ns += fields["frame_ns"]
         used = (self._spent_ns + now_ns() - began_ns) / 1e9
         fps = self._good * 1e9 / self._frames_ns if self._frames_ns else 0.0
