@@ -39,6 +39,9 @@ TEXTS = (
     "m" * 300,
 )
 
+MOST_REPEATED = 200_000
+"""Most characters of JSON that are repeated a hundred times."""
+
 
 def mutant(kind: Kind, seeds: Sequence[bytes], number: int) -> bytes:
     """Return one of the seeds with one to four changes.
@@ -163,6 +166,8 @@ def _nest(rng: random.Random, container: Any, key: Any) -> None:
 
 def _repeat(rng: random.Random, container: Any, key: Any) -> None:
     times = rng.choice((0, 2, 100))
+    if times > 2 and len(json.dumps(container[key])) > MOST_REPEATED:
+        times = 2  # several repeats of repeats would take gigabytes before anything is read
     if isinstance(container[key], list | str):
         container[key] = container[key] * times
     elif isinstance(container, list):
