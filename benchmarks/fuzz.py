@@ -65,7 +65,8 @@ class Tally:
         inputs: mutants that were read or refused.
         cpu_s: CPU seconds that they took, with their making.
         slowest_s: the most CPU seconds of one mutant.
-        peak: the most bytes that one mutant took, beyond those that the process had before.
+        peak: the most bytes that one mutant took, beyond those that the process had before. It is
+            known of mutants that raised the peak of the process; libFuzzer's own memory grows, too.
         edges: the most edges of the instrumented code that one process covered.
         findings: the number of mutants of each finding.
         done: whether the child has reached its number of inputs or its CPU time.
@@ -100,13 +101,14 @@ class Child:
     def __init__(self, options: argparse.Namespace, kind: Any, folder: Path) -> None:
         self._options, self._kind, self._folder = options, kind, folder
         self._tally, self._reported = Tally(), 0.0
-        self._began, self._before = time.process_time(), peak_rss()
+        self._began = time.process_time()
 
     def read(self, content: bytes) -> None:
-        begin = time.process_time()
+        memory, peak, begin = rss(), peak_rss(), time.process_time()
         what = self._attempt(content)
         now = time.process_time()
-        tally, used = self._tally, peak_rss() - self._before
+        tally, new_peak = self._tally, peak_rss()
+        used = new_peak - memory if new_peak > peak else 0
         tally.inputs += 1
         tally.cpu_s = now - self._began
         tally.slowest_s = max(tally.slowest_s, now - begin)
@@ -117,7 +119,7 @@ class Child:
             self._found(what, content)
         if now - begin > SECONDS:
             self._found("slow", content)
-        if used > MEMORY:  # the peak of a process never decreases: another one continues
+        if used > MEMORY:  # the peak of a process never decreases, so another one continues
             self._found("large", content)
             self._report()
             os._exit(0)
@@ -213,6 +215,12 @@ def child(options: argparse.Namespace) -> None:
     warnings.simplefilter("error")
     atheris.Setup([sys.argv[0], *flags, str(corpus)], reader.read, custom_mutator=mutate)
     atheris.Fuzz()
+
+
+def rss() -> int:
+    """Return the memory of this process, in bytes."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize()
 
 
 def peak_rss() -> int:
