@@ -2,6 +2,7 @@
 
 import socket
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,17 @@ def test_a_server_of_grpc_is_left_to_ray(monkeypatch):
     with cluster.connected("10.0.0.9:6379"):
         assert [each["address"] for each in ray.begun] == ["10.0.0.9:6379"]
     assert opened.received.startswith(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+
+
+@pytest.mark.parametrize(("free", "starts"), [(10**9, True), (300 * 10**6, False)])
+def test_ray_is_not_started_where_its_own_processes_do_not_fit(free, starts, monkeypatch):
+    ray = Ray()
+    monkeypatch.setattr(cluster, "library", lambda: ray)
+    monkeypatch.setattr(cluster, "free_memory", lambda: free)
+    expected = nullcontext() if starts else pytest.raises(RunError, match="need 400 MB .* 300 MB")
+    with expected, cluster.connected(None):
+        pass
+    assert bool(ray.begun) == starts
 
 
 @pytest.mark.parametrize("parent", ["/tmp", "a folder with a name that is too long for sockets"])

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import Any, cast
 
 from posemark.core.errors import RunError, UsageError
-from posemark.measure.environment import usable_cores
+from posemark.measure.environment import free_memory, usable_cores
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -101,10 +101,12 @@ def connected(address: str | None) -> Generator["Cluster"]:
 
     Raises:
         UsageError: if Ray is not installed, or the address is of another form.
-        RunError: if there is no cluster at the address.
+        RunError: if there is no cluster at the address, or no memory to start one.
     """
     ray = library()
-    if address and address != "auto":
+    if not address:
+        _require_memory()
+    elif address != "auto":
         _require_answer(address)
     quiet = {"log_to_driver": False, "logging_level": "error"}
     with ExitStack() as stack:
@@ -138,6 +140,25 @@ def _own_cluster(stack: ExitStack) -> dict[str, object]:
 
 _LONGEST_PARENT = 15
 """Of the 107 bytes of a socket's name, folder and session need the others."""
+
+
+def _require_memory() -> None:
+    """Check that Ray's own processes fit; else the system would end this one without a word.
+
+    Raises:
+        RunError: if they do not.
+    """
+    free = free_memory()
+    if free < OWN_BYTES:
+        raise RunError(
+            f"Ray's own processes need {OWN_BYTES / 1e6:.0f} MB of memory, and {free / 1e6:.0f} MB "
+            "are free for this process. Leave --engine ray out, close other programs, or raise the "
+            "limit of this container."
+        )
+
+
+OWN_BYTES = 400_000_000
+"""What the processes of Ray take on one machine, measured as 396 MB; workers come on top of it."""
 
 
 def _require_answer(address: str) -> None:
