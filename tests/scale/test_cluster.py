@@ -1,5 +1,6 @@
 """Addresses of clusters, and what fits on a node."""
 
+import os
 import socket
 import tempfile
 from contextlib import nullcontext
@@ -61,10 +62,11 @@ class Ray:
     """What connected() calls of Ray."""
 
     def __init__(self):
-        self.begun, self.folder_at_the_end = [], None
+        self.begun, self.folder_at_the_end, self.temporary = [], None, None
 
     def init(self, **options):
         self.begun.append(options)
+        self.temporary = os.environ.get("TMPDIR")
 
     def shutdown(self):
         own = self.begun[-1].get("_temp_dir")
@@ -104,14 +106,18 @@ def test_ray_is_not_started_where_its_own_processes_do_not_fit(free, starts, mon
     assert bool(ray.begun) == starts
 
 
+@pytest.mark.parametrize("own", [None, "/elsewhere"])
 @pytest.mark.parametrize("parent", ["/tmp", "a folder with a name that is too long for sockets"])
-def test_nothing_stays_of_what_ray_writes_on_this_machine(parent, monkeypatch):
+def test_nothing_stays_of_what_ray_writes_on_this_machine(parent, own, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", parent)
+    monkeypatch.setenv("TMPDIR", own) if own else monkeypatch.delenv("TMPDIR", raising=False)
     ray = Ray()
     monkeypatch.setattr(cluster, "library", lambda: ray)
     with cluster.connected(None):
         folder = Path(ray.begun[0]["_temp_dir"])
         (folder / "session").mkdir()
+    assert ray.temporary == str(folder), "so nothing stays of a worker that is killed, either"
+    assert os.environ.get("TMPDIR") == own
     socket_name = f"{folder}/session_2026-11-29_21-24-44_295208_4194304/sockets/plasma_store"
     assert len(socket_name) < 107
     assert ray.folder_at_the_end, "Ray ends before its folder is removed"

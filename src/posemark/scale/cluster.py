@@ -113,7 +113,8 @@ def connected(address: str | None) -> Generator["Cluster"]:
         try:
             wanted = {"address": address} if address else _own_cluster(stack)
             stack.callback(ray.shutdown)  # also if Ray fails, or is stopped, while it starts
-            ray.init(**wanted, **quiet)
+            with _temporary_files_in(wanted.get("_temp_dir")):
+                ray.init(**wanted, **quiet)
         except Exception as error:  # Ray raises many kinds, also plain RuntimeError and ValueError
             raise RunError(_not_connected(address, error)) from error
         yield Cluster(ray)
@@ -136,6 +137,22 @@ def _own_cluster(stack: ExitStack) -> dict[str, object]:
         "include_dashboard": False,
         "_temp_dir": folder,
     }
+
+
+@contextmanager
+def _temporary_files_in(folder: object) -> Generator[None]:
+    """Let processes that start in the block, and their workers, have their temporary files there.
+
+    A worker that is killed cannot remove them.
+    """
+    before = os.environ.get("TMPDIR")
+    if folder:
+        os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop("TMPDIR", None)
+        os.environ |= {} if before is None else {"TMPDIR": before}
 
 
 _LONGEST_PARENT = 15
