@@ -13,6 +13,12 @@ from posemark.scale import cluster
 from posemark.scale.cluster import Node, Resources
 
 
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    """What connected() sets for Ray is not left to other tests."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+
+
 @pytest.mark.parametrize("address", ["nonsense", "ray://x:1", "http://x:80", ":5", "x:", "x:port"])
 def test_an_address_of_another_form_is_refused(address, monkeypatch):
     monkeypatch.setattr(cluster, "library", lambda: None)
@@ -93,6 +99,34 @@ def test_a_server_of_grpc_is_left_to_ray(monkeypatch):
     with cluster.connected("10.0.0.9:6379"):
         assert [each["address"] for each in ray.begun] == ["10.0.0.9:6379"]
     assert opened.received.startswith(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("address", "file", "given", "mode"),
+    [
+        (None, False, {}, "token"),
+        (None, True, {"RAY_AUTH_MODE": "disabled"}, "disabled"),
+        ("10.0.0.9:6379", True, {}, "token"),
+        ("10.0.0.9:6379", False, {}, None),
+        ("10.0.0.9:6379", False, {"RAY_AUTH_TOKEN": "x"}, "token"),
+        ("10.0.0.9:6379", True, {"RAY_AUTH_MODE": "disabled"}, "disabled"),
+    ],
+)
+def test_a_cluster_is_met_with_the_token_of_its_user(
+    address, file, given, mode, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "environ", {"HOME": str(tmp_path), **given})
+    if file:
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray" / "auth_token").write_text("x")
+    seen = []
+    monkeypatch.setattr(cluster, "library", lambda: seen.append(dict(os.environ)) or Ray())
+    monkeypatch.setattr(cluster, "_require_answer", lambda _: None)
+    with cluster.connected(address):
+        pass
+    assert seen[0].get("RAY_AUTH_MODE") == mode, "Ray reads it when it is imported"
+    fresh = "RAY_AUTH_TOKEN" in seen[0] and not given
+    assert fresh == (address is None and not given), "no token is left in the home folder"
 
 
 @pytest.mark.parametrize(("free", "starts"), [(10**9, True), (300 * 10**6, False)])

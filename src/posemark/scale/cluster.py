@@ -6,6 +6,7 @@ dashboard.
 
 import importlib
 import os
+import secrets
 import socket
 import tempfile
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from importlib.util import find_spec
 from typing import Any, cast
 
 from posemark.core.errors import RunError, UsageError
+from posemark.core.places import is_file, with_home
 from posemark.measure.environment import free_memory, usable_cores
 
 _QUIET = {
@@ -103,6 +105,7 @@ def connected(address: str | None) -> Generator["Cluster"]:
         UsageError: if Ray is not installed, or the address is of another form.
         RunError: if there is no cluster at the address, or no memory to start one.
     """
+    _agree_on_token(address)
     ray = library()
     if not address:
         _require_memory()
@@ -157,6 +160,23 @@ def _temporary_files_in(folder: object) -> Generator[None]:
 
 _LONGEST_PARENT = 15
 """Of the 107 bytes of a socket's name, folder and session need the others."""
+
+
+def _agree_on_token(address: str | None) -> None:
+    """Let Ray (from 2.60 on) use the token of a cluster, or a fresh one for this machine alone.
+
+    By itself, it would use no token for an address, although `ray start` uses that of the user, and
+    would leave a token in the home folder, so that every later `ray start` uses it.
+    """
+    if _AUTH_MODE in os.environ:
+        return
+    if not address:
+        os.environ |= {_AUTH_MODE: "token", _TOKEN: secrets.token_hex(32)}
+    elif {_TOKEN, f"{_TOKEN}_PATH"} & {*os.environ} or is_file(with_home("~/.ray/auth_token")):
+        os.environ[_AUTH_MODE] = "token"
+
+
+_AUTH_MODE, _TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
 
 
 def _require_memory() -> None:
