@@ -53,7 +53,11 @@ class Nodes:
 
 @contextmanager
 def running(nodes, cpus=1):
-    """Start a cluster of a head without CPUs and some nodes; end it with the block."""
+    """Start a cluster of a head without CPUs and some nodes; end it with the block.
+
+    It has no token, so programs that are started in the block must not use that of the user.
+    """
+    os.environ["RAY_AUTH_MODE"] = "disabled"
     process = subprocess.Popen(
         [sys.executable, __file__, str(nodes), str(cpus)],
         stdin=subprocess.PIPE,
@@ -65,6 +69,7 @@ def running(nodes, cpus=1):
         yield Nodes(process)
     finally:
         process.communicate("end\n", timeout=60)
+        del os.environ["RAY_AUTH_MODE"]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ dashboard.
 
 import importlib
 import os
+import secrets
 import socket
 import tempfile
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -16,7 +17,8 @@ from importlib.util import find_spec
 from typing import Any, cast
 
 from posemark.core.errors import RunError, UsageError
-from posemark.measure.environment import usable_cores
+from posemark.core.places import is_file, with_home
+from posemark.measure.environment import free_memory, usable_cores
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -101,17 +103,21 @@ def connected(address: str | None) -> Generator["Cluster"]:
 
     Raises:
         UsageError: if Ray is not installed, or the address is of another form.
-        RunError: if there is no cluster at the address.
+        RunError: if there is no cluster at the address, or no memory to start one.
     """
+    _agree_on_token(address)
     ray = library()
-    if address and address != "auto":
+    if not address:
+        _require_memory()
+    elif address != "auto":
         _require_answer(address)
     quiet = {"log_to_driver": False, "logging_level": "error"}
     with ExitStack() as stack:
         try:
             wanted = {"address": address} if address else _own_cluster(stack)
             stack.callback(ray.shutdown)  # also if Ray fails, or is stopped, while it starts
-            ray.init(**wanted, **quiet)
+            with _temporary_files_in(wanted.get("_temp_dir")):
+                ray.init(**wanted, **quiet)
         except Exception as error:  # Ray raises many kinds, also plain RuntimeError and ValueError
             raise RunError(_not_connected(address, error)) from error
         yield Cluster(ray)
@@ -136,8 +142,60 @@ def _own_cluster(stack: ExitStack) -> dict[str, object]:
     }
 
 
+@contextmanager
+def _temporary_files_in(folder: object) -> Generator[None]:
+    """Let processes that start in the block, and their workers, have their temporary files there.
+
+    A worker that is killed cannot remove them.
+    """
+    before = os.environ.get("TMPDIR")
+    if folder:
+        os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop("TMPDIR", None)
+        os.environ |= {} if before is None else {"TMPDIR": before}
+
+
 _LONGEST_PARENT = 15
 """Of the 107 bytes of a socket's name, folder and session need the others."""
+
+
+def _agree_on_token(address: str | None) -> None:
+    """Let Ray (from 2.60 on) use the token of a cluster, or a fresh one for this machine alone.
+
+    By itself, it would use no token for an address, although `ray start` uses that of the user, and
+    would leave a token in the home folder, so that every later `ray start` uses it.
+    """
+    if _AUTH_MODE in os.environ:
+        return
+    if not address:
+        os.environ |= {_AUTH_MODE: "token", _TOKEN: secrets.token_hex(32)}
+    elif {_TOKEN, f"{_TOKEN}_PATH"} & {*os.environ} or is_file(with_home("~/.ray/auth_token")):
+        os.environ[_AUTH_MODE] = "token"
+
+
+_AUTH_MODE, _TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
+
+
+def _require_memory() -> None:
+    """Check that Ray's own processes fit; else the system would end this one without a word.
+
+    Raises:
+        RunError: if they do not.
+    """
+    free = free_memory()
+    if free < OWN_BYTES:
+        raise RunError(
+            f"Ray's own processes need {OWN_BYTES / 1e6:.0f} MB of memory, and {free / 1e6:.0f} MB "
+            "are free for this process. Leave --engine ray out, close other programs, or raise the "
+            "limit of this container."
+        )
+
+
+OWN_BYTES = 400_000_000
+"""What the processes of Ray take on one machine, measured as 396 MB; workers come on top of it."""
 
 
 def _require_answer(address: str) -> None:

@@ -213,7 +213,12 @@ class Pool(Generic[WorkT]):
         self._failed_starts[member.node.id] += 1
         if self._failed_starts[member.node.id] >= MOST_FAILED_STARTS:
             what = counted(MOST_FAILED_STARTS, "worker")
-            self._leave_out(member.node, f"{what} ended while they started ({why})")
+            self._leave_out(
+                member.node,
+                f"{what} ended while they started ({why}). Often memory is lacking: each worker "
+                "opens the model in a process of its own. Close other programs, choose a smaller "
+                "model, or give more --threads, so that fewer workers start.",
+            )
 
     def _failed(self, ticket: int, why: str) -> None:
         why = why.rstrip(".")  # other words follow it

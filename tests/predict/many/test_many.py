@@ -196,6 +196,32 @@ def test_a_row_group_that_is_damaged_is_named(tmp_path, images):
         list(sources.rows_read(str(path), str(path), [0], len(images)))
 
 
+def test_single_images_that_are_gone_are_named(tmp_path):
+    (tmp_path / "y.jpg").write_bytes(b"y")
+    paths = [str(tmp_path / name) for name in ("x.jpg", "y.jpg")]
+    gone, there = sources.files_read(str(tmp_path), paths)
+    assert "x.jpg: cannot be read" in str(gone.read)
+    assert there.read == b"y"
+    (only,) = sources.files_read(str(tmp_path), paths[:1])
+    assert only.name == paths[0]
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+def test_images_that_are_all_out_of_reach_are_no_failed_images(tmp_path, mounted, monkeypatch):
+    """A disk that is not mounted leaves an empty folder; one that fails answers with errors."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if mounted:
+        (disk / "x.jpg").write_bytes(b"x")
+
+        def failing(files, path):
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(sources, "_read", failing)
+    with pytest.raises(DataError, match="disk: none of its 2 images can be read"):
+        list(sources.files_read(str(disk), [str(disk / "x.jpg"), str(disk / "y.jpg")]))
+
+
 # --- the plan -----------------------------------------------------------------------------------
 
 

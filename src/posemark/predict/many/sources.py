@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from posemark.core.counting import counted
 from posemark.core.errors import DataError, FrameError, UsageError
-from posemark.core.places import with_home
+from posemark.core.places import is_file, with_home
 from posemark.geometry.image_file import MOST_IMAGE_BYTES
 from posemark.predict.images import SUFFIXES
 
@@ -262,20 +263,49 @@ def _kind_of(schema: Any, image: str) -> str | None:
 
 
 def files_read(root: str, paths: Sequence[str]) -> Iterator[Content]:
-    """Yield the content of image files."""
-    files, _ = file_system(root)
+    """Yield the content of image files.
+
+    Raises:
+        DataError: after the last one, if none could be read because all are out of reach, such as
+            those of a disk that is not mounted. Single ones that cannot be read are yielded.
+    """
+    files, place = file_system(root)
+    errors: list[OSError] = []
     for path in paths:
-        yield Content(path, _read(files, path))
+        try:
+            read = _read(files, path)
+        except OSError as error:
+            errors.append(error)
+            read = FrameError(f"{path}: cannot be read ({_in_short(error)})")
+        yield Content(path, read)
+    if len(errors) == len(paths) and _is_out_of_reach(files, place, errors):
+        raise DataError(
+            f"{root}: none of its {counted(len(paths), 'image')} can be read "
+            f"({_in_short(errors[-1])}). Make them reachable on every machine, then continue with "
+            "--resume."
+        )
 
 
 def _read(files: Any, path: str) -> bytes | FrameError:
+    with files.open_input_file(path) as file:
+        if file.size() > MOST_IMAGE_BYTES:
+            return FrameError(f"{path}: the file is larger than {MOST_IMAGE_BYTES} bytes")
+        return bytes(file.read())
+
+
+def _is_out_of_reach(files: Any, place: str, errors: Sequence[OSError]) -> bool:
+    """Return whether all images failed for a common reason: not because they were removed."""
+    if not all(isinstance(each, (FileNotFoundError, PermissionError)) for each in errors):
+        return True
+    return _is_local(files) and not is_file(Path(place)) and not _has_entries(place)
+
+
+def _has_entries(folder: str) -> bool:
     try:
-        with files.open_input_file(path) as file:
-            if file.size() > MOST_IMAGE_BYTES:
-                return FrameError(f"{path}: the file is larger than {MOST_IMAGE_BYTES} bytes")
-            return bytes(file.read())
-    except OSError as error:
-        return FrameError(f"{path}: cannot be read ({_in_short(error)})")
+        with os.scandir(folder) as entries:
+            return any(True for _ in entries)
+    except OSError:
+        return False
 
 
 _BATCH = 16
