@@ -84,7 +84,8 @@ def measure(entry: str, frames: int, out: Path, threads: str) -> None:
     words = ["run", entry, "--repeat", str(repeat), "--out", str(out)]
     words += ["--threads", threads]
     process = subprocess.Popen([sys.executable, "-m", "posemark", *words])
-    noted = [asdict(each) for each in watched(process, out)]
+    # After the last frame the report is made, for which the whole record is read.
+    noted = [asdict(each) for each in watched(process, out) if each.frames < frames]
     if process.wait():
         raise SystemExit(f"error: the run ended with {process.returncode}.")
     (out / SAMPLES).write_text(json.dumps({"entry": entry, "noted": noted}), encoding="utf-8")
@@ -137,13 +138,13 @@ def layer(
                 "field": "series",
                 "type": "nominal",
                 "scale": colours,
-                "legend": {"title": None, "orient": "top-left"},
+                "legend": {"title": None, "orient": "bottom-left"},
             },
         },
     }
 
 
-def chart(entry: str, noted: list[Noted], found: list[float]) -> Spec:
+def chart(entry: str, frames: int, noted: list[Noted], found: list[float]) -> Spec:
     memory: list[dict[str, object]] = [
         {"frames": each.frames, "mb": mb, "series": series}
         for each in noted
@@ -161,7 +162,7 @@ def chart(entry: str, noted: list[Noted], found: list[float]) -> Spec:
         "config": chart_theme.LIGHT,
         "padding": 10,
         "title": {
-            "text": f"{entry}: {noted[-1].frames:,} frames in one run",
+            "text": f"{entry}: {frames:,} frames in one run",
             "subtitle": "Private memory of both processes; CPU time per frame while they ran.",
             "anchor": "start",
         },
@@ -174,7 +175,9 @@ def chart(entry: str, noted: list[Noted], found: list[float]) -> Spec:
 
 def draw(out: Path, path: Path) -> None:
     kept = json.loads((out / SAMPLES).read_text(encoding="utf-8"))
-    spec = chart(kept["entry"], [Noted(**each) for each in kept["noted"]], cpu_ms(out))
+    (record,) = out.glob("*.jsonl")
+    frames = len(files.read(record).good)
+    spec = chart(kept["entry"], frames, [Noted(**each) for each in kept["noted"]], cpu_ms(out))
     if path.suffix == ".png":
         path.write_bytes(rendering.png(spec))
     else:
