@@ -327,7 +327,15 @@ def record(tmp_path, frames=100, mode="burst", **readings):
     block = {"kind": "block", "frames": 1, "wall_ns": 2_000_000_000, **readings}
     header = {"entry": "small@gt+tensorrt+fp16", "settings": settings}
     lines = [header, *[line, block] * frames, {"kind": "end"}]
-    return Existing(tmp_path / "r.jsonl", header, lines, 0)
+    return Existing(
+        path=tmp_path / "r.jsonl",
+        header=header,
+        lines=lines,
+        last=len(lines),
+        damaged=[],
+        whole_bytes=0,
+        torn_bytes=0,
+    )
 
 
 def test_the_table_has_the_figures_of_the_record(tmp_path):
