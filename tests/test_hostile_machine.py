@@ -182,6 +182,23 @@ def test_a_faulty_disk_costs_the_damaged_lines_and_every_command_says_which(pose
 # --- the user and the names ---------------------------------------------------------------------
 
 
+def test_damaged_perfect_outputs_are_decoded_again_though_no_frame_is_missing(posemark, tmp_path):
+    out = tmp_path / "run"
+    assert posemark(*run_of(out, 6))[0] == 0
+    path = out / f"{MODEL}@gt.jsonl"
+    before = files.read(path).perfect
+    lines = path.read_bytes().splitlines(keepends=True)
+    place = next(i for i, line in enumerate(lines) if b'"kind":"perfect"' in line)
+    lines[place] = lines[place].replace(b'"kind"', b'"kinD"')
+    path.write_bytes(b"".join(lines))
+    code, _, error = posemark(*run_of(out, 6, "--resume"))
+    assert code == 0, error
+    after = files.read(path).perfect
+    assert sorted(after, key=lambda line: line.image_id) == before
+    assert len(before) > 1
+    assert measured(out) == [1, 2, 3, 4, 5, 6]
+
+
 def test_without_a_home_folder_a_run_needs_no_cache_and_an_artefact_asks_for_one(
     posemark, tmp_path
 ):

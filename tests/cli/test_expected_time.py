@@ -2,7 +2,8 @@
 
 import pytest
 
-from posemark.cli.expected_time import Plan, announcement, in_words, pace, round_limit
+from posemark.cli import expected_time
+from posemark.cli.expected_time import Plan, announcement, in_words, round_limit
 from posemark.run.measurement import Standing
 
 HOUR = 3600
@@ -89,7 +90,10 @@ def test_a_limit_is_a_round_number_that_is_not_above_it(most):
     assert str(found).rstrip("0") in ("", "1", "2", "5")
 
 
-def test_pace_is_the_rate_so_far_and_the_time_that_is_left_at_it():
-    assert pace(done=50, left=100, seconds=2.0) == "25 images/s, about 4 s left"
-    assert pace(done=0, left=100, seconds=2.0) == "time left unknown"
-    assert pace(done=100, left=0, seconds=2.0) == "50 images/s, about 1 s left"
+def test_pace_is_the_rate_since_the_first_images_and_the_time_left_at_it(monkeypatch):
+    moments = iter([10, 10, 12, 14])
+    monkeypatch.setattr(expected_time, "now_ns", lambda: next(moments) * 10**9)
+    pace = expected_time.Pace()
+    assert pace.after(done=64, left=150) == "time left unknown"
+    assert pace.after(done=114, left=100) == "25 images/s, about 4 s left"
+    assert pace.after(done=164, left=0) == "25 images/s, about 1 s left"

@@ -35,6 +35,7 @@ def said(*arguments):
         (["x", "--address", "auto"], "--address only applies with --engine ray"),
         (["x", "--resume"], "--resume only applies with --engine ray"),
         (["x", "--engine", "ray"], "--engine ray needs --poses FOLDER"),
+        (["x", "--engine", "ray", "--poses", "p.json"], "p.json: expected a folder for Parquet"),
         (["x", "--engine", "ray", "--poses", "p", "-o", "q"], "--output does not apply"),
         (["x", "--engine", "ray", "--poses", "p", "--smooth"], "--smooth does not apply"),
         (["x", "--engine", "ray", "--poses", "p", "--format", "csv"], "--format does not apply"),

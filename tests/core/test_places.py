@@ -104,3 +104,12 @@ def test_a_user_without_a_home_folder_is_asked_to_name_one(monkeypatch):
         user_cache()
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
     assert user_cache() == Path("/x/posemark")
+
+
+def test_an_impossible_way_of_synchronising_is_refused_before_anything_is_made(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("POSEMARK_SYNC", "off")
+    with pytest.raises(UsageError, match="POSEMARK_SYNC=off: expected block or never"):
+        require_writable(tmp_path / "a", "Choose another.")
+    assert not (tmp_path / "a").exists()

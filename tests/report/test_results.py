@@ -341,6 +341,11 @@ def test_a_record_parted_from_its_annotations_is_explained(tmp_path):
 def test_a_folder_without_records_is_explained(tmp_path):
     with pytest.raises(RecordError, match=r"no run records.*--out"):
         load_rows([tmp_path])
+    inner = tmp_path / "a machine"
+    inner.mkdir()
+    (inner / "small@gt.jsonl").touch()
+    with pytest.raises(RecordError, match=r"Folders in it have some: give '.*a machine'\."):
+        load_rows([tmp_path])
 
 
 def test_an_unfinished_record_says_how_to_resume_it(tmp_path):

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from posemark.measure.clock import now_ns
+
 if TYPE_CHECKING:
     from posemark.run.measurement import Standing
 
@@ -24,17 +26,25 @@ def in_words(seconds: float) -> str:
     return f"{max(1, round(seconds))} s"
 
 
-def pace(done: int, left: int, seconds: float) -> str:
-    """The rate of images so far, and the time that the others will take at this rate.
+class Pace:
+    """The rate of images, from the first ones that were finished: before, workers start."""
 
-    Args:
-        done: Number of images that were finished in these seconds.
-        left: Number of images that are not finished.
-        seconds: How long the work has gone on.
-    """
-    if not done:
-        return "time left unknown"
-    return f"{done / seconds:.3g} images/s, about {in_words(left * seconds / done)} left"
+    def __init__(self) -> None:
+        self._began_ns, self._first = 0, 0
+
+    def after(self, done: int, left: int) -> str:
+        """The rate so far, and the time that the other images will take at this rate.
+
+        Args:
+            done: Number of images that are finished.
+            left: Number of images that are not finished.
+        """
+        if not self._began_ns:
+            self._began_ns, self._first = now_ns(), done
+        seconds, since = (now_ns() - self._began_ns) / 1e9, done - self._first
+        if not since:
+            return "time left unknown"
+        return f"{since / seconds:.3g} images/s, about {in_words(left * seconds / since)} left"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from posemark.cli.console import PlainProgress, progress_bar, typed
 from posemark.cli.interrupt import message_on_interrupt
 from posemark.core.counting import counted
 from posemark.core.errors import UsageError
-from posemark.measure.clock import now_ns
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -48,10 +47,16 @@ def require_engine(context: typer.Context) -> None:
             f"{unfit} does not apply with --engine ray, which writes the poses of images that "
             "stand alone into Parquet files and draws nothing. Leave it out."
         )
-    if context.params["poses"] is None:
+    poses = context.params["poses"]
+    if poses is None:
         raise UsageError(
             "--engine ray needs --poses FOLDER, the folder for Parquet files with the poses. Add "
             "it; all machines must share this folder."
+        )
+    if poses.suffix in (".json", ".csv"):
+        raise UsageError(
+            f"--poses {poses}: expected a folder for Parquet files, which --engine ray writes, got "
+            f"the name of a {poses.suffix} file. Name a folder, or leave --engine ray out."
         )
     require_installed()
 
@@ -112,12 +117,12 @@ class _Display:
         self._progress = progress
         self._lines = PlainProgress(progress)
         self._task = progress.add_task("", total=1.0, text="")
-        self._images, self._before, self._began_ns = 1, 0, 0
+        self._images, self._pace = 1, expected_time.Pace()
 
     def begin(self, images: int, ledger: "Ledger") -> None:
         """Begin with so many images, some of which are finished already."""
         before = ledger.total.images
-        self._images, self._before, self._began_ns = images, before, now_ns()
+        self._images, self._pace = images, expected_time.Pace()
         kept = f", {before:,} of them finished before" if before else ""
         self.say(f"{counted(images, 'image')}{kept}")
         if ledger.lost:
@@ -127,8 +132,7 @@ class _Display:
 
     def finished(self, total: "Entry", workers: int) -> None:
         """Show how far the work is."""
-        seconds = (now_ns() - self._began_ns) / 1e9
-        pace = expected_time.pace(total.images - self._before, self._images - total.images, seconds)
+        pace = self._pace.after(total.images, self._images - total.images)
         text = (
             f"{total.images:,} of {counted(self._images, 'image')}, {counted(workers, 'worker')}, "
             f"{pace}"

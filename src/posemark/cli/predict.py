@@ -57,7 +57,8 @@ PosesOption = Annotated[
     typer.Option(
         metavar="FILE",
         help="Write the poses: FILE.json (COCO results), FILE.csv (one row per person and key "
-        "point), or a folder (OpenPose's JSON, one file per frame).",
+        "point), or a folder (OpenPose's JSON, one file per frame). With --engine ray: a folder "
+        "for Parquet files.",
     ),
 ]
 FormatOption = Annotated[

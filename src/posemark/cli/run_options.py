@@ -232,7 +232,8 @@ ModeOption = Annotated[
         "repeat for minutes, which shows throttling. paced: frames arrive as from a camera at "
         "--fps, and late ones are dropped. overlapped: each frame once, several at the same time "
         "(--streams). accuracy: no speed; the workers of --engine ray share the images. Default: "
-        "burst; accuracy with --engine ray."
+        "burst; accuracy with --engine ray.",
+        show_default=False,
     ),
 ]
 Engine = Literal["local", "ray"]

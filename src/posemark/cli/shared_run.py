@@ -190,10 +190,12 @@ class _Display:
         self._lines = PlainProgress(progress)
         self._task = progress.add_task("", total=1.0, text="")
         self._images, self._done, self._failed, self._began_ns = 0, 0, 0, 0
+        self._pace = expected_time.Pace()
         self.records: list[Path] = []
 
     def begin(self, place: int, images: int) -> None:
         self._images, self._done, self._failed, self._began_ns = images, 0, 0, now_ns()
+        self._pace = expected_time.Pace()
         name = f"{place + 1}/{len(self._jobs)} {self._jobs[place].key}"
         self._progress.reset(self._task, total=float(max(1, images)), description=name)
         self._progress.update(self._task, text="starting workers")
@@ -201,8 +203,7 @@ class _Display:
     def finished(self, place: int, shard: "Measured", workers: int) -> None:
         self._done += shard.frames
         self._failed += len(shard.failures)
-        seconds = (now_ns() - self._began_ns) / 1e9
-        pace = expected_time.pace(self._done, self._images - self._done, seconds)
+        pace = self._pace.after(self._done, self._images - self._done)
         text = (
             f"{self._done:,} of {counted(self._images, 'image')}, {counted(workers, 'worker')}, "
             f"{pace}"

@@ -73,8 +73,10 @@ def require_writable(folder: Path, remedy: str) -> None:
         remedy: a sentence for the message, about what the user can do.
 
     Raises:
-        UsageError: if the folder cannot be created or written into.
+        UsageError: if the folder cannot be created or written into, or POSEMARK_SYNC has a value
+            that it cannot have.
     """
+    durable.syncing()
     made: list[Path] = []
     try:
         made = [each for each in (folder, *folder.parents) if not each.exists()]

@@ -161,6 +161,7 @@ def damaged(path: Path, damage: Sequence[Damage], bundled: bool) -> str:
     lines = ", ".join(_named(each.numbers) for each in damage)
     count = sum(len(each.numbers) for each in damage)
     what, frames = ("is", "its frame") if count == 1 else ("are", "their frames")
+    first = "of the first: " if count > 1 else ""
     again = f"which measures {frames} again"
     remedy = (
         f"repeat the command of the run with --resume, {again}, or restore the record from a copy."
@@ -171,8 +172,8 @@ def damaged(path: Path, damage: Sequence[Damage], bundled: bool) -> str:
             f"command of run.py there first, {again}."
         )
     return (
-        f"{path}: {lines} {what} damaged ({damage[0].reason}), for example by a fault of the disk "
-        f"or a power failure. All other lines can be used: {remedy}"
+        f"{path}: {lines} {what} damaged ({first}{damage[0].reason}), for example by a fault of "
+        f"the disk or a power failure. All other lines can be used: {remedy}"
     )
 
 

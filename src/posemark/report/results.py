@@ -3,6 +3,7 @@
 Speed comes from measured_speed.py, accuracy from measured_accuracy.py.
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -202,10 +203,18 @@ def _records_at(path: Path) -> list[Path]:
     found = shards.records_of(path)
     if not found:
         raise RecordError(
-            f"{path}: no run records (*{files.SUFFIX}) in this folder. Give the --out folder of "
-            "a `posemark run`."
+            f"{path}: no run records (*{files.SUFFIX}) in this folder. {_where_else(path)}"
         )
     return found
+
+
+def _where_else(folder: Path) -> str:
+    """Return what to give instead of a folder without records."""
+    inner = [each for each in sorted(folder.iterdir()) if is_folder(each)]
+    with_records = [str(each) for each in inner if shards.records_of(each)]
+    if with_records:  # as after a run on every machine of a cluster
+        return f"Folders in it have some: give {shlex.join(with_records)}."
+    return "Give the --out folder of a `posemark run`."
 
 
 def row_of(record: files.Record, truths: Truths) -> Row:

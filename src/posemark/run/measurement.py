@@ -215,10 +215,11 @@ class Measurement:
         if self._left:
             self._header = with_device(self._header, self._pipeline.session.device)
         self._writer = self._open_record()
-        if self._record and not self._record.complete:
+        if self._record and (not self._record.complete or self._damaged):
             self._write_on_truth({line.image_id for line in self._record.good})
+        if self._left or self._damaged:  # without frames, no later call decodes the others
+            self.perfect(self._perfect_seconds if self._left else None)
         if self._left:
-            self.perfect(self._perfect_seconds)
             one_by_one = _warm_up(self._pipeline, self._prepared, self._left)
             self._expected_seconds = one_by_one / self._options.frames_at_once
         if self._left and overlaps(self._header.settings):
@@ -268,10 +269,16 @@ class Measurement:
     def _watch(self) -> Watch:
         return Watch()
 
+    @property
+    def _damaged(self) -> bool:
+        """Return whether lines of the resumed record are damaged, of whatever kind they were."""
+        return bool(self._record and self._record.damaged)
+
     @cached_property
     def _perfect(self) -> Perfect:
         have = {line.image_id for line in self._record.perfect} if self._record else set[int]()
-        wanted = [] if self._perfect_seconds == 0 or not self._left else self._frames
+        needed = self._left or self._damaged
+        wanted = self._frames if needed and self._perfect_seconds != 0 else []
         truth = self._truth_boxes
         return Perfect(((f, truth(f)) for f in wanted), have, self._pipeline.perfect)
 

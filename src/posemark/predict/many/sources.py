@@ -153,7 +153,7 @@ def files_under(root: str, seen: set[object]) -> Iterator[list[tuple[str, int]]]
         if info.type == kinds.NotFound:
             raise DataError(
                 f"{root}: there is no such file or folder. Give an image, a Parquet file, or a "
-                "folder with either."
+                "folder with either; patterns and cameras are not read with --engine ray."
             )
         if info.type == kinds.File and _is_wanted(info.path):
             yield [(info.path, int(info.size))]
