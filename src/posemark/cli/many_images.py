@@ -31,6 +31,7 @@ def require_engine(context: typer.Context) -> None:
     Raises:
         UsageError: If an option does not fit, or Ray is missing.
     """
+    from posemark.predict.pose_files import FORMATS
     from posemark.scale.cluster import require_installed
 
     if context.params["engine"] != "ray":
@@ -53,7 +54,7 @@ def require_engine(context: typer.Context) -> None:
             "--engine ray needs --poses FOLDER, the folder for Parquet files with the poses. Add "
             "it; all machines must share this folder."
         )
-    if poses.suffix in (".json", ".csv"):
+    if poses.suffix in {each.suffix for each in FORMATS.values()} - {""}:
         raise UsageError(
             f"--poses {poses}: expected a folder for Parquet files, which --engine ray writes, got "
             f"the name of a {poses.suffix} file. Name a folder, or leave --engine ray out."
@@ -122,7 +123,7 @@ class _Display:
     def begin(self, images: int, ledger: "Ledger") -> None:
         """Begin with so many images, some of which are finished already."""
         before = ledger.total.images
-        self._images, self._pace = images, expected_time.Pace()
+        self._images = images
         kept = f", {before:,} of them finished before" if before else ""
         self.say(f"{counted(images, 'image')}{kept}")
         if ledger.lost:

@@ -356,9 +356,7 @@ class _Display:
 
     Attributes:
         jobs: The prepared jobs of the run.
-        self.deaths[place] = error
-        if len(self.jobs) > 1:  # at the end all are said once more, below the results
-            self._say(f"{self.jobs[place].key}: it did not finish; the other entries continue")
+        deaths: Why entries did not finish, by place in `jobs`.
     """
 
     def __init__(self, progress: "Progress", jobs: "list[Prepared]", execution: _Execution) -> None:

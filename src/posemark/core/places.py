@@ -76,7 +76,7 @@ def require_writable(folder: Path, remedy: str) -> None:
         UsageError: if the folder cannot be created or written into, or POSEMARK_SYNC has a value
             that it cannot have.
     """
-    durable.syncing()
+    durable.syncing()  # refuses an impossible setting before anything is made
     made: list[Path] = []
     try:
         made = [each for each in (folder, *folder.parents) if not each.exists()]

@@ -20,6 +20,14 @@ class Group(NamedTuple):
     folder: Path
     version: int
 
+    def stats(self, name: str) -> dict[str, str]:
+        """Return the values by name in a file such as cpu.stat; nothing if there is no such file.
+
+        Raises:
+            ValueError: if a line is not a name and a value.
+        """
+        return dict(line.split() for line in _lines(self.folder / name))
+
 
 def groups(controller: str, root: Path = Path("/")) -> Iterator[Group]:
     """Yield the control groups of this process, each before those around it.
@@ -82,8 +90,7 @@ def _free(group: Group) -> int | None:
     limit, used, cache = _MEMORY[group.version]
     try:
         most, now = (int(_text(group.folder / name)) for name in (limit, used))
-        stats = dict(line.split() for line in _lines(group.folder / "memory.stat"))
-        return max(0, most - now + int(stats.get(cache, 0)))
+        return max(0, most - now + int(group.stats("memory.stat").get(cache, 0)))
     except (OSError, ValueError):
         return None
 

@@ -242,21 +242,19 @@ def _quotas(root: Path) -> Iterator[Callable[[], int]]:
     """
     for group in control_groups.groups("cpu", root):
         key, unit = ("throttled_time", 1) if group.version == 1 else ("throttled_usec", 1000)
-        file = group.folder / "cpu.stat"
-        if any(stat.startswith(f"{key} ") for stat in _lines(file)):
-            yield _Quota(file, key, unit)
+        if key in group.stats(_CPU):
+            yield _Quota(group, key, unit)
 
 
 @dataclass(frozen=True)
 class _Quota:
-    file: Path
+    group: control_groups.Group
     key: str
     unit: int
 
     def __call__(self) -> int:
-        stats = dict(line.split() for line in self.file.read_text().splitlines())
-        return int(stats[self.key]) * self.unit
+        return int(self.group.stats(_CPU)[self.key]) * self.unit
 
 
-def _lines(file: Path) -> list[str]:
-    return (_reading(file.read_text) or "").splitlines()
+_CPU = "cpu.stat"
+"""The file of a control group with its counters of CPU time."""

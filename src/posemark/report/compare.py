@@ -113,7 +113,7 @@ def copies(base: list[Record], new: list[Record]) -> list[str]:
         "are equal, so this comparison says nothing. Give two runs."
         for one in base
         for other in new
-        if one.header == other.header
+        if results.run_of(one) == results.run_of(other)
     ]
 
 

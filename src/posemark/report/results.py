@@ -120,9 +120,8 @@ def usable(
     for path in paths:
         try:
             record = shards.read(path)
-            run = msgspec.json.encode(record.header)
             one = _Used(path, len(record.good), derive(record))
-            _add(found, run, one)
+            _add(found, run_of(record), one)
         except RecordError as error:
             if left_out is None:
                 raise
@@ -135,6 +134,11 @@ def usable(
     if errors and not found:
         raise _nothing_left(errors)
     return [each.result for each in found.values()]
+
+
+def run_of(record: files.Record) -> bytes:
+    """Return what copies of one run have in common, and no two runs: their header."""
+    return msgspec.json.encode(record.header)
 
 
 def _add(found: dict[bytes, _Used[T]], run: bytes, one: _Used[T]) -> None:
