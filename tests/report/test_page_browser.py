@@ -136,8 +136,10 @@ def test_names_stand_beside_marks_and_cover_no_other(browser, seed):
             assert right < x1 or x2 < left or bottom < y1 or y2 < top
 
 
-def test_speeds_without_any_ap_stand_left_of_the_axis(browser, seed):
-    opened(browser, seed)
+@pytest.mark.parametrize("width", [1280, 390])
+def test_speeds_without_any_ap_stand_left_of_the_axis(browser, seed, width):
+    opened(browser, seed, width=width)
+    assert len(plotted(browser)) == len(report_rows.seed_measured())
     unknown = {at for at, row in enumerate(report_rows.seed_measured()) if not ap_known(row)}
     marks = data(browser, "ap-fps", "points")
     place = "return arguments[0].map((at) => views.get('ap-fps').view.scale('x')(at))"

@@ -97,8 +97,8 @@ async function drawApFps() {
   const x = apAxis(extent(marks, "ap"));
   const y = axis(extent(marks, "fps"), isLog(), speedTitle());
   const fronts = stepped(marks, [x.scale.domain[0], y.scale.domain[0]]);
-  if (narrow) spec.width = width - 66;
-  else Object.assign(spec, { width: width - 285, height: 480 });
+  const size = narrow ? { width: width - 66, height: 330 } : { width: width - 285, height: 480 };
+  Object.assign(spec, size);
   const strip = placed(marks, x, y, spec);
   layerOf(spec, "strip").data = { values: strip };
   const { color } = layerOf(spec, "fill").encoding;
