@@ -40,14 +40,14 @@ class Noted:
     Attributes:
         seconds: since the start.
         frames: measured frames so far.
-        worker_mb: private memory of the process that measures, in MB.
-        parent_mb: private memory of the process that shows the progress, in MB.
+        measuring_mb: private memory of the process that measures, in MB.
+        other_mb: private memory of all other processes of the run, in MB.
     """
 
     seconds: float
     frames: int
-    worker_mb: float
-    parent_mb: float
+    measuring_mb: float
+    other_mb: float
 
 
 def frames_in(path: Path, seen: list[int]) -> int:
@@ -65,18 +65,28 @@ def frames_in(path: Path, seen: list[int]) -> int:
 
 def watched(process: subprocess.Popen[bytes], folder: Path) -> Iterator[Noted]:
     """Yield what is seen every few seconds until the process ends."""
-    began, seen, parent = time.monotonic(), [0, 0], psutil.Process(process.pid)
+    began, seen, command = time.monotonic(), [0, 0], psutil.Process(process.pid)
     while process.poll() is None:
         time.sleep(EVERY_SECONDS)
         record = next(folder.glob("*.jsonl"), folder / "none")
         try:
-            children = [child.memory_full_info().uss for child in parent.children(recursive=True)]
-            own = parent.memory_full_info().uss
+            measuring, other = private_mb([command, *command.children(recursive=True)])
         except psutil.NoSuchProcess:
             return
-        before, frames, worker = seen[1], frames_in(record, seen), max(children, default=0)
-        if frames > before and worker:  # it measures, and does not warm up or score
-            yield Noted(time.monotonic() - began, frames, worker / 1e6, own / 1e6)
+        before, frames = seen[1], frames_in(record, seen)
+        if frames > before:  # it measures, and does not warm up or score
+            yield Noted(time.monotonic() - began, frames, measuring, other)
+
+
+def private_mb(processes: list[psutil.Process]) -> tuple[float, float]:
+    """Return the private memory of the process that measures, and of all others.
+
+    A single entry is measured by the command itself, so the role of a process does not follow from
+    its place: the one that has used the most CPU time measures.
+    """
+    used = [(sum(each.cpu_times()[:2]), each.memory_full_info().uss / 1e6) for each in processes]
+    (_, measuring), *others = sorted(used, reverse=True)
+    return measuring, sum(mb for _, mb in others)
 
 
 def measure(entry: str, frames: int, out: Path, threads: str) -> None:
@@ -108,7 +118,7 @@ def in_words(noted: list[Noted], found: list[float]) -> str:
     part = max(1, len(noted) // PARTS)
     early, late = noted[part : 2 * part], noted[-part:]
     lines = [f"{noted[-1].frames:,} frames in {noted[-1].seconds:.0f} s"]
-    for name in ("worker_mb", "parent_mb"):
+    for name in ("measuring_mb", "other_mb"):
         before, after = (fmean(getattr(each, name) for each in some) for some in (early, late))
         lines.append(f"{name}: {before:.1f} in the second tenth, {after:.1f} in the last")
     low, high = min(found) / median(found), max(found) / median(found)
@@ -148,7 +158,7 @@ def chart(entry: str, frames: int, noted: list[Noted], found: list[float]) -> Sp
     memory: list[dict[str, object]] = [
         {"frames": each.frames, "mb": mb, "series": series}
         for each in noted
-        for series, mb in (("measures", each.worker_mb), ("shows progress", each.parent_mb))
+        for series, mb in (("measures", each.measuring_mb), ("all others", each.other_mb))
     ]
     # Parts have equally many blocks, so a part lasts equally long and has its own number of frames.
     times: list[dict[str, object]] = [
@@ -156,14 +166,14 @@ def chart(entry: str, frames: int, noted: list[Noted], found: list[float]) -> Sp
     ]
     cost = layer(times, "part", "tenth of the blocks", "ms", "CPU ms per frame", 1.3 * max(found))
     del cost["encoding"]["color"]
-    highest = 1.4 * max(max(each.worker_mb, each.parent_mb) for each in noted)
+    highest = 1.4 * max(max(each.measuring_mb, each.other_mb) for each in noted)
     return {
         "$schema": chart_theme.SCHEMA,
         "config": chart_theme.LIGHT,
         "padding": 10,
         "title": {
             "text": f"{entry}: {frames:,} frames in one run",
-            "subtitle": "Private memory of both processes; CPU time per frame while they ran.",
+            "subtitle": "Private memory of the processes; CPU time per frame.",
             "anchor": "start",
         },
         "vconcat": [

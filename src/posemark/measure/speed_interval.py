@@ -30,6 +30,11 @@ _RESAMPLES = 2000
 _SEED = 0  # the same blocks always give the same interval
 
 
+TimedBlock = Sequence[tuple[int, int]] | np.ndarray[tuple[int, int], np.dtype[np.int64]]
+"""(load, nanoseconds) of every measured frame of a block. The load is what the time of a frame
+mostly depends on: people or pixels."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """An estimate and the ends of its confidence interval."""
@@ -114,15 +119,19 @@ def student_t(probability: float, freedom: float) -> float:
     return z + sum(term / freedom**power for power, term in enumerate(terms, 1))
 
 
-def pose_interval(blocks: Sequence[Sequence[tuple[int, int]]]) -> Interval | None:
+def compact(block: Sequence[tuple[int, int]]) -> TimedBlock:
+    """Return a block in 16 bytes per frame, for runs of very many frames: (N, 2)."""
+    return np.array(block, np.int64).reshape(-1, 2)
+
+
+def pose_interval(blocks: Sequence[TimedBlock]) -> Interval | None:
     """Return the interval of the speed over exactly these frames, relative to that speed.
 
     The ratio of expected to measured time (block_times) is resampled. The interval thus
     describes the measurement, not the mix of frames in the data.
 
     Args:
-        blocks: (load, pose nanoseconds) of every measured frame, by block, in the order they
-            ran. The load is what the time of a frame mostly depends on: people or pixels.
+        blocks: the blocks, in the order they ran.
 
     Returns:
         The interval, with its point at 1. None with fewer than FEWEST_BLOCKS blocks, or if no
@@ -135,7 +144,7 @@ def pose_interval(blocks: Sequence[Sequence[tuple[int, int]]]) -> Interval | Non
     return Interval(1.0, relative.low / relative.point, relative.high / relative.point)
 
 
-def block_times(blocks: Sequence[Sequence[tuple[int, int]]]) -> tuple[Floats, Floats]:
+def block_times(blocks: Sequence[TimedBlock]) -> tuple[Floats, Floats]:
     """Return expected and measured nanoseconds of each block that has frames.
 
     The expected time of a frame is the value at its load of the line through all these frames;
@@ -144,10 +153,10 @@ def block_times(blocks: Sequence[Sequence[tuple[int, int]]]) -> tuple[Floats, Fl
     Args:
         blocks: the argument of pose_interval.
     """
-    used = [block for block in blocks if block]
+    used = [np.asarray(block, np.float64) for block in blocks if len(block)]
     if not used:
         return np.zeros(0), np.zeros(0)
-    loads, taken = np.array([frame for block in used for frame in block], np.float64).T
+    loads, taken = np.concatenate(used).T
     line = fit(loads, taken) or Line(float(taken.mean()), 0.0)
     usual = line.base + line.per_person * loads
     starts = np.cumsum([0, *map(len, used[:-1])])

@@ -23,7 +23,7 @@ from posemark.measure.loop import (
     time_of,
 )
 from posemark.measure.overlapped_blocks import OverlappedBlocks
-from posemark.measure.speed_interval import pose_interval
+from posemark.measure.speed_interval import compact, pose_interval
 from posemark.measure.wall_time import overlaps, speed_ns, timed_blocks
 from posemark.measure.watch import Readings, Watch
 from posemark.pipelines import Found, Pipeline, Work
@@ -190,10 +190,11 @@ class Measurement:
         self._before = self._total - len(self._left)
         self._done, self._spent_ns, self._expected_seconds = 0, 0, 0.0
         self._block_began_ns: int | None = None
-        self._failures: list[str] = []
+        self._failed, self._last_failure = 0, ""
         self._inferred = any(line.inferred for line in self._record.good) if self._record else False
         self._of_block: set[int] = set()
-        self._timed = timed_blocks(self._record) if self._record else []
+        self._times_of_block: list[tuple[int, int]] = []
+        self._timed = [*map(compact, timed_blocks(self._record))] if self._record else []
         self._writer: files.Writer | None = None
         self._estimator: Estimator | None = None
         self._overlapped: OverlappedBlocks[Frame, Work[Any], Found] | None = None
@@ -351,7 +352,7 @@ class Measurement:
     @property
     def standing(self) -> Standing:
         """Return the progress, from which a common time is divided among entries."""
-        timed = [block for block in self._timed if block]
+        timed = [block for block in self._timed if len(block)]
         return Standing(
             blocks=len(timed),
             frames=sum(map(len, timed)),
@@ -393,14 +394,15 @@ class Measurement:
         sentinel_ns, frames = time_of(self._sentinel), self._done
         began_ns = self._block_began_ns = now_ns()
         self._watch.start()
-        self._timed.append([])
         self._of_block.clear()
+        self._times_of_block.clear()
         if self._overlapped:
             readings = self._run_overlapped(writer, self._overlapped)
         else:
             readings = self._run_serial(writer)
         self._spent_ns += readings.wall_ns
         self._block_began_ns = None
+        self._timed.append(compact(self._times_of_block))
         writer.write(block_line(self._done - frames, began_ns, sentinel_ns, readings))
         self._write_on_truth(self._of_block)
 
@@ -446,7 +448,7 @@ class Measurement:
         good = [line for line in lines if line.error is None]
         times = speed_ns(good, self._header.settings)
         self._of_block |= {line.image_id for line in good}
-        self._timed[-1] += [(line.load, ns) for line, ns in zip(good, times, strict=True)]
+        self._times_of_block += [(line.load, ns) for line, ns in zip(good, times, strict=True)]
         for line in lines:
             writer.write(line)
             self._count(line)
@@ -454,7 +456,7 @@ class Measurement:
     def _count(self, line: schema.FrameLine) -> None:
         self._done += 1
         if line.error is not None:
-            self._failures.append(line.error)
+            self._failed, self._last_failure = self._failed + 1, line.error
         self._inferred = self._inferred or line.inferred
         self._on_step(Step(self._before + self._done, self._share(), line, self._seconds_left))
         if self._done == len(self._frames):
@@ -465,16 +467,16 @@ class Measurement:
 
         It does not run on a frame without people: the times of such frames say nothing of it.
         """
-        if not self._failures or self._inferred:
+        if not self._failed or self._inferred:
             return
-        failed, done = len(self._failures), counted(self._before + self._done, "frame")
-        every = failed == self._before + self._done
+        done = counted(self._before + self._done, "frame")
+        every = self._failed == self._before + self._done
         what = (
             f"every one of {done} failed"
             if every
-            else (f"{failed} of {done} failed, and the network ran on none of the others")
+            else f"{self._failed} of {done} failed, and the network ran on none of the others"
         )
-        raise NothingMeasuredError(f"{self._prepared.key}: {what}. The last: {self._failures[-1]}")
+        raise NothingMeasuredError(f"{self._prepared.key}: {what}. The last: {self._last_failure}")
 
     def _share(self) -> float:
         done = 0.0 if self._options.repeats else (self._before + self._done) / self._total

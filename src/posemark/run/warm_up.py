@@ -1,6 +1,6 @@
 """Warms up a pipeline before the first measured frame."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +8,7 @@ from posemark.core.errors import FrameError
 from posemark.core.frame import Boxes, Frame
 from posemark.measure.clock import now_ns
 from posemark.measure.loop import warm_up
-from posemark.pipelines import Pipeline
+from posemark.pipelines import Pipeline, Work
 
 WARM_UP_BOXES = 2
 """Largest number of people in the warm-up frame: few, but enough to run all of the code."""
@@ -31,6 +31,23 @@ def warm_up_pipeline(
     Returns:
         Expected seconds of a frame with the usual number of people; 0.0 if no frame can be used.
     """
+    usable = _prepared(pipeline, choices)
+    for first in usable:
+        work, people, _ = first
+        try:
+            taken_ns = warm_up(work, pipeline.process)
+        except FrameError:
+            continue
+        # The first frame waited for what is loaded only once, so the next one gives the time.
+        _, _, prepared_ns = next(usable, first)
+        return (prepared_ns + taken_ns * usual_people() / people) / 1e9
+    return 0.0
+
+
+def _prepared(
+    pipeline: Pipeline[Any], choices: Iterable[tuple[Frame, Boxes, int]]
+) -> Iterator[tuple[Work[Any], int, int]]:
+    """Prepare the usable frames with people; yield each work, its people and the nanoseconds."""
     for frame, boxes, people in choices:
         if not people:
             continue
@@ -42,9 +59,6 @@ def warm_up_pipeline(
         began_ns = now_ns()
         try:
             work = pipeline.prepare(frame, few)
-            prepared_ns = now_ns() - began_ns
-            taken_ns = warm_up(work, pipeline.process)
         except FrameError:
             continue
-        return (prepared_ns + taken_ns * usual_people() / (len(few) or people)) / 1e9
-    return 0.0
+        yield work, len(few) or people, now_ns() - began_ns
