@@ -216,6 +216,21 @@ def slow_head(seconds=4.0):
     return way
 
 
+def cut_chunk(content):
+    """Announce a chunk of the whole file, and close the connection within it."""
+
+    def way(handler):
+        handler.head(200, {"Transfer-Encoding": "chunked"})
+        handler.wfile.write(b"%x\r\n" % len(content) + content[: len(content) // 2])
+
+    return way
+
+
+def many_headers(count=200):
+    """Send more headers than a client reads."""
+    return status(200, **{f"X-{number}": "" for number in range(count)})
+
+
 def silent(seconds=5.0):
     """Send nothing."""
 

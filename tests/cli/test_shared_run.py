@@ -1,9 +1,14 @@
 """`posemark run --engine ray`: mistakes are told before Ray is started."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from typer.testing import CliRunner
 
 from posemark import cli
+from posemark.cli import shared_run
+from posemark.cli.console import progress_bar
 from posemark.core.errors import UsageError
 
 SMALL = "naive-litehrnet-18-256x192"
@@ -51,3 +56,12 @@ def test_what_has_no_meaning_is_refused(arguments, words, tmp_path):
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setattr("posemark.scale.cluster.find_spec", lambda name: None)
     assert "pip install 'posemark[ray]'" in said("--engine", "ray")
+
+
+def test_an_entry_that_was_complete_has_no_images_and_no_time(capsys):
+    with progress_bar(quiet=False) as progress:
+        display = shared_run._Display(progress, [SimpleNamespace(key="a")], json=False)
+        display.begin(0, images=0)
+        display.over(0, Path("a.shards"))
+    assert capsys.readouterr().err.strip() == "a: every image had been measured before"
+    assert display.records == [Path("a.shards")]

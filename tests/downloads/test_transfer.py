@@ -8,7 +8,19 @@ import sys
 import pytest
 
 import https_server
-from https_server import cut, redirect, silent, slow, slow_head, status, trickle, unsized, whole
+from https_server import (
+    cut,
+    cut_chunk,
+    many_headers,
+    redirect,
+    silent,
+    slow,
+    slow_head,
+    status,
+    trickle,
+    unsized,
+    whole,
+)
 from posemark.core.errors import DownloadError
 from posemark.downloads import DOUBTS, Wanted, notes, transfer
 from posemark.downloads.transfer import download
@@ -86,6 +98,8 @@ REFUSED = {
     "cut in the middle, always": (cut(CONTENT, 1000), "before the end of the file, tried 3"),
     "a trickle": (trickle(len(CONTENT)), r"only \d+ bytes came in \d s, tried 3 times"),
     "nothing": (silent(), "no answer in time, tried 3 times"),
+    "a chunk that is cut": (cut_chunk(CONTENT), "before the end of the file, tried 3 times"),
+    "more headers than a client reads": (many_headers(), "got more than 100 headers, tried 3"),
     "headers without end": (slow_head(), "no answer in time, tried 3 times"),
     "to http": (redirect("http://localhost:9/x"), "leads to 'http:.*only https"),
     "to a file": (redirect("file:///etc/passwd"), "leads to 'file:///etc/passwd'.*only https"),

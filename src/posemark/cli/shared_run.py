@@ -214,6 +214,9 @@ class _Display:
 
     def over(self, place: int, path: Path) -> None:
         self.records.append(path)
+        if not self._images:
+            self.say(f"{self._jobs[place].key}: every image had been measured before")
+            return
         seconds = expected_time.in_words((now_ns() - self._began_ns) / 1e9)
         failed = f", {self._failed:,} of them failed" if self._failed else ""
         self.say(f"{self._jobs[place].key}: {counted(self._done, 'image')}{failed}, in {seconds}")
