@@ -150,6 +150,14 @@ def test_a_file_without_tensors_is_explained(tmp_path):
         read(tmp_path / "absent.pth")
 
 
+@pytest.mark.parametrize("name", ["net.onnx", "net.XML", "net.tflite"])
+def test_an_exported_network_is_no_checkpoint_and_needs_a_card(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"anything")
+    with pytest.raises(CheckpointError, match=f"{name}: .* exported network. .* card.toml"):
+        read(path)
+
+
 def test_import_then_resolve_by_tag(states, tmp_path):
     path = tmp_path / "mine.pth"
     torch.save(states[LITE], path)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from posemark import caffemodel
-from posemark.core.checkpoint_names import SUFFIXES
+from posemark.core.checkpoint_names import NETWORK_SUFFIXES, SUFFIXES
 from posemark.core.errors import CheckpointError
 from posemark.core.places import is_file
 from posemark.weights import torch_file
@@ -50,6 +50,12 @@ def opened(path: Path) -> Generator[Contents]:
         raise CheckpointError(
             f"{path}: no such weights file. Give the path of a {', '.join(SUFFIXES)} file, or a "
             "tag that `posemark weights list` shows as present."
+        )
+    if path.suffix.lower() in NETWORK_SUFFIXES:
+        raise CheckpointError(
+            f"{path}: expected a checkpoint, but this is the file of an exported network. It is "
+            "run by a card that names it, as in `posemark run card.toml`; docs/add-a-model.md has "
+            "a complete example."
         )
     open_ = _OPENERS.get(path.suffix.lower(), _torch)
     try:
