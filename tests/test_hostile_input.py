@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("onnx")
 pytest.importorskip("av")
+pytest.importorskip("pyarrow")
 
 from hostile import kinds, mutants
 from hostile.kind import LONGEST_MESSAGE

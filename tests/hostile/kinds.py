@@ -12,6 +12,7 @@ MODULES = {
     "weights_files": ("zip", "pickle", "stream", "tar", "safetensors", "caffemodel", "onnx"),
     "downloaded": ("archives", "archive-tables", "notes", "answers"),
     "videos": ("videos",),
+    "annotated": ("image-tables", "plans", "ledgers"),
     "bundles": ("bundle-entries", "bundle-frames", "bundle-records", "plain-png"),
 }
 """The modules in this folder with the names of their kinds."""

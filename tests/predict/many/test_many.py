@@ -196,6 +196,17 @@ def test_a_row_group_that_is_damaged_is_named(tmp_path, images):
         list(sources.rows_read(str(path), str(path), [0], len(images)))
 
 
+def test_a_value_that_a_small_file_repeats_is_in_memory_once(tmp_path):
+    size = 4 << 20
+    options = {"compression": "zstd", "use_dictionary": True, "dictionary_pagesize_limit": 2 * size}
+    path = table(tmp_path / "x.parquet", {"image": [bytes(size)] * 40}, **options)
+    assert path.stat().st_size < size / 100
+    before, highest = pa.total_allocated_bytes(), 0
+    for _ in sources.rows_read(str(path), str(path), [0], 40):
+        highest = max(highest, pa.total_allocated_bytes() - before)
+    assert highest < 4 * size, "the dictionary, and one row of it"
+
+
 def test_single_images_that_are_gone_are_named(tmp_path):
     (tmp_path / "y.jpg").write_bytes(b"y")
     paths = [str(tmp_path / name) for name in ("x.jpg", "y.jpg")]

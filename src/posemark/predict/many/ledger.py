@@ -14,6 +14,7 @@ from posemark.core.durable import make_folders, sync
 from posemark.core.errors import DataError, RunError
 from posemark.predict.many.pose_table import file_of
 from posemark.records.appending import locked, write_all
+from posemark.records.lines import UNREADABLE, in_short
 
 NAME = "ledger.jsonl"
 
@@ -147,8 +148,8 @@ class Ledger:
             if entry.shard < self._shards:
                 return entry
             why = f"the plan has {counted(self._shards, 'shard')}, got shard {entry.shard}"
-        except (msgspec.DecodeError, RecursionError) as error:
-            why = str(error)
+        except UNREADABLE as error:
+            why = in_short(error)
         raise DataError(
             f"{self.path}: line {number} is no entry of a shard of this run ({why}). Remove this "
             "line; its shard is annotated again then."

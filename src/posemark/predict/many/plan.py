@@ -16,9 +16,18 @@ from msgspec import Meta
 import posemark
 from posemark.core.errors import DataError, RunError, UsageError
 from posemark.core.places import is_file, write_whole
+from posemark.core.text import shortened
 from posemark.predict.images import SUFFIXES
 from posemark.predict.many.ledger import exclusive, has_finished
-from posemark.predict.many.sources import arrow, files_under, is_parquet, require_apart, rows_of
+from posemark.predict.many.sources import (
+    arrow,
+    arrow_errors,
+    files_under,
+    is_parquet,
+    require_apart,
+    rows_of,
+)
+from posemark.records.lines import UNREADABLE, in_short
 from posemark.run.prepare import Prepared
 
 SMALL_SHARDS, SMALL, LARGE = 256, 64, 1024
@@ -178,15 +187,16 @@ def unfinished(plan: Plan, is_finished: Callable[[int], bool]) -> Iterator[Shard
         table = _read(path, arrow("pyarrow.parquet").read_table)
         for row in range(table.num_rows):
             if not is_finished(number):
-                yield _shard(path, number, table.slice(row, 1).to_pylist()[0])
+                yield _shard(path, number, table.slice(row, 1))
             number += 1
 
 
-def _shard(path: Path, number: int, row: dict[str, Any]) -> Shard:
+def _shard(path: Path, number: int, row: Any) -> Shard:
     try:
-        shard = msgspec.convert(row, Shard)
-    except msgspec.ValidationError as error:
-        raise DataError(f"{path}: expected shard {number}, but {error}. {_ANEW}") from error
+        shard = msgspec.convert(row.to_pylist()[0], Shard)
+    except arrow_errors() as error:  # the errors of msgspec are ValueErrors
+        why = in_short(error)
+        raise DataError(f"{path}: expected shard {number}, but {why}. {_ANEW}") from error
     if shard.number != number:
         raise DataError(f"{path}: expected shard {number}, got shard {shard.number}. {_ANEW}")
     return shard
@@ -195,7 +205,7 @@ def _shard(path: Path, number: int, row: dict[str, Any]) -> Shard:
 def _read(path: Path, read: Callable[[Path], Any]) -> Any:
     try:
         return read(path)
-    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+    except arrow_errors() as error:
         raise DataError(
             f"{path}: this file of the plan cannot be read ({error!s:.200}). {_ANEW}"
         ) from error
@@ -226,7 +236,7 @@ _ANEW = "Restore it from a copy, or name another folder with --poses."
 def _stored(path: Path) -> _Stored:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Stored)
-    except (OSError, msgspec.DecodeError, RecursionError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise DataError(
             f"{path}: expected the description of a plan, but it cannot be read ({error!s:.200}). "
             f"{_ANEW}"
@@ -282,8 +292,10 @@ def _in_groups(shards: Iterable[Shard]) -> Iterator[list[Shard]]:
 
 def _require_same(out: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> None:
     for name in sorted({*stored, *wanted}):
-        if stored.get(name) != wanted.get(name):
+        before, now = stored.get(name), wanted.get(name)
+        if before != now:
             raise UsageError(
-                f"{out}: cannot be resumed, because {name} was {stored.get(name)!r} and is "
-                f"{wanted.get(name)!r}. Use the same model, options and images, or another folder."
+                f"{out}: cannot be resumed, because {shortened(name)} was "
+                f"{shortened(repr(before))} and is {shortened(repr(now))}. Use the same model, "
+                "options and images, or another folder."
             )

@@ -2,7 +2,8 @@
 
 import importlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -37,6 +38,11 @@ def arrow(module: str) -> Any:
             "--engine ray needs the package pyarrow, which is not installed. Install it with: pip "
             "install 'posemark[ray]'."
         ) from error
+
+
+def arrow_errors() -> tuple[type[Exception], ...]:
+    """Return the exceptions that pyarrow raises for a file that it cannot read."""
+    return OSError, ValueError, arrow("pyarrow").ArrowException
 
 
 @dataclass(frozen=True)
@@ -218,12 +224,15 @@ def rows_of(root: str, path: str) -> list[int]:
         return _rows_in_groups(file)
 
 
-def _opened(root: str, path: str) -> Any:
+@contextmanager
+def _opened(root: str, path: str) -> Generator[Any]:
+    """Open a Parquet file; what pyarrow cannot read of it in the block is a DataError."""
     files, _ = file_system(root)
     parquet = arrow("pyarrow.parquet")
     try:
-        return parquet.ParquetFile(files.open_input_file(path))
-    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+        with parquet.ParquetFile(files.open_input_file(path)) as file:
+            yield file
+    except arrow_errors() as error:
         raise DataError(
             f"{path}: this Parquet file cannot be read ({_in_short(error)}). Leave it out, or "
             "write it again."
@@ -308,8 +317,9 @@ def _has_entries(folder: str) -> bool:
         return False
 
 
-_BATCH = 16
-"""Rows of a Parquet file that are in memory at the same time."""
+_BATCH = 1
+"""Rows of a Parquet file that are in memory at the same time: a file of some kilobytes may repeat
+one value of many megabytes in every row."""
 
 
 def rows_read(root: str, path: str, row_groups: Sequence[int], images: int) -> Iterator[Content]:
@@ -347,7 +357,7 @@ def _rows(path: str, file: Any, group: int, columns: list[str]) -> Iterator[dict
     try:
         for batch in file.iter_batches(_BATCH, row_groups=[group], columns=columns):
             yield from batch.to_pylist()
-    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+    except arrow_errors() as error:
         raise DataError(
             f"{path}: row group {group} of this Parquet file cannot be read ({_in_short(error)}). "
             "Replace the file by an undamaged copy, then continue with --resume."
