@@ -12,6 +12,7 @@ MODULES = {
     "weights_files": ("zip", "pickle", "stream", "tar", "safetensors", "caffemodel", "onnx"),
     "downloaded": ("archives", "archive-tables", "notes", "answers"),
     "videos": ("videos",),
+    "peaks": ("peaks",),
     "annotated": ("image-tables", "plans", "ledgers"),
     "bundles": ("bundle-entries", "bundle-frames", "bundle-records", "plain-png"),
 }

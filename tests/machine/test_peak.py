@@ -123,6 +123,16 @@ def test_a_damaged_file_is_an_error_that_names_it(found, text):
         peak.load(1)
 
 
+@pytest.mark.parametrize("change", [{"taken": {"unknown_ns": 1.0}}, {"bandwidth": 0.0}])
+def test_readings_and_rates_that_no_measurement_gives_are_an_error(found, change):
+    peak.save(found)
+    fields = json.loads(peak.path_of(1).read_text())
+    fields["bandwidth"]["per_second"] = change.pop("bandwidth", 1.0)
+    peak.path_of(1).write_text(json.dumps(fields | change))
+    with pytest.raises(DataError, match="ceiling-"):
+        peak.load(1)
+
+
 def test_another_torch_or_processor_has_a_file_of_its_own(monkeypatch):
     before, here = peak.path_of(1), peak.environment()
     monkeypatch.setattr(peak, "environment", lambda _: here | {"cpu": "another"})

@@ -6,19 +6,21 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from posemark.artefacts import fingerprint
 from posemark.core.errors import DataError, RunError
 from posemark.core.memory import be_ended_first
 from posemark.core.places import user_cache, write_whole
+from posemark.core.text import shortened
 from posemark.machine import kernels as work
 from posemark.machine.processes import process_context
 from posemark.machine.rates import Rate, fastest, rates
 from posemark.measure.clock import utc_now
-from posemark.measure.contention import MOST_TAKEN, TAKEN, shares
+from posemark.measure.contention import MOST_TAKEN, TAKEN, Taken, shares
 from posemark.measure.environment import environment, free_memory, last_level_cache
 from posemark.measure.watch import Watch
 
@@ -63,10 +65,10 @@ class MachinePeak(msgspec.Struct, frozen=True):
 
     rates: dict[str, Rate]
     bandwidth: Rate
-    threads: int
+    threads: Annotated[int, Meta(ge=1, le=10**9)]
     facts: dict[str, str | int]
     measured: str
-    taken: dict[str, float] = {}
+    taken: dict[Taken, float] = {}
 
     @property
     def disturbed(self) -> str:
@@ -286,7 +288,7 @@ def load(threads: int, label: str | None = None) -> MachinePeak | None:
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{path}: expected the peak rates that `posemark machine` stores, but the file cannot "
-            f"be read ({error})."
+            f"be read ({shortened(str(error))})."
         ) from error
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import quantiles
+from typing import Annotated
+
+from msgspec import Meta
 
 from posemark.machine.fixed_work import Work
 from posemark.measure.clock import now_ns
@@ -30,8 +33,8 @@ class Rate:
         how: Description of the work that reached this rate.
     """
 
-    per_second: float
-    spread: float
+    per_second: Annotated[float, Meta(gt=0, le=1e18)]
+    spread: Annotated[float, Meta(ge=0, le=1e18)]
     how: str
 
 

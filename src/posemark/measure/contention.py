@@ -1,19 +1,22 @@
 """Judges from the readings of its blocks whether a run had the machine to itself."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from posemark.records.files import Record
 
 if TYPE_CHECKING:
     from posemark.measure.watch import Readings
 
-MOST_TAKEN = {"other_cpu_ns": 0.05, "stolen_ns": 0.02, "held_ns": 0.01}
+Taken = Literal["other_cpu_ns", "stolen_ns", "held_ns"]
+"""A reading of CPU time that others took."""
+
+MOST_TAKEN: dict[Taken, float] = {"other_cpu_ns": 0.05, "stolen_ns": 0.02, "held_ns": 0.01}
 """Largest share (0..1) of the machine's CPU time that others may take, by reading of a block.
 
 The services of an idle desktop take 1 to 2 %. A hypervisor takes CPU time in pieces of
 milliseconds, which affect p99. A quota that is large enough holds nothing back at all."""
 
-TAKEN = {
+TAKEN: dict[Taken, str] = {
     "other_cpu_ns": "other processes took {} of the machine",
     "stolen_ns": "the hypervisor took {} of the machine",
     "held_ns": "a CPU quota held back {} of the machine",
@@ -38,7 +41,7 @@ def share(record: Record, name: str) -> float | None:
     return sum(value for value, _ in known) / machine_ns if machine_ns else None
 
 
-def shares(readings: "Readings", cpus: int) -> dict[str, float]:
+def shares(readings: "Readings", cpus: int) -> dict[Taken, float]:
     """Return the fractions (0..1) of the machine's CPU time that others took during one block.
 
     Args:
@@ -48,7 +51,7 @@ def shares(readings: "Readings", cpus: int) -> dict[str, float]:
     Returns:
         The fractions by reading; readings that the platform does not provide are left out.
     """
-    values = {name: getattr(readings, name) for name in MOST_TAKEN}
+    values: dict[Taken, int | None] = {name: getattr(readings, name) for name in MOST_TAKEN}
     machine_ns = cpus * readings.wall_ns
     return {name: value / machine_ns for name, value in values.items() if value is not None}
 
