@@ -13,6 +13,7 @@ The .csv file has images and seconds of each shard of one worker, which scale_si
 
 import argparse
 import csv
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from posemark.run.best_weights import with_best
 from posemark.run.options import Options
 from posemark.run.plan import plan
 from posemark.run.prepare import Prepared, prepare_job
-from posemark.scale.accuracy import arguments_of, resources_of
+from posemark.scale.accuracy import arguments_of, ceiling_images, resources_of
 from posemark.scale.cluster import Cluster, connected
 from posemark.scale.dispatch import Dispatch
 from posemark.scale.layout import Part, parts_of
@@ -52,7 +53,7 @@ class Taken:
 def alone(prepared: Prepared, parts: Sequence[Part]) -> Taken:
     """Measure all shards in this process."""
     began = now_ns()
-    session = ShardSession(prepared, frozenset())
+    session = ShardSession(prepared, ceiling_images(prepared))
     opened = now_ns()
     shards = [session.measure(part) for part in parts]
     return Taken((opened - began) / 1e9, (now_ns() - opened) / 1e9, shards)
@@ -78,6 +79,17 @@ def prepared_of(entry: str, data: str, limit: int | None) -> Prepared:
     (job,) = with_best(plan([entry], options))
     dataset = open_dataset(data)
     return prepare_job(job, dataset, dataset.frames())
+
+
+def poses_of(shards: Sequence[Measured]) -> dict[int, object]:
+    """Return the poses of each image of some shards."""
+    lines = (json.loads(line) for shard in shards for line in shard.content.splitlines())
+    return {line["image_id"]: line.get("poses") for line in lines if line["kind"] == "frame"}
+
+
+def require_equal(found: Sequence[dict[int, object]]) -> None:
+    if any(each != found[0] for each in found):
+        raise SystemExit("error: one process and the workers of Ray found different poses.")
 
 
 def seconds_of(shards: Sequence[Measured]) -> float:
@@ -115,6 +127,7 @@ def main() -> None:
         for number in range(given.rounds):
             names = list(ways)[number % 3 :] + list(ways)[: number % 3]
             rounds.append({name: ways[name]() for name in names})
+            require_equal([poses_of(taken.shards) for taken in rounds[-1].values()])
             taken = "; ".join(f"{n}: {rounds[-1][n].work:.2f} s" for n in ways)
             print(f"round {number + 1}: {taken}")
     report(rounds, len(frames), cores)

@@ -147,7 +147,9 @@ def main() -> None:
         print(f"round {number + 1} of {given.rounds}", flush=True)
     for pipe in pipes:
         pipe.send(False)
-    print("| entry | runtime | images per second and core | images a round | bytes | core-hours |")
+    print(
+        "| entry | runtime | images per second and core | images per round | bytes | core-hours |"
+    )
     print("| :--- | :--- | ---: | ---: | ---: | ---: |")
     for name, each in zip(names, turns, strict=True):
         print(row(name, each))

@@ -48,8 +48,8 @@ Out = Annotated[
         "--output",
         "-o",
         help="Where annotated pictures go: a folder; for a single video, also a .mp4 file; for a "
-        "single image, also a .jpg or .png file. Default: the folder predictions; with --poses, "
-        "nothing is drawn.",
+        "single image, also a .jpg or .png file. Default: the folder predictions; with --poses and "
+        "without --compare, nothing is drawn.",
     ),
 ]
 PosesOption = Annotated[

@@ -182,8 +182,8 @@ Threads = Annotated[
     typer.Option(
         min=LIMITS["threads"][0],
         max=LIMITS["threads"][1],
-        help="Number of CPU threads. Default: one for each usable core; with --mode accuracy, one "
-        "for each worker.",
+        help="Number of CPU threads. Default: one for each usable core; one for each worker that "
+        "shares images (--engine ray).",
     ),
 ]
 Limit = Annotated[

@@ -128,11 +128,17 @@ def _measure(
 def arguments_of(prepared: Prepared, cluster: Cluster) -> tuple[object, ...]:
     """Return the arguments of a worker: large ones are stored once per machine."""
     expected = expected_of(prepared)
+    return cluster.arguments(
+        Task(prepared, expected, ceiling_images(prepared)), contents_of(expected)
+    )
+
+
+def ceiling_images(prepared: Prepared) -> frozenset[int]:
+    """Return the ids of the images of a job whose perfect outputs are decoded, too."""
     convention = truth_boxes(prepared)
     frames = prepared.frames[: prepared.job.options.limit]
     ceiling = of_ceiling((frame, convention(frame)) for frame in frames)
-    task = Task(prepared, expected, frozenset(frame.image_id for frame, _ in ceiling))
-    return cluster.arguments(task, contents_of(expected))
+    return frozenset(frame.image_id for frame, _ in ceiling)
 
 
 def _store(path: Path, content: bytes) -> None:
