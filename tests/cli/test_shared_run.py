@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
+import made_weights
 from posemark import cli
 from posemark.cli import shared_run
 from posemark.cli.console import progress_bar
-from posemark.core.errors import UsageError
+from posemark.core.errors import RunError, UsageError
 
 SMALL = "naive-litehrnet-18-256x192"
 
@@ -65,3 +66,21 @@ def test_an_entry_that_was_complete_has_no_images_and_no_time(capsys):
         display.over(0, Path("a.shards"))
     assert capsys.readouterr().err.strip() == "a: every image had been measured before"
     assert display.records == [Path("a.shards")]
+
+
+def test_entries_that_did_not_finish_are_named_at_the_end(monkeypatch, tmp_path):
+    weights = made_weights.by_formula(tmp_path / "formula.pth", SMALL)
+    dead = {0: RunError("m: a shard was tried 4 times.")}
+    monkeypatch.setattr(shared_run, "share", lambda *_: ([], dead))
+    words = ["run", SMALL, "--engine", "ray", "--weights", str(weights), "--limit", "2"]
+    result = CliRunner().invoke(cli.app, words)
+    assert str(result.exception) == "1 of 1 entry did not finish. m: a shard was tried 4 times."
+    assert result.stdout == ""
+
+
+def test_what_goes_on_after_a_death_is_said(capsys):
+    with progress_bar(quiet=False) as progress:
+        jobs = [SimpleNamespace(key="a"), SimpleNamespace(key="b")]
+        display = shared_run._Display(progress, jobs, json=False)
+        display.died(0, RunError("gone"))
+    assert "a: it did not finish; the other entries continue" in capsys.readouterr().err

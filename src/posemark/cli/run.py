@@ -159,16 +159,17 @@ def run(
     display, rows = _run_all(jobs, execution)
     if not json:
         _print_undecided(display, rows, context, execution.out)
-    _require_all_alive(display)
+    _require_all_alive(display.deaths, len(jobs))
 
 
-def _require_all_alive(display: "_Display") -> None:
+def _require_all_alive(deaths: Mapping[int, Exception], jobs: int) -> None:
+    """Raise an error that says why jobs did not finish, by their place."""
     from posemark.core.errors import RunError
 
-    deaths = [str(error) for _, error in sorted(display.deaths.items())]
-    if deaths:
-        entries = f"{len(deaths)} of {counted(len(display.jobs), 'entry', 'entries')}"
-        raise RunError(f"{entries} did not finish. " + " ".join(deaths))
+    reasons = [str(error) for _, error in sorted(deaths.items())]
+    if reasons:
+        entries = f"{len(reasons)} of {counted(jobs, 'entry', 'entries')}"
+        raise RunError(f"{entries} did not finish. " + " ".join(reasons))
 
 
 def _with_setting(jobs: "list[Job]", setting: str | None, context: typer.Context) -> "list[Job]":
@@ -280,9 +281,10 @@ def _run_on_ray(
     say_notes(note for each in prepared for note in each.data_notes)
     say_all(execution.chosen)
     if jobs[0].options.mode == "accuracy":
-        records = shared_run.share(prepared, out, execution.resume, address, json)
+        records, deaths = shared_run.share(prepared, out, execution.resume, address, json)
         _save_boxes(execution.save_boxes, records)
         shared_run.print_shared(records, out, json)
+        _require_all_alive(deaths, len(jobs))
         return
     folders = shared_run.measure_machines(
         prepared, out, address, json, threads, execution.interleave, execution.within

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from posemark.run.prepare import Prepared
+    from posemark.scale.accuracy import Failed
     from posemark.scale.session import Measured
     from posemark.scale.timing_worker import Progress as MachineProgress
 
@@ -111,8 +112,11 @@ def print_machines(folders: list[Path], json: bool) -> None:
 
 def share(
     prepared: "list[Prepared]", out: Path, resume: bool, address: str | None, json: bool
-) -> list[Path]:
-    """Measure the accuracy of all jobs on the workers of a cluster; return their records.
+) -> "tuple[list[Path], dict[int, Failed]]":
+    """Measure the accuracy of all jobs on the workers of a cluster.
+
+    Returns:
+        The records of the finished jobs, and why others did not finish, by place in `prepared`.
 
     Raises:
         PoseMarkError: As scale.accuracy.run_in_shards does.
@@ -135,11 +139,13 @@ def share(
             cpus = sum(node.cpus for node in nodes)
             display.say(f"{counted(len(nodes), 'node')} with {counted(cpus, 'CPU')}")
             run_in_shards(prepared, out, resume, cluster, display)
-    return display.records
+    return display.records, display.deaths
 
 
 def print_shared(records: list[Path], out: Path, json: bool) -> None:
     """Print the results of records whose images were shared by workers."""
+    if not records:
+        return
     from posemark.report import tables
     from posemark.report.results import in_order, rows_of
 
@@ -183,9 +189,11 @@ class _Display:
 
     Attributes:
         records: The records of the finished entries.
+        deaths: Why entries did not finish, by place in `jobs`.
     """
 
     def __init__(self, progress: "Progress", jobs: "list[Prepared]", json: bool) -> None:
+        self.deaths: dict[int, Failed] = {}
         self._progress, self._jobs, self._json = progress, jobs, json
         self._lines = PlainProgress(progress)
         self._task = progress.add_task("", total=1.0, text="")
@@ -220,6 +228,10 @@ class _Display:
         seconds = expected_time.in_words((now_ns() - self._began_ns) / 1e9)
         failed = f", {self._failed:,} of them failed" if self._failed else ""
         self.say(f"{self._jobs[place].key}: {counted(self._done, 'image')}{failed}, in {seconds}")
+
+    def died(self, place: int, error: "Failed") -> None:
+        self.deaths[place] = error
+        self.say(f"{self._jobs[place].key}: it did not finish; the other entries continue")
 
     def say(self, sentence: str) -> None:
         if not self._json:

@@ -58,6 +58,31 @@ class NothingMeasuredError(DataError):
     """
 
 
+def require_none_failed(key: str, failed: int, done: int, last: str) -> None:
+    """Check the frames of an entry whose network ran on none of them.
+
+    It does not run on a frame without people: such frames say nothing of the network.
+
+    Args:
+        key: the entry.
+        failed: the number of frames that failed.
+        done: the number of all frames so far.
+        last: why the last one failed.
+
+    Raises:
+        NothingMeasuredError: if a frame failed.
+    """
+    if not failed:
+        return
+    frames = counted(done, "frame")
+    what = (
+        f"every one of {frames} failed"
+        if failed == done
+        else f"{failed} of {frames} failed, and the network ran on none of the others"
+    )
+    raise NothingMeasuredError(f"{key}: {what}. The last: {last}")
+
+
 @dataclass(frozen=True)
 class Step:
     """The progress of an entry after a frame.
@@ -463,20 +488,10 @@ class Measurement:
             self._require_inference()
 
     def _require_inference(self) -> None:
-        """Raise an error if frames failed, and the network ran on none of the others.
-
-        It does not run on a frame without people: the times of such frames say nothing of it.
-        """
-        if not self._failed or self._inferred:
-            return
-        done = counted(self._before + self._done, "frame")
-        every = self._failed == self._before + self._done
-        what = (
-            f"every one of {done} failed"
-            if every
-            else f"{self._failed} of {done} failed, and the network ran on none of the others"
-        )
-        raise NothingMeasuredError(f"{self._prepared.key}: {what}. The last: {self._last_failure}")
+        """Raise an error if frames failed, and the network ran on none of the others."""
+        if not self._inferred:
+            done = self._before + self._done
+            require_none_failed(self._prepared.key, self._failed, done, self._last_failure)
 
     def _share(self) -> float:
         done = 0.0 if self._options.repeats else (self._before + self._done) / self._total

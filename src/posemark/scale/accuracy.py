@@ -5,22 +5,26 @@ from pathlib import Path
 from typing import Protocol
 
 from posemark.core.counting import counted
-from posemark.core.errors import DataError, RunError, UsageError
+from posemark.core.errors import RunError, UsageError
 from posemark.core.places import write_whole
 from posemark.datasets import kind_of
 from posemark.records import files, shards, truth
 from posemark.run.codec_ceiling import of_ceiling
 from posemark.run.header import make_header
+from posemark.run.measurement import NothingMeasuredError, require_none_failed
 from posemark.run.model_accuracy import truth_boxes
 from posemark.run.prepare import Prepared
 from posemark.scale.cluster import Cluster, Resources
 from posemark.scale.dispatch import Dispatch
 from posemark.scale.layout import Part, folder_of, is_sound, unfinished
 from posemark.scale.node_inputs import contents_of, expected_of
-from posemark.scale.pool import Pool, Start
+from posemark.scale.pool import GivenUpError, Pool, Start
 from posemark.scale.session import Measured
 from posemark.scale.worker import Task, Worker
 from posemark.score.coco import truth_json
+
+Failed = GivenUpError | NothingMeasuredError
+"""The errors that end one job, while the others continue."""
 
 
 class Watcher(Protocol):
@@ -41,6 +45,10 @@ class Watcher(Protocol):
 
     def over(self, place: int, path: Path) -> None:
         """Called when a job has all its shards, with its record."""
+        ...
+
+    def died(self, place: int, error: Failed) -> None:
+        """Called when a job cannot continue; the other jobs do."""
         ...
 
     def say(self, sentence: str) -> None:
@@ -80,6 +88,9 @@ def run_in_shards(
 ) -> None:
     """Measure the accuracy of every job, one after the other, into shards in a folder.
 
+    If the work of one of several jobs fails too often, or nothing of it can be measured, the
+    watcher receives the reason and the other jobs continue.
+
     Args:
         jobs: the jobs, for which require_shareable() and unfinished() were called.
         out: the folder of the run.
@@ -88,18 +99,29 @@ def run_in_shards(
         watcher: receives the progress.
 
     Raises:
-        RunError: if no node can work, or a shard failed too often. The finished shards are kept.
-        DataError: if not a single image could be used.
+        RunError: if no node can work, or a record cannot be written. The finished shards are kept.
+        GivenUpError, NothingMeasuredError: for a single job.
     """
     for place, prepared in enumerate(jobs):
-        parts = unfinished(prepared, out, resume)
-        watcher.begin(place, sum(len(part.frames) for part in parts))
-        truth_file = out / make_header(prepared, own_process=True, turns=1).truth
-        truth.write(truth_json(prepared.frames), truth_file)
-        if parts:
-            _measure(place, prepared, parts, out, cluster, watcher)
-        _require_some(folder_of(prepared, out))
-        watcher.over(place, folder_of(prepared, out))
+        try:
+            _run_job(place, prepared, out, resume, cluster, watcher)
+        except (GivenUpError, NothingMeasuredError) as error:
+            if len(jobs) == 1:
+                raise
+            watcher.died(place, error)
+
+
+def _run_job(
+    place: int, prepared: Prepared, out: Path, resume: bool, cluster: Cluster, watcher: Watcher
+) -> None:
+    parts, folder = unfinished(prepared, out, resume), folder_of(prepared, out)
+    watcher.begin(place, sum(len(part.frames) for part in parts))
+    truth_file = out / make_header(prepared, own_process=True, turns=1).truth
+    truth.write(truth_json(prepared.frames), truth_file)
+    if parts:
+        _measure(place, prepared, parts, out, cluster, watcher)
+    _require_inference(prepared.key, folder)
+    watcher.over(place, folder)
 
 
 def _measure(
@@ -113,12 +135,15 @@ def _measure(
     folder, dispatch = folder_of(prepared, out), Dispatch(parts)
     start = Start(Worker, arguments_of(prepared, cluster), resources_of(prepared), len(parts))
     pool = Pool(cluster, start, dispatch, watcher.say)
-    for measured in pool.results():
-        _store(shards.file_of(folder, measured.shard), measured.content)
-        watcher.finished(place, measured, pool.workers)
+    try:
+        for measured in pool.results():
+            _store(shards.file_of(folder, measured.shard), measured.content)
+            watcher.finished(place, measured, pool.workers)
+    except GivenUpError as error:
+        raise GivenUpError(f"{prepared.key}: {error}") from error
     if dispatch.given_up:
         lost = counted(len(dispatch.given_up), "shard")
-        raise RunError(
+        raise GivenUpError(
             f"{prepared.key}: {lost} of {parts[0].shard.of} could not be measured. The last reason "
             f"{dispatch.given_up[-1][1]}. Every finished shard is kept. Run the same command again "
             "with --resume to try only these."
@@ -159,9 +184,9 @@ def _store(path: Path, content: bytes) -> None:
         ) from error
 
 
-def _require_some(folder: Path) -> None:
+def _require_inference(key: str, folder: Path) -> None:
+    """Raise an error if images failed, and the network ran on none of the others."""
     record = shards.read(folder)
-    if not record.good:
-        raise DataError(
-            f"every one of {len(record.frames)} frames failed. The last: {record.failed[-1].error}"
-        )
+    if record.failed and not any(line.inferred for line in record.good):
+        last = record.failed[-1].error or ""
+        require_none_failed(key, len(record.failed), len(record.frames), last)

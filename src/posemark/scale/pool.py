@@ -24,6 +24,10 @@ MOST_FAILED_STARTS = 3
 """Number of workers that may be lost while they start on a node, before it is left alone."""
 
 
+class GivenUpError(RunError):
+    """Work was tried too often without success. What is finished is kept."""
+
+
 class Nodes(Protocol):
     """What a pool needs of a cluster; cluster.Cluster documents the methods."""
 
@@ -96,7 +100,8 @@ class Pool(Generic[WorkT]):
         Work that fails too often is in the dispatch's `given_up`.
 
         Raises:
-            RunError: if no node can work, or MOST_GIVEN_UP: then the rest would hardly fare better.
+            RunError: if no node can work.
+            GivenUpError: at MOST_GIVEN_UP, because the rest would hardly fare better.
         """
         try:
             while True:
@@ -119,13 +124,13 @@ class Pool(Generic[WorkT]):
             return
         why = self._dispatch.given_up[-1][1]
         if self._any_finished:
-            raise RunError(
+            raise GivenUpError(
                 f"{self._given_up_in_a_row} shards in a row were tried {self._dispatch.attempts} "
                 f"times without success, the last time {why}. The others were not tried any more. "
                 "Every finished shard is kept; continue with --resume."
             )
-        raise RunError(
-            f"A shard was tried {self._dispatch.attempts} times without success, the last time "
+        raise GivenUpError(
+            f"a shard was tried {self._dispatch.attempts} times without success, the last time "
             f"{why}. No other succeeded."
         )
 
