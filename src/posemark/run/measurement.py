@@ -528,7 +528,8 @@ class Measurement:
 def _warm_up(pipeline: Pipeline[Any], prepared: Prepared, frames: list[Frame]) -> float:
     """Warm up on the first frame with people that can be used; return the seconds of a frame."""
     choices = ((f, prepared.boxes.of(f), expected_people(prepared, f)) for f in frames)
-    return warm_up_pipeline(pipeline, choices, lambda: usual_people(prepared, frames))
+    passes = prepared.job.options.repeat
+    return warm_up_pipeline(pipeline, choices, lambda: usual_people(prepared, frames), passes)
 
 
 def usual_people(prepared: Prepared, frames: list[Frame]) -> float:
