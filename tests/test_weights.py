@@ -13,10 +13,12 @@ from safetensors.torch import save_file
 import goldens
 import posemark
 from posemark import weights
+from posemark.core.checkpoint_names import NETWORK_SUFFIXES
 from posemark.core.errors import CheckpointError, UsageError
 from posemark.core.spec import Weights
 from posemark.models import spec_of
 from posemark.nn import formula
+from posemark.runtimes.registry import formats
 from posemark.weights import cache as cache_module
 
 HRNET, LITE = "hrnet-w32-256x192", "wider-naive-litehrnet-18-256x192"
@@ -156,6 +158,11 @@ def test_an_exported_network_is_no_checkpoint_and_needs_a_card(tmp_path, name):
     path.write_bytes(b"anything")
     with pytest.raises(CheckpointError, match=f"{name}: .* exported network. .* card.toml"):
         read(path)
+
+
+def test_the_files_of_exported_networks_are_those_that_runtimes_declare():
+    """Weights must not import runtimes, so the suffixes are written down again for them."""
+    assert {*NETWORK_SUFFIXES} == {*formats()}
 
 
 def test_import_then_resolve_by_tag(states, tmp_path):

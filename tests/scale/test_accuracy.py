@@ -22,13 +22,13 @@ LIMIT = 6
 
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory):
-    """Return two jobs with different entries' keys."""
+    """Return two jobs with records of their own."""
     weights = made_weights.by_formula(tmp_path_factory.mktemp("weights") / "formula.pth", MODEL)
     options = Options("sample", 1, weights=str(weights), mode="accuracy", limit=LIMIT)
     dataset = open_dataset("sample")
     (job,) = plan([MODEL], options)
-    slower = replace(job, options=replace(options, codec="argmax"))
-    return [prepare_job(each, dataset, dataset.frames()) for each in (job, slower)]
+    coarse = replace(job, options=replace(options, codec="argmax"))
+    return [prepare_job(each, dataset, dataset.frames()) for each in (job, coarse)]
 
 
 class _Watcher:

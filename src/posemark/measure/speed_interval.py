@@ -30,9 +30,9 @@ _RESAMPLES = 2000
 _SEED = 0  # the same blocks always give the same interval
 
 
-TimedBlock = Sequence[tuple[int, int]] | np.ndarray[tuple[int, int], np.dtype[np.int64]]
-"""(load, nanoseconds) of every measured frame of a block. The load is what the time of a frame
-mostly depends on: people or pixels."""
+TimedBlock = np.ndarray[tuple[int, int], np.dtype[np.int64]]
+"""(N, 2) load and nanoseconds of every measured frame of a block. The load is what the time of a
+frame mostly depends on: people or pixels."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def student_t(probability: float, freedom: float) -> float:
 
 
 def compact(block: Sequence[tuple[int, int]]) -> TimedBlock:
-    """Return a block in 16 bytes per frame, for runs of very many frames: (N, 2)."""
+    """Return a block in 16 bytes per frame, for runs of very many frames."""
     return np.array(block, np.int64).reshape(-1, 2)
 
 

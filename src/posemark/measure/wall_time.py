@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from posemark.measure.clock import POSE_STAGES
+from posemark.measure.speed_interval import TimedBlock, compact
 from posemark.records.files import Record
 from posemark.records.schema import FrameLine, Settings
 
@@ -30,18 +31,18 @@ def speed_ns(frames: Sequence[FrameLine], settings: Settings) -> list[int]:
     return wall_ns(frames, settings) if overlaps(settings) else [pose_ns(each) for each in frames]
 
 
-def timed_blocks(record: Record) -> list[list[tuple[int, int]]]:
-    """Return (load, nanoseconds) of every measured frame, by block, for pose_interval.
+def timed_frames(frames: Sequence[FrameLine], settings: Settings) -> list[tuple[int, int]]:
+    """Return (load, nanoseconds) of each measured frame of a block.
 
     The nanoseconds are those that the speed is computed from (speed_ns).
     """
-    settings = record.header.settings
+    return [(f.load, ns) for f, ns in zip(frames, speed_ns(frames, settings), strict=True)]
+
+
+def timed_blocks(record: Record) -> list[TimedBlock]:
+    """Return the blocks of a record that have measured frames, for pose_interval."""
     blocks = ([f for f in block.frames if f.error is None] for block in record.blocks)
-    return [
-        [(f.load, ns) for f, ns in zip(frames, speed_ns(frames, settings), strict=True)]
-        for frames in blocks
-        if frames
-    ]
+    return [compact(timed_frames(each, record.header.settings)) for each in blocks if each]
 
 
 def wall_ns(frames: Sequence[FrameLine], settings: Settings) -> list[int]:

@@ -24,7 +24,7 @@ from posemark.measure.loop import (
 )
 from posemark.measure.overlapped_blocks import OverlappedBlocks
 from posemark.measure.speed_interval import compact, pose_interval
-from posemark.measure.wall_time import overlaps, speed_ns, timed_blocks
+from posemark.measure.wall_time import overlaps, timed_blocks, timed_frames
 from posemark.measure.watch import Readings, Watch
 from posemark.pipelines import Found, Pipeline, Work
 from posemark.pipelines.overlapped import require_any_order, require_own_image
@@ -219,7 +219,7 @@ class Measurement:
         self._inferred = any(line.inferred for line in self._record.good) if self._record else False
         self._of_block: set[int] = set()
         self._times_of_block: list[tuple[int, int]] = []
-        self._timed = [*map(compact, timed_blocks(self._record))] if self._record else []
+        self._timed = timed_blocks(self._record) if self._record else []
         self._writer: files.Writer | None = None
         self._estimator: Estimator | None = None
         self._overlapped: OverlappedBlocks[Frame, Work[Any], Found] | None = None
@@ -471,9 +471,8 @@ class Measurement:
     def _keep(self, writer: files.Writer, lines: Sequence[schema.FrameLine]) -> None:
         """Write and count frames: all of an overlapped block, or the next one of a serial block."""
         good = [line for line in lines if line.error is None]
-        times = speed_ns(good, self._header.settings)
         self._of_block |= {line.image_id for line in good}
-        self._times_of_block += [(line.load, ns) for line, ns in zip(good, times, strict=True)]
+        self._times_of_block += timed_frames(good, self._header.settings)
         for line in lines:
             writer.write(line)
             self._count(line)
